@@ -1,0 +1,1 @@
+"""What every room stands on: types, errors, randomness, catalogues and the archive."""

@@ -1,0 +1,63 @@
+"""What travels between rooms, with shapes.
+
+In shapes, ``n`` is a number of samples and ``sample_shape`` the shape of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import jax
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = jax.Array
+    Floats = NDArray[np.float32]
+
+CellKind = Literal["numeric", "binary", "categorical"]
+Values = Literal["real", "unit", "mixed"]
+"""What a network's output cells are: real numbers, shares of a range in [0, 1], or per segment."""
+
+
+class Segment(NamedTuple):
+    """One column of a table as it lies in the network's matrix: cells ``start`` to ``stop``."""
+
+    name: str
+    kind: CellKind
+    start: int
+    stop: int
+
+
+class Batch(NamedTuple):
+    """What one training step sees."""
+
+    inputs: Array
+    """(n, *sample_shape), perhaps corrupted; missing cells hold 0."""
+    target: Array
+    """(n, *sample_shape), clean; missing cells hold 0."""
+    weight: Array
+    """(n,), 0 marks a padding row."""
+    observed: Array | None = None
+    """(n, *sample_shape), 0 marks a missing cell; None when there is none."""
+    y: Array | None = None
+    """(n,) or (n, classes); None without labels."""
+
+
+class Outputs(NamedTuple):
+    """What the network makes of a batch."""
+
+    code: Array
+    """(n, latent_dim)"""
+    reconstruction: Array
+    """(n, *sample_shape), before the output's link: logits where cells are shares or classes."""
+    sensitivity: Array | None = None
+    """(n,), an unbiased estimate of the squared Frobenius norm of d code / d input."""
+
+
+class TrainState(NamedTuple):
+    """Everything that a training step changes."""
+
+    trainable: list[Any]
+    non_trainable: list[Any]
+    optimizer: list[Any]
