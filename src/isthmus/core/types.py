@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
-    import jax
-    import numpy as np
-    from numpy.typing import NDArray
+    from jax import Array
 
-    Array = jax.Array
-    Floats = NDArray[np.float32]
-
+Floats = NDArray[np.float32]
 CellKind = Literal["numeric", "binary", "categorical"]
 Values = Literal["real", "unit", "mixed"]
 """What a network's output cells are: real numbers, shares of a range in [0, 1], or per segment."""
@@ -50,7 +49,10 @@ class Outputs(NamedTuple):
     code: Array
     """(n, latent_dim)"""
     reconstruction: Array
-    """(n, *sample_shape), before the output's link: logits where cells are shares or classes."""
+    """(n, *sample_shape), values as the target has them: shares and classes as probabilities."""
+    logits: Array | None = None
+    """(n, *sample_shape), the reconstruction before its output activation; None where a decoder
+    of the user's own gives values only."""
     sensitivity: Array | None = None
     """(n,), an unbiased estimate of the squared Frobenius norm of d code / d input."""
 

@@ -1,1 +1,1 @@
-""""""
+"""scikit-learn estimators: data, networks, objectives and training put together."""

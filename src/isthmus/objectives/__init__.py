@@ -1,1 +1,1 @@
-""""""
+"""What training minimises: per-sample terms, never reduced over samples here."""

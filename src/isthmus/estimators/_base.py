@@ -1,0 +1,257 @@
+"""What all autoencoder estimators share: the way of the data through them."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from isthmus.core import artifact
+from isthmus.core.errors import SchemaMismatch
+from isthmus.core.randomness import generator_for, resolve_seed
+from isthmus.data.cells import row_errors
+from isthmus.data.schema import Schema, infer_schema
+from isthmus.estimators import _inputs, _resume, _storage
+from isthmus.networks.inference import Function
+from isthmus.training.loop import History, TrainingData, train
+from isthmus.training.progress import ProgressBar
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.artifact import Artifact
+    from isthmus.core.types import Floats
+    from isthmus.networks.network import Architecture, Network
+    from isthmus.objectives.objective import Objective
+    from isthmus.training.recipe import Recipe
+
+# With fewer rows, a validation share would be too small to choose by: all are trained on.
+_FEWEST_TO_SPLIT = 20
+
+
+class Parts(NamedTuple):
+    """What an estimator is made of, once it knows its data."""
+
+    network: Network
+    architecture: Architecture | None
+    """None for a pair of the user's own."""
+    objective: Objective
+    loss: str
+    """The name of the reconstruction loss, resolved."""
+
+
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    ABC,
+):
+    """Abstract: a final estimator adds its constructor, `_latent_dim`, `_recipe` and `_parts`."""
+
+    kind: str
+    """What an archive calls the estimator."""
+    scale: str
+    validation_fraction: float
+    checkpoint: Any
+    checkpoint_every: int
+    verbose: int
+    random_state: Any
+
+    @abstractmethod
+    def _latent_dim(self, schema: Schema) -> int:
+        """Return the size of the code for data of this schema."""
+
+    @abstractmethod
+    def _recipe(self, rows: int) -> Recipe:
+        """Return how to train on so many rows."""
+
+    @abstractmethod
+    def _parts(self, schema: Schema, latent_dim: int, seed: int) -> Parts:
+        """Return network, objective and resolved loss for data of this schema."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn to reconstruct `X`.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            (n, columns) or (n, *image shape). NaN and null mark missing cells, which are neither
+            learned nor counted.
+        y : ignored
+            There for pipelines; only its length is checked.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData, TrainingDiverged
+            A setting cannot work, the data cannot be learned, or the loss left the finite numbers.
+        """
+        began = time.perf_counter()
+        X = _inputs.checked(self, X, reset=True)
+        schema = infer_schema(X, scale=self.scale)
+        matrix = schema.to_matrix(X)
+        _inputs.check_length(y, len(matrix))
+        latent_dim = self._latent_dim(schema)
+        recipe = self._recipe(len(matrix))
+        run = _resume.open_run(self, matrix, resolve_seed(self.random_state))
+        parts = self._parts(schema, latent_dim, run.seed)
+        history = train(
+            parts.network,
+            parts.objective,
+            self._split(matrix, schema, run.seed),
+            recipe,
+            seed=run.seed,
+            observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
+            start=run.snapshot,
+        )
+        self._keep(schema, parts, latent_dim, history)
+        self.n_samples_ = len(matrix)
+        self.fit_seconds_ = time.perf_counter() - began
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.floating[Any]]:
+        """Return the codes of `X`, (n, latent_dim); float64 for float64 arrays, else float32."""
+        matrix, X = self._matrix(X)
+        codes = self._encode(_filled(matrix))
+        wide = isinstance(X, np.ndarray) and X.dtype == np.float64
+        return codes.astype(np.float64) if wide else codes
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Decode codes into samples in original units.
+
+        Parameters
+        ----------
+        Z : array of shape (n, latent_dim)
+            Codes.
+
+        Returns
+        -------
+        array or DataFrame
+            (n, *sample shape), of the kind that `fit` was given.
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=np.float32, input_name="Z")
+        if Z.shape[1] != self.latent_dim_:
+            raise SchemaMismatch(
+                "codes",
+                expected=f"shape (n, {self.latent_dim_})",
+                received=str(Z.shape),
+                remedy="pass what transform returned",
+            )
+        return self.schema_.from_matrix(self._decode(Z))
+
+    def reconstruct(self, X: Any) -> Any:
+        """Encode and decode `X`: the same container, names and units, missing cells filled in."""
+        matrix, X = self._matrix(X)
+        return self.schema_.from_matrix(self.reconstruct_matrix(matrix), like=X)
+
+    def reconstruct_matrix(self, matrix: Floats) -> Floats:
+        """Encode and decode rows in scaled units, as ``schema_.to_matrix`` gives them.
+
+        Parameters
+        ----------
+        matrix : float32 array of shape (n, *sample_shape)
+            NaN marks missing cells.
+        """
+        check_is_fitted(self)
+        return self._decode(self._encode(_filled(matrix)))
+
+    def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
+        """Return the mean squared error of each row, (n,), >= 0, higher is worse.
+
+        It is the mean over the row's observed columns in scaled units: shares of the range for
+        images, robust standard deviations for numeric columns, and for categories half the squared
+        distance between the predicted probabilities and the truth, which is within [0, 1].
+        """
+        matrix, _ = self._matrix(X)
+        return row_errors(matrix, self.reconstruct_matrix(matrix), self.schema_.segments)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """Return minus the mean reconstruction error: higher is better."""
+        return -float(self.reconstruction_error(X).mean())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, wholly or not at all; `isthmus.load` reads it.
+
+        Raises
+        ------
+        CannotWrite
+            The disk or folder does not allow it; what stood at `path` is untouched.
+        InvalidParameter
+            The networks hold layers that an archive cannot hold.
+        """
+        check_is_fitted(self)
+        artifact.write(path, self._to_artifact())
+
+    def _matrix(self, X: Any) -> tuple[Floats, Any]:
+        check_is_fitted(self)
+        X = _inputs.checked(self, X, reset=False)
+        return self.schema_.to_matrix(X), X
+
+    def _split(self, matrix: Floats, schema: Schema, seed: int) -> TrainingData:
+        n = len(matrix)
+        held_out = round(self.validation_fraction * n) if n >= _FEWEST_TO_SPLIT else 0
+        if held_out == 0:
+            return TrainingData(matrix, None, schema.columns)
+        order = generator_for(seed, "validation").permutation(n)
+        learn, validate = np.sort(order[held_out:]), np.sort(order[:held_out])
+        return TrainingData(matrix[learn], matrix[validate], schema.columns)
+
+    def _keep(self, schema: Schema, parts: Parts, latent_dim: int, history: History) -> None:
+        self.schema_ = schema
+        self.latent_dim_ = latent_dim
+        self.loss_ = parts.loss
+        self._architecture = parts.architecture
+        self.history_ = history.epochs
+        self.best_epoch_ = history.best_epoch
+        self.stop_reason_ = history.stop_reason
+        self.n_iter_ = max(1, len(history.epochs.get("epoch", [])))
+        self._keep_network(parts.network)
+
+    def _keep_network(self, network: Network) -> None:
+        self.network_ = network
+        self.encoder_, self.decoder_ = network.encoder, network.decoder
+        self._encode, self._decode = Function(network.encoder), Function(network.decoder)
+
+    def _to_artifact(self) -> Artifact:
+        return _storage.to_artifact(self)
+
+    @classmethod
+    def _from_artifact(cls, stored: Artifact) -> Self:
+        restored: Self = _storage.from_artifact(cls, stored)
+        return restored
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _storage.picklable(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        _storage.revive(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.latent_dim_)
+
+
+def _filled(matrix: Floats) -> Floats:
+    """Return the matrix with missing cells at 0: a column's centre, or a category's absence."""
+    missing = np.isnan(matrix)
+    return np.where(missing, np.float32(0), matrix) if missing.any() else matrix

@@ -1,0 +1,73 @@
+"""Checks of constructor parameters, made in `fit`."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from isthmus.core.errors import InvalidParameter
+
+
+def count(name: str, value: Any, *, at_least: int = 1) -> int:
+    """Return an integer parameter of at least `at_least`; raises InvalidParameter."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or not at_least <= int(value) < 2**31
+    ):
+        raise InvalidParameter(
+            name,
+            expected=f"an integer from {at_least} to 2**31 - 1",
+            received=repr(value),
+            remedy=f"pass for example {name}={max(at_least, 32)}",
+        )
+    return int(value)
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return a finite number within bounds; raises InvalidParameter."""
+    bounds = [
+        f"{word} {bound:g}"
+        for word, bound in (("above", above), ("at least", at_least), ("below", below))
+        if bound is not None
+    ]
+    plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    given = float(value) if plain else math.nan
+    fits = (
+        math.isfinite(given)
+        and (above is None or given > above)
+        and (at_least is None or given >= at_least)
+        and (below is None or given < below)
+    )
+    if not fits:
+        raise InvalidParameter(
+            name,
+            expected=f"a finite number {' and '.join(bounds)}".rstrip(),
+            received=repr(value),
+            remedy=f"change {name}, or leave it out for the default",
+        )
+    return given
+
+
+def layers(name: str, value: Any) -> tuple[int, ...] | None:
+    """Return the sizes of hidden layers; None for ``"auto"``; raises InvalidParameter."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        value = (value,)
+    if not isinstance(value, (tuple, list)):
+        raise InvalidParameter(
+            name,
+            expected="'auto' or the units of each hidden layer, such as (512, 256)",
+            received=repr(value),
+            remedy="pass a tuple of integers",
+        )
+    return tuple(count(name, units) for units in value)

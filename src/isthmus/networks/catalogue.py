@@ -1,0 +1,97 @@
+"""The architectures by name. A new one is one file beside these and one line here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.networks.blocks import ACTIVATIONS, NORMALIZATIONS, POLICIES
+from isthmus.networks.dense import Dense
+from isthmus.networks.linear import Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.networks.network import Architecture
+
+_NAMES: dict[type[Any], str] = {Dense: "dense", Linear: "linear"}
+_MOST_LAYERS = 1000
+
+
+class Settings(NamedTuple):
+    """What a person may say of an architecture; ``hidden`` is None where they left it open."""
+
+    cells: int
+    hidden: tuple[int, ...] | None
+    activation: str
+    normalization: str
+    precision: str
+
+
+def _dense(settings: Settings) -> Architecture:
+    hidden = settings.hidden
+    if hidden is None:
+        hidden = default_hidden(settings.cells)
+    return Dense(
+        hidden,
+        ACTIVATIONS[settings.activation],
+        NORMALIZATIONS[settings.normalization],
+        POLICIES[settings.precision],
+    )
+
+
+def _linear(settings: Settings) -> Architecture:
+    if settings.hidden:
+        raise InvalidParameter(
+            "hidden",
+            expected="no hidden layers with architecture='linear'",
+            received=repr(settings.hidden),
+            remedy="use architecture='dense', or leave hidden='auto'",
+        )
+    return Linear()
+
+
+def default_hidden(cells: int) -> tuple[int, ...]:
+    """Return the hidden units for samples of so many cells (docs/adr/0004-defaults.md)."""
+    first = min(512, max(64, 4 * cells))
+    return (first, max(64, first // 2))
+
+
+ARCHITECTURES: Catalogue[Callable[[Settings], Architecture]] = Catalogue(
+    "architecture", {"dense": _dense, "linear": _linear}
+)
+
+
+def architecture_to_config(architecture: Any) -> dict[str, Any]:
+    """Return an architecture as names and numbers."""
+    return {"name": _NAMES[type(architecture)], **asdict(architecture)}
+
+
+def architecture_from_config(config: Any) -> Architecture:
+    """Return the architecture of a description, perhaps a stranger's; raises InvalidArchive."""
+    match config:
+        case {"name": "linear", **rest} if not rest:
+            return Linear()
+        case {
+            "name": "dense",
+            "hidden": list(hidden),
+            "activation": str(activation),
+            "normalization": str(normalization),
+            "policy": str(policy),
+            **rest,
+        } if (
+            not rest
+            and len(hidden) <= _MOST_LAYERS
+            and all(type(units) is int and 0 < units < 2**31 for units in hidden)
+            and activation in ACTIVATIONS
+            and normalization in NORMALIZATIONS
+            and policy in POLICIES.values()
+        ):
+            return Dense(tuple(hidden), activation, normalization, policy)
+    raise InvalidArchive(
+        "the archive's architecture",
+        expected="one that this version of isthmus knows",
+        received=repr(config)[:200],
+    )

@@ -1,0 +1,65 @@
+"""The dense architecture: hidden layers towards the code, and the same ones back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from isthmus.networks.blocks import dense, hidden_block
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Fully connected hidden layers, mirrored in the decoder.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Units of the encoder's hidden layers, from the input towards the code.
+    activation : str
+        Activation of the hidden layers.
+    normalization : {"batch", "layer", "none"}
+        Normalisation before each activation.
+    policy : str
+        Keras dtype policy of the hidden layers.
+    """
+
+    hidden: tuple[int, ...]
+    activation: str = "gelu"
+    normalization: str = "batch"
+    policy: str = "float32"
+
+    def encoder(self, sample_shape: tuple[int, ...], *, seed: int) -> keras.Model:
+        """Return the model (n, *sample_shape) -> features (n, last hidden units)."""
+        inputs = keras.Input(sample_shape, name="inputs")
+        x = inputs
+        if len(sample_shape) > 1:
+            x = keras.layers.Flatten(name="flatten", data_format="channels_last")(x)
+        for index, units in enumerate(self.hidden):
+            x = self._block(x, units, seed, f"encoder_{index}")
+        return keras.Model(inputs, x, name="features")
+
+    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int, *, seed: int) -> keras.Model:
+        """Return the model (n, latent_dim) -> (n, *sample_shape), without output activation."""
+        code = keras.Input((latent_dim,), name="code")
+        x = code
+        for index, units in enumerate(reversed(self.hidden)):
+            x = self._block(x, units, seed, f"decoder_{index}")
+        x = dense(math.prod(sample_shape), seed, "output", policy="float32")(x)
+        if len(sample_shape) > 1:
+            x = keras.layers.Reshape(sample_shape, name="reshape")(x)
+        return keras.Model(code, x, name="expansion")
+
+    def _block(self, x: Any, units: int, seed: int, name: str) -> Any:
+        return hidden_block(
+            x,
+            units,
+            seed,
+            name,
+            activation=self.activation,
+            normalization=self.normalization,
+            policy=self.policy,
+        )

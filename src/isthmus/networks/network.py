@@ -1,0 +1,188 @@
+"""Joins encoder, bottleneck and decoder into one Network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import keras
+import numpy as np
+
+from isthmus.core.errors import InvalidParameter
+from isthmus.core.randomness import derive_seed
+from isthmus.networks.bottlenecks import Point
+from isthmus.networks.layers import TableOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from isthmus.core.types import Segment, Values
+
+
+class Architecture(Protocol):
+    """What an architecture offers: two Keras models, without bottleneck and output activation."""
+
+    def encoder(self, sample_shape: tuple[int, ...], *, seed: int) -> keras.Model:
+        """Return the model (n, *sample_shape) -> features (n, width)."""
+
+    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int, *, seed: int) -> keras.Model:
+        """Return the model (n, latent_dim) -> (n, *sample_shape)."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """An autoencoder as three Keras models that share their weights.
+
+    Attributes
+    ----------
+    encoder : keras.Model
+        (n, *sample_shape) -> code (n, latent_dim).
+    decoder : keras.Model
+        Code (n, latent_dim) -> reconstruction (n, *sample_shape).
+    full : keras.Model
+        (n, *sample_shape) -> a dict with the fields of `isthmus.core.types.Outputs`.
+    """
+
+    encoder: keras.Model
+    decoder: keras.Model
+    full: keras.Model
+
+
+def join(
+    architecture: Architecture,
+    sample_shape: tuple[int, ...],
+    latent_dim: int,
+    *,
+    values: Values,
+    segments: Sequence[Segment] = (),
+    seed: int = 0,
+) -> Network:
+    """Build the network of an architecture around a point bottleneck.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What lies left and right of the bottleneck.
+    sample_shape : tuple of int
+        Shape of one sample.
+    latent_dim : int
+        Numbers in a code.
+    values : {"real", "unit", "mixed"}
+        What output cells are; decides the output activation.
+    segments : sequence of Segment
+        The columns of a table with mixed values.
+    seed : int
+        Decides the initial weights.
+    """
+    features = architecture.encoder(sample_shape, seed=seed)
+    bottleneck = Point(latent_dim).build(features.output.shape[-1], seed=seed)
+    expansion = architecture.decoder(sample_shape, latent_dim, seed=seed)
+
+    inputs = keras.Input(sample_shape, name="inputs")
+    code = bottleneck(features(inputs))
+    encoder = keras.Model(inputs, code, name="encoder")
+
+    code_inputs = keras.Input((latent_dim,), name="code")
+    activation = _output_activation(values, segments)
+    decoder = keras.Model(code_inputs, activation(expansion(code_inputs)), name="decoder")
+
+    logits = expansion(code)
+    outputs = {"code": code, "logits": logits, "reconstruction": activation(logits)}
+    return Network(encoder, decoder, keras.Model(inputs, outputs, name="autoencoder"))
+
+
+def join_given(encoder: keras.Model, decoder: keras.Model) -> Network:
+    """Join a pair of Keras models of the user's own; the models themselves, not copies."""
+    inputs = keras.Input(encoder.inputs[0].shape[1:], name="inputs")
+    code = encoder(inputs)
+    outputs = {"code": code, "reconstruction": decoder(code)}
+    return Network(encoder, decoder, keras.Model(inputs, outputs, name="autoencoder"))
+
+
+def clone_given(encoder: keras.Model, decoder: keras.Model, *, seed: int) -> Network:
+    """Clone the user's pair with its present weights, and join it.
+
+    The weights are copied, so a fit never changes the models that were passed, and starts from
+    whatever they hold; the state of their random layers (dropout, noise) is keyed by `seed`.
+
+    `check_pair` must have passed.
+    """
+    copies = []
+    for model in (encoder, decoder):
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        copies.append(copy)
+    network = join_given(*copies)
+    _key_random_layers(network.full, seed)
+    return network
+
+
+def _key_random_layers(model: keras.Model, seed: int) -> None:
+    for index, variable in enumerate(model.non_trainable_variables):
+        if variable.name == "seed_generator_state":
+            state = np.array([derive_seed(seed, f"layer/{index}"), 0], dtype=np.uint32)
+            variable.assign(state)
+
+
+def check_pair(encoder: Any, decoder: Any, sample_shape: tuple[int, ...]) -> None:
+    """Refuse models that cannot be the two halves of an autoencoder of such samples.
+
+    Raises
+    ------
+    InvalidParameter
+        One of them is no built Keras model, or their shapes do not fit the samples or each other.
+    """
+    for name, model in (("encoder", encoder), ("decoder", decoder)):
+        if not isinstance(model, keras.Model):
+            raise InvalidParameter(
+                name,
+                expected="a keras.Model (encoder and decoder are given together)",
+                received=type(model).__name__,
+                remedy="pass keras.Sequential or functional models for both",
+            )
+        if (
+            not model.built
+            or len(getattr(model, "inputs", None) or ()) != 1
+            or (len(model.outputs) != 1)
+        ):
+            raise InvalidParameter(
+                name,
+                expected="a model that knows its shapes, of one input and one output",
+                received=f"{model.name!r}, which is not built or has several",
+                remedy="begin it with keras.Input(shape), and build a Sequential or functional one",
+            )
+    code_shape = tuple(encoder.outputs[0].shape[1:])
+    _check_shape("encoder input", tuple(encoder.inputs[0].shape[1:]), sample_shape)
+    if len(code_shape) != 1 or code_shape[0] is None:
+        raise InvalidParameter(
+            "encoder output",
+            expected="codes of shape (n, latent_dim)",
+            received=f"shape (n, {', '.join(map(str, code_shape))})",
+            remedy="end the encoder with keras.layers.Flatten() or Dense(latent_dim)",
+        )
+    _check_shape("decoder input", tuple(decoder.inputs[0].shape[1:]), code_shape)
+    _check_shape("decoder output", tuple(decoder.outputs[0].shape[1:]), sample_shape)
+
+
+def _check_shape(
+    subject: str, received: tuple[int | None, ...], expected: tuple[int | None, ...]
+) -> None:
+    fits = len(received) == len(expected) and all(
+        r is None or r == e for r, e in zip(received, expected, strict=True)
+    )
+    if not fits:
+        raise InvalidParameter(
+            subject,
+            expected=f"the shape {expected} for each sample",
+            received=str(received),
+            remedy="change the model, or reshape the data to fit it",
+        )
+
+
+def _output_activation(values: Values, segments: Sequence[Segment]) -> Any:
+    if values == "unit":
+        return keras.layers.Activation("sigmoid", name="shares", dtype="float32")
+    if values == "mixed":
+        cells = [(s.kind, s.start, s.stop) for s in segments]
+        return TableOutput(cells, name="columns", dtype="float32")
+    return keras.layers.Activation("linear", name="values", dtype="float32")

@@ -1,0 +1,188 @@
+"""How far a reconstruction is from its target: per-sample means over the observed cells.
+
+Losses work on the scaled cells of the network's matrix, so their unit is that of the scaled data
+(squared scales, or nats per cell for the entropies).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from isthmus.core.types import Batch, Outputs, Segment, Values
+    from isthmus.objectives.objective import PerSample
+
+Array = jax.Array
+_SMALLEST = 1e-7  # Keras' epsilon: what a probability is clipped to before its logarithm
+
+
+def mse(batch: Batch, outputs: Outputs) -> Array:
+    """Return the mean squared difference of each sample, (n,)."""
+    return _mean_over_cells(jnp.square(outputs.reconstruction - batch.target), batch)
+
+
+def mae(batch: Batch, outputs: Outputs) -> Array:
+    """Return the mean absolute difference of each sample, (n,)."""
+    return _mean_over_cells(jnp.abs(outputs.reconstruction - batch.target), batch)
+
+
+def huber(batch: Batch, outputs: Outputs) -> Array:
+    """Return the mean Huber loss of each sample, (n,), with its bend at 1 (Huber, 1964)."""
+    error = jnp.abs(outputs.reconstruction - batch.target)
+    inner = jnp.minimum(error, 1.0)
+    return _mean_over_cells(inner * (error - 0.5 * inner), batch)
+
+
+def bce(batch: Batch, outputs: Outputs) -> Array:
+    """Return the mean binary cross-entropy of each sample, (n,), in nats per cell.
+
+    From logits it is ``softplus(l) - t * l``, which neither overflows nor saturates; where a
+    decoder of the user's own gives probabilities they are clipped as Keras clips them.
+    """
+    return _mean_over_cells(_binary_cells(batch.target, outputs), batch)
+
+
+def mixture(segments: Sequence[Segment]) -> PerSample:
+    """Return the loss of a table whose columns differ in kind.
+
+    The negative log-likelihood, up to a constant, of independent columns: numeric cells are
+    Gaussian with unit variance (half the squared difference), binary cells Bernoulli, categorical
+    columns categorical. A row's loss is the mean over its observed columns, each counted once
+    however many cells it takes.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The columns in the order of the matrix.
+    """
+    kinds = [segment.kind for segment in segments]
+    starts = jnp.array([segment.start for segment in segments])
+    width = segments[-1].stop
+    column_of_cell = jnp.repeat(
+        jnp.arange(len(segments)), jnp.array([s.stop - s.start for s in segments])
+    )
+    binary, categorical = (
+        jnp.zeros(width, bool).at[jnp.array(_cells(segments, kind), int)].set(True)
+        for kind in ("binary", "categorical")
+    )
+    has_binary, has_categorical = "binary" in kinds, "categorical" in kinds
+
+    def loss(batch: Batch, outputs: Outputs) -> Array:
+        cells = 0.5 * jnp.square(outputs.reconstruction - batch.target)
+        if has_binary:
+            cells = jnp.where(binary, _binary_cells(batch.target, outputs), cells)
+        if has_categorical:
+            entropy = _categorical_cells(batch.target, outputs, column_of_cell, len(segments))
+            cells = jnp.where(categorical, entropy, cells)
+        if batch.observed is None:
+            return cells.sum(axis=-1) / len(segments)
+        columns = batch.observed[:, starts].sum(axis=-1)
+        return (cells * batch.observed).sum(axis=-1) / jnp.maximum(columns, 1.0)
+
+    return loss
+
+
+def custom(function: Callable[[Array, Array], Any]) -> PerSample:
+    """Return a loss from the user's ``f(target, reconstruction)``, in Keras' signature.
+
+    The function may return one number or any array, which is averaged. It is called for one
+    sample at a time (vectorised), so that a mean over the batch inside it cannot mix samples, and
+    padding rows cannot leak in. A missing cell reaches it as a perfect reconstruction.
+
+    Parameters
+    ----------
+    function : callable
+        Takes target and reconstruction, each (1, *sample_shape), in scaled units; written with
+        ``keras.ops`` or ``jax.numpy``.
+    """
+
+    def one(target: Array, reconstruction: Array) -> Array:
+        return jnp.mean(jnp.asarray(function(target[None], reconstruction[None])))
+
+    def loss(batch: Batch, outputs: Outputs) -> Array:
+        target = batch.target
+        if batch.observed is not None:
+            target = jnp.where(batch.observed > 0, target, outputs.reconstruction)
+        return jax.vmap(one)(target, outputs.reconstruction)
+
+    return loss
+
+
+def _simple(loss: PerSample) -> Callable[[Sequence[Segment]], PerSample]:
+    return lambda _segments: loss
+
+
+LOSSES: Catalogue[Callable[[Sequence[Segment]], PerSample]] = Catalogue(
+    "loss",
+    {
+        "mse": _simple(mse),
+        "mae": _simple(mae),
+        "huber": _simple(huber),
+        "bce": _simple(bce),
+        "mixture": mixture,
+    },
+)
+_AUTO: dict[Values, str] = {"real": "mse", "unit": "bce", "mixed": "mixture"}
+_FITTING: dict[str, tuple[Values, ...]] = {"bce": ("unit",), "mixture": ("mixed",)}
+
+
+def resolve_loss(name: str, values: Values) -> str:
+    """Return the loss that ``"auto"`` means for such values, or check the one that was named.
+
+    Raises
+    ------
+    InvalidParameter
+        The loss is unknown, or cannot measure such values.
+    """
+    if name == "auto":
+        return _AUTO[values]
+    if name not in LOSSES:
+        LOSSES[name]  # raises, with the nearest name
+    if values not in _FITTING.get(name, (values,)):
+        wanted = {"bce": "values within [0, 1]", "mixture": "a table with categories or booleans"}
+        received = {"real": "real numbers", "unit": "values within [0, 1]", "mixed": "such a table"}
+        raise InvalidParameter(
+            f"loss {name!r}",
+            expected=wanted[name],
+            received=received[values],
+            remedy="leave loss='auto'" + (", or scale='range'" if name == "bce" else ""),
+        )
+    return name
+
+
+def _binary_cells(target: Array, outputs: Outputs) -> Array:
+    if outputs.logits is not None:
+        return jax.nn.softplus(outputs.logits) - target * outputs.logits
+    p = jnp.clip(outputs.reconstruction, _SMALLEST, 1.0 - _SMALLEST)
+    return -(target * jnp.log(p) + (1.0 - target) * jnp.log1p(-p))
+
+
+def _categorical_cells(target: Array, outputs: Outputs, column: Array, columns: int) -> Array:
+    """Return cells whose sum over a categorical column is its cross-entropy."""
+    if outputs.logits is None:
+        return -target * jnp.log(jnp.clip(outputs.reconstruction, _SMALLEST, 1.0))
+    logits = outputs.logits.T
+    peak = jax.ops.segment_max(logits, column, columns, indices_are_sorted=True)
+    shifted = logits - jax.lax.stop_gradient(peak)[column]
+    total = jax.ops.segment_sum(jnp.exp(shifted), column, columns, indices_are_sorted=True)
+    return -target * (shifted - jnp.log(total)[column]).T
+
+
+def _cells(segments: Sequence[Segment], kind: str) -> list[int]:
+    return [cell for s in segments if s.kind == kind for cell in range(s.start, s.stop)]
+
+
+def _mean_over_cells(cells: Array, batch: Batch) -> Array:
+    axes = tuple(range(1, cells.ndim))
+    if batch.observed is None:
+        return cells.mean(axis=axes)
+    observed = batch.observed.sum(axis=axes)
+    return (cells * batch.observed).sum(axis=axes) / jnp.maximum(observed, 1.0)

@@ -1,0 +1,278 @@
+import os
+import signal
+import threading
+import time
+
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+
+from isthmus.core.errors import TrainingDiverged, TrainingWarning
+from isthmus.networks.dense import Dense
+from isthmus.networks.network import join, join_given
+from isthmus.objectives.contraction import contraction
+from isthmus.objectives.objective import Objective, Term
+from isthmus.objectives.reconstruction import mse
+from isthmus.training.events import EpochEnd
+from isthmus.training.loop import TrainingData, train
+from isthmus.training.recipe import Recipe
+
+RNG = np.random.default_rng(0)
+ROWS = (RNG.normal(size=(96, 2)) @ RNG.normal(size=(2, 5))).astype(np.float32)
+
+
+def network(seed=0, width=5):
+    return join(Dense((8,)), (width,), 2, values="real", seed=seed)
+
+
+def recipe(**settings):
+    return Recipe(
+        **{"epochs": 4, "batch_size": 20, "learning_rate": 0.01, "patience": None, **settings}
+    )
+
+
+def weights(net):
+    return [np.asarray(v.value) for v in net.full.variables]
+
+
+class Spy:
+    def __init__(self, at=None, act=None):
+        self.events, self.snapshots, self.stopped, self.at, self.act = [], {}, False, at, act
+
+    def on_start(self, epochs, done):
+        self.started = (epochs, done)
+
+    def on_steps(self, epoch, share):
+        if self.at == "steps":
+            self.act()
+
+    def on_epoch(self, event: EpochEnd):
+        self.events.append(event)
+        self.snapshots[event.epoch] = event.snapshot()
+        if self.at == event.epoch:
+            self.act()
+
+    def on_stop(self):
+        self.stopped = True
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)  # signals reach Python between two bytecodes
+
+
+def test_learns_and_repeats_its_bits():
+    runs = []
+    for _ in range(2):
+        net = network()
+        history = train(net, Objective(mse), TrainingData(ROWS, ROWS[:9]), recipe(), seed=3)
+        runs.append((weights(net), history.epochs["loss"], history.epochs["val_loss"]))
+    assert runs[0][1:] == runs[1][1:]
+    assert all((a == b).all() for a, b in zip(runs[0][0], runs[1][0], strict=True))
+    assert runs[0][1][-1] < runs[0][1][0]
+
+
+def test_other_seed_other_order():
+    losses = [
+        train(network(), Objective(mse), TrainingData(ROWS), recipe(), seed=s).epochs["loss"]
+        for s in (0, 1)
+    ]
+    assert losses[0] != losses[1]
+
+
+def test_history_has_a_value_per_epoch():
+    spy = Spy()
+    history = train(
+        network(), Objective(mse), TrainingData(ROWS, ROWS[:9]), recipe(), seed=0, observers=[spy]
+    )
+    assert set(history.epochs) == {"epoch", "loss", "val_loss", "learning_rate", "seconds"}
+    assert history.epochs["epoch"] == [1, 2, 3, 4]
+    assert spy.started == (4, 0)
+    assert spy.stopped
+    assert [e.epoch for e in spy.events] == [1, 2, 3, 4]
+    assert history.stop_reason == "finished"
+
+
+def test_padding_rows_do_not_count():
+    """96 rows in batches of 96 and of 40 (padded): the first step's loss is over all rows once."""
+    plain = Term("plain", lambda b, o: jnp.zeros(len(b.weight)), lambda p: 0.0)
+    frozen = recipe(epochs=1, optimizer="sgd", learning_rate=1e-12, schedule="constant")
+    losses = []
+    for size in (96, 40):
+        settings = {**vars(frozen), "batch_size": size}
+        net = join(Dense((8,), normalization="none"), (5,), 2, values="real", seed=0)
+        run = train(net, Objective(mse, (plain,)), TrainingData(ROWS), Recipe(**settings), seed=0)
+        losses += run.epochs["loss"]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_keeps_the_weights_of_the_best_epoch():
+    spy = Spy()
+    net = network()
+    settings = recipe(epochs=12, learning_rate=0.5, schedule="constant", clip_norm=None)
+    history = train(
+        net, Objective(mse), TrainingData(ROWS, ROWS[:30]), settings, seed=0, observers=[spy]
+    )
+    best = history.best_epoch
+    assert best == 1 + int(np.argmin(history.epochs["val_loss"]))
+    assert best < 12
+    kept = net.full.trainable_variables
+    for index, variable in enumerate(kept):
+        expected = spy.snapshots[best].arrays[f"trainable/{index}"]
+        np.testing.assert_array_equal(variable.value, expected)
+
+
+def test_early_stopping():
+    settings = recipe(epochs=200, patience=3, learning_rate=0.3, schedule="constant")
+    history = train(network(), Objective(mse), TrainingData(ROWS, ROWS[:30]), settings, seed=0)
+    assert history.stop_reason == "early stopping"
+    assert len(history.epochs["epoch"]) == history.best_epoch + 3
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_resumed_runs_end_with_the_bits_of_an_unbroken_one(at):
+    data = TrainingData(ROWS, ROWS[:9])
+    whole, spy = network(), Spy()
+    unbroken = train(whole, Objective(mse), data, recipe(), seed=5, observers=[spy])
+    again = network(seed=9)  # its own weights must not matter
+    history = train(again, Objective(mse), data, recipe(), seed=5, start=spy.snapshots[at])
+    assert all((a == b).all() for a, b in zip(weights(whole), weights(again), strict=True))
+    for name in ("loss", "val_loss", "learning_rate", "epoch"):
+        assert history.epochs[name] == unbroken.epochs[name]
+
+
+def test_ctrl_c_after_an_epoch_keeps_the_best_weights():
+    spy = Spy(at=2, act=interrupt)
+    net = network()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.warns(TrainingWarning, match="interrupted in epoch 3; the weights of epoch"):
+        history = train(
+            net, Objective(mse), TrainingData(ROWS, ROWS[:9]), recipe(), seed=0, observers=[spy]
+        )
+    assert history.stop_reason == "interrupted"
+    assert len(history.epochs["epoch"]) == 2
+    assert signal.getsignal(signal.SIGINT) is before
+    assert all(np.isfinite(w).all() for w in weights(net))
+
+
+def test_ctrl_c_within_the_first_epoch_keeps_the_present_weights():
+    net, spy = network(), Spy(at="steps", act=interrupt)
+    start = weights(net)
+    with pytest.warns(TrainingWarning, match="the present weights were kept"):
+        history = train(net, Objective(mse), TrainingData(ROWS), recipe(), seed=0, observers=[spy])
+    assert history.best_epoch == 0
+    assert any((a != b).any() for a, b in zip(start, weights(net), strict=True))
+
+
+def test_a_second_ctrl_c_ends_at_once_and_loses_nothing():
+    def twice():
+        interrupt()
+        interrupt()
+
+    net, spy = network(), Spy(at=2, act=twice)
+    with pytest.warns(TrainingWarning, match="interrupted"):
+        train(net, Objective(mse), TrainingData(ROWS), recipe(), seed=0, observers=[spy])
+    assert spy.stopped
+    assert all(np.isfinite(w).all() for w in weights(net))
+
+
+def test_trains_in_a_thread():
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(
+            train(network(), Objective(mse), TrainingData(ROWS), recipe(), seed=0)
+        )
+    )
+    thread.start()
+    thread.join()
+    assert results[0].stop_reason == "finished"
+
+
+def blow_up_after(progress):
+    def value(batch, outputs):
+        return jnp.zeros(len(batch.weight))
+
+    return Term("bomb", value, lambda p: jnp.where(p >= progress, jnp.nan, 0.0))
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_weights():
+    objective = Objective(mse, (blow_up_after(0.6),))
+    rows = ROWS.copy()
+    rows[:, 3] *= 1000
+    net = network()
+    data = TrainingData(rows, None, ("a", "b", "c", "d", "e"))
+    with pytest.warns(TrainingWarning, match=r"loss of epoch 3, batch 3 \(column 'd' reaches"):
+        history = train(net, objective, data, recipe(), seed=0)
+    assert history.stop_reason == "diverged"
+    assert history.best_epoch == 2
+    assert all(np.isfinite(w).all() for w in weights(net))
+
+
+def test_diverging_at_once_is_an_error():
+    objective = Objective(mse, (blow_up_after(0.0),))
+    with pytest.raises(TrainingDiverged, match="epoch 1, batch 1 .*Remedy: lower learning_rate"):
+        train(network(), objective, TrainingData(ROWS), recipe(), seed=0)
+
+
+def test_missing_cells_are_neither_learned_nor_counted():
+    rows = ROWS.copy()
+    rows[::2, 1] = np.nan
+    filled = [np.where(np.isnan(rows), value, rows) for value in (0.0,)]
+    net = network()
+    history = train(net, Objective(mse), TrainingData(rows, rows[:20]), recipe(), seed=0)
+    assert np.isfinite(history.epochs["loss"]).all()
+    assert np.isfinite(filled).all()
+
+
+def test_contraction_shrinks_the_jacobian():
+    norms = []
+    for penalties in ((), (contraction(10.0),)):
+        net = network()
+        train(net, Objective(mse, penalties), TrainingData(ROWS), recipe(epochs=30), seed=0)
+        x = jnp.asarray(ROWS[:20])
+        moved = net.encoder(x + 0.01) - net.encoder(x)
+        norms.append(float(jnp.square(jnp.asarray(moved)).sum()))
+    assert norms[1] < 0.5 * norms[0]
+
+
+def test_regularisers_of_the_users_layers_count():
+    def pair(strength):
+        encoder = keras.Sequential(
+            [
+                keras.Input((5,)),
+                keras.layers.Dense(
+                    2,
+                    kernel_regularizer=keras.regularizers.L2(strength),
+                    kernel_initializer=keras.initializers.Ones(),
+                ),
+            ]
+        )
+        decoder = keras.Sequential(
+            [keras.Input((2,)), keras.layers.Dense(5, kernel_initializer="ones")]
+        )
+        return join_given(encoder, decoder)
+
+    frozen = recipe(epochs=1, optimizer="sgd", learning_rate=1e-12, schedule="constant")
+    losses = [
+        train(pair(s), Objective(mse), TrainingData(ROWS), frozen, seed=0).epochs["loss"][0]
+        for s in (0.0, 1.0)
+    ]
+    assert losses[1] - losses[0] == pytest.approx(10.0, rel=1e-4)
+
+
+def test_the_checkpoint_interval_does_not_change_the_bits():
+    """The epoch is one program whether it runs in one piece or in many."""
+    many = np.repeat(ROWS, 40, axis=0)
+    nets = [network(), network()]
+    spies = [[], [Spy()]]
+    for net, observers in zip(nets, spies, strict=True):
+        train(
+            net,
+            Objective(mse),
+            TrainingData(many),
+            recipe(batch_size=16, epochs=2),
+            seed=0,
+            observers=observers,
+        )
+    assert all((a == b).all() for a, b in zip(weights(nets[0]), weights(nets[1]), strict=True))
