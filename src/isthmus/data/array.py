@@ -1,0 +1,241 @@
+"""The schema of NumPy arrays: feature matrices, images and stacks of series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from sklearn.utils import check_array
+
+from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data import scaling as scalings
+from isthmus.data.scaling import Scaling, Summary
+from isthmus.data.vetting import entry, integer, items, one_of, refuse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats, Segment, Values
+
+_LARGEST_SAMPLE = 1 << 31
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySchema:
+    """What is known of an array of samples, to and from the network's matrix.
+
+    Parameters
+    ----------
+    sample_shape : tuple of int
+        Shape of one sample: ``(d,)``, ``(a, b)`` or ``(a, b, c)``.
+    values : "real" or "unit"
+        Standardised columns, or shares of a range in [0, 1]. Values outside the range that
+        `infer_array` saw lie outside [0, 1] and still come back as they were.
+    scaling : Scaling
+        Of the flattened sample.
+    dtype : "float32" or "float64"
+        Of what `from_matrix` returns: float64 where the array that was learned needs it.
+    """
+
+    sample_shape: tuple[int, ...]
+    values: Values
+    scaling: Scaling
+    dtype: Literal["float32", "float64"]
+    kind = "array"
+    segments: tuple[Segment, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of cells of one sample."""
+        return int(np.prod(self.sample_shape))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the cells of one sample in C order: ``x0``, ``x1``, ..."""
+        return tuple(f"x{i}" for i in range(self.width))
+
+    @property
+    def is_image(self) -> bool:
+        """Whether samples can be shown as pictures: (h, w), or (h, w, c) with c at most 4."""
+        shape = self.sample_shape
+        return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4)
+
+    def to_matrix(self, X: Any) -> Floats:
+        """Scale samples for the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *sample_shape)
+            NaN marks a missing cell.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, *sample_shape)
+
+        Raises
+        ------
+        SchemaMismatch
+            The samples have another shape.
+        InvalidData
+            Empty, not numeric, or with an infinity; the column and row are named.
+        """
+        array = as_numbers(X)
+        if array.shape[1:] != self.sample_shape:
+            raise self._other_shape(array.shape[1:])
+        flat = array.reshape(len(array), -1)
+        matrix = np.empty(flat.shape, dtype=np.float32)
+        for rows in scalings.row_blocks(flat.shape):
+            with np.errstate(over="ignore"):
+                matrix[rows] = self.scaling.forward(flat[rows].astype(np.float64))
+            if np.isinf(matrix[rows]).any():
+                raise scalings.infinity(flat[rows], self._name, rows.start)
+        return matrix.reshape(array.shape)
+
+    def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
+        """Return scaled values to the original unit.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n, *sample_shape)
+            Scaled values.
+        like : ndarray, optional
+            The array they belong to; if it is of a float type, so is the result.
+
+        Returns
+        -------
+        ndarray of shape (n, *sample_shape)
+        """
+        kind = getattr(like, "dtype", None)
+        dtype = kind if kind in (np.float32, np.float64) else np.dtype(self.dtype)
+        limit = float(np.finfo(dtype).max)
+        flat = np.asarray(matrix).reshape(len(matrix), self.width)
+        result = np.empty(flat.shape, dtype=dtype)
+        for rows in scalings.row_blocks(flat.shape):
+            values = self.scaling.inverse(flat[rows].astype(np.float64))
+            result[rows] = np.clip(values, -limit, limit)
+        return result.reshape(len(result), *self.sample_shape)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-able description, exact to the last bit."""
+        return {
+            "kind": self.kind,
+            "sample_shape": list(self.sample_shape),
+            "values": self.values,
+            "dtype": self.dtype,
+            "scaling": self.scaling.to_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> ArraySchema:
+        """Rebuild from `to_config`'s answer, which may be a stranger's.
+
+        Raises
+        ------
+        InvalidArchive
+            It is not such an answer.
+        """
+        sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape"))}
+        shape = tuple(integer(sizes, name, 1, _LARGEST_SAMPLE) for name in sizes)
+        width = 1
+        for size in shape:
+            width *= size
+        if len(shape) not in (1, 2, 3) or width > _LARGEST_SAMPLE:
+            refuse("sample_shape", "one to three sizes", list(shape))
+        return cls(
+            sample_shape=shape,
+            values=one_of(config, "values", ("real", "unit")),
+            dtype=one_of(config, "dtype", ("float32", "float64")),
+            scaling=Scaling.from_config(entry(config, "scaling"), width),
+        )
+
+    def _name(self, column: int) -> str:
+        return cell_name(column, self.sample_shape)
+
+    def _other_shape(self, shape: tuple[int, ...]) -> SchemaMismatch:
+        size = int(np.prod(shape))
+        return SchemaMismatch(
+            "X",
+            expected=f"samples of shape {self.sample_shape}",
+            received=str(shape),
+            remedy=f"X.reshape(-1, {', '.join(map(str, self.sample_shape))})"
+            if size == self.width
+            else "bring the samples to the size that was fitted, or fit again with these",
+        )
+
+
+def cell_name(column: int, sample_shape: tuple[int, ...]) -> str:
+    """Name one cell of a flattened sample for a message: ``'x3'`` or ``pixel (2, 5)``."""
+    if len(sample_shape) == 1:
+        return f"'x{column}'"
+    return f"cell {tuple(int(i) for i in np.unravel_index(column, sample_shape))}"
+
+
+def as_numbers(X: Any) -> NDArray[Any]:
+    """Return `X` as a numeric array of 2 to 4 dimensions, with scikit-learn's own messages.
+
+    Raises
+    ------
+    InvalidData
+        It is empty, sparse, complex, text, ragged, or has another number of dimensions.
+    """
+    try:
+        array = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
+    except (ValueError, TypeError, OverflowError) as error:
+        text = "string" in str(error)
+        remedy = "pass numbers; text, categories and dates go in as a DataFrame" if text else ""
+        raise InvalidData(str(error), remedy=remedy) from None
+    if array.dtype.kind not in "biuf" or array.ndim > 4 or 0 in array.shape:
+        raise InvalidData(
+            "X",
+            expected="a non-empty array of numbers with 2, 3 or 4 dimensions",
+            received=f"shape {array.shape} of {array.dtype}",
+            remedy="make each sample a row, an image (h, w) or (h, w, channels), or a series",
+        )
+    result: NDArray[Any] = array
+    return result
+
+
+def infer_array(X: Any, scale: str) -> ArraySchema:
+    """Learn the schema of an array; `scale` is one of `infer_schema`'s."""
+    array = as_numbers(X)
+    shape = array.shape[1:]
+    flat = array.reshape(len(array), -1)
+
+    def name(column: int) -> str:
+        return cell_name(column, shape)
+
+    summary = scalings.summarise(flat)
+    scalings.check_columns(summary, flat, name)
+    limits = _limits(array, summary) if scale == "auto" else None
+    if scale == "range":
+        limits = _extremes(summary) if array.ndim > 2 else (summary.low, summary.high)
+    if limits is not None:
+        scaling = scalings.fit_range(*limits, name)
+    else:
+        scaling = scalings.IDENTITY if scale == "none" else scalings.fit_robust(flat, name)
+    small = array.dtype == np.float32 or array.dtype.itemsize <= 2
+    return ArraySchema(
+        sample_shape=shape,
+        values="unit" if limits is not None else "real",
+        scaling=scaling,
+        dtype="float32" if small else "float64",
+    )
+
+
+def _limits(array: NDArray[Any], summary: Summary) -> tuple[Any, Any] | None:
+    """Choose the range whose shares are learned, or None for columns to standardise."""
+    low, high = _extremes(summary)
+    bytes_range, unit_range = (np.zeros(1), np.full(1, 255.0)), (np.zeros(1), np.ones(1))
+    if array.dtype == np.uint8:
+        return bytes_range
+    if low[0] >= 0 and high[0] <= 1:
+        return unit_range
+    if array.ndim > 2:
+        return low, high
+    flat_pictures = summary.whole and array.shape[1] >= 64
+    return bytes_range if flat_pictures and low[0] >= 0 and 128 < high[0] <= 255 else None
+
+
+def _extremes(summary: Summary) -> tuple[Any, Any]:
+    return summary.low.min(keepdims=True), summary.high.max(keepdims=True)

@@ -1,0 +1,232 @@
+"""pandas and polars DataFrames and pyarrow Tables, to one pyarrow Table and back.
+
+pandas and polars are imported only when a person passes one, or gets one back.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from isthmus.core.errors import InvalidData, MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Container = Literal["pandas", "polars", "arrow"]
+
+_NATIVE = frozenset(
+    [f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
+    + ["Float32", "Float64", "boolean", "string", "object"]
+)
+"""pandas types of which a pyarrow Table keeps no trace."""
+
+
+def is_table(X: Any) -> bool:
+    """Tell whether `X` is a DataFrame or Table, rather than an array."""
+    return _container(X) is not None
+
+
+def container_of(X: Any) -> Container:
+    """Return what kind of table `X` is; anything else is taken for ``"arrow"``."""
+    return _container(X) or "arrow"
+
+
+def _container(X: Any) -> Container | None:
+    if isinstance(X, (pa.Table, pa.RecordBatch)):
+        return "arrow"
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if pandas is not None and isinstance(X, pandas.DataFrame):
+        return "pandas"
+    if polars is not None and isinstance(X, (polars.DataFrame, polars.LazyFrame)):
+        return "polars"
+    return None
+
+
+def native_types(X: Any) -> dict[str, str]:
+    """Return, by column, the pandas types that a pyarrow Table would forget."""
+    if _container(X) != "pandas":
+        return {}
+    types = {str(name): str(dtype) for name, dtype in X.dtypes.items()}
+    return {name: dtype for name, dtype in types.items() if dtype in _NATIVE}
+
+
+def is_native(dtype: str) -> bool:
+    """Tell whether `dtype` is one that `native_types` may answer."""
+    return dtype in _NATIVE
+
+
+def to_arrow(X: Any) -> pa.Table:
+    """Return a DataFrame or Table as a pyarrow Table; pandas' index is left aside.
+
+    Raises
+    ------
+    InvalidData
+        Two columns share a name, or a column holds what no column type can.
+    """
+    kind = _container(X)
+    if kind == "pandas":
+        names = [str(name) for name in X.columns]
+        unique_names(names)
+        columns = [_pandas_column(X.iloc[:, i], name) for i, name in enumerate(names)]
+        return pa.Table.from_arrays(columns, names=names)
+    if kind == "polars":
+        return _views_to_text(_polars(X))
+    table = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else X
+    unique_names(table.column_names)
+    return _views_to_text(table)
+
+
+def unique_names(names: Sequence[str]) -> None:
+    """Refuse column names of which one occurs twice.
+
+    Raises
+    ------
+    InvalidData
+        Some do; they are named.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InvalidData(
+            "columns",
+            expected="names that differ",
+            received=f"more than one called {', '.join(map(repr, twice[:5]))}",
+            remedy="rename or drop the extra ones",
+        )
+
+
+def _pandas_column(series: Any, name: str) -> pa.Array:
+    if hasattr(series, "sparse"):
+        series = series.sparse.to_dense()
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidData(
+            f"column {name!r}",
+            expected="numbers, booleans, text, categories or dates, of one type",
+            received=f"{series.dtype} ({reason})",
+            remedy="make the column one type, for example with .astype(str) or .astype(float)",
+        ) from None
+
+
+def _polars(X: Any) -> pa.Table:
+    if not hasattr(X, "to_arrow"):
+        raise InvalidData(
+            "X",
+            expected="a polars DataFrame",
+            received="a LazyFrame",
+            remedy="pass X.collect()",
+        )
+    objects = [name for name, dtype in X.schema.items() if str(dtype) == "Object"]
+    if objects:
+        raise InvalidData(
+            f"column {objects[0]!r}",
+            expected="numbers, booleans, text, categories or dates",
+            received="polars' Object",
+            remedy="cast the column to one of these, or drop it",
+        )
+    return X.to_arrow()
+
+
+def _views_to_text(table: pa.Table) -> pa.Table:
+    """Cast string views, which few of arrow's functions know, to plain text."""
+    for i, field in enumerate(table.schema):
+        if field.type == pa.string_view():
+            table = table.set_column(i, field.name, table.column(i).cast(pa.large_string()))
+    return table
+
+
+def from_arrow(table: pa.Table, container: Container, like: Any, natives: Mapping[str, str]) -> Any:
+    """Return `table` as a person's kind of table.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The values.
+    container : "pandas", "polars" or "arrow"
+        What to return when `like` is not a table.
+    like : DataFrame, Table or anything else
+        Gives the container, pandas' index and column labels, and column types.
+    natives : mapping of str to str
+        pandas types by column, where `like` gives none.
+
+    Raises
+    ------
+    MissingExtra
+        pandas or polars is wanted and not installed.
+    """
+    kind = _container(like) or container
+    try:
+        if kind == "pandas":
+            return _to_pandas(table, like if _container(like) == "pandas" else None, natives)
+        if kind == "polars":
+            return _to_polars(table, like if _container(like) == "polars" else None)
+    except ImportError as error:
+        raise MissingExtra(
+            kind,
+            expected=f"{kind}, as the model was fitted on such a DataFrame",
+            received=str(error),
+            remedy=f"pip install {kind}, or pass the data as a pyarrow Table",
+        ) from None
+    return table
+
+
+def _to_pandas(table: pa.Table, like: Any, natives: Mapping[str, str]) -> Any:
+    import pandas as pd
+
+    frame = table.to_pandas()
+    labels = {} if like is None else {str(label): label for label in like.columns}
+    wanted = {}
+    for name in table.column_names:
+        have = frame[name].dtype
+        dtype = _pandas_type(have, like, labels.get(name), natives.get(name, ""))
+        # pandas calls "string" and its own str type equal, and categories alike by name.
+        if dtype is not None and (dtype != have or str(dtype) != str(have)):
+            wanted[name] = dtype
+    frame = frame.astype(wanted)
+    if like is not None:
+        frame.columns = pd.Index([labels.get(name, name) for name in table.column_names])
+        if len(like) == len(frame):
+            frame.index = like.index
+    return frame
+
+
+def _pandas_type(have: Any, like: Any, label: Any, native: str) -> Any:
+    """Return the type a column should be cast to, or None to leave it as it is."""
+    if like is None or label is None:
+        return native or None
+    dtype = like[label].dtype
+    if str(dtype) == "object":
+        return native or None
+    if hasattr(have, "categories"):
+        # A cast to categories that lack one of ours would silently empty its cells.
+        known = hasattr(dtype, "categories") and set(have.categories) <= set(dtype.categories)
+        return dtype if known else None
+    return None if hasattr(dtype, "categories") else dtype
+
+
+def _to_polars(table: pa.Table, like: Any) -> Any:
+    import polars as pl
+
+    frame = pl.from_arrow(table)
+    if like is None:
+        return frame
+    types = {
+        name: dtype
+        for name, dtype in like.schema.items()
+        if name in frame.columns and dtype != frame.schema[name] and _castable(frame[name], dtype)
+    }
+    return frame.cast(types)
+
+
+def _castable(series: Any, dtype: Any) -> bool:
+    if str(dtype) == "Null":
+        return False
+    categories = getattr(dtype, "categories", None)
+    if not str(dtype).startswith("Enum") or categories is None:
+        return True
+    return set(series.cast(str).drop_nulls().unique()) <= set(categories)

@@ -1,0 +1,274 @@
+"""Reversible scaling of columns of numbers, in float64, vectorised over columns.
+
+Three methods:
+
+``robust``
+    z = (x − median) / s, where s is the interquartile range divided by 1.349 (the standard
+    deviation of a normal column), or the standard deviation when that range is 0, or 1 for a
+    constant column. Linear up to |z| = 5 and logarithmic beyond, so that an outlier can
+    neither squash the other rows nor be lost: sign(z)·5·(1 + ln(|z| / 5)).
+``range``
+    (x − low) / (high − low), shares of a range.
+``none``
+    The values as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InvalidArchive, InvalidData
+from isthmus.data.vetting import finite_numbers, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Method = Literal["robust", "range", "none"]
+Float64s = NDArray[np.float64]
+
+KNEE = 5.0
+"""Where robust scaling turns from linear to logarithmic, in standard deviations."""
+
+BLOCK = 1 << 21
+"""Cells handled at a time; a float64 copy of one block is 16 MiB."""
+
+_NORMAL_IQR = 1.349
+_FEW = 16
+"""Up to so many order statistics are found faster by partitioning than by sorting."""
+_LARGEST = float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """How columns are scaled, and back.
+
+    Parameters
+    ----------
+    method : "robust", "range" or "none"
+        What is done.
+    center, scale : ndarray of float64, shape (columns,) or (1,)
+        Median and spread, or low and high − low; one entry serves all columns. Scales are > 0.
+    """
+
+    method: Method
+    center: Float64s
+    scale: Float64s
+
+    def forward(self, values: Float64s, columns: slice = slice(None)) -> Float64s:
+        """Scale `values` of shape (n, columns) in place and return them; NaN stays NaN."""
+        if self.method == "none":
+            return values
+        center, scale = self._of(columns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values -= center
+            values /= scale
+            if self.method == "robust":
+                size = np.abs(values)
+                tail = size > KNEE
+                if tail.any():
+                    far = KNEE * (1.0 + np.log(size[tail] / KNEE))
+                    values[tail] = np.copysign(far, values[tail])
+        return values
+
+    def inverse(self, values: Float64s, columns: slice = slice(None)) -> Float64s:
+        """Undo `forward`, in place; the result is finite wherever `values` are."""
+        if self.method == "none":
+            return values
+        center, scale = self._of(columns)
+        if self.method == "robust":
+            size = np.abs(values)
+            tail = size > KNEE
+            if tail.any():
+                far = KNEE * np.exp(np.minimum(size[tail] / KNEE - 1.0, 700.0))
+                values[tail] = np.copysign(far, values[tail])
+        with np.errstate(over="ignore"):
+            values *= scale
+            values += center
+        return np.clip(values, -_LARGEST, _LARGEST, out=values)
+
+    def _of(self, columns: slice) -> tuple[Float64s, Float64s]:
+        shared = self.center.size == 1
+        return (self.center, self.scale) if shared else (self.center[columns], self.scale[columns])
+
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-able description, exact to the last bit."""
+        return {
+            "method": self.method,
+            "center": self.center.tolist(),
+            "scale": self.scale.tolist(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Any, columns: int) -> Scaling:
+        """Rebuild from `to_config`'s answer, which may be a stranger's.
+
+        Raises
+        ------
+        InvalidArchive
+            A part is absent, of a wrong type or length, not finite, or a scale is not positive.
+        """
+        method: Method = one_of(config, "method", get_args(Method))
+        center = finite_numbers(config, "center")
+        scale = finite_numbers(config, "scale")
+        if center.size != scale.size or center.size not in (1, columns) or (scale <= 0).any():
+            raise InvalidArchive(
+                "the archive's scaling",
+                expected=f"a center and a positive scale for each of {columns} columns",
+                received=f"{center.size} centers, {scale.size} scales",
+                remedy="get the file again from its author",
+            )
+        return cls(method, center, scale)
+
+
+IDENTITY = Scaling("none", np.zeros(1), np.ones(1))
+
+
+class Summary(NamedTuple):
+    """What one pass over columns of numbers tells."""
+
+    low: Float64s
+    """(columns,), least observed value; NaN where all are missing."""
+    high: Float64s
+    """(columns,), greatest observed value; NaN where all are missing."""
+    whole: bool
+    """Whether every observed value is an integer."""
+
+
+def summarise(values: NDArray[Any]) -> Summary:
+    """Summarise `values` of shape (n, columns), NaN for a missing cell, a block at a time."""
+    low = np.full(values.shape[1], np.nan)
+    high = low.copy()
+    whole = True
+    for rows in row_blocks(values.shape):
+        block = values[rows].astype(np.float64)
+        low = np.fmin(low, np.fmin.reduce(block, axis=0))
+        high = np.fmax(high, np.fmax.reduce(block, axis=0))
+        if whole:
+            with np.errstate(invalid="ignore"):
+                block -= np.rint(block)
+            whole = not np.any(np.abs(block) > 0)
+    return Summary(low, high, whole)
+
+
+def check_columns(
+    summary: Summary, values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
+) -> None:
+    """Refuse columns that cannot be learned from.
+
+    Raises
+    ------
+    InvalidData
+        A column is missing in every row, or holds an infinity; the message names it.
+    """
+    absent = np.flatnonzero(np.isnan(summary.low))
+    if absent.size:
+        names = ", ".join(name(int(i)) for i in absent[:5])
+        more = f" and {absent.size - 5} more" if absent.size > 5 else ""
+        raise InvalidData(
+            f"column {names}{more}",
+            expected="at least one value",
+            received="missing (NaN) in every row",
+            remedy="drop the column, it holds nothing to learn",
+        )
+    infinite = np.isinf(summary.low) | np.isinf(summary.high)
+    if infinite.any():
+        raise infinity(values, name, first_row)
+
+
+def infinity(values: NDArray[Any], name: Callable[[int], str], first_row: int = 0) -> InvalidData:
+    """Return the error that names the first infinity, or value beyond float32, in `values`."""
+    with np.errstate(over="ignore"):
+        row, column = np.argwhere(np.isinf(values.astype(np.float64).astype(np.float32)))[0]
+    cell = float(values[row, column])
+    return InvalidData(
+        f"column {name(int(column))}, row {first_row + int(row)}",
+        expected="a finite number, or NaN for a missing cell",
+        received=f"{cell} (infinity)" if np.isinf(cell) else f"{cell:.6g}, too large to compute",
+        remedy="replace it by NaN or by the value that was meant",
+    )
+
+
+def fit_robust(values: NDArray[Any], name: Callable[[int], str]) -> Scaling:
+    """Learn robust scaling of every column of `values`, shape (n, columns); NaN is missing.
+
+    Raises
+    ------
+    InvalidData
+        A column spreads more widely than 64-bit floats can hold.
+    """
+    center = np.empty(values.shape[1])
+    scale = np.empty(values.shape[1])
+    step = max(1, BLOCK // max(1, values.shape[0]))
+    for start in range(0, values.shape[1], step):
+        columns = slice(start, start + step)
+        block = np.array(values[:, columns].T, dtype=np.float64, order="C")
+        with np.errstate(over="ignore"):
+            center[columns], scale[columns] = _median_and_spread(block)
+    _require_finite(scale, name)
+    return Scaling("robust", center, scale)
+
+
+def fit_range(low: Float64s, high: Float64s, name: Callable[[int], str]) -> Scaling:
+    """Return the scaling of low..high to 0..1; a range of no width has scale 1."""
+    with np.errstate(over="ignore"):
+        span = high - low
+    _require_finite(span, name)
+    return Scaling("range", low, np.where(span > 0, span, 1.0))
+
+
+def row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield slices of rows, each of about `BLOCK` cells."""
+    step = max(1, BLOCK // max(1, int(np.prod(shape[1:]))))
+    return (slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step))
+
+
+def _median_and_spread(block: Float64s) -> tuple[Float64s, Float64s]:
+    """Return median and spread of the rows of `block`, which is overwritten."""
+    count = block.shape[1] - np.isnan(block).sum(axis=1)
+    positions = [q * (count - 1) for q in (0.25, 0.5, 0.75)]
+    needed = np.unique([np.floor(positions), np.ceil(positions)]).astype(np.intp)
+    if needed.size <= _FEW:
+        block.partition(needed, axis=1)
+    else:
+        block.sort(axis=1)
+    quarter, median, three_quarters = (_value_at(block, position) for position in positions)
+    spread = (three_quarters - quarter) / _NORMAL_IQR
+    flat = spread == 0
+    if flat.any():
+        spread[flat] = _standard_deviation(block[flat] - median[flat, None], count[flat])
+    return median, spread
+
+
+def _value_at(block: Float64s, position: Float64s) -> Float64s:
+    """Interpolate linearly between the values of each row that lie in order at `position`."""
+    below = np.floor(position)
+    rows = np.arange(len(block))
+    lower = block[rows, below.astype(np.intp)]
+    upper = block[rows, np.ceil(position).astype(np.intp)]
+    share = position - below
+    return np.asarray(lower * (1.0 - share) + upper * share)
+
+
+def _standard_deviation(centered: Float64s, count: NDArray[np.intp]) -> Float64s:
+    """Root mean square of each row, free of overflow and underflow; 1 for a row of zeros."""
+    centered[np.isnan(centered)] = 0.0
+    largest = np.abs(centered).max(axis=1)
+    unit = np.where(largest > 0, largest, 1.0)
+    centered /= unit[:, None]
+    deviation = unit * np.sqrt(np.einsum("ij,ij->i", centered, centered) / count)
+    return np.where(deviation > 0, deviation, 1.0)
+
+
+def _require_finite(scale: Float64s, name: Callable[[int], str]) -> None:
+    wide = np.flatnonzero(~np.isfinite(scale))
+    if wide.size:
+        raise InvalidData(
+            f"column {name(int(wide[0]))}",
+            expected="values that 64-bit floats can subtract",
+            received="a spread beyond 1e308",
+            remedy="check the column's unit, or pass its logarithm",
+        )

@@ -1,0 +1,99 @@
+"""What is known of the data: the map between what a person has and what a network sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+
+from isthmus.core.catalogue import nearest
+from isthmus.core.errors import InvalidParameter
+from isthmus.data.array import ArraySchema, infer_array
+from isthmus.data.frames import is_table
+from isthmus.data.table import TableSchema, infer_table
+from isthmus.data.vetting import one_of
+
+if TYPE_CHECKING:
+    from isthmus.core.types import Floats, Segment, Values
+
+Scale = Literal["auto", "range", "robust", "none"]
+
+
+@runtime_checkable
+class Schema(Protocol):
+    """The map between a person's data and the network's float32 matrix, in both directions.
+
+    Implemented by `ArraySchema` (arrays) and `TableSchema` (tables).
+    """
+
+    @property
+    def kind(self) -> str:
+        """``"array"`` or ``"table"``."""
+
+    @property
+    def values(self) -> Values:
+        """``"real"`` standardised, ``"unit"`` shares in [0, 1], ``"mixed"`` per segment."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one row of the matrix."""
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """A table's columns as they lie in the matrix; empty for arrays."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the person's columns, for messages and reports."""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether samples can be shown as pictures."""
+
+    def to_matrix(self, X: Any) -> Floats:
+        """Return X scaled, (n, *sample_shape); NaN marks a missing cell."""
+
+    def from_matrix(self, matrix: Any, like: Any = None) -> Any:
+        """Return scaled values in the person's container, units, names and types."""
+
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-able description, exact to the last bit."""
+
+
+def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
+    """Learn the schema of data to be fitted.
+
+    Parameters
+    ----------
+    X : array-like, pandas or polars DataFrame, or pyarrow Table
+        Arrays have 2 to 4 dimensions; missing cells are NaN or null.
+    scale : "auto", "range", "robust" or "none"
+        "auto" takes shares of the range for images, bytes and values in [0, 1], and standardises
+        other columns robustly. "range" takes shares of min..max (of the whole array for images,
+        of each column otherwise), "robust" standardises, "none" leaves numbers alone.
+
+    Raises
+    ------
+    InvalidParameter
+        `scale` is none of these.
+    InvalidData
+        The data cannot be learned from; the column is named.
+    """
+    if not isinstance(scale, str) or scale not in get_args(Scale):
+        raise InvalidParameter(
+            "scale",
+            expected=f"one of {', '.join(map(repr, get_args(Scale)))}",
+            received=repr(scale),
+            remedy=nearest(str(scale), list(get_args(Scale))) or "leave it at 'auto'",
+        )
+    return infer_table(X, scale) if is_table(X) else infer_array(X, scale)
+
+
+def schema_from_config(config: Any) -> Schema:
+    """Rebuild a schema from its `to_config`, which may come from a stranger's file.
+
+    Raises
+    ------
+    InvalidArchive
+        A part is absent, of a wrong type, or contradicts another.
+    """
+    kind = one_of(config, "kind", ("array", "table"))
+    return TableSchema.from_config(config) if kind == "table" else ArraySchema.from_config(config)
