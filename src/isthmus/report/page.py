@@ -1,0 +1,195 @@
+"""Writes what is known of a model as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from isthmus._version import __version__
+from isthmus.core.errors import CannotWrite
+from isthmus.core.files import atomic_write
+from isthmus.inspection.contest import hold
+from isthmus.inspection.figures import count, number, percent, ratio, seconds
+from isthmus.inspection.parameters import ParameterTable, parameter_table
+from isthmus.inspection.referee import judge
+from isthmus.report import codes, columns, samples, training
+
+if TYPE_CHECKING:
+    import os
+
+    from isthmus.inspection.judgement import Judgement
+
+_LEVELS = {"good": "Good", "note": "Note", "warning": "Warning"}
+
+_LOADING = """\
+import isthmus as ist
+
+model = ist.load("model.isthmus")
+codes = model.transform(X)              # (n, {size})
+rebuilt = model.reconstruct(X)          # in the form and units of X
+errors = model.reconstruction_error(X)  # one per row, higher is worse
+"""
+
+
+class _Tile(NamedTuple):
+    name: str
+    figure: str
+    detail: str
+
+
+def write_report(
+    model: Any,
+    X: Any,
+    path: str | os.PathLike[str],
+    *,
+    y: Any = None,
+    X_train: Any = None,
+    title: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a report on a fitted autoencoder that a stranger can read.
+
+    The page fetches nothing: pictures, charts and styles are inside it. It follows the reader's
+    light or dark theme, and parts that do not apply are left out.
+
+    Parameters
+    ----------
+    model : fitted autoencoder
+    X : array or table of n rows
+        Rows that the model was not fitted on, in the form that it was fitted on.
+    path : path
+        Where the page goes, such as ``"report.html"``.
+    y : array of shape (n,), optional
+        Labels that colour the codes; they judge nothing.
+    X_train : array or table, optional
+        The rows that the model was fitted on; see `isthmus.referee`.
+    title : str, optional
+        The page's heading.
+    overwrite : bool
+        Whether a file that stands at `path` may be replaced.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    CannotWrite
+        A file stands there already, or the folder does not allow it; nothing was changed.
+    InvalidParameter, InvalidData
+        As `isthmus.referee`; or the labels are not one per row.
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise CannotWrite(
+            f"report {str(target)!r}",
+            expected="a path at which nothing stands",
+            received="a file that exists",
+            remedy="choose another name, or pass overwrite=True",
+        )
+    atomic_write(target, render(model, X, y=y, X_train=X_train, title=title).encode())
+    return target
+
+
+def render(
+    model: Any, X: Any, *, y: Any = None, X_train: Any = None, title: str | None = None
+) -> str:
+    """Return the page that `write_report` writes."""
+    contest = hold(model, X, X_train=X_train)
+    if y is not None:
+        codes.check_labels(y, len(X))
+    schema = model.schema_
+    judgement = judge(contest, model)
+    table = parameter_table(model)
+    pictures = samples.pictures(contest, schema)
+    tabular = pictures is None
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    parts = {
+        "title": title or f"{type(model).__name__} report",
+        "subtitle": _subtitle(model),
+        "judgement": judgement,
+        "levels": _LEVELS,
+        "tiles": _tiles(judgement, table, model),
+        "referee": _referee(judgement),
+        "pictures": pictures,
+        "columns": columns.column_errors(contest, schema) if tabular else None,
+        "worst": columns.worst_rows(contest, schema, X) if tabular else [],
+        "curves": training.curves(model),
+        "spread": training.spread(contest),
+        "codes": codes.view(contest, model, y),
+        "network": {"table": table, "note": _network_note(table)},
+        "data": columns.describe(X, schema),
+        "settings": training.settings(model),
+        "loading": _LOADING.format(size=model.latent_dim_),
+        "colophon": f"Written by isthmus {__version__} on {today}. This page fetches nothing.",
+    }
+    return _page(parts)
+
+
+def _page(parts: dict[str, Any]) -> str:
+    here = resources.files(__package__)
+    style = Markup(here.joinpath("style.css").read_text("utf-8"))  # noqa: S704 - our own file
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(here.joinpath("page.html.j2").read_text("utf-8"))
+    return template.render(style=style, **parts)
+
+
+def _subtitle(model: Any) -> str:
+    shape = " × ".join(map(str, model.schema_.sample_shape))
+    cells = (
+        f"{shape} cells"
+        if model.schema_.kind == "array"
+        else (count(len(model.schema_.columns), "column"))
+    )
+    code = count(model.latent_dim_, "number")
+    return f"{cells} → {code} → {cells}, trained on {count(model.n_samples_, 'row')}"
+
+
+def _referee(judgement: Judgement) -> dict[str, Any]:
+    headers, rows = judgement.table()
+    largest = max(one.error for one in judgement.contestants) or 1.0
+    return {
+        "headers": headers[1:],
+        "rows": [
+            {"name": row[0], "cells": row[1:], "share": one.error / largest}
+            for row, one in zip(rows, judgement.contestants, strict=True)
+        ],
+    }
+
+
+def _tiles(judgement: Judgement, table: ParameterTable, model: Any) -> list[_Tile]:
+    own, pca, _ = judgement.contestants
+    tiles = [
+        _Tile(
+            "Variance explained",
+            percent(own.explained_variance),
+            f"PCA {percent(pca.explained_variance)}",
+        ),
+        _Tile("Error", number(own.error), f"± {number(own.standard_error, 2)}"),
+    ]
+    if own.cross_entropy is not None and model.loss_ == "bce":
+        tiles.append(_Tile("Cross-entropy", number(own.cross_entropy, 4), "nats per cell"))
+    compression = ratio(table.compression or 1.0)
+    epochs = count(len(model.history_.get("epoch", [])), "epoch")
+    tiles += [
+        _Tile("Compression", compression, f"{table.input_cells:,} cells to {table.code_cells:,}"),
+        _Tile("Parameters", f"{table.total:,}", f"{table.trainable:,} trainable"),
+        _Tile("Training", seconds(own.seconds), epochs),
+    ]
+    return tiles
+
+
+def _network_note(table: ParameterTable) -> str:
+    size = f"{table.total:,} parameters, of which {table.trainable:,} are trained."
+    return (
+        f"{size} {table.input_cells:,} input cells become {table.code_cells:,} numbers: "
+        f"{ratio(table.compression or 1.0)}."
+    )

@@ -1,0 +1,80 @@
+"""Samples that are images, as pictures inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Floats = NDArray[np.float32]
+
+SMALL = 64
+"""Images up to this many pixels wide and high are kept exactly; larger ones are shrunk and packed
+as JPEG, which keeps a page of photographs under a megabyte."""
+LARGEST = 144
+"""The longer side of a shrunk image, pixels."""
+
+_HEAT = np.array(
+    [[12, 12, 24], [84, 24, 96], [190, 55, 82], [246, 140, 60], [252, 240, 190]], np.float32
+)
+
+
+def data_uri(image: Floats, *, exact: bool = False) -> str:
+    """Pack one image into a ``data:`` address.
+
+    Parameters
+    ----------
+    image : array (h, w) or (h, w, c)
+        Shares of the range, 0 to 1; one channel is grey, three are RGB, four RGBA, and of two
+        the mean is shown. Missing pixels come out in mid grey.
+    exact : bool
+        Keep every pixel, however large the image.
+    """
+    shares = np.clip(np.nan_to_num(np.asarray(image, np.float32), nan=0.5), 0, 1)
+    if shares.ndim == 3 and shares.shape[2] in (1, 2):
+        shares = shares.mean(axis=2)
+    picture = Image.fromarray(np.round(shares * 255).astype(np.uint8))
+    return _pack(picture, exact=exact)
+
+
+def heat_uri(values: Floats, largest: float) -> str:
+    """Pack values from 0 (dark) to `largest` (bright) as a picture in glowing colours.
+
+    Parameters
+    ----------
+    values : array (h, w) or (h, w, c)
+        Not negative; channels are averaged. Missing pixels come out dark.
+    largest : float
+        The value of the brightest colour.
+    """
+    flat = values.mean(axis=2) if values.ndim == 3 else values
+    share = np.clip(np.nan_to_num(flat) / (largest or 1.0), 0, 1)
+    stops = np.linspace(0, 1, len(_HEAT))
+    colours = np.stack([np.interp(share, stops, _HEAT[:, c]) for c in range(3)], axis=-1)
+    return _pack(Image.fromarray(colours.astype(np.uint8)))
+
+
+def mosaic(images: Floats, columns: int) -> Floats:
+    """Join images (n, h, w[, c]) into one, `columns` in a row, filled row by row."""
+    rows = len(images) // columns
+    grid = images[: rows * columns].reshape(rows, columns, *images.shape[1:])
+    joined = np.moveaxis(grid, 1, 2)  # (rows, h, columns, w[, c])
+    return joined.reshape(rows * images.shape[1], columns * images.shape[2], *images.shape[3:])
+
+
+def shares_of_range(images: Floats, low: float, high: float) -> Floats:
+    """Map values from `low` to `high` onto 0 to 1."""
+    return (images - low) / ((high - low) or 1.0)
+
+
+def _pack(picture: Image.Image, *, exact: bool = False) -> str:
+    shrunk = not exact and max(picture.size) > SMALL
+    kind = "jpeg" if shrunk and picture.mode != "RGBA" else "png"
+    if shrunk:
+        picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    blob = io.BytesIO()
+    picture.save(blob, kind, **({"quality": 88} if kind == "jpeg" else {"optimize": True}))
+    return f"data:image/{kind};base64,{base64.b64encode(blob.getvalue()).decode('ascii')}"
