@@ -211,7 +211,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_weights():
 
 def test_diverging_at_once_is_an_error():
     objective = Objective(mse, (blow_up_after(0.0),))
-    with pytest.raises(TrainingDiverged, match="epoch 1, batch 1 .*Remedy: lower learning_rate"):
+    with pytest.raises(TrainingDiverged, match=r"epoch 1, batch 1 .*Remedy: lower learning_rate"):
         train(network(), objective, TrainingData(ROWS), recipe(), seed=0)
 
 

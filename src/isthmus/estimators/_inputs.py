@@ -29,12 +29,12 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
         return X
     if not is_table(X) and _dimensions(X) > 2:
         X = check_array(
-            X, allow_nd=True, dtype="numeric", ensure_all_finite="allow-nan", estimator=estimator
+            X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
         )
         if reset:
             _remember(estimator, None, int(np.prod(X.shape[1:])))
         return X
-    return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+    return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
 def check_length(y: Any, n: int) -> None:

@@ -66,7 +66,9 @@ ARCHITECTURES: Catalogue[Callable[[Settings], Architecture]] = Catalogue(
 
 def architecture_to_config(architecture: Any) -> dict[str, Any]:
     """Return an architecture as names and numbers."""
-    return {"name": _NAMES[type(architecture)], **asdict(architecture)}
+    fields = asdict(architecture)
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
+    return {"name": _NAMES[type(architecture)], **plain}
 
 
 def architecture_from_config(config: Any) -> Architecture:

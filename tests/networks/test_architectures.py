@@ -1,0 +1,151 @@
+"""Every architecture in the catalogue keeps the same contract."""
+
+import keras
+import numpy as np
+import pytest
+
+from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.types import Segment
+from isthmus.networks.catalogue import (
+    ARCHITECTURES,
+    Settings,
+    architecture_from_config,
+    architecture_to_config,
+)
+from isthmus.networks.layers import TableOutput
+from isthmus.networks.network import check_pair, clone_given, join
+
+SEGMENTS = (
+    Segment("a", "numeric", 0, 1),
+    Segment("b", "categorical", 1, 4),
+    Segment("c", "binary", 4, 5),
+)
+
+
+def build(name, cells=12, **settings):
+    plain = {"hidden": None, "activation": "gelu", "normalization": "batch"}
+    return ARCHITECTURES[name](Settings(cells, **{**plain, "precision": "float32", **settings}))
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("shape", [(12,), (3, 4), (2, 3, 2)])
+def test_contract(name, shape):
+    architecture = build(name)
+    a, b, c = (join(architecture, shape, 2, values="unit", seed=s) for s in (0, 0, 1))
+    x = np.random.default_rng(0).random((5, *shape)).astype(np.float32)
+    code = a.encoder(x)
+    assert code.shape == (5, 2)
+    rebuilt = np.asarray(a.decoder(code))
+    assert rebuilt.shape == x.shape
+    assert 0 <= rebuilt.min() <= rebuilt.max() <= 1
+    outputs = a.full(x)
+    np.testing.assert_allclose(outputs["reconstruction"], rebuilt, rtol=1e-5)
+    np.testing.assert_allclose(outputs["code"], code, rtol=1e-5)
+    same, other = (
+        [(u == v).all() for u, v in zip(a.full.get_weights(), n.full.get_weights(), strict=True)]
+        for n in (b, c)
+    )
+    assert all(same)
+    assert not all(other)
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_config_round_trip(name):
+    architecture = build(name)
+    assert architecture_from_config(architecture_to_config(architecture)) == architecture
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        {},
+        {"name": "evil"},
+        {"name": "linear", "extra": 1},
+        {"name": "dense", "hidden": [0]},
+        *(
+            {
+                "name": "dense",
+                "hidden": [4],
+                "activation": "gelu",
+                "normalization": "batch",
+                "policy": "float32",
+                **change,
+            }
+            for change in (
+                {"hidden": [-1]},
+                {"hidden": [True]},
+                {"hidden": [2**40]},
+                {"hidden": [1] * 5000},
+                {"hidden": "4"},
+                {"activation": "os.system"},
+                {"normalization": "bad"},
+                {"policy": "mixed_float8"},
+                {"other": 1},
+            )
+        ),
+    ],
+)
+def test_a_strangers_architecture_is_refused(config):
+    with pytest.raises(InvalidArchive):
+        architecture_from_config(config)
+
+
+def test_the_textbook_parameter_count():
+    dense = build("dense", 784, hidden=(100,), normalization="none")
+    assert join(dense, (784,), 20, values="unit").full.count_params() == 161_804
+
+
+def test_table_output_is_a_distribution_per_column():
+    network = join(build("dense", 5), (5,), 2, values="mixed", segments=SEGMENTS)
+    rebuilt = np.asarray(network.full(np.ones((3, 5), np.float32))["reconstruction"])
+    np.testing.assert_allclose(rebuilt[:, 1:4].sum(axis=1), 1, rtol=1e-5)
+    assert ((rebuilt[:, 4] > 0) & (rebuilt[:, 4] < 1)).all()
+
+
+def test_table_output_survives_keras_saving(tmp_path):
+    layer = TableOutput([(s.kind, s.start, s.stop) for s in SEGMENTS])
+    model = keras.Sequential([keras.Input((5,)), layer])
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    np.testing.assert_array_equal(model(x), again(x))
+
+
+def sequential(*layers):
+    return keras.Sequential(list(layers))
+
+
+GOOD = sequential(keras.Input((4,)), keras.layers.Dense(2))
+BACK = sequential(keras.Input((2,)), keras.layers.Dropout(0.5), keras.layers.Dense(4))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "message"),
+    [
+        (GOOD, None, "decoder: expected a keras.Model"),
+        (sequential(keras.layers.Dense(2)), BACK, "not built"),
+        (sequential(keras.Input((5,)), keras.layers.Dense(2)), BACK, "encoder input: expected"),
+        (sequential(keras.Input((4,)), keras.layers.Reshape((2, 2))), BACK, "encoder output"),
+        (GOOD, sequential(keras.Input((3,)), keras.layers.Dense(4)), "decoder input"),
+        (GOOD, sequential(keras.Input((2,)), keras.layers.Dense(5)), "decoder output"),
+    ],
+)
+def test_pairs_that_do_not_fit(encoder, decoder, message):
+    with pytest.raises(InvalidParameter, match=message):
+        check_pair(encoder, decoder, (4,))
+
+
+def test_random_layers_are_keyed():
+    x = np.ones((50, 4), np.float32)
+    a, b, c = (
+        np.asarray(clone_given(GOOD, BACK, seed=s).full(x, training=True)["reconstruction"])
+        for s in (0, 0, 1)
+    )
+    assert (a == b).all()
+    assert (a != c).any()
+
+
+def test_linear_has_no_hidden_layers():
+    with pytest.raises(InvalidParameter, match="no hidden layers"):
+        build("linear", hidden=(3,))
