@@ -433,6 +433,39 @@ def test_huge_layers_cost_nothing_until_their_arrays_are_there(plain, peak_memor
     assert peak_memory() - before < 2**28
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"module": "keras.layers", "class_name": "Dense", "config": {"units": 500_000_000}},
+        {"module": "keras.layers", "class_name": "PReLU", "config": {}},
+        {"module": "keras.initializers", "class_name": "Ones", "config": {}},
+    ],
+)
+def test_an_activation_brings_no_weights_of_its_own(plain, foreign):
+    """Keras would make them when the activation is first called, beyond every check of sizes."""
+    config, arrays = copy.deepcopy(plain)
+    settings(config)["activation"] = foreign
+    with pytest.raises(InvalidArchive, match="not on the list"):
+        model_from_config(config, arrays)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda: layers.RepeatVector(1_000_000_000),
+        lambda: layers.Reshape((6, 1, 1)),
+    ],
+)
+def test_few_weights_cannot_be_spread_over_all_memory(part):
+    parts = [part()]
+    if isinstance(parts[0], layers.Reshape):
+        parts += [layers.UpSampling2D((30_000, 30_000)), layers.GlobalMaxPooling2D()]
+    else:
+        parts += [layers.GlobalMaxPooling1D()]
+    with pytest.raises(InvalidParameter, match="at most 268435456 cells a row in any layer"):
+        model_to_config(sequential(*parts))
+
+
 @pytest.fixture
 def peak_memory():
     resource = pytest.importorskip("resource", reason="peak memory is known on Unix only")
@@ -467,7 +500,16 @@ def test_build_with_turns_any_failure_into_an_invalid_archive():
 
 
 def test_weights_given_may_be_read_only_and_are_not_shared():
-    array = np.ones((6, 3), np.float32)
+    memory = np.zeros(6 * 3 + 16, np.float32)
+    first = (-memory.ctypes.data % 64) // 4  # aligned, as JAX likes to take memory over
+    array = memory[first : first + 18].reshape(6, 3)
+    array.flags.writeable = False
     model = build_with(lambda: sequential(layers.Dense(3, use_bias=False)), [array])
-    array[:] = 5
-    assert np.array_equal(weights_of(model)[0], np.ones((6, 3)))
+    memory[:] = 5
+    assert not weights_of(model)[0].any()
+
+
+def test_weights_taken_are_copies():
+    model = sequential(layers.Dense(3))
+    weights_of(model)[0][:] = 7
+    assert not np.array_equal(weights_of(model)[0], np.full((6, 3), 7))

@@ -34,15 +34,26 @@ _INITIALIZERS = frozenset(
     VarianceScaling GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal LecunUniform
     """.split()  # noqa: SIM905
 )
-_ALLOWED = {
-    "keras": frozenset({"Sequential", "DTypePolicy"}),
+_LAYERS_AND_MODELS = {
+    "keras": frozenset({"Sequential"}),
     "keras.src.models.functional": frozenset({"Functional"}),
     "keras.layers": _LAYERS,
-    "keras.initializers": _INITIALIZERS,
-    "keras.regularizers": frozenset({"L1", "L2", "L1L2", "OrthogonalRegularizer"}),
-    "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
+    "isthmus.networks.layers": frozenset({"TableOutput"}),
 }
-_OWN = {("isthmus.networks.layers", "TableOutput"): "isthmus>TableOutput"}
+# By setting: an object in any other place, even one of Keras' own, would be made and then called
+# in a way that the checks after building do not see.
+_ALLOWED = {
+    "layers": _LAYERS_AND_MODELS,
+    "layer": _LAYERS_AND_MODELS,
+    "dtype": {"keras": frozenset({"DTypePolicy"})},
+    # Those without weights: Keras would make an activation's when it is first called.
+    "activation": {
+        "keras.layers": frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
+    },
+    "initializer": {"keras.initializers": _INITIALIZERS},
+    "regularizer": {"keras.regularizers": frozenset({"L1", "L2", "L1L2", "OrthogonalRegularizer"})},
+    "constraint": {"keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"})},
+}
 _MODELS = frozenset({"Sequential", "Functional"})
 _POLICIES = frozenset(
     {"float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "float64"}
@@ -59,8 +70,8 @@ _DEEPEST_MODEL = 6
 _MOST_CALLS = 4_000
 
 
-class Refused(Exception):  # noqa: N818 - a verdict, turned into one of our errors by the caller
-    """A configuration may not be built; carries the place and what was found there."""
+class Refused(Exception):
+    """A verdict, not an error for people: the caller turns it into one, with its place."""
 
     def __init__(self, place: str, found: str) -> None:
         super().__init__(f"{place}: {found}")
@@ -78,13 +89,13 @@ def vet(config: Any) -> None:
     """
     if not (isinstance(config, dict) and config.get("class_name") in _MODELS):
         raise Refused("the model", "it is neither Sequential nor functional")
-    calls = _object(config, "the model", 0)
+    calls = _object(config, "layers", "the model", 0)
     if calls > _MOST_CALLS:
         raise Refused("the model", f"{calls} layer calls, beyond the limit of {_MOST_CALLS}")
 
 
-def _value(value: Any, place: str, depth: int) -> int:
-    """Check a setting; return the number of layer calls in it."""
+def _value(value: Any, setting: str, place: str, depth: int) -> int:
+    """Check the value of a setting; return the number of layer calls in it."""
     if value is None or isinstance(value, bool):
         return 0
     if isinstance(value, str):
@@ -95,18 +106,18 @@ def _value(value: Any, place: str, depth: int) -> int:
         return _check(math.isfinite(value), place, f"the number {value}")
     if isinstance(value, (list, tuple)):
         _check(len(value) <= _LONGEST_LIST, place, f"a list of {len(value)}")
-        return sum(_value(item, place, depth) for item in value)
+        return sum(_value(item, setting, place, depth) for item in value)
     if isinstance(value, dict) and "class_name" in value:
-        return _object(value, place, depth)
+        return _object(value, setting, place, depth)
     return _fail(place, "a function or another object that is not one of Keras' own")
 
 
-def _object(node: dict[str, Any], place: str, depth: int) -> int:
+def _object(node: dict[str, Any], setting: str, place: str, depth: int) -> int:
     """Check one object of Keras' and all in it; return the number of layer calls it stands for."""
     config, inbound = node.get("config"), node.get("inbound_nodes", [])
     if not isinstance(config, dict):
         _fail(place, "a function, which is not one of Keras' own")
-    here = _check_class(node, config, place)
+    here = _check_class(node, config, setting, place)
     if not isinstance(inbound, list):
         _fail(here, "no list of inbound nodes")
     name = node["class_name"]
@@ -115,26 +126,28 @@ def _object(node: dict[str, Any], place: str, depth: int) -> int:
     _check(depth <= _DEEPEST_MODEL, here, f"models nested more than {_DEEPEST_MODEL} deep")
     for item in inbound:
         _wiring(item, here)
-    calls = int(node.get("module") == "keras.layers" or name in _MODELS)
+    calls = int(setting in ("layers", "layer", "backward_layer"))
     for key, value in config.items():
         if name == "Functional" and key in ("input_layers", "output_layers"):
             _wiring(value, here)
         else:
-            calls += _value(value, here, depth)
+            calls += _value(value, key, here, depth)
     return calls * max(1, len(inbound))
 
 
-def _check_class(node: dict[str, Any], config: dict[str, Any], place: str) -> str:
+def _check_class(node: dict[str, Any], config: dict[str, Any], setting: str, place: str) -> str:
     """Check which class an object is of; return what to call the object in messages."""
     module, name, registered = (node.get(k) for k in ("module", "class_name", "registered_name"))
     label = config.get("name")
     here = place if label is None or name in _MODELS else f"layer {label!s:.60} ({name!s:.60})"
     if not (isinstance(module, str) and isinstance(name, str)):
         _fail(here, "a class that is not one of Keras' own")
-    if (module, name) in _OWN:
-        known = registered == _OWN[module, name]
-    else:
-        known = name in _ALLOWED.get(module, ()) and registered in (None, name)
+    # "kernel_initializer" takes what any initializer takes.
+    allowed = _ALLOWED.get(setting.rpartition("_")[2], {})
+    own = module.startswith("isthmus.")
+    known = name in allowed.get(module, ()) and (
+        registered == f"isthmus>{name}" if own else registered in (None, name)
+    )
     _check(known, here, f"{name[:60]} of {module[:60]}, which is not on the list")
     extra = set(node) - _OBJECT_KEYS - _NODE_KEYS
     _check(not extra, here, f"unknown keys {sorted(map(str, extra))[:5]}")
@@ -165,10 +178,10 @@ def _wiring(value: Any, place: str) -> None:
         _wiring(value["config"], place)
     elif isinstance(value, dict):
         for key, item in value.items():
-            _value(key, place, 0)
+            _value(key, "", place, 0)
             _wiring(item, place)
     else:
-        _value(value, place, 0)
+        _value(value, "", place, 0)
 
 
 def _check(holds: bool, place: str, found: str) -> int:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
+_MOST_CELLS = 2**28
 _REMEDY = (
     "build it as keras.Sequential or keras.Model(inputs, outputs) from built-in layers, "
     "or keep its Keras parts with encoder_.save('encoder.keras')"
@@ -104,12 +107,13 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
             expected="the weights its description lists",
             received="others, or in another order",
         )
+    _check_cells(model)
     return model
 
 
 def weights_of(model: keras.Model) -> list[np.ndarray]:
-    """Return every variable of a model, the states of its random layers too, by position."""
-    return [np.asarray(variable) for variable in model.variables]
+    """Return copies of every variable of a model, random states too, by position."""
+    return [np.array(variable.value) for variable in model.variables]
 
 
 @overload
@@ -184,7 +188,8 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
                 received=received,
             )
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+        # JAX would take over the memory of an array that happens to be aligned.
+        variable.assign(jnp.array(array, copy=True))
 
 
 def _check_model(model: Any) -> None:
@@ -263,7 +268,7 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
     """
     try:
         copied = model_from_config(config, weights_of(model))
-        same = _program(model) == _program(copied)
+        same = _text(_program(model)) == _text(_program(copied))
     except InvalidArchive as error:
         raise InvalidParameter(
             f"the model {model.name!r} cannot be saved: {error}", remedy=_REMEDY
@@ -277,18 +282,48 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
         )
 
 
-def _program(model: keras.Model) -> str:
-    """Return what a model computes, as JAX traces it: no compilation, no states touched."""
+def _program(model: keras.Model) -> Any:
+    """Return what a model computes for one row, as JAX traces it: no compilation, no new states."""
     inputs = [
-        np.zeros((2, *(size or 4 for size in tensor.shape[1:])), tensor.dtype)
+        np.zeros((1, *(size or 4 for size in tensor.shape[1:])), tensor.dtype)
         for tensor in model.inputs
     ]
-    program = jax.make_jaxpr(model.stateless_call)(
+    return jax.make_jaxpr(model.stateless_call)(
         [variable.value for variable in model.trainable_variables],
         [variable.value for variable in model.non_trainable_variables],
         inputs[0] if len(inputs) == 1 else inputs,
     )
+
+
+def _text(program: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", str(program))
+
+
+def _check_cells(model: keras.Model) -> None:
+    """Refuse a model that repeats or pads its few weights into more cells than memory has."""
+    try:
+        cells = _most_cells(_program(model).jaxpr)
+    except Exception as error:
+        raise InvalidArchive(
+            f"the model in the file cannot be run: {type(error).__name__}: {_first_line(error)}"
+        ) from error
+    if cells > _MOST_CELLS:
+        raise InvalidArchive(
+            "the model in the file",
+            expected=f"at most {_MOST_CELLS} cells a row in any layer",
+            received=str(cells),
+        )
+
+
+def _most_cells(program: Any) -> int:
+    """Return the size of the largest intermediate result, those of inner programs included."""
+    most = 0
+    for step in program.eqns:
+        sizes = [math.prod(result.aval.shape) for result in step.outvars]
+        inner = [value for value in step.params.values() if hasattr(value, "eqns")]
+        inner += [value.jaxpr for value in step.params.values() if hasattr(value, "jaxpr")]
+        most = max(most, *sizes, *map(_most_cells, inner))
+    return most
 
 
 def _first_line(error: BaseException) -> str:

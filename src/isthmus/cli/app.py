@@ -1,0 +1,52 @@
+"""The commands of ``isthmus``, one file each."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from isthmus._version import __version__
+from isthmus.cli.apply import decode, encode, reconstruct
+from isthmus.cli.demo import demo
+from isthmus.cli.fit import fit
+from isthmus.cli.guard import guarded
+from isthmus.cli.inspect import inspect
+from isthmus.cli.report import report
+
+COMMANDS = (demo, fit, encode, decode, reconstruct, report, inspect)
+
+app = typer.Typer(
+    name="isthmus",
+    help="Autoencoders you can trust: train fast, judge honestly, save safely, put to work.",
+    epilog="Start with 'isthmus demo', or with a file of your own: 'isthmus fit data.csv'.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Panels and colours are for a person; a pipe gets plain text, at half the start-up time.
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in COMMANDS:
+    app.command()(guarded(_command))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"isthmus {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _before_every_command(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    del version  # its callback has answered
+    context.obj = debug
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

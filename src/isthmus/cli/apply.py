@@ -1,0 +1,134 @@
+"""``isthmus encode``, ``decode`` and ``reconstruct``: a saved model at work on files."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.cli import columns, outputs
+from isthmus.core.errors import DataWarning, SchemaMismatch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_Step = Callable[[Any, Any], Any]
+_TABLES, _ARRAYS, _FOLDER = (".csv", ".parquet"), (".npy", ".npz"), ""
+
+_MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
+_DATA = Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was trained on.")]
+_CODES = Annotated[Path, typer.Argument(metavar="CODES", help="A file that 'encode' wrote.")]
+_OUTPUT = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="Where the result goes: .csv, .parquet, .npy, .npz or a folder."
+    ),
+]
+_FORCE = Annotated[bool, typer.Option("--force", help="Replace a file that exists already.")]
+
+
+def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -> None:
+    """Turn rows into codes: columns code0, code1, ... or an array.
+
+    In a table, columns that the model was not trained on stand before the codes.
+    """
+    outputs.require_ending(output, [*_TABLES, *_ARRAYS], "a file of codes")
+    tabular = output.suffix.lower() in _TABLES
+
+    def codes(estimator: Any, rows: Any) -> Any:
+        import numpy as np
+
+        matrix = np.asarray(estimator.transform(rows))
+        return _as_table(matrix) if tabular else matrix
+
+    _apply(model, data, output, codes, force=force)
+
+
+def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: _FORCE = False) -> None:
+    """Turn codes back into rows, in the original columns and units."""
+
+    def rows(estimator: Any, batch: Any) -> Any:
+        return estimator.inverse_transform(_as_codes(batch, estimator.latent_dim_))
+
+    _run(model, codes, output, rows, force=force)
+
+
+def reconstruct(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -> None:
+    """Pass rows through a model; missing cells are filled in.
+
+    The same columns, names and types come out. Columns that the model was not trained on come out
+    as they were.
+    """
+    _apply(model, data, output, lambda estimator, rows: estimator.reconstruct(rows), force=force)
+
+
+def _apply(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> None:
+    """Send a file of samples through a model, past which unknown columns are carried."""
+
+    def past(estimator: Any, rows: Any) -> Any:
+        names = columns.unknown(estimator, rows)
+        result = step(estimator, columns.without(rows, names))
+        if not names:
+            return result
+        tabular = hasattr(result, "column_names")
+        fate = "they are passed on as they are" if tabular else "they are left out"
+        warnings.warn(
+            f"The model was not trained on {columns.listed(names)}; {fate}.",
+            DataWarning,
+            stacklevel=2,
+        )
+        return columns.beside(rows, names, result) if tabular else result
+
+    _run(model, data, output, past, force=force)
+
+
+def _run(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> None:
+    """Send a file through a model, a batch of rows at a time."""
+    outputs.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
+    outputs.check([output], force=force)
+
+    from isthmus.data import sinks, sources
+    from isthmus.persistence import load
+
+    estimator = load(model)
+    result = _joined([step(estimator, rows) for rows in sources.stream(data)])
+    sinks.write(output, result, overwrite=force)
+    typer.echo(f"Wrote {len(result):,} rows to {outputs.described(output)}")
+
+
+def _joined(batches: list[Any]) -> Any:
+    import numpy as np
+
+    if isinstance(batches[0], np.ndarray):
+        return np.concatenate(batches)
+    import pyarrow as pa
+
+    return pa.concat_tables(batches)
+
+
+def _as_table(codes: "np.ndarray") -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.table({f"code{i}": column for i, column in enumerate(codes.T)})
+
+
+def _as_codes(batch: Any, size: int) -> "np.ndarray":
+    """Return a batch of a codes file as an array of shape (n, size)."""
+    import numpy as np
+
+    if not isinstance(batch, np.ndarray):
+        names = [f"code{i}" for i in range(size)]
+        if set(names) <= set(batch.column_names):
+            batch = batch.select(names)
+        batch = np.column_stack([column.to_numpy() for column in batch.columns])
+    codes: np.ndarray = batch
+    if codes.ndim != 2 or codes.shape[1] != size:
+        raise SchemaMismatch(
+            "codes",
+            expected=f"{size} numbers per row, in columns code0 to code{size - 1}",
+            received=f"an array of shape {codes.shape}",
+            remedy="pass a file that 'isthmus encode' wrote with the same model",
+        )
+    return codes

@@ -1,0 +1,185 @@
+"""``isthmus fit``: train an autoencoder on a file, judge it, save it, report on it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isthmus.cli import outputs
+
+_MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
+
+
+def fit(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="CSV, Parquet, NPY, NPZ or IDX file, or a folder of PNG or JPEG pictures.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the model goes.", rich_help_panel=_FILES)
+    ] = Path("model.isthmus"),
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the report goes.",
+            show_default="beside the model, MODEL-report.html",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Write no report.", rich_help_panel=_FILES)
+    ] = False,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of rows to judge the model by.",
+            show_default="the test rows that DATA has, else a random tenth of its rows",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column that holds labels: not trained on, it colours the report.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep a checkpoint here; when there is one, training goes on from it.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(metavar="EPOCHS", min=1, help="How often.", rich_help_panel=_FILES)
+    ] = 1,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace files that exist already.", rich_help_panel=_FILES),
+    ] = False,
+    latent_dim: Annotated[
+        int | None,
+        typer.Option(help="Size of the code.", show_default="by the data", rich_help_panel=_MODEL),
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="dense or linear.", show_default="dense", rich_help_panel=_MODEL),
+    ] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            help="Sizes of the encoder's hidden layers, as 512,256; the decoder mirrors them.",
+            show_default="by the data",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="mse, mae, huber or bce.", show_default="by the data", rich_help_panel=_MODEL
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="How numbers are scaled: range, robust or none.",
+            show_default="by the data",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="At most so many passes over the rows.",
+            show_default="by the data",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Rows per step.", show_default="by the data", rich_help_panel=_TRAINING),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="The highest of the schedule.",
+            show_default="0.002",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            help="Stop when so many epochs brought nothing better.",
+            show_default="20",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(help="The same seed gives the same model again.", rich_help_panel=_TRAINING),
+    ] = 0,
+) -> None:
+    """Train an autoencoder on a file, judge it, save it, report.
+
+    It is judged on rows that training never sees, beside PCA and the mean row.
+    """
+    outputs.require_ending(output, [".isthmus"], "a model file")
+    if no_report and report is not None:
+        raise typer.BadParameter("--report and --no-report exclude each other")
+    page = None if no_report else report or output.with_name(f"{output.stem}-report.html")
+    if page is not None:
+        outputs.require_ending(page, [".html", ".htm"], "a report")
+    _check_outputs(output, page, checkpoint, force=force)
+
+    settings: dict[str, Any] = {
+        "latent_dim": latent_dim,
+        "architecture": architecture,
+        "hidden": None if hidden is None else _sizes(hidden),
+        "loss": loss,
+        "scale": scale,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "checkpoint": checkpoint,
+        "checkpoint_every": checkpoint_every,
+        "random_state": seed,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+
+    from isthmus.cli.rows import part
+    from isthmus.cli.training import Job, run
+    from isthmus.data.sources import read
+
+    dataset = read(data, label=label)
+    parts = part(dataset, test=read(test, label=label) if test else None, seed=seed)
+    run(Job(dataset.name, parts, given, output, page))
+
+
+def _check_outputs(
+    output: Path, page: Path | None, checkpoint: Path | None, *, force: bool
+) -> None:
+    outputs.check([output, *([page] if page else [])], force=force)
+    if checkpoint is not None:
+        # A checkpoint is meant to be taken up again, so that one exists is no obstacle.
+        outputs.check([checkpoint], force=True)
+        if checkpoint.resolve() in {path.resolve() for path in (output, page) if path}:
+            raise typer.BadParameter("--checkpoint needs a file of its own")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Read ``512,256``; an empty text means no hidden layer."""
+    try:
+        return tuple(int(size) for size in text.split(",") if size.strip())
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected sizes such as 512,256, received {text!r}", param_hint="--hidden"
+        ) from None

@@ -1,0 +1,54 @@
+"""``isthmus inspect``: what is in a model file."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_VALUES = {"unit": "as shares of a range", "real": "standardised", "mixed": "by column"}
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")],
+) -> None:
+    """Show what a model file holds, executing nothing.
+
+    Kind, versions, data, training, parameters by layer.
+    """
+    from isthmus.core import artifact
+    from isthmus.inspection.parameters import parameter_table
+    from isthmus.persistence import load
+
+    archive = artifact.read(model)
+    estimator = load(model)
+    versions = ", ".join(f"{name} {version}" for name, version in archive.versions.items())
+    typer.echo(f"{model}: {archive.kind}, written by {versions}")
+    typer.echo(f"data      {_data(estimator.schema_)}")
+    typer.echo(f"training  {_training(estimator)}")
+    typer.echo(f"\n{parameter_table(estimator)}")
+
+
+def _data(schema: Any) -> str:
+    if schema.segments:
+        kinds = Counter(segment.kind for segment in schema.segments)
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        return f"a table of {len(schema.segments):,} columns: {listed}"
+    shape = " × ".join(map(str, schema.sample_shape))
+    noun = "pictures" if schema.is_image else "rows"
+    return f"{noun} of {shape} numbers, {_VALUES[schema.values]}"
+
+
+def _training(estimator: Any) -> str:
+    history, best = estimator.history_, estimator.best_epoch_
+    place = history["epoch"].index(best) if best in history["epoch"] else -1
+    losses = ", ".join(
+        f"{name} {history[key][place]:.4g}"
+        for key, name in (("loss", "loss"), ("val_loss", "validation loss"))
+        if history.get(key)
+    )
+    return (
+        f"{estimator.n_samples_:,} rows, {len(history['epoch']):,} epochs in "
+        f"{estimator.fit_seconds_:.3g} s, {estimator.stop_reason_}; "
+        f"best epoch {best}: {losses} ({estimator.loss_})"
+    )

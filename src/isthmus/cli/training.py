@@ -1,0 +1,70 @@
+"""What ``fit`` and ``demo`` share: train, save, judge, report, and say what was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from isthmus.cli import outputs, screen
+from isthmus.cli.guard import note
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from isthmus.cli.rows import Parts
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, from rows to files."""
+
+    name: str
+    """What the data are called."""
+    parts: Parts
+    settings: dict[str, Any]
+    """Parameters of the estimator; those left out keep its defaults."""
+    model_path: Path
+    report_path: Path | None
+
+
+def run(job: Job) -> None:
+    """Train; save at once; then judge and report.
+
+    The model is on the disk before anything else is computed, so that no later failure loses it.
+    Paths are taken as checked: what stands there is replaced.
+    """
+    from isthmus.estimators.autoencoder import Autoencoder
+    from isthmus.inspection.referee import referee
+
+    train, held_out = job.parts.train, job.parts.held_out
+    typer.echo(
+        f"{job.name}: {len(train):,} rows to train on, {len(held_out):,} to judge by "
+        f"({job.parts.origin})"
+    )
+    model = Autoencoder(**job.settings).fit(train)
+    model.save(job.model_path)
+    try:
+        screen.show(referee(model, held_out, X_train=train))
+        typer.echo(f"Wrote {outputs.described(job.model_path)}")
+        if job.report_path is not None:
+            _report(job, model, job.report_path)
+    except KeyboardInterrupt:
+        note(f"the model was saved before, in {job.model_path}")
+        raise
+
+
+def _report(job: Job, model: Any, path: Path) -> None:
+    from isthmus.report.page import write_report
+
+    write_report(
+        model,
+        job.parts.held_out,
+        path,
+        y=job.parts.held_out_labels,
+        X_train=job.parts.train,
+        title=job.name,
+        overwrite=True,
+    )
+    typer.echo(f"Wrote {outputs.described(path)}")

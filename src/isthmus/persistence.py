@@ -1,0 +1,60 @@
+"""Opening what isthmus saved."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from isthmus.core import artifact
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidArchive, IsthmusError
+
+_KINDS = Catalogue("archive kind", {"autoencoder": "isthmus.estimators.autoencoder:Autoencoder"})
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Open an estimator that ``save`` wrote.
+
+    Nothing in the file is executed, and every part of it is checked before it is used, so the file
+    may come from a stranger. What loads gives the same outputs, bit for bit, as what was saved.
+
+    Parameters
+    ----------
+    path : path
+        The file, by custom ``*.isthmus``.
+
+    Returns
+    -------
+    Autoencoder
+        The fitted estimator.
+
+    Raises
+    ------
+    InvalidArchive
+        There is no such file, or it is damaged, foreign, hostile or written by a newer version.
+    """
+    shown = repr(os.fspath(path))
+    stored = artifact.read(path)
+    if stored.kind not in _KINDS:
+        raise InvalidArchive(
+            shown,
+            expected=f"one of {', '.join(_KINDS)}",
+            received=repr(stored.kind[:80]),
+            remedy="open it with the version of isthmus that wrote it",
+        )
+    module, _, name = _KINDS[stored.kind].partition(":")
+    estimator = getattr(importlib.import_module(module), name)
+    try:
+        return estimator._from_artifact(stored)
+    except InvalidArchive as error:
+        raise InvalidArchive(f"{shown}: {error}") from error
+    except Exception as error:
+        # A file may say anything: whatever it makes a library stumble over is the file's fault.
+        reason = (
+            str(error) if isinstance(error, IsthmusError) else f"{type(error).__name__}: {error}"
+        )
+        raise InvalidArchive(
+            f"{shown} does not describe a model that can be rebuilt ({reason[:300]})",
+            remedy="copy or download the file again, or save the model anew",
+        ) from error

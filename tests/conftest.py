@@ -1,0 +1,46 @@
+"""Fixtures that several rooms' tests share."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import isthmus  # noqa: F401 - before keras, whose backend it selects
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled programs for the length of a run: many tests build the same small network.
+
+    Each worker has its own folder, as JAX does not write entries in one step; a thread that reads
+    while another writes only compiles for itself, and the warning that JAX gives is of no interest.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="isthmus-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Error (reading|writing) persistent compilation cache"
+    )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of larger data sets beside the repository, where there is one."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits() -> Any:
+    """scikit-learn's pictures: ``.images`` (1797, 8, 8) in 0..16, ``.data``, ``.target``."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    for array in (bunch.images, bunch.data, bunch.target):
+        array.setflags(write=False)  # shared by all tests of a worker
+    return bunch

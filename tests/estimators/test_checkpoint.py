@@ -1,0 +1,98 @@
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from sklearn.datasets import load_iris
+
+import isthmus as ist
+from isthmus.core import artifact
+from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter
+
+IRIS = load_iris().data
+SCRIPT = """
+import sys
+from sklearn.datasets import load_iris
+import isthmus as ist
+model = ist.Autoencoder(2, hidden=(8,), epochs=400, patience=None, random_state=7, verbose=0,
+                        checkpoint=sys.argv[1])
+model.fit(load_iris().data)
+"""
+
+
+def make(path, **settings):
+    plain = {"hidden": (8,), "epochs": 6, "random_state": 7, "verbose": 0, "patience": None}
+    return ist.Autoencoder(2, checkpoint=path, **{**plain, **settings})
+
+
+def same(a, b):
+    return all(
+        (u == v).all()
+        for u, v in zip(a.network_.full.get_weights(), b.network_.full.get_weights(), strict=True)
+    )
+
+
+def test_a_killed_process_is_gone_on_from(tmp_path):
+    path = tmp_path / "run.checkpoint"
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)])
+    deadline = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = artifact.read(path).manifest["epoch"]
+    assert 0 < done < 400
+    # As many epochs as the killed process had planned: the schedule depends on them.
+    resumed = make(path, epochs=400).fit(IRIS)
+    assert same(resumed, make(None, epochs=400).fit(IRIS))
+    assert resumed.n_iter_ == 400
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    path = tmp_path / "c"
+    first = make(path).fit(IRIS)
+    again = make(path).fit(IRIS)
+    assert same(first, again)
+    assert again.history_ == first.history_
+
+
+def test_the_checkpoint_holds_the_seed_of_an_unseeded_run(tmp_path):
+    first = make(tmp_path / "c", random_state=None).fit(IRIS)
+    assert same(first, make(tmp_path / "c", random_state=None).fit(IRIS))
+
+
+@pytest.mark.parametrize("change", [{"epochs": 7}, {"hidden": (9,)}, {"random_state": 8}])
+def test_another_runs_checkpoint_is_refused(tmp_path, change):
+    make(tmp_path / "c").fit(IRIS)
+    with pytest.raises(InvalidParameter, match="same settings and data"):
+        make(tmp_path / "c", **change).fit(IRIS)
+    with pytest.raises(InvalidParameter, match="same settings and data"):
+        make(tmp_path / "c").fit(IRIS[:100])
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    make(tmp_path / "c").fit(IRIS)
+    blob = bytearray((tmp_path / "c").read_bytes())
+    blob[-5] ^= 1
+    (tmp_path / "c").write_bytes(blob)
+    with pytest.raises(InvalidArchive, match="checksum"):
+        make(tmp_path / "c").fit(IRIS)
+
+
+def test_a_model_is_no_checkpoint(tmp_path):
+    make(None).fit(IRIS).save(tmp_path / "m.isthmus")
+    with pytest.raises(InvalidArchive, match="checkpoint"):
+        make(tmp_path / "m.isthmus").fit(IRIS)
+
+
+def test_nowhere_to_write(tmp_path):
+    with pytest.raises(CannotWrite, match="existing folder"):
+        make(tmp_path / "absent" / "c").fit(IRIS)
+
+
+def test_the_last_epoch_is_always_written(tmp_path):
+    path = tmp_path / "c"
+    make(path, epochs=5, checkpoint_every=3).fit(IRIS)
+    assert artifact.read(path).manifest["epoch"] == 5  # the last one, always
