@@ -76,7 +76,9 @@ def main() -> None:
             epoch = kill_after(folder, moment)
             run_whole(folder)
             got = weights(folder)
-            same = all((got[k] == expected[k]).all() for k in expected) and len(got) == len(expected)
+            same = got.keys() == expected.keys() and all(
+                (got[name] == expected[name]).all() for name in expected
+            )
             failures += not same
             print(
                 f"{trial:2d}  killed after {moment:5.2f} s of {whole:.2f}, checkpoint at epoch "

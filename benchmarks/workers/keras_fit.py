@@ -17,10 +17,10 @@ class Clock(keras.callbacks.Callback):
         super().__init__()
         self.seconds: list[float] = []
 
-    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+    def on_epoch_begin(self, *_: object) -> None:
         self.began = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+    def on_epoch_end(self, *_: object) -> None:
         self.seconds.append(time.perf_counter() - self.began)
 
 

@@ -24,7 +24,11 @@ SEGMENTS = (
 
 def build(name, cells=12, **settings):
     plain = {"hidden": None, "activation": "gelu", "normalization": "batch"}
-    return ARCHITECTURES[name](Settings(cells, **{**plain, "precision": "float32", **settings}))
+    return ARCHITECTURES[name](
+        Settings(
+            cells, "unit", **{**plain, "linear_path": True, "precision": "float32", **settings}
+        )
+    )
 
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
@@ -69,6 +73,7 @@ def test_config_round_trip(name):
                 "hidden": [4],
                 "activation": "gelu",
                 "normalization": "batch",
+                "linear_path": True,
                 "policy": "float32",
                 **change,
             }
@@ -92,7 +97,7 @@ def test_a_strangers_architecture_is_refused(config):
 
 
 def test_the_textbook_parameter_count():
-    dense = build("dense", 784, hidden=(100,), normalization="none")
+    dense = build("dense", 784, hidden=(100,), normalization="none", linear_path=False)
     assert join(dense, (784,), 20, values="unit").full.count_params() == 161_804
 
 

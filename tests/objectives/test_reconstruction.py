@@ -94,10 +94,10 @@ def test_mixture_is_the_sum_of_its_columns(seed):
     batch, outputs = batch_and_outputs(seed, unit=False)
     t, values = np.asarray(batch.target), np.asarray(outputs.reconstruction, np.float64)
     expected = (
-        0.5 * (values[:, 0] - t[:, 0]) ** 2
-        - (t[:, 1:4] * np.log(values[:, 1:4])).sum(1)
-        - np.log(np.where(t[:, 4] > 0, values[:, 4], 1 - values[:, 4]))
-        - (t[:, 5:] * np.log(values[:, 5:])).sum(1)
+        (values[:, 0] - t[:, 0]) ** 2
+        - (t[:, 1:4] * np.log(values[:, 1:4])).sum(1) / np.log(3)
+        - np.log(np.where(t[:, 4] > 0, values[:, 4], 1 - values[:, 4])) / np.log(2)
+        - (t[:, 5:] * np.log(values[:, 5:])).sum(1) / np.log(2)
     ) / 4
     mixture = LOSSES["mixture"](SEGMENTS)
     np.testing.assert_allclose(mixture(batch, outputs), expected, rtol=1e-4)

@@ -6,6 +6,8 @@ import math
 import numbers
 from typing import Any
 
+import numpy as np
+
 from isthmus.core.errors import InvalidParameter
 
 
@@ -55,6 +57,18 @@ def number(
             remedy=f"change {name}, or leave it out for the default",
         )
     return given
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a parameter that is True or False; raises InvalidParameter."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidParameter(
+            name,
+            expected="True or False",
+            received=repr(value),
+            remedy=f"pass {name}=True or {name}=False",
+        )
+    return bool(value)
 
 
 def layers(name: str, value: Any) -> tuple[int, ...] | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Defaults by measurement: docs/adr/0004-defaults.md.
 _LARGEST_AUTO_CODE = 32
 _AUTO_STEPS = 5000
-_AUTO_EPOCHS = (20, 200)
+_AUTO_EPOCHS = (20, 500)
 _AUTO_BATCH = (16, 256)
 _AUTO_BATCHES_AN_EPOCH = 50
 
@@ -48,8 +48,11 @@ class Autoencoder(BaseAutoencoder):
         Units of the encoder's hidden layers; the decoder mirrors them.
     activation : str, default="gelu"
         Activation of hidden layers.
-    normalization : {"batch", "layer", "none"}, default="batch"
-        Normalisation in hidden layers.
+    normalization : {"batch", "layer", "none", "auto"}, default="auto"
+        Normalisation in hidden layers. "auto": batch for images, none for tables.
+    linear_path : bool, default=True
+        Whether a matrix joins sample and code beside the hidden layers; False gives the plain
+        network of textbooks.
     loss : str or callable, default="auto"
         "mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) in
         Keras' signature. "auto": cross-entropy for images and values in [0, 1], squared error
@@ -61,7 +64,7 @@ class Autoencoder(BaseAutoencoder):
     scale : {"auto", "range", "robust", "none"}, default="auto"
         How data become scaled units; see `isthmus.data.schema.infer_schema`.
     epochs : int or "auto", default="auto"
-        Passes over the rows, at most. "auto": about 5,000 steps, within 20 to 200 epochs.
+        Passes over the rows, at most. "auto": about 5,000 steps, within 20 to 500 epochs.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto": about 50 batches an epoch, within 16 to 256 rows.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -72,8 +75,9 @@ class Autoencoder(BaseAutoencoder):
         How the rate falls over the epochs, after a warm-up of a twentieth of them.
     clip_norm : float or None, default=1.0
         Upper bound of the gradient's norm.
-    patience : int or None, default=20
-        Epochs without a better validation loss after which training stops; None: never.
+    patience : int, "auto" or None, default="auto"
+        Epochs without a better validation loss after which training stops; None: never. "auto":
+        a fifth of `epochs`, at least 10.
     validation_fraction : float, default=0.1
         Share of rows held out to stop by and to choose the best weights by; 0 uses all rows and
         keeps the last weights, as do fewer than 20 rows.
@@ -128,7 +132,8 @@ class Autoencoder(BaseAutoencoder):
         decoder: Any = None,
         hidden: Any = "auto",
         activation: str = "gelu",
-        normalization: str = "batch",
+        normalization: str = "auto",
+        linear_path: bool = True,
         loss: Any = "auto",
         l1: float = 0.0,
         contraction: float = 0.0,
@@ -139,7 +144,7 @@ class Autoencoder(BaseAutoencoder):
         learning_rate: float = 0.002,
         schedule: str = "cosine",
         clip_norm: float | None = 1.0,
-        patience: int | None = 20,
+        patience: int | str | None = "auto",
         validation_fraction: float = 0.1,
         precision: str = "float32",
         checkpoint: Any = None,
@@ -154,6 +159,7 @@ class Autoencoder(BaseAutoencoder):
         self.hidden = hidden
         self.activation = activation
         self.normalization = normalization
+        self.linear_path = linear_path
         self.loss = loss
         self.l1 = l1
         self.contraction = contraction
@@ -208,8 +214,15 @@ class Autoencoder(BaseAutoencoder):
             clip_norm=None
             if self.clip_norm is None
             else _checks.number("clip_norm", self.clip_norm, above=0),
-            patience=None if self.patience is None else _checks.count("patience", self.patience),
+            patience=self._patience(epochs),
         )
+
+    def _patience(self, epochs: int) -> int | None:
+        if self.patience is None:
+            return None
+        if self.patience == "auto":
+            return max(10, epochs // 5)
+        return _checks.count("patience", self.patience)
 
     def _parts(self, schema: Schema, latent_dim: int, seed: int) -> Parts:
         reconstruction, loss = self._reconstruction(schema)
@@ -219,9 +232,11 @@ class Autoencoder(BaseAutoencoder):
             return Parts(network, None, objective, loss)
         settings = Settings(
             math.prod(schema.sample_shape),
+            schema.values,
             _checks.layers("hidden", self.hidden),
             self.activation,
             self.normalization,
+            _checks.flag("linear_path", self.linear_path),
             self.precision,
         )
         architecture = ARCHITECTURES[self.architecture](settings)

@@ -14,19 +14,26 @@ from isthmus.networks.linear import Linear
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from isthmus.core.types import Values
     from isthmus.networks.network import Architecture
 
 _NAMES: dict[type[Any], str] = {Dense: "dense", Linear: "linear"}
 _MOST_LAYERS = 1000
+_MANY_CELLS = 64
 
 
 class Settings(NamedTuple):
-    """What a person may say of an architecture; ``hidden`` is None where they left it open."""
+    """What a person may say of an architecture, and what of the data decides what they left open.
+
+    ``hidden`` is None and ``normalization`` "auto" where it is left open.
+    """
 
     cells: int
+    values: Values
     hidden: tuple[int, ...] | None
     activation: str
     normalization: str
+    linear_path: bool
     precision: str
 
 
@@ -37,7 +44,8 @@ def _dense(settings: Settings) -> Architecture:
     return Dense(
         hidden,
         ACTIVATIONS[settings.activation],
-        NORMALIZATIONS[settings.normalization],
+        _normalization(settings),
+        settings.linear_path,
         POLICIES[settings.precision],
     )
 
@@ -51,6 +59,13 @@ def _linear(settings: Settings) -> Architecture:
             remedy="use architecture='dense', or leave hidden='auto'",
         )
     return Linear()
+
+
+def _normalization(settings: Settings) -> str:
+    """Batch statistics help with pictures, and overfit small tables (docs/adr/0004-defaults.md)."""
+    if settings.normalization != "auto":
+        return NORMALIZATIONS[settings.normalization]
+    return "batch" if settings.values == "unit" and settings.cells >= _MANY_CELLS else "none"
 
 
 def default_hidden(cells: int) -> tuple[int, ...]:
@@ -81,6 +96,7 @@ def architecture_from_config(config: Any) -> Architecture:
             "hidden": list(hidden),
             "activation": str(activation),
             "normalization": str(normalization),
+            "linear_path": bool(linear_path),
             "policy": str(policy),
             **rest,
         } if (
@@ -91,7 +107,7 @@ def architecture_from_config(config: Any) -> Architecture:
             and normalization in NORMALIZATIONS
             and policy in POLICIES.values()
         ):
-            return Dense(tuple(hidden), activation, normalization, policy)
+            return Dense(tuple(hidden), activation, normalization, linear_path, policy)
     raise InvalidArchive(
         "the archive's architecture",
         expected="one that this version of isthmus knows",

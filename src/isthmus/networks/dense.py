@@ -13,7 +13,11 @@ from isthmus.networks.blocks import dense, hidden_block
 
 @dataclass(frozen=True)
 class Dense:
-    """Fully connected hidden layers, mirrored in the decoder.
+    """Fully connected hidden layers, mirrored in the decoder, and a linear path beside them.
+
+    With the linear path a code is a matrix times the sample plus what the hidden layers add, and
+    likewise on the way back. The network then begins near what PCA can do instead of having to
+    learn straight lines from bent ones; docs/adr/0004-defaults.md has what that brought.
 
     Parameters
     ----------
@@ -23,6 +27,8 @@ class Dense:
         Activation of the hidden layers.
     normalization : {"batch", "layer", "none"}
         Normalisation before each activation.
+    linear_path : bool
+        Whether sample and code are joined by a matrix, too.
     policy : str
         Keras dtype policy of the hidden layers.
     """
@@ -30,16 +36,20 @@ class Dense:
     hidden: tuple[int, ...]
     activation: str = "gelu"
     normalization: str = "batch"
+    linear_path: bool = True
     policy: str = "float32"
 
     def encoder(self, sample_shape: tuple[int, ...], *, seed: int) -> keras.Model:
-        """Return the model (n, *sample_shape) -> features (n, last hidden units)."""
+        """Return the model (n, *sample_shape) -> features (n, width)."""
         inputs = keras.Input(sample_shape, name="inputs")
-        x = inputs
+        flat = inputs
         if len(sample_shape) > 1:
-            x = keras.layers.Flatten(name="flatten", data_format="channels_last")(x)
+            flat = keras.layers.Flatten(name="flatten", data_format="channels_last")(flat)
+        x = flat
         for index, units in enumerate(self.hidden):
             x = self._block(x, units, seed, f"encoder_{index}")
+        if self.hidden and self.linear_path:
+            x = keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
         return keras.Model(inputs, x, name="features")
 
     def decoder(self, sample_shape: tuple[int, ...], latent_dim: int, *, seed: int) -> keras.Model:
@@ -48,7 +58,11 @@ class Dense:
         x = code
         for index, units in enumerate(reversed(self.hidden)):
             x = self._block(x, units, seed, f"decoder_{index}")
-        x = dense(math.prod(sample_shape), seed, "output", policy="float32")(x)
+        cells = math.prod(sample_shape)
+        x = dense(cells, seed, "output", policy="float32")(x)
+        if self.hidden and self.linear_path:
+            straight = dense(cells, seed, "linear_output", policy="float32", bias=False)(code)
+            x = keras.layers.Add(name="sum", dtype="float32")([x, straight])
         if len(sample_shape) > 1:
             x = keras.layers.Reshape(sample_shape, name="reshape")(x)
         return keras.Model(code, x, name="expansion")

@@ -6,6 +6,7 @@ Losses work on the scaled cells of the network's matrix, so their unit is that o
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -53,10 +54,10 @@ def bce(batch: Batch, outputs: Outputs) -> Array:
 def mixture(segments: Sequence[Segment]) -> PerSample:
     """Return the loss of a table whose columns differ in kind.
 
-    The negative log-likelihood, up to a constant, of independent columns: numeric cells are
-    Gaussian with unit variance (half the squared difference), binary cells Bernoulli, categorical
-    columns categorical. A row's loss is the mean over its observed columns, each counted once
-    however many cells it takes.
+    Numeric cells count by their squared difference, binary cells and categorical columns by their
+    cross-entropy as a share of that of a guess without knowledge (the logarithm of the number of
+    categories). So a column of any kind costs about 1 where nothing is known of it, and none
+    drowns the others. A row's loss is the mean over its observed columns.
 
     Parameters
     ----------
@@ -66,6 +67,7 @@ def mixture(segments: Sequence[Segment]) -> PerSample:
     kinds = [segment.kind for segment in segments]
     starts = jnp.array([segment.start for segment in segments])
     width = segments[-1].stop
+    ignorance = jnp.array([math.log(max(2, s.stop - s.start)) for s in segments])
     column_of_cell = jnp.repeat(
         jnp.arange(len(segments)), jnp.array([s.stop - s.start for s in segments])
     )
@@ -76,12 +78,13 @@ def mixture(segments: Sequence[Segment]) -> PerSample:
     has_binary, has_categorical = "binary" in kinds, "categorical" in kinds
 
     def loss(batch: Batch, outputs: Outputs) -> Array:
-        cells = 0.5 * jnp.square(outputs.reconstruction - batch.target)
+        cells = jnp.square(outputs.reconstruction - batch.target)
         if has_binary:
-            cells = jnp.where(binary, _binary_cells(batch.target, outputs), cells)
+            entropy = _binary_cells(batch.target, outputs) / math.log(2)
+            cells = jnp.where(binary, entropy, cells)
         if has_categorical:
             entropy = _categorical_cells(batch.target, outputs, column_of_cell, len(segments))
-            cells = jnp.where(categorical, entropy, cells)
+            cells = jnp.where(categorical, entropy / ignorance[column_of_cell], cells)
         if batch.observed is None:
             return cells.sum(axis=-1) / len(segments)
         columns = batch.observed[:, starts].sum(axis=-1)
