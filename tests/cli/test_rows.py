@@ -43,3 +43,12 @@ def test_the_files_own_test_rows_come_before_chance_and_a_test_file_before_both(
 def test_one_row_cannot_be_parted() -> None:
     with pytest.raises(InvalidData, match="at least 2 rows"):
         part(Dataset("x", np.zeros((1, 3))), test=None, seed=0)
+
+
+def test_a_category_that_only_one_row_has_is_trained_on() -> None:
+    rare = pa.table({"city": ["Oslo"] * 99 + ["Narvik"], "id": [f"n{i}" for i in range(100)]})
+    for seed in range(30):
+        parts = part(Dataset("x", rare), test=None, seed=seed)
+        assert "Narvik" in parts.train["city"].to_pylist()
+        assert len(parts.train) + len(parts.held_out) == 100
+        assert len(parts.held_out) >= 9

@@ -15,6 +15,7 @@ def small_model():
         scale="none",
         epochs=200,
         learning_rate=0.02,
+        validation_fraction=0,  # as many rows as PCA has
         random_state=0,
         verbose=0,
     )

@@ -118,7 +118,7 @@ def fit(
         typer.Option(
             metavar="EPOCHS",
             help="Stop when so many epochs brought nothing better.",
-            show_default="20",
+            show_default="by the data",
             rich_help_panel=_TRAINING,
         ),
     ] = None,

@@ -11,6 +11,8 @@ from isthmus.core.errors import InvalidData
 from isthmus.core.randomness import generator_for
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from isthmus.data.sources import Dataset
 
 MAX_HELD_OUT = 10_000
@@ -31,7 +33,8 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> Parts:
     """Choose the rows that training must not see.
 
     They are those of `test`, else the file's own test rows, else a random tenth of its rows
-    (at most 10,000), the same ones for the same `seed`.
+    (at most 10,000), the same ones for the same `seed`. A row of that tenth with a text that no
+    other row has is trained on after all: a model can only be judged by what it could learn.
 
     Raises
     ------
@@ -53,13 +56,37 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> Parts:
     order = generator_for(seed, "held-out rows").permutation(rows)
     count = min(max(1, rows // 10), MAX_HELD_OUT)
     # In their old order, so that reading them from a memory-mapped file goes one way.
-    held_out, train = np.sort(order[:count]), np.sort(order[count:])
+    chosen, train = order[:count], order[count:]
+    alone = _has_unknown_text(dataset.X, chosen, train)
+    if not alone.all():
+        chosen, train = chosen[~alone], np.concatenate([train, chosen[alone]])
+    held_out, train = np.sort(chosen), np.sort(train)
     return Parts(
         _take(dataset.X, train),
         _take(dataset.X, held_out),
         None if dataset.y is None else dataset.y[held_out],
         "chosen at random, never trained on",
     )
+
+
+def _has_unknown_text(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of the chosen rows hold a text that no row to train on has, (len(chosen),)."""
+    found = np.zeros(len(chosen), dtype=bool)
+    if isinstance(X, np.ndarray):
+        return found
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from isthmus.data.columns import is_identifier
+
+    for column in X.columns:
+        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        if not text or is_identifier(pc.count_distinct(column).as_py(), len(column)):
+            continue
+        cells = column.take(chosen)
+        known = pc.is_in(cells, value_set=column.take(train).combine_chunks())
+        found |= np.asarray(pc.and_(pc.invert(known), pc.is_valid(cells)))
+    return found
 
 
 def _take(rows: Any, chosen: Any) -> Any:

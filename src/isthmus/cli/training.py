@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from isthmus.cli.rows import Parts
+    from isthmus.inspection.contest import Contest
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def run(job: Job) -> None:
     Paths are taken as checked: what stands there is replaced.
     """
     from isthmus.estimators.autoencoder import Autoencoder
-    from isthmus.inspection.referee import referee
+    from isthmus.inspection.contest import hold
+    from isthmus.inspection.referee import judge
 
     train, held_out = job.parts.train, job.parts.held_out
     typer.echo(
@@ -46,16 +48,17 @@ def run(job: Job) -> None:
     model = Autoencoder(**job.settings).fit(train)
     model.save(job.model_path)
     try:
-        screen.show(referee(model, held_out, X_train=train))
+        contest = hold(model, held_out, X_train=train)
+        screen.show(judge(contest, model))
         typer.echo(f"Wrote {outputs.described(job.model_path)}")
         if job.report_path is not None:
-            _report(job, model, job.report_path)
+            _report(job, model, contest, job.report_path)
     except KeyboardInterrupt:
         note(f"the model was saved before, in {job.model_path}")
         raise
 
 
-def _report(job: Job, model: Any, path: Path) -> None:
+def _report(job: Job, model: Any, contest: Contest, path: Path) -> None:
     from isthmus.report.page import write_report
 
     write_report(
@@ -63,7 +66,7 @@ def _report(job: Job, model: Any, path: Path) -> None:
         job.parts.held_out,
         path,
         y=job.parts.held_out_labels,
-        X_train=job.parts.train,
+        contest=contest,
         title=job.name,
         overwrite=True,
     )

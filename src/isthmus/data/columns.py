@@ -305,6 +305,11 @@ def _learnable(kind: pa.DataType) -> Kind:
     return "boolean" if pt.is_boolean(kind) else "number"
 
 
+def is_identifier(distinct: int, observed: int) -> bool:
+    """Whether text differs in too many of its observed cells to be categories."""
+    return distinct > MOST_CATEGORIES or (distinct > FEW_CATEGORIES and distinct > observed / 2)
+
+
 def _learn_categories(column: Column, cells: pa.ChunkedArray) -> Column | None:
     words: dict[str, None] = {}
     listed = pt.is_dictionary(cells.type)
@@ -317,7 +322,7 @@ def _learn_categories(column: Column, cells: pa.ChunkedArray) -> Column | None:
     observed = len(cells) - cells.null_count
     if not found:
         return None
-    if count > MOST_CATEGORIES or (count > FEW_CATEGORIES and count > observed / 2):
+    if is_identifier(count, observed):
         return replace(column, kind="identifier")
     return replace(column, kind="constant" if count == 1 else "category", categories=found)
 

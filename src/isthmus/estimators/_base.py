@@ -198,13 +198,13 @@ class BaseAutoencoder(
         return self.schema_.to_matrix(X), X
 
     def _split(self, matrix: Floats, schema: Schema, seed: int) -> TrainingData:
-        n = len(matrix)
+        n, names = len(matrix), _cell_names(schema)
         held_out = round(self.validation_fraction * n) if n >= _FEWEST_TO_SPLIT else 0
         if held_out == 0:
-            return TrainingData(matrix, None, schema.columns)
+            return TrainingData(matrix, None, names)
         order = generator_for(seed, "validation").permutation(n)
         learn, validate = np.sort(order[held_out:]), np.sort(order[:held_out])
-        return TrainingData(matrix[learn], matrix[validate], schema.columns)
+        return TrainingData(matrix[learn], matrix[validate], names)
 
     def _keep(self, schema: Schema, parts: Parts, latent_dim: int, history: History) -> None:
         self.schema_ = schema
@@ -249,6 +249,13 @@ class BaseAutoencoder(
     @property
     def _n_features_out(self) -> int:
         return int(self.latent_dim_)
+
+
+def _cell_names(schema: Schema) -> tuple[str, ...]:
+    """Return the person's column for each cell of a row of the matrix."""
+    if not schema.segments:
+        return schema.columns
+    return tuple(s.name for s in schema.segments for _ in range(s.start, s.stop))
 
 
 def _filled(matrix: Floats) -> Floats:

@@ -18,15 +18,26 @@ def is_table(X: Any) -> bool:
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or a table, and with `reset` remember its columns.
 
+    Infinities pass: the schema refuses them, and names row and column.
+
     Raises
     ------
-    ValueError, TypeError
+    InvalidData
+        What scikit-learn says of it: too few dimensions or rows, another number of columns.
+    TypeError
         scikit-learn's own, for what is no array of numbers.
     """
     if is_table(X) and (reset or hasattr(estimator, "feature_names_in_")):
         if reset:
             _remember(estimator, _column_names(X))
         return X
+    try:
+        return _checked_array(estimator, X, reset=reset)
+    except ValueError as error:
+        raise InvalidData(str(error)) from error
+
+
+def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     if not is_table(X) and _dimensions(X) > 2:
         X = check_array(
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator

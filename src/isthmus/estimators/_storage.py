@@ -18,7 +18,7 @@ from isthmus.core.errors import InvalidArchive
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.config import build_with, model_from_config, model_to_config, weights_of
-from isthmus.networks.network import Architecture, Network, join, join_given
+from isthmus.networks.network import Architecture, Network, assemble, join_given
 
 if TYPE_CHECKING:
     from isthmus.estimators._base import BaseAutoencoder
@@ -33,7 +33,6 @@ _PLAIN = (
     "n_iter_",
     "n_samples_",
     "fit_seconds_",
-    "n_features_in_",
 )
 _PICKLED = "_pickled_network"
 _MODELS = ("network_", "encoder_", "decoder_", "_encode", "_decode")
@@ -55,13 +54,11 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
     else:
         described = {"architecture": architecture_to_config(architecture)}
         weights = {f"full/{i}": array for i, array in enumerate(weights_of(network.full))}
-    names = getattr(estimator, "feature_names_in_", None)
     manifest = {
         "params": {
             name: _storable(value) for name, value in estimator.get_params(deep=False).items()
         },
         "fitted": {name: getattr(estimator, name) for name in _PLAIN},
-        "feature_names": None if names is None else [str(name) for name in names],
         "schema": estimator.schema_.to_config(),
         "network": described,
     }
@@ -71,7 +68,7 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
 def from_artifact(cls: type[Any], stored: Artifact) -> Any:
     """Return the estimator that an artifact holds; raises InvalidArchive."""
     content = stored.manifest
-    if set(content) != {"params", "fitted", "feature_names", "schema", "network"}:
+    if set(content) != {"params", "fitted", "schema", "network"}:
         raise InvalidArchive("the archive", expected="an estimator's parts", received="others")
     schema = schema_from_config(content["schema"])
     fitted = _fitted(content["fitted"])
@@ -81,8 +78,9 @@ def from_artifact(cls: type[Any], stored: Artifact) -> Any:
         estimator.encoder, estimator.decoder = network.encoder, network.decoder
     for name, value in fitted.items():
         setattr(estimator, name, value)
-    if content["feature_names"] is not None:
-        estimator.feature_names_in_ = np.asarray(content["feature_names"], dtype=object)
+    estimator.n_features_in_ = len(schema.columns)
+    if schema.kind == "table":
+        estimator.feature_names_in_ = np.asarray(schema.columns, dtype=object)
     estimator.schema_, estimator._architecture = schema, architecture
     estimator._keep_network(network)
     return estimator
@@ -119,7 +117,7 @@ def _joined(
     architecture: Architecture, schema: Schema, latent_dim: int, weights: list[np.ndarray]
 ) -> Network:
     return build_with(
-        lambda: join(
+        lambda: assemble(
             architecture,
             schema.sample_shape,
             latent_dim,
@@ -201,7 +199,7 @@ def _params(cls: type[Any], stored: Any) -> dict[str, Any]:
 
 
 def _fitted(stored: Any) -> dict[str, Any]:
-    counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_", "n_features_in_")
+    counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_")
     valid = (
         isinstance(stored, dict)
         and set(stored) == set(_PLAIN)

@@ -23,25 +23,29 @@ ACTIVATIONS = Catalogue(
 POLICIES = Catalogue("precision", {"float32": "float32", "bfloat16": "mixed_bfloat16"})
 
 
-def dense(units: int, seed: int, name: str, *, policy: str, bias: bool = True) -> Any:
-    """Return a dense layer with an initializer of its own key, so that a seed gives one network."""
+def dense(units: int, name: str, *, policy: str, bias: bool = True) -> Any:
+    """Return a dense layer.
+
+    Its initializer serves those who clone the layer; `isthmus.networks.initial` draws the weights
+    of a fit. It has a seed, since Keras would take one from Python's global generator.
+    """
     return keras.layers.Dense(
         units,
         use_bias=bias,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(seed, name)),
+        kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(0, name)),
         name=name,
         dtype=policy,
     )
 
 
 def hidden_block(
-    x: Any, units: int, seed: int, name: str, *, activation: str, normalization: str, policy: str
+    x: Any, units: int, name: str, *, activation: str, normalization: str, policy: str
 ) -> Any:
     """Apply dense, normalisation and activation; (n, width) -> (n, units).
 
     A dense layer before a normalisation has no bias: the normalisation's own shift replaces it.
     """
-    x = dense(units, seed, name, policy=policy, bias=normalization == "none")(x)
+    x = dense(units, name, policy=policy, bias=normalization == "none")(x)
     if normalization == "batch":
         # Statistics must follow in the few hundred steps that a small table trains for.
         x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm", dtype=policy)(x)

@@ -21,8 +21,8 @@ class Point:
 
     latent_dim: int
 
-    def build(self, features: int, *, seed: int) -> keras.Model:
+    def build(self, features: int) -> keras.Model:
         """Return the model (n, features) -> code (n, latent_dim)."""
         inputs = keras.Input((features,), name="features")
-        code = dense(self.latent_dim, seed, "code", policy="float32")(inputs)
+        code = dense(self.latent_dim, "code", policy="float32")(inputs)
         return keras.Model(inputs, code, name="bottleneck")

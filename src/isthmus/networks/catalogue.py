@@ -71,7 +71,8 @@ def _normalization(settings: Settings) -> str:
 def default_hidden(cells: int) -> tuple[int, ...]:
     """Return the hidden units for samples of so many cells (docs/adr/0004-defaults.md)."""
     first = min(512, max(64, 4 * cells))
-    return (first, max(64, first // 2))
+    layers = 3 if cells >= _MANY_CELLS else 2
+    return tuple(max(64, first // 2**depth) for depth in range(layers))
 
 
 ARCHITECTURES: Catalogue[Callable[[Settings], Architecture]] = Catalogue(

@@ -23,6 +23,7 @@ import numpy as np
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.networks import layers  # noqa: F401 - registers the layers of our own with Keras
 from isthmus.networks.allowlist import Refused, vet
+from isthmus.networks.initial import without_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,18 +150,16 @@ def build_with(
     InvalidArchive
         It cannot be built, or its weights are not of the shapes and dtypes of the arrays.
     """
-    found: list[Any] = []
     try:
-        # Initial values are traced, never computed: variables are shapes until they are assigned.
-        jax.eval_shape(lambda: found.append(build()))
-        assign_weights(model_of(found[0]), arrays)
+        built = without_values(build)
+        assign_weights(model_of(built), arrays)
     except InvalidArchive:
         raise
     except Exception as error:
         raise InvalidArchive(
             f"the model in the file cannot be built: {type(error).__name__}: {_first_line(error)}"
         ) from error
-    return found[0]
+    return built
 
 
 def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:

@@ -39,7 +39,7 @@ class Dense:
     linear_path: bool = True
     policy: str = "float32"
 
-    def encoder(self, sample_shape: tuple[int, ...], *, seed: int) -> keras.Model:
+    def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""
         inputs = keras.Input(sample_shape, name="inputs")
         flat = inputs
@@ -47,31 +47,30 @@ class Dense:
             flat = keras.layers.Flatten(name="flatten", data_format="channels_last")(flat)
         x = flat
         for index, units in enumerate(self.hidden):
-            x = self._block(x, units, seed, f"encoder_{index}")
+            x = self._block(x, units, f"encoder_{index}")
         if self.hidden and self.linear_path:
             x = keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
         return keras.Model(inputs, x, name="features")
 
-    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int, *, seed: int) -> keras.Model:
+    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int) -> keras.Model:
         """Return the model (n, latent_dim) -> (n, *sample_shape), without output activation."""
         code = keras.Input((latent_dim,), name="code")
         x = code
         for index, units in enumerate(reversed(self.hidden)):
-            x = self._block(x, units, seed, f"decoder_{index}")
+            x = self._block(x, units, f"decoder_{index}")
         cells = math.prod(sample_shape)
-        x = dense(cells, seed, "output", policy="float32")(x)
+        x = dense(cells, "output", policy="float32")(x)
         if self.hidden and self.linear_path:
-            straight = dense(cells, seed, "linear_output", policy="float32", bias=False)(code)
+            straight = dense(cells, "linear_output", policy="float32", bias=False)(code)
             x = keras.layers.Add(name="sum", dtype="float32")([x, straight])
         if len(sample_shape) > 1:
             x = keras.layers.Reshape(sample_shape, name="reshape")(x)
         return keras.Model(code, x, name="expansion")
 
-    def _block(self, x: Any, units: int, seed: int, name: str) -> Any:
+    def _block(self, x: Any, units: int, name: str) -> Any:
         return hidden_block(
             x,
             units,
-            seed,
             name,
             activation=self.activation,
             normalization=self.normalization,

@@ -19,10 +19,10 @@ class Linear:
     "Neural networks and principal component analysis").
     """
 
-    def encoder(self, sample_shape: tuple[int, ...], *, seed: int) -> keras.Model:
+    def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> the flattened sample."""
-        return Dense(()).encoder(sample_shape, seed=seed)
+        return Dense(()).encoder(sample_shape)
 
-    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int, *, seed: int) -> keras.Model:
+    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int) -> keras.Model:
         """Return the model (n, latent_dim) -> (n, *sample_shape)."""
-        return Dense(()).decoder(sample_shape, latent_dim, seed=seed)
+        return Dense(()).decoder(sample_shape, latent_dim)

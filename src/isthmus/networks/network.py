@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.networks.bottlenecks import Point
+from isthmus.networks.initial import draw, without_values
 from isthmus.networks.layers import TableOutput
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 class Architecture(Protocol):
     """What an architecture offers: two Keras models, without bottleneck and output activation."""
 
-    def encoder(self, sample_shape: tuple[int, ...], *, seed: int) -> keras.Model:
+    def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""
 
-    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int, *, seed: int) -> keras.Model:
+    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int) -> keras.Model:
         """Return the model (n, latent_dim) -> (n, *sample_shape)."""
 
 
@@ -55,9 +56,33 @@ def join(
     *,
     values: Values,
     segments: Sequence[Segment] = (),
-    seed: int = 0,
+    seed: int,
 ) -> Network:
-    """Build the network of an architecture around a point bottleneck.
+    """Build the network of an architecture around a point bottleneck, with initial weights.
+
+    The other parameters are those of `assemble`.
+
+    Parameters
+    ----------
+    seed : int
+        Decides the initial weights.
+    """
+    network = without_values(
+        lambda: assemble(architecture, sample_shape, latent_dim, values=values, segments=segments)
+    )
+    draw(network.full, seed)
+    return network
+
+
+def assemble(
+    architecture: Architecture,
+    sample_shape: tuple[int, ...],
+    latent_dim: int,
+    *,
+    values: Values,
+    segments: Sequence[Segment] = (),
+) -> Network:
+    """Join encoder, bottleneck and decoder of an architecture; the weights are left to the caller.
 
     Parameters
     ----------
@@ -71,12 +96,10 @@ def join(
         What output cells are; decides the output activation.
     segments : sequence of Segment
         The columns of a table with mixed values.
-    seed : int
-        Decides the initial weights.
     """
-    features = architecture.encoder(sample_shape, seed=seed)
-    bottleneck = Point(latent_dim).build(features.output.shape[-1], seed=seed)
-    expansion = architecture.decoder(sample_shape, latent_dim, seed=seed)
+    features = architecture.encoder(sample_shape)
+    bottleneck = Point(latent_dim).build(features.outputs[0].shape[-1])
+    expansion = architecture.decoder(sample_shape, latent_dim)
 
     inputs = keras.Input(sample_shape, name="inputs")
     code = bottleneck(features(inputs))
@@ -106,15 +129,28 @@ def clone_given(encoder: keras.Model, decoder: keras.Model, *, seed: int) -> Net
     whatever they hold; the state of their random layers (dropout, noise) is keyed by `seed`.
 
     `check_pair` must have passed.
+
+    Raises
+    ------
+    InvalidParameter
+        A layer cannot be cloned.
     """
-    copies = []
-    for model in (encoder, decoder):
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
-        copies.append(copy)
-    network = join_given(*copies)
+    network = join_given(_clone(encoder), _clone(decoder))
     _key_random_layers(network.full, seed)
     return network
+
+
+def _clone(model: keras.Model) -> keras.Model:
+    try:
+        copy = keras.models.clone_model(model)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise InvalidParameter(
+            f"the model {model.name!r} cannot be cloned: {str(error).splitlines()[0]}",
+            remedy="use layers whose get_config describes them; Lambda layers hold code, "
+            "which has no description",
+        ) from error
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _key_random_layers(model: keras.Model, seed: int) -> None:

@@ -22,6 +22,7 @@ from isthmus.report import codes, columns, samples, training
 if TYPE_CHECKING:
     import os
 
+    from isthmus.inspection.contest import Contest
     from isthmus.inspection.judgement import Judgement
 
 _LEVELS = {"good": "Good", "note": "Note", "warning": "Warning"}
@@ -49,6 +50,7 @@ def write_report(
     *,
     y: Any = None,
     X_train: Any = None,
+    contest: Contest | None = None,
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -68,6 +70,9 @@ def write_report(
         Labels that colour the codes; they judge nothing.
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
+    contest : Contest, optional
+        What `isthmus.inspection.contest.hold` returned for these very rows, where it was held
+        already; else it is held now.
     title : str, optional
         The page's heading.
     overwrite : bool
@@ -93,15 +98,13 @@ def write_report(
             received="a file that exists",
             remedy="choose another name, or pass overwrite=True",
         )
-    atomic_write(target, render(model, X, y=y, X_train=X_train, title=title).encode())
+    contest = contest or hold(model, X, X_train=X_train)
+    atomic_write(target, render(model, X, contest, y=y, title=title).encode())
     return target
 
 
-def render(
-    model: Any, X: Any, *, y: Any = None, X_train: Any = None, title: str | None = None
-) -> str:
-    """Return the page that `write_report` writes."""
-    contest = hold(model, X, X_train=X_train)
+def render(model: Any, X: Any, contest: Contest, *, y: Any = None, title: str | None = None) -> str:
+    """Return the page that `write_report` writes of a trial of the rows `X`."""
     if y is not None:
         codes.check_labels(y, len(X))
     schema = model.schema_

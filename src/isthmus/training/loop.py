@@ -171,6 +171,7 @@ class _Run:
             _copies(self._optimizer.variables),
         )
         self._steps_run = 0
+        self._stride = max(1, self._steps // 64)
         self._best: Weights | None = None
         self._best_loss = np.inf
         self._trouble = ""
@@ -249,10 +250,10 @@ class _Run:
         span = Span(
             jnp.int32((epoch - 1) * plan.steps), jnp.int32(plan.steps * self._recipe.epochs)
         )
-        tally, done, stride = fresh_tally(), 0, max(1, plan.steps // 64)
+        tally, done = fresh_tally(), 0
         while done < plan.steps and not self._interrupt.requested:
             began = time.perf_counter()
-            stop = min(plan.steps, done + stride)
+            stop = min(plan.steps, done + self._stride)
             self._state, tally = self._programs.train(
                 self._state,
                 tally,
@@ -269,7 +270,7 @@ class _Run:
             self._steps_run += reached - done
             done = reached
             if seconds < _RESPONSE_SECONDS:
-                stride *= 2
+                self._stride *= 2
             for observer in observers:
                 observer.on_steps(epoch, done / plan.steps)
         return tally
