@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from jax import Array
 
 Floats = NDArray[np.float32]
+RowNumbers = NDArray[np.integer[Any]]
+"""Numbers of rows in a matrix, (n,)."""
 CellKind = Literal["numeric", "binary", "categorical"]
 Values = Literal["real", "unit", "mixed"]
 """What a network's output cells are: real numbers, shares of a range in [0, 1], or per segment."""

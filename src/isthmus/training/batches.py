@@ -16,6 +16,8 @@ from isthmus.core.randomness import generator_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.core.types import RowNumbers
+
 
 class Plan(NamedTuple):
     """The rows of each batch, (steps * batch_size,), and their weights, of the same shape."""
@@ -30,15 +32,14 @@ class Plan(NamedTuple):
         return len(self.rows) // self.batch_size
 
 
-def shuffled(n: int, batch_size: int, *, seed: int, epoch: int) -> Plan:
+def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> Plan:
     """Return the plan of one epoch; the same `seed` and `epoch` give the same order."""
-    order = generator_for(seed, f"shuffle/{epoch}").permutation(n).astype(np.int32)
-    return _padded(order, min(batch_size, n))
+    return in_order(generator_for(seed, f"shuffle/{epoch}").permutation(rows), batch_size)
 
 
-def in_order(n: int, batch_size: int) -> Plan:
-    """Return the plan that takes rows as they stand."""
-    return _padded(np.arange(n, dtype=np.int32), min(batch_size, n))
+def in_order(rows: RowNumbers, batch_size: int) -> Plan:
+    """Return the plan that takes rows, given by their numbers, as they stand."""
+    return _padded(rows.astype(np.int32), min(batch_size, len(rows)))
 
 
 def _padded(order: NDArray[np.int32], batch_size: int) -> Plan:

@@ -14,7 +14,7 @@ import numpy as np
 
 from isthmus.core.errors import TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
-from isthmus.core.types import Floats, TrainState
+from isthmus.core.types import Floats, RowNumbers, TrainState
 from isthmus.training import batches
 from isthmus.training.divergence import describe_step
 from isthmus.training.epoch import Rows, Span, Tally, compile_programs, fresh_tally
@@ -46,15 +46,18 @@ class TrainingData:
     Attributes
     ----------
     matrix : ndarray of shape (n, *sample_shape)
-        The rows to learn from.
-    validation : ndarray of shape (m, *sample_shape) or None
-        The rows to stop by.
+        All rows. One array, so that parting it takes no second copy.
+    training : ndarray of int, of shape (k,)
+        Numbers of the rows to learn from.
+    validation : ndarray of int, of shape (m,), or None
+        Numbers of the rows to stop by.
     columns : tuple of str
         Names of the cells, for messages; may be empty.
     """
 
     matrix: Floats
-    validation: Floats | None = None
+    training: RowNumbers
+    validation: RowNumbers | None = None
     columns: tuple[str, ...] = ()
 
 
@@ -148,20 +151,17 @@ class _Run:
     ) -> None:
         self._network, self._data, self._recipe = network, data, recipe
         self._seed, self._interrupt = seed, interrupt
-        self._plan_size = min(recipe.batch_size, len(data.matrix))
-        self._steps = -(-len(data.matrix) // self._plan_size)
+        self._plan_size = min(recipe.batch_size, len(data.training))
+        self._steps = -(-len(data.training) // self._plan_size)
         full = network.full
         self._optimizer = recipe.build_optimizer()
         self._optimizer.build(full.trainable_variables)
-        missing = bool(np.isnan(data.matrix).any())
-        if data.validation is not None:
-            missing = missing or bool(np.isnan(data.validation).any())
         self._programs = compile_programs(
             network,
             objective,
             self._optimizer,
             rate_at=recipe.rate_at if recipe.scheduled else None,
-            missing=missing,
+            missing=bool(np.isnan(data.matrix).any()),
         )
         self._matrix = jnp.asarray(data.matrix)
         self._validation = self._validation_rows()
@@ -242,9 +242,7 @@ class _Run:
         )
 
     def _one_epoch(self, epoch: int, observers: Sequence[Observer]) -> Tally:
-        plan = batches.shuffled(
-            len(self._data.matrix), self._plan_size, seed=self._seed, epoch=epoch
-        )
+        plan = self._plan(epoch)
         rows = Rows(self._matrix, jnp.asarray(plan.rows), jnp.asarray(plan.weights))
         key = key_for(self._seed, f"steps/{epoch}")
         span = Span(
@@ -275,15 +273,17 @@ class _Run:
                 observer.on_steps(epoch, done / plan.steps)
         return tally
 
+    def _plan(self, epoch: int) -> batches.Plan:
+        return batches.shuffled(self._data.training, self._plan_size, seed=self._seed, epoch=epoch)
+
     def _validation_rows(self) -> Rows | None:
         if self._data.validation is None:
             return None
-        plan = batches.in_order(len(self._data.validation), _EVALUATION_ROWS)
-        matrix = jnp.asarray(self._data.validation)
-        return Rows(matrix, jnp.asarray(plan.rows), jnp.asarray(plan.weights))
+        plan = batches.in_order(self._data.validation, _EVALUATION_ROWS)
+        return Rows(self._matrix, jnp.asarray(plan.rows), jnp.asarray(plan.weights))
 
     def _validate(self) -> float | None:
-        if self._validation is None:
+        if self._validation is None or self._data.validation is None:
             return None
         tally = self._programs.evaluate(
             self._state.trainable,
@@ -291,7 +291,7 @@ class _Run:
             self._validation,
             jnp.float32(1.0),
             key_for(self._seed, "validation"),
-            batch_size=min(_EVALUATION_ROWS, len(self._validation.matrix)),
+            batch_size=min(_EVALUATION_ROWS, len(self._data.validation)),
         )
         if not bool(tally.finite):
             return float("nan")
@@ -352,9 +352,7 @@ class _Run:
         return not any(value.is_deleted() for value in self._state.trainable)
 
     def _describe(self, step: int) -> str:
-        plan = batches.shuffled(
-            len(self._data.matrix), self._plan_size, seed=self._seed, epoch=self.epoch + 1
-        )
+        plan = self._plan(self.epoch + 1)
         rows = plan.rows[step * plan.batch_size : (step + 1) * plan.batch_size]
         return describe_step(self.epoch + 1, step + 1, rows, self._data.matrix, self._data.columns)
 
