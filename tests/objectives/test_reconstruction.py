@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.types import Batch, Outputs, Segment
-from isthmus.objectives.reconstruction import LOSSES, custom, resolve_loss
+from isthmus.objectives.catalogue import LOSSES, resolve_loss
+from isthmus.objectives.reconstruction import custom
 
 SEGMENTS = (
     Segment("a", "numeric", 0, 1),

@@ -11,10 +11,9 @@ from isthmus.estimators import _checks
 from isthmus.estimators._base import BaseAutoencoder, Parts
 from isthmus.networks.catalogue import ARCHITECTURES, Settings
 from isthmus.networks.network import check_pair, clone_given, join
-from isthmus.objectives.contraction import contraction
+from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
 from isthmus.objectives.objective import Objective, PerSample, Term
-from isthmus.objectives.reconstruction import LOSSES, custom, resolve_loss
-from isthmus.objectives.sparsity import l1
+from isthmus.objectives.reconstruction import custom
 from isthmus.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -259,11 +258,9 @@ class Autoencoder(BaseAutoencoder):
 
     def _penalties(self) -> tuple[Term, ...]:
         weights = {
-            "l1": _checks.number("l1", self.l1, at_least=0),
-            "contraction": _checks.number("contraction", self.contraction, at_least=0),
+            name: _checks.number(name, getattr(self, name), at_least=0) for name in PENALTIES
         }
-        makers = {"l1": l1, "contraction": contraction}
-        return tuple(makers[name](weight) for name, weight in weights.items() if weight > 0)
+        return tuple(PENALTIES[name](weight) for name, weight in weights.items() if weight > 0)
 
 
 def _auto_batch_size(rows: int) -> int:

@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from isthmus.core.catalogue import Catalogue
-from isthmus.core.errors import InvalidParameter
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from isthmus.core.types import Batch, Outputs, Segment, Values
+    from isthmus.core.types import Batch, Outputs, Segment
     from isthmus.objectives.objective import PerSample
 
 Array = jax.Array
@@ -117,48 +114,6 @@ def custom(function: Callable[[Array, Array], Any]) -> PerSample:
         return jax.vmap(one)(target, outputs.reconstruction)
 
     return loss
-
-
-def _simple(loss: PerSample) -> Callable[[Sequence[Segment]], PerSample]:
-    return lambda _segments: loss
-
-
-LOSSES: Catalogue[Callable[[Sequence[Segment]], PerSample]] = Catalogue(
-    "loss",
-    {
-        "mse": _simple(mse),
-        "mae": _simple(mae),
-        "huber": _simple(huber),
-        "bce": _simple(bce),
-        "mixture": mixture,
-    },
-)
-_AUTO: dict[Values, str] = {"real": "mse", "unit": "bce", "mixed": "mixture"}
-_FITTING: dict[str, tuple[Values, ...]] = {"bce": ("unit",), "mixture": ("mixed",)}
-
-
-def resolve_loss(name: str, values: Values) -> str:
-    """Return the loss that ``"auto"`` means for such values, or check the one that was named.
-
-    Raises
-    ------
-    InvalidParameter
-        The loss is unknown, or cannot measure such values.
-    """
-    if name == "auto":
-        return _AUTO[values]
-    if name not in LOSSES:
-        LOSSES[name]  # raises, with the nearest name
-    if values not in _FITTING.get(name, (values,)):
-        wanted = {"bce": "values within [0, 1]", "mixture": "a table with categories or booleans"}
-        received = {"real": "real numbers", "unit": "values within [0, 1]", "mixed": "such a table"}
-        raise InvalidParameter(
-            f"loss {name!r}",
-            expected=wanted[name],
-            received=received[values],
-            remedy="leave loss='auto'" + (", or scale='range'" if name == "bce" else ""),
-        )
-    return name
 
 
 def _binary_cells(target: Array, outputs: Outputs) -> Array:

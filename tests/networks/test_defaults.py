@@ -1,0 +1,22 @@
+"""What is left open is decided by the data (docs/adr/0004-defaults.md)."""
+
+import pytest
+
+from isthmus.networks.catalogue import ARCHITECTURES, Settings
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "hidden", "normalization"),
+    [
+        (784, "unit", (512, 256, 128), "batch"),
+        (64, "unit", (256, 128, 64), "batch"),
+        (200, "real", (512, 256, 128), "none"),
+        (30, "real", (120, 64), "none"),
+        (4, "mixed", (64, 64), "none"),
+        (6, "unit", (64, 64), "none"),
+    ],
+)
+def test_dense(cells, values, hidden, normalization):
+    settings = Settings(cells, values, None, "gelu", "auto", True, "float32")
+    dense = ARCHITECTURES["dense"](settings)
+    assert (dense.hidden, dense.normalization) == (hidden, normalization)
