@@ -49,7 +49,7 @@ def test_arrays_come_back_within_float32(X, dtype, scale):
 def test_auto_finds_the_range(X, values, low, high):
     schema = infer_schema(X)
     assert schema.values == values
-    limits = schema.from_matrix(np.array([[0.0], [1.0]]) * np.ones((2, schema.width)))
+    limits = schema.from_matrix(np.array([[0.0], [1.0]]) * np.ones((2, schema.n_columns)))
     assert (limits[0] == low).all()
     assert (limits[1] == high).all()
 

@@ -1,5 +1,6 @@
 import copy
 import pickle
+import random
 import threading
 import warnings
 
@@ -67,9 +68,12 @@ def test_the_same_random_state_gives_the_same_bits():
 
 
 def test_global_randomness_is_left_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
-    small().fit(IRIS)
-    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+    pair = own_pair()  # Keras draws its seeds when layers are made
+    before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    for change in ({}, pair):
+        small(**change, random_state=None).fit(IRIS)
+    assert (np.random.get_state()[1] == before[0]).all()  # noqa: NPY002
+    assert random.getstate() == before[1]
 
 
 @given(st.lists(st.integers(0, 149), min_size=1, max_size=150))
@@ -81,9 +85,10 @@ def test_a_row_does_not_depend_on_its_neighbours(fitted, rows):
 
 def test_eight_threads_at_once(fitted):
     expected, wrong = fitted.reconstruct(IRIS), []
+    fresh = pickle.loads(pickle.dumps(fitted))  # so that threads meet in the first compilation
 
     def work():
-        wrong.extend(call for call in range(20) if not (fitted.reconstruct(IRIS) == expected).all())
+        wrong.extend(call for call in range(20) if not (fresh.reconstruct(IRIS) == expected).all())
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -219,6 +224,38 @@ def test_the_users_own_networks_are_cloned_and_repeat():
     assert model.latent_dim_ == 2
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.transform(IRIS), model.transform(IRIS))
+
+
+def test_the_public_models_are_the_persons_to_change(tmp_path):
+    for change in ({}, own_pair()):
+        model = small(**change).fit(IRIS)
+        codes = model.transform(IRIS)
+        model.encoder_.set_weights([np.zeros_like(w) for w in model.encoder_.get_weights()])
+        np.testing.assert_array_equal(model.transform(IRIS), codes)
+        model.save(tmp_path / "m.isthmus")
+        np.testing.assert_array_equal(ist.load(tmp_path / "m.isthmus").transform(IRIS), codes)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(IRIS), codes)
+
+
+def test_a_pair_of_the_users_own_learns_categories_and_pictures():
+    rng = np.random.default_rng(0)
+    kinds = rng.choice(["a", "b", "c"], 300)
+    X = pd.DataFrame({"kind": kinds, "size": (kinds == "a") + rng.normal(0, 0.1, 300)})
+    model = small(**own_pair(), epochs=60, learning_rate=0.02).fit(X)
+    assert model.loss_ == "mse"  # the decoder's last activation is its own matter
+    assert (model.reconstruct(X)["kind"] == kinds).mean() > 0.95
+
+
+def test_common_layers_are_refused():
+    layer = keras.layers.Dense(4)
+    halves = [keras.Sequential([keras.Input((4,)), layer]) for _ in range(2)]
+    with pytest.raises(InvalidParameter, match="share weights"):
+        small(encoder=halves[0], decoder=halves[1]).fit(IRIS)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.98])
+def test_any_validation_share(share):
+    assert small(validation_fraction=share).fit(IRIS[:20]).n_iter_ == 2
 
 
 def test_a_loss_of_the_users_own_equals_the_built_in():

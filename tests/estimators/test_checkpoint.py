@@ -1,14 +1,22 @@
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import keras
 import pytest
 from sklearn.datasets import load_iris
 
 import isthmus as ist
 from isthmus.core import artifact
-from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter
+from isthmus.core.errors import (
+    CannotWrite,
+    InvalidArchive,
+    InvalidParameter,
+    TrainingWarning,
+)
 
 IRIS = load_iris().data
 SCRIPT = """
@@ -66,10 +74,58 @@ def test_the_checkpoint_holds_the_seed_of_an_unseeded_run(tmp_path):
 @pytest.mark.parametrize("change", [{"epochs": 7}, {"hidden": (9,)}, {"random_state": 8}])
 def test_another_runs_checkpoint_is_refused(tmp_path, change):
     make(tmp_path / "c").fit(IRIS)
-    with pytest.raises(InvalidParameter, match="same settings and data"):
+    with pytest.raises(InvalidParameter, match=f"received another {next(iter(change))}"):
         make(tmp_path / "c", **change).fit(IRIS)
-    with pytest.raises(InvalidParameter, match="same settings and data"):
+    with pytest.raises(InvalidParameter, match=r"received another .*data"):
         make(tmp_path / "c").fit(IRIS[:100])
+
+
+def pair(activation, weights=0.5):
+    constant = {"kernel_initializer": keras.initializers.Constant(weights)}
+    encoder = keras.layers.Dense(2, activation=activation, **constant)
+    return {
+        "encoder": keras.Sequential([keras.Input((4,)), encoder]),
+        "decoder": keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, **constant)]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pair("relu"), pair("tanh")),
+        (pair("relu"), pair("relu", 0.6)),
+        ({"loss": keras.losses.Huber(1.0)}, {"loss": keras.losses.Huber(5.0)}),
+        ({"loss": lambda t, p: (t - p) ** 2}, {"loss": lambda t, p: (t - p) ** 4}),
+    ],
+)
+def test_what_differs_only_within_is_another_run(tmp_path, first, second):
+    make(tmp_path / "c", epochs=2, **first).fit(IRIS)
+    with pytest.raises(InvalidParameter, match=r"received another (decoder, )?(encoder|loss)"):
+        make(tmp_path / "c", epochs=2, **second).fit(IRIS)
+
+
+def test_a_run_of_the_users_own_networks_goes_on(tmp_path):
+    first = make(tmp_path / "c", **pair("relu")).fit(IRIS)
+    assert same(first, make(tmp_path / "c", **pair("relu")).fit(IRIS))
+
+
+def test_a_folder_that_goes_away_costs_the_checkpoint_and_not_the_training(tmp_path):
+    folder = tmp_path / "f"
+    folder.mkdir()
+
+    model = make(folder / "c", epochs=400, validation_fraction=0)
+
+    def remove():
+        while not (folder / "c").exists():
+            time.sleep(0.001)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    with pytest.warns(TrainingWarning, match="No checkpoint"):
+        model.fit(IRIS)
+    thread.join()
+    assert model.n_iter_ == 400
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
@@ -92,7 +148,8 @@ def test_nowhere_to_write(tmp_path):
         make(tmp_path / "absent" / "c").fit(IRIS)
 
 
-def test_the_last_epoch_is_always_written(tmp_path):
+@pytest.mark.parametrize("settings", [{"epochs": 5}, {"epochs": 300, "patience": 2}])
+def test_the_last_epoch_is_always_written(tmp_path, settings):
     path = tmp_path / "c"
-    make(path, epochs=5, checkpoint_every=3).fit(IRIS)
-    assert artifact.read(path).manifest["epoch"] == 5  # the last one, always
+    model = make(path, checkpoint_every=3, learning_rate=0.3, **settings).fit(IRIS)
+    assert artifact.read(path).manifest["epoch"] == model.n_iter_

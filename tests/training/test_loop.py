@@ -210,6 +210,20 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_weights():
     assert all(np.isfinite(w).all() for w in weights(net))
 
 
+def test_a_validation_loss_that_is_not_finite_stops_too():
+    rows = ROWS.copy()
+    rows[0] = 3e38  # its square is infinite; it is only validated by
+    given = TrainingData(rows, np.arange(1, 96), np.arange(3))
+    with pytest.raises(TrainingDiverged, match="what epoch 1 left"):
+        train(network(), Objective(mse), given, recipe(), seed=0)
+
+
+def test_ctrl_c_in_the_last_epoch_changes_nothing():
+    spy = Spy(at=4, act=interrupt)
+    history = train(network(), Objective(mse), data(ROWS, 9), recipe(), seed=0, observers=[spy])
+    assert history.stop_reason == "finished"
+
+
 def test_diverging_at_once_is_an_error():
     objective = Objective(mse, (blow_up_after(0.0),))
     with pytest.raises(TrainingDiverged, match=r"epoch 1, batch 1 .*Remedy: lower learning_rate"):

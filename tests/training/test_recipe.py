@@ -32,6 +32,8 @@ def test_cosine_rises_and_falls_to_zero():
     [
         ({"optimizer": "adan"}, "did you mean 'adam'"),
         ({"optimizer": 3}, "expected a keras optimizer or one of"),
+        ({"optimizer": keras.optimizers.SGD(loss_scale_factor=2.0)}, "without loss scaling"),
+        ({"optimizer": keras.optimizers.SGD(use_ema=True)}, "use_ema=False"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
     ],
 )

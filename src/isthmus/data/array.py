@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,9 @@ import numpy as np
 from sklearn.utils import check_array
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.core.memory import aligned_empty
 from isthmus.data import scaling as scalings
+from isthmus.data.batch_scale import warn_of_another_scale
 from isthmus.data.scaling import Scaling, Summary
 from isthmus.data.vetting import entry, integer, items, one_of, refuse
 
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats, Segment, Values
 
-_LARGEST_SAMPLE = 1 << 31
+_MOST_CELLS = 1 << 24
+"""Of one sample, about 4000 x 4000 pixels: a stranger's archive may not ask for more memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +48,20 @@ class ArraySchema:
     dtype: Literal["float32", "float64"]
     kind = "array"
     segments: tuple[Segment, ...] = ()
+    arrow_types = None
 
     @property
-    def width(self) -> int:
+    def n_columns(self) -> int:
         """Number of cells of one sample."""
-        return int(np.prod(self.sample_shape))
+        return math.prod(self.sample_shape)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the cells of one sample in C order: ``x0``, ``x1``, ..."""
-        return tuple(f"x{i}" for i in range(self.width))
+        """Names of the cells of one sample in C order: ``x0``, ``x1``, ...
+
+        They are made anew at each call; `n_columns` counts them without that.
+        """
+        return tuple(f"x{i}" for i in range(self.n_columns))
 
     @property
     def is_image(self) -> bool:
@@ -72,6 +80,12 @@ class ArraySchema:
         Returns
         -------
         ndarray of float32, shape (n, *sample_shape)
+            Aligned for JAX, see `aligned_empty`.
+
+        Warns
+        -----
+        DataWarning
+            The samples plainly are on another scale, such as pixels divided by 255.
 
         Raises
         ------
@@ -83,14 +97,25 @@ class ArraySchema:
         array = as_numbers(X)
         if array.shape[1:] != self.sample_shape:
             raise self._other_shape(array.shape[1:])
-        flat = array.reshape(len(array), -1)
-        matrix = np.empty(flat.shape, dtype=np.float32)
-        for rows in scalings.row_blocks(flat.shape):
+        matrix = aligned_empty((len(array), self.n_columns))
+        low, high = np.float32(np.nan), np.float32(np.nan)
+        for rows in scalings.row_blocks(matrix.shape):
+            block = array[rows].reshape(-1, self.n_columns)
             with np.errstate(over="ignore"):
-                matrix[rows] = self.scaling.forward(flat[rows].astype(np.float64))
-            if np.isinf(matrix[rows]).any():
-                raise scalings.infinity(flat[rows], self._name, rows.start)
+                matrix[rows] = self.scaling.forward(block.astype(np.float64))
+            low = np.fmin(low, np.fmin.reduce(matrix[rows], axis=None))
+            high = np.fmax(high, np.fmax.reduce(matrix[rows], axis=None))
+            if np.isinf(low) or np.isinf(high):
+                raise scalings.infinity(block, self._name, rows.start)
+        if self.values == "unit" and self.scaling.center.size == 1:
+            self._compare_scales(array, float(low), float(high))
         return matrix.reshape(array.shape)
+
+    def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
+        """Warn if the range of the samples, in shares of the fitted one, is that of others."""
+        start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
+        received = (start + low * span, start + high * span)
+        warn_of_another_scale(array, (start, start + span), received)
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
         """Return scaled values to the original unit.
@@ -109,7 +134,7 @@ class ArraySchema:
         kind = getattr(like, "dtype", None)
         dtype = kind if kind in (np.float32, np.float64) else np.dtype(self.dtype)
         limit = float(np.finfo(dtype).max)
-        flat = np.asarray(matrix).reshape(len(matrix), self.width)
+        flat = np.asarray(matrix).reshape(len(matrix), self.n_columns)
         result = np.empty(flat.shape, dtype=dtype)
         for rows in scalings.row_blocks(flat.shape):
             values = self.scaling.inverse(flat[rows].astype(np.float64))
@@ -135,18 +160,15 @@ class ArraySchema:
         InvalidArchive
             It is not such an answer.
         """
-        sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape"))}
-        shape = tuple(integer(sizes, name, 1, _LARGEST_SAMPLE) for name in sizes)
-        width = 1
-        for size in shape:
-            width *= size
-        if len(shape) not in (1, 2, 3) or width > _LARGEST_SAMPLE:
-            refuse("sample_shape", "one to three sizes", list(shape))
+        sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape")[:4])}
+        shape = tuple(integer(sizes, name, 1, _MOST_CELLS) for name in sizes)
+        if len(shape) not in (1, 2, 3) or math.prod(shape) > _MOST_CELLS:
+            refuse("sample_shape", f"one to three sizes, {_MOST_CELLS} cells at most", list(shape))
         return cls(
             sample_shape=shape,
             values=one_of(config, "values", ("real", "unit")),
             dtype=one_of(config, "dtype", ("float32", "float64")),
-            scaling=Scaling.from_config(entry(config, "scaling"), width),
+            scaling=Scaling.from_config(entry(config, "scaling"), math.prod(shape)),
         )
 
     def _name(self, column: int) -> str:
@@ -159,7 +181,7 @@ class ArraySchema:
             expected=f"samples of shape {self.sample_shape}",
             received=str(shape),
             remedy=f"X.reshape(-1, {', '.join(map(str, self.sample_shape))})"
-            if size == self.width
+            if size == self.n_columns
             else "bring the samples to the size that was fitted, or fit again with these",
         )
 
@@ -200,6 +222,13 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
     """Learn the schema of an array; `scale` is one of `infer_schema`'s."""
     array = as_numbers(X)
     shape = array.shape[1:]
+    if math.prod(shape) > _MOST_CELLS:
+        raise InvalidData(
+            "X",
+            expected=f"samples of at most {_MOST_CELLS} cells",
+            received=f"shape {shape}",
+            remedy="scale the samples down, or cut them into parts",
+        )
     flat = array.reshape(len(array), -1)
 
     def name(column: int) -> str:
@@ -227,7 +256,8 @@ def _limits(array: NDArray[Any], summary: Summary) -> tuple[Any, Any] | None:
     """Choose the range whose shares are learned, or None for columns to standardise."""
     low, high = _extremes(summary)
     bytes_range, unit_range = (np.zeros(1), np.full(1, 255.0)), (np.zeros(1), np.ones(1))
-    if array.dtype == np.uint8:
+    # Bytes that are all 0 or 1 are masks; all 0 they may be black pictures.
+    if array.dtype == np.uint8 and high[0] != 1:
         return bytes_range
     if low[0] >= 0 and high[0] <= 1:
         return unit_range

@@ -26,8 +26,42 @@ _NATIVE = frozenset(
 
 
 def is_table(X: Any) -> bool:
-    """Tell whether `X` is a DataFrame or Table, rather than an array."""
-    return _container(X) is not None
+    """Tell whether `X` is a table, rather than an array or what becomes one.
+
+    Parameters
+    ----------
+    X : any
+        Tables are DataFrames of pandas and polars, and Tables and RecordBatches of pyarrow.
+
+    Raises
+    ------
+    InvalidData
+        It is a single column (a Series, or an Array of pyarrow), or a LazyFrame of polars.
+    """
+    if _container(X) is not None:
+        return True
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if polars is not None and isinstance(X, polars.LazyFrame):
+        raise InvalidData(
+            "X",
+            expected="a polars DataFrame",
+            received="a LazyFrame",
+            remedy="pass X.collect()",
+        )
+    if isinstance(X, (pa.Array, pa.ChunkedArray)):
+        raise _one_column(X, "pass pyarrow.table({'x': X})")
+    if any(module and isinstance(X, module.Series) for module in (pandas, polars)):
+        raise _one_column(X, "pass X.to_frame()")
+    return False
+
+
+def _one_column(X: Any, remedy: str) -> InvalidData:
+    return InvalidData(
+        "X",
+        expected="2-D data, rows of columns",
+        received=f"one column, a {type(X).__module__.split('.')[0]} {type(X).__name__}",
+        remedy=remedy,
+    )
 
 
 def container_of(X: Any) -> Container:
@@ -41,7 +75,7 @@ def _container(X: Any) -> Container | None:
     pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         return "pandas"
-    if polars is not None and isinstance(X, (polars.DataFrame, polars.LazyFrame)):
+    if polars is not None and isinstance(X, polars.DataFrame):
         return "polars"
     return None
 
@@ -114,13 +148,6 @@ def _pandas_column(series: Any, name: str) -> pa.Array:
 
 
 def _polars(X: Any) -> pa.Table:
-    if not hasattr(X, "to_arrow"):
-        raise InvalidData(
-            "X",
-            expected="a polars DataFrame",
-            received="a LazyFrame",
-            remedy="pass X.collect()",
-        )
     objects = [name for name, dtype in X.schema.items() if str(dtype) == "Object"]
     if objects:
         raise InvalidData(

@@ -62,6 +62,21 @@ def value_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pt.is_dictionary(kind) else kind
 
 
+def type_to_read(kind: pa.DataType) -> pa.DataType:
+    """Return the type as which to read the text of cells that were of type `kind` when fitted.
+
+    Numbers are read as float64, though all were whole then, and dates with a time to the
+    microsecond: one more digit is no reason to refuse a file. Categories are read as their values.
+    """
+    if pt.is_dictionary(kind):
+        return value_type(kind)
+    if family(kind) == "numbers":
+        return pa.float64()
+    if pt.is_timestamp(kind) and kind.unit in ("s", "ms"):
+        return pa.timestamp("us", tz=kind.tz)
+    return kind
+
+
 def type_from_text(text: str) -> pa.DataType:
     """Return the type that ``str`` described; the text may come from a stranger's file.
 

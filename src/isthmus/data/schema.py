@@ -12,6 +12,10 @@ from isthmus.data.table import TableSchema, infer_table
 from isthmus.data.vetting import one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
     from isthmus.core.types import Floats, Segment, Values
 
 Scale = Literal["auto", "range", "robust", "none"]
@@ -41,8 +45,16 @@ class Schema(Protocol):
         """A table's columns as they lie in the matrix; empty for arrays."""
 
     @property
+    def n_columns(self) -> int:
+        """Number of the person's columns; cheap, where `columns` makes every name."""
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the person's columns, for messages and reports."""
+
+    @property
+    def arrow_types(self) -> Mapping[str, pa.DataType] | None:
+        """By column, the type to read a CSV file's cells as; None for arrays."""
 
     @property
     def is_image(self) -> bool:

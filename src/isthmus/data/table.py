@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
+from isthmus.core.memory import aligned_empty
 from isthmus.core.types import Segment
 from isthmus.data import frames, kinds
 from isthmus.data import scaling as scalings
@@ -66,9 +67,19 @@ class TableSchema:
         return tuple(field for field in self.fields if field.width)
 
     @property
+    def n_columns(self) -> int:
+        """Number of all columns, learned or not."""
+        return len(self.fields)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns, learned or not."""
         return tuple(field.name for field in self.fields)
+
+    @property
+    def arrow_types(self) -> dict[str, pa.DataType]:
+        """By column, the type that holds every cell the column may have, to read a CSV file."""
+        return {field.name: kinds.type_to_read(field.type) for field in self.fields}
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -94,7 +105,7 @@ class TableSchema:
         Returns
         -------
         ndarray of float32, shape (n, width)
-            A missing cell is NaN in all cells of its segment.
+            Aligned for JAX, see `aligned_empty`. A missing cell is NaN in all cells of its segment.
 
         Raises
         ------
@@ -104,7 +115,7 @@ class TableSchema:
             There are no rows, or a number is infinite.
         """
         table = self._aligned(X)
-        matrix = np.empty((table.num_rows, *self.sample_shape), dtype=np.float32)
+        matrix = aligned_empty((table.num_rows, *self.sample_shape))
         for group, places in self._number_groups(table.num_rows):
             fields = [self._numbers[i] for i in range(group.start, group.stop)]
             block = np.empty((table.num_rows, len(fields)))

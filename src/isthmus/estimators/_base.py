@@ -12,12 +12,14 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from isthmus.core import artifact
 from isthmus.core.errors import SchemaMismatch
-from isthmus.core.randomness import generator_for, resolve_seed
+from isthmus.core.randomness import resolve_seed
 from isthmus.data.cells import row_errors
 from isthmus.data.schema import Schema, infer_schema
-from isthmus.estimators import _inputs, _resume, _storage
+from isthmus.estimators import _inputs, _resume, _rows, _storage
+from isthmus.networks.config import weights_of
 from isthmus.networks.inference import Function
-from isthmus.training.loop import History, TrainingData, train
+from isthmus.training.interrupt import Interrupt
+from isthmus.training.loop import History, train
 from isthmus.training.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import Objective
     from isthmus.training.recipe import Recipe
-
-# With fewer rows, a validation share would be too small to choose by: all are trained on.
-_FEWEST_TO_SPLIT = 20
 
 
 class Parts(NamedTuple):
@@ -102,26 +101,27 @@ class BaseAutoencoder(
         _inputs.check_length(y, len(matrix))
         latent_dim = self._latent_dim(schema)
         recipe = self._recipe(len(matrix))
-        run = _resume.open_run(self, matrix, resolve_seed(self.random_state))
+        run = _resume.open_run(self, schema, matrix, resolve_seed(self.random_state))
         parts = self._parts(schema, latent_dim, run.seed)
-        history = train(
-            parts.network,
-            parts.objective,
-            self._split(matrix, schema, run.seed),
-            recipe,
-            seed=run.seed,
-            observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
-            start=run.snapshot,
-        )
-        self._keep(schema, parts, latent_dim, history)
-        self.n_samples_ = len(matrix)
-        self.fit_seconds_ = time.perf_counter() - began
+        with Interrupt():  # until everything is kept, not only until training ends
+            history = train(
+                parts.network,
+                parts.objective,
+                _rows.part(matrix, schema, self.validation_fraction, run.seed),
+                recipe,
+                seed=run.seed,
+                observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
+                start=run.snapshot,
+            )
+            self._keep(schema, parts, latent_dim, history)
+            self.n_samples_ = len(matrix)
+            self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
         return self
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """Return the codes of `X`, (n, latent_dim); float64 for float64 arrays, else float32."""
         matrix, X = self._matrix(X)
-        codes = self._encode(_filled(matrix))
+        codes = self._encode(_rows.filled(matrix))
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64
         return codes.astype(np.float64) if wide else codes
 
@@ -163,7 +163,7 @@ class BaseAutoencoder(
             NaN marks missing cells.
         """
         check_is_fitted(self)
-        return self._decode(self._encode(_filled(matrix)))
+        return self._decode(self._encode(_rows.filled(matrix)))
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.
@@ -197,15 +197,6 @@ class BaseAutoencoder(
         X = _inputs.checked(self, X, reset=False)
         return self.schema_.to_matrix(X), X
 
-    def _split(self, matrix: Floats, schema: Schema, seed: int) -> TrainingData:
-        n, names = len(matrix), _cell_names(schema)
-        held_out = round(self.validation_fraction * n) if n >= _FEWEST_TO_SPLIT else 0
-        if held_out == 0:
-            return TrainingData(matrix, np.arange(n), None, names)
-        order = generator_for(seed, "validation").permutation(n)
-        # In order, since reading rows of the matrix forwards is quicker.
-        return TrainingData(matrix, np.sort(order[held_out:]), np.sort(order[:held_out]), names)
-
     def _keep(self, schema: Schema, parts: Parts, latent_dim: int, history: History) -> None:
         self.schema_ = schema
         self.latent_dim_ = latent_dim
@@ -214,11 +205,12 @@ class BaseAutoencoder(
         self.history_ = history.epochs
         self.best_epoch_ = history.best_epoch
         self.stop_reason_ = history.stop_reason
-        self.n_iter_ = max(1, len(history.epochs.get("epoch", [])))
+        self.n_iter_ = max(1, len(history.epochs["epoch"]))
         self._keep_network(parts.network)
 
     def _keep_network(self, network: Network) -> None:
         self.network_ = network
+        self._weights = weights_of(network.full)
         self.encoder_, self.decoder_ = network.encoder, network.decoder
         self._encode, self._decode = Function(network.encoder), Function(network.decoder)
 
@@ -249,16 +241,3 @@ class BaseAutoencoder(
     @property
     def _n_features_out(self) -> int:
         return int(self.latent_dim_)
-
-
-def _cell_names(schema: Schema) -> tuple[str, ...]:
-    """Return the person's column for each cell of a row of the matrix."""
-    if not schema.segments:
-        return schema.columns
-    return tuple(s.name for s in schema.segments for _ in range(s.start, s.stop))
-
-
-def _filled(matrix: Floats) -> Floats:
-    """Return the matrix with missing cells at 0: a column's centre, or a category's absence."""
-    missing = np.isnan(matrix)
-    return np.where(missing, np.float32(0), matrix) if missing.any() else matrix

@@ -17,7 +17,13 @@ from isthmus.core.artifact import Artifact
 from isthmus.core.errors import InvalidArchive
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
-from isthmus.networks.config import build_with, model_from_config, model_to_config, weights_of
+from isthmus.networks.config import (
+    assign_weights,
+    build_with,
+    model_from_config,
+    model_to_config,
+    variable_count,
+)
 from isthmus.networks.network import Architecture, Network, assemble, join_given
 
 if TYPE_CHECKING:
@@ -46,14 +52,8 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
             "encoder": model_to_config(network.encoder),
             "decoder": model_to_config(network.decoder),
         }
-        weights = {
-            f"{side}/{index}": array
-            for side, model in (("encoder", network.encoder), ("decoder", network.decoder))
-            for index, array in enumerate(weights_of(model))
-        }
     else:
         described = {"architecture": architecture_to_config(architecture)}
-        weights = {f"full/{i}": array for i, array in enumerate(weights_of(network.full))}
     manifest = {
         "params": {
             name: _storable(value) for name, value in estimator.get_params(deep=False).items()
@@ -62,6 +62,8 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
         "schema": estimator.schema_.to_config(),
         "network": described,
     }
+    # What the estimator computes with; the public models are the person's to change.
+    weights = {f"weights/{i}": array for i, array in enumerate(estimator._weights)}
     return Artifact(estimator.kind, manifest, weights)
 
 
@@ -91,25 +93,24 @@ def picklable(state: dict[str, Any]) -> dict[str, Any]:
     if "network_" not in state:
         return state
     network = state["network_"]
-    if state["_architecture"] is None:
-        kept: Any = (network.encoder, network.decoder)
-    else:
-        kept = weights_of(network.full)
-    return {
-        **{name: value for name, value in state.items() if name not in _MODELS},
-        _PICKLED: kept,
-    }
+    pair = (network.encoder, network.decoder) if state["_architecture"] is None else None
+    plain = {name: value for name, value in state.items() if name not in _MODELS}
+    return {**plain, _PICKLED: pair}
 
 
 def revive(estimator: Any) -> None:
     """Rebuild the models of an estimator that was unpickled."""
-    kept = vars(estimator).pop(_PICKLED, None)
-    if kept is None:
+    if _PICKLED not in vars(estimator):
         return
-    if estimator._architecture is None:
-        network = join_given(*kept)
+    pair = vars(estimator).pop(_PICKLED)
+    weights = estimator._weights
+    if pair is None:
+        network = _joined(
+            estimator._architecture, estimator.schema_, estimator.latent_dim_, weights
+        )
     else:
-        network = _joined(estimator._architecture, estimator.schema_, estimator.latent_dim_, kept)
+        network = join_given(*pair)
+        assign_weights(network.full, weights)
     estimator._keep_network(network)
 
 
@@ -132,17 +133,17 @@ def _joined(
 def _network(
     described: Any, schema: Schema, latent_dim: int, stored: Artifact
 ) -> tuple[Network, Architecture | None]:
+    arrays = _arrays(stored)
     if isinstance(described, dict) and set(described) == {"architecture"}:
         architecture = architecture_from_config(described["architecture"])
-        return _joined(architecture, schema, latent_dim, _arrays(stored, "full")), architecture
+        return _joined(architecture, schema, latent_dim, arrays), architecture
     if not (isinstance(described, dict) and set(described) == {"encoder", "decoder"}):
         raise InvalidArchive("the archive's network", expected="an architecture or a pair")
-    sides = {
-        side: model_from_config(described[side], _arrays(stored, side))
-        for side in ("encoder", "decoder")
-    }
-    _check_fit(sides["encoder"], sides["decoder"], schema.sample_shape, latent_dim)
-    return join_given(sides["encoder"], sides["decoder"]), None
+    cut = variable_count(described["encoder"])
+    encoder = model_from_config(described["encoder"], arrays[:cut])
+    decoder = model_from_config(described["decoder"], arrays[cut:])
+    _check_fit(encoder, decoder, schema.sample_shape, latent_dim)
+    return join_given(encoder, decoder), None
 
 
 def _check_fit(encoder: Any, decoder: Any, sample_shape: tuple[int, ...], latent_dim: int) -> None:
@@ -156,13 +157,15 @@ def _check_fit(encoder: Any, decoder: Any, sample_shape: tuple[int, ...], latent
         )
 
 
-def _arrays(stored: Artifact, side: str) -> list[np.ndarray]:
-    """Return the arrays ``side/0``, ``side/1``... of an artifact."""
-    count = sum(name.startswith(f"{side}/") for name in stored.arrays)
-    names = [f"{side}/{index}" for index in range(count)]
-    absent = [name for name in names if name not in stored.arrays]
-    if absent:
-        raise InvalidArchive("the archive's weights", expected=absent[0], received="none")
+def _arrays(stored: Artifact) -> list[np.ndarray]:
+    """Return the arrays ``weights/0``, ``weights/1``... of an artifact."""
+    names = [f"weights/{index}" for index in range(len(stored.arrays))]
+    if set(names) != set(stored.arrays):
+        raise InvalidArchive(
+            "the archive's weights",
+            expected="weights/0, weights/1, ...",
+            received=str(sorted(stored.arrays))[:200],
+        )
     return [stored.arrays[name] for name in names]
 
 

@@ -42,7 +42,8 @@ class Autoencoder(BaseAutoencoder):
         The network to both sides of the code.
     encoder, decoder : keras.Model, default=None
         A pair of the user's own instead of `architecture`: samples -> code (n, latent_dim), and
-        code -> reconstruction in scaled units. They are cloned in `fit`, with their weights.
+        code -> reconstruction in scaled units (probabilities, for "bce" and "mixture"). They are
+        cloned in `fit`, with their weights.
     hidden : tuple of int or "auto", default="auto"
         Units of the encoder's hidden layers; the decoder mirrors them.
     activation : str, default="gelu"
@@ -55,7 +56,8 @@ class Autoencoder(BaseAutoencoder):
     loss : str or callable, default="auto"
         "mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) in
         Keras' signature. "auto": cross-entropy for images and values in [0, 1], squared error
-        for numeric columns, a mixture by column for tables with categories or booleans.
+        for numeric columns, a mixture by column for tables with categories or booleans; squared
+        error for a pair of your own, whose last activation is not known.
     l1 : float, default=0.0
         Weight of the mean absolute code (a sparse autoencoder).
     contraction : float, default=0.0
@@ -253,7 +255,8 @@ class Autoencoder(BaseAutoencoder):
         if callable(self.loss):
             name = getattr(self.loss, "__name__", type(self.loss).__name__)
             return custom(self.loss), f"custom:{name}"
-        loss = resolve_loss(self.loss, schema.values)
+        given = "mse" if self.encoder is not None and self.loss == "auto" else self.loss
+        loss = resolve_loss(given, schema.values)
         return LOSSES[loss](schema.segments), loss
 
     def _penalties(self) -> tuple[Term, ...]:

@@ -51,6 +51,8 @@ def _dense(settings: Settings) -> Architecture:
 
 
 def _linear(settings: Settings) -> Architecture:
+    # Checked though they change nothing here: a misspelt setting should not wait to be noticed.
+    (ACTIVATIONS[settings.activation], _normalization(settings), POLICIES[settings.precision])
     if settings.hidden:
         raise InvalidParameter(
             "hidden",

@@ -112,6 +112,11 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
     return model
 
 
+def variable_count(config: Any) -> int:
+    """Return how many arrays belong to a description, perhaps a stranger's; see `weights_of`."""
+    return len(_parts(config)[1])
+
+
 def weights_of(model: keras.Model) -> list[np.ndarray]:
     """Return copies of every variable of a model, random states too, by position."""
     return [np.array(variable.value) for variable in model.variables]
@@ -209,7 +214,11 @@ def _check_model(model: Any) -> None:
 
 
 def _parts(config: Any) -> tuple[Any, list[Any]]:
-    if not isinstance(config, dict) or set(config) != {"keras", "weights"}:
+    if not (
+        isinstance(config, dict)
+        and set(config) == {"keras", "weights"}
+        and isinstance(config["weights"], list)
+    ):
         raise InvalidArchive(
             "the description of a model", expected="its 'keras' and 'weights'", received="others"
         )
@@ -267,7 +276,7 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
     """
     try:
         copied = model_from_config(config, weights_of(model))
-        same = _text(_program(model)) == _text(_program(copied))
+        same = program_text(model) == program_text(copied)
     except InvalidArchive as error:
         raise InvalidParameter(
             f"the model {model.name!r} cannot be saved: {error}", remedy=_REMEDY
@@ -294,8 +303,9 @@ def _program(model: keras.Model) -> Any:
     )
 
 
-def _text(program: Any) -> str:
-    return re.sub(r" at 0x[0-9a-f]+", "", str(program))
+def program_text(model: keras.Model) -> str:
+    """Return what a model computes as text, in which names of layers do not appear."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(_program(model)))
 
 
 def _check_cells(model: keras.Model) -> None:

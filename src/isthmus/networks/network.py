@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -141,6 +142,8 @@ def clone_given(encoder: keras.Model, decoder: keras.Model, *, seed: int) -> Net
 
 
 def _clone(model: keras.Model) -> keras.Model:
+    # Layers without a seed would take one from Python's global generator.
+    before = random.getstate()
     try:
         copy = keras.models.clone_model(model)
     except (ValueError, TypeError, NotImplementedError) as error:
@@ -149,6 +152,8 @@ def _clone(model: keras.Model) -> keras.Model:
             remedy="use layers whose get_config describes them; Lambda layers hold code, "
             "which has no description",
         ) from error
+    finally:
+        random.setstate(before)
     copy.set_weights(model.get_weights())
     return copy
 
@@ -187,6 +192,13 @@ def check_pair(encoder: Any, decoder: Any, sample_shape: tuple[int, ...]) -> Non
                 received=f"{model.name!r}, which is not built or has several",
                 remedy="begin it with keras.Input(shape), and build a Sequential or functional one",
             )
+    if {id(v) for v in encoder.variables} & {id(v) for v in decoder.variables}:
+        raise InvalidParameter(
+            "encoder and decoder",
+            expected="two models without common layers",
+            received="models that share weights, which cloning would untie",
+            remedy="give each its own layers",
+        )
     code_shape = tuple(encoder.outputs[0].shape[1:])
     _check_shape("encoder input", tuple(encoder.inputs[0].shape[1:]), sample_shape)
     if len(code_shape) != 1 or code_shape[0] is None:

@@ -126,7 +126,10 @@ def _binary_cells(target: Array, outputs: Outputs) -> Array:
 def _categorical_cells(target: Array, outputs: Outputs, column: Array, columns: int) -> Array:
     """Return cells whose sum over a categorical column is its cross-entropy."""
     if outputs.logits is None:
-        return -target * jnp.log(jnp.clip(outputs.reconstruction, _SMALLEST, 1.0))
+        # As Keras does, so that outputs that are no distribution cannot cost nothing.
+        p = jnp.clip(outputs.reconstruction, _SMALLEST, 1.0).T
+        whole = jax.ops.segment_sum(p, column, columns, indices_are_sorted=True)
+        return -target * jnp.log(p / whole[column]).T
     logits = outputs.logits.T
     peak = jax.ops.segment_max(logits, column, columns, indices_are_sorted=True)
     shifted = logits - jax.lax.stop_gradient(peak)[column]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core import artifact
 from isthmus.core.artifact import Artifact
-from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter, TrainingWarning
 from isthmus.training.events import EpochEnd, Snapshot
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ class Checkpoint:
     every : int
         Epochs between two writes; the last epoch is always written.
     run : dict
-        What the run is: its seed and a fingerprint of settings and data.
+        What the run is: its seed, and a digest of each setting and of the data.
     """
 
     def __init__(self, path: Path, every: int, run: dict[str, Any]) -> None:
         self._path = path
         self._every = every
         self._run = run
+        self._written = False
 
     def on_start(self, epochs: int, done: int) -> None:
         """Nothing to do."""
@@ -41,8 +43,15 @@ class Checkpoint:
 
     def on_epoch(self, event: EpochEnd) -> None:
         """Write the state when it is time to."""
-        if event.epoch % self._every == 0 or event.epoch == event.epochs:
+        if event.epoch % self._every and not event.last:
+            return
+        try:
             write(self._path, event.snapshot(), self._run)
+        except CannotWrite as error:
+            if not self._written:  # the path never worked: say so before hours have gone by
+                raise
+            warnings.warn(f"No checkpoint: {error}", TrainingWarning, stacklevel=2)
+        self._written = True
 
     def on_stop(self) -> None:
         """Nothing to do."""
@@ -78,7 +87,7 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
             arrays=dict(stored.arrays),
             best_epoch=int(content["best_epoch"]),
             best_loss=float(content["best_loss"]),
-            history={str(k): [float(v) for v in vs] for k, vs in content["history"].items()},
+            history={str(k): list(vs) for k, vs in content["history"].items()},
         )
         return snapshot, dict(content["run"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -90,18 +99,30 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
         ) from error
 
 
-def check_same_run(path: Path, stored: dict[str, Any], fingerprint: str) -> None:
+def check_same_run(path: Path, stored: dict[str, Any], settings: dict[str, str]) -> None:
     """Refuse to go on from the checkpoint of another run.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint.
+    stored : dict
+        What its file says of its run.
+    settings : dict of str to str
+        A digest of each setting, and of the data, of the run that would go on.
 
     Raises
     ------
     InvalidParameter
         Settings or data differ from those that the checkpoint was made with.
     """
-    if stored.get("fingerprint") != fingerprint:
+    before = stored.get("settings")
+    before = before if isinstance(before, dict) else {}
+    differing = sorted(name for name in settings | before if settings.get(name) != before.get(name))
+    if differing:
         raise InvalidParameter(
             f"checkpoint {str(path)!r}",
             expected="the same settings and data as the run that wrote it",
-            received="others",
+            received=f"another {', '.join(differing)}",
             remedy="delete the file to train from the start, or name another one",
         )

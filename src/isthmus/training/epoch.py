@@ -49,7 +49,10 @@ class Rows(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Where an epoch lies in the run, in steps: how many came before, and how many there are."""
+    """Where an epoch lies in the run, in steps: how many came before, and how many there are.
+
+    Floats, since a run may have more steps than an int32 can count.
+    """
 
     offset: Array
     total: Array
@@ -118,7 +121,7 @@ def compile_programs(
         def body(carry: tuple[TrainState, Tally]) -> tuple[TrainState, Tally]:
             state, tally = carry
             batch = _batch(rows, tally.step, batch_size, missing=missing)
-            done = (span.offset + tally.step).astype(jnp.float32) / span.total
+            done = (span.offset + tally.step) / span.total
             state, value = step(state, batch, jax.random.fold_in(key, tally.step), done)
             return state, _add(tally, value, batch)
 
@@ -143,7 +146,11 @@ def compile_programs(
             return _add(tally, value, batch)
 
         steps = rows.order.shape[0] // batch_size
-        return jax.lax.while_loop(lambda tally: tally.step < steps, body, fresh_tally())
+
+        def unfinished(tally: Tally) -> Array:
+            return (tally.step < steps) & tally.finite
+
+        return jax.lax.while_loop(unfinished, body, fresh_tally())
 
     return Programs(train, evaluate)
 

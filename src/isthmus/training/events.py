@@ -45,6 +45,8 @@ class EpochEnd:
     epochs: int
     loss: float
     val_loss: float | None
+    last: bool
+    """Whether training ends with it."""
     snapshot: Callable[[], Snapshot] = field(repr=False)
     """Copies the state to the host; costs time, so only those who need it call it."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -20,17 +19,15 @@ from isthmus.training.divergence import describe_step
 from isthmus.training.epoch import Rows, Span, Tally, compile_programs, fresh_tally
 from isthmus.training.events import EpochEnd, Observer, Snapshot
 from isthmus.training.interrupt import Interrupt
+from isthmus.training.snapshots import Weights, copies, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
     from isthmus.training.recipe import Recipe
 
-Weights = tuple[list[Any], list[Any]]
 StopReason = Literal["finished", "early stopping", "interrupted", "diverged"]
 
 # Rows of an evaluation step: large enough to keep the cores busy, small enough to stay in cache.
@@ -166,9 +163,9 @@ class _Run:
         self._matrix = jnp.asarray(data.matrix)
         self._validation = self._validation_rows()
         self._state = TrainState(
-            _copies(full.trainable_variables),
-            _copies(full.non_trainable_variables),
-            _copies(self._optimizer.variables),
+            copies([v.value for v in full.trainable_variables]),
+            copies([v.value for v in full.non_trainable_variables]),
+            copies([v.value for v in self._optimizer.variables]),
         )
         self._steps_run = 0
         self._stride = max(1, self._steps // 64)
@@ -176,7 +173,9 @@ class _Run:
         self._best_loss = np.inf
         self._trouble = ""
         self.epoch = 0
-        self.history = History()
+        validated = () if data.validation is None else ("val_loss",)
+        names = ("epoch", "loss", *validated, "learning_rate", "seconds")
+        self.history = History({name: [] for name in names})
 
     def epochs(self, observers: Sequence[Observer]) -> StopReason:
         """Run epochs until one of the reasons to stop."""
@@ -197,10 +196,11 @@ class _Run:
                 return "diverged"
             self.epoch += 1
             self._record(loss, val_loss, time.perf_counter() - began)
-            event = EpochEnd(self.epoch, self._recipe.epochs, loss, val_loss, self._snapshot)
+            last = self.epoch == self._recipe.epochs or self._patience_is_out()
+            event = EpochEnd(self.epoch, self._recipe.epochs, loss, val_loss, last, self._snapshot)
             for observer in observers:
                 observer.on_epoch(event)
-            if self._interrupt.requested:
+            if self._interrupt.requested and not last:
                 return "interrupted"
         return "finished"
 
@@ -225,16 +225,7 @@ class _Run:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to the end of an epoch of an earlier process."""
-        roles: dict[str, list[Any]] = {}
-        for role in ("trainable", "non_trainable", "optimizer", "best", "best_fixed"):
-            count = sum(name.startswith(f"{role}/") for name in snapshot.arrays)
-            roles[role] = [jnp.array(snapshot.arrays[f"{role}/{i}"]) for i in range(count)]
-        self._state = TrainState(
-            _like(roles["trainable"], self._state.trainable),
-            _like(roles["non_trainable"], self._state.non_trainable),
-            _like(roles["optimizer"], self._state.optimizer),
-        )
-        self._best = (roles["best"], roles["best_fixed"])
+        self._state, self._best = unpack(snapshot.arrays, self._state)
         self._best_loss = snapshot.best_loss
         self.epoch = snapshot.epoch
         self.history = History(
@@ -246,7 +237,7 @@ class _Run:
         rows = Rows(self._matrix, jnp.asarray(plan.rows), jnp.asarray(plan.weights))
         key = key_for(self._seed, f"steps/{epoch}")
         span = Span(
-            jnp.int32((epoch - 1) * plan.steps), jnp.int32(plan.steps * self._recipe.epochs)
+            jnp.float32((epoch - 1) * plan.steps), jnp.float32(plan.steps * self._recipe.epochs)
         )
         tally, done = fresh_tally(), 0
         while done < plan.steps and not self._interrupt.requested:
@@ -303,11 +294,11 @@ class _Run:
             entries["val_loss"] = val_loss
         entries |= {"learning_rate": self._rate(), "seconds": seconds}
         for name, value in entries.items():
-            self.history.epochs.setdefault(name, []).append(value)
+            self.history.epochs[name].append(value)
         watched = loss if val_loss is None else val_loss
         # Without validation rows there is nothing to choose by: the last weights are kept.
         if val_loss is None or watched < self._best_loss:
-            self._best = (_copy(self._state.trainable), _copy(self._state.non_trainable))
+            self._best = (copies(self._state.trainable), copies(self._state.non_trainable))
             self.history.best_epoch = self.epoch
         self._best_loss = min(self._best_loss, watched)
 
@@ -328,19 +319,7 @@ class _Run:
         return self.epoch - self.history.best_epoch >= patience
 
     def _snapshot(self) -> Snapshot:
-        best = self._best or ([], [])
-        roles = {
-            "trainable": self._state.trainable,
-            "non_trainable": self._state.non_trainable,
-            "optimizer": self._state.optimizer,
-            "best": best[0],
-            "best_fixed": best[1],
-        }
-        arrays: dict[str, NDArray[np.generic]] = {
-            f"{role}/{index}": np.asarray(value)
-            for role, values in roles.items()
-            for index, value in enumerate(values)
-        }
+        arrays = pack(self._state, self._best or ([], []))
         history = {name: list(values) for name, values in self.history.epochs.items()}
         return Snapshot(self.epoch, arrays, self.history.best_epoch, self._best_loss, history)
 
@@ -372,20 +351,3 @@ class _Run:
                 TrainingWarning,
                 stacklevel=2,
             )
-
-
-def _copies(variables: Sequence[Any]) -> list[jax.Array]:
-    """Copy Keras variables, whose own buffers must not be donated."""
-    return [jnp.array(variable.value, copy=True) for variable in variables]
-
-
-def _copy(values: Sequence[jax.Array]) -> list[jax.Array]:
-    return [jnp.array(value, copy=True) for value in values]
-
-
-def _like(values: Sequence[jax.Array], models: Sequence[jax.Array]) -> list[jax.Array]:
-    """Give values from a file the dtypes that the program was compiled for."""
-    return [
-        value.astype(model.dtype).reshape(model.shape)
-        for value, model in zip(values, models, strict=True)
-    ]

@@ -67,7 +67,8 @@ class Recipe:
         Raises
         ------
         InvalidParameter
-            `optimizer` is neither a known name nor an optimizer.
+            `optimizer` is neither a known name nor an optimizer, or one that scales losses or
+            averages weights.
         """
         if self.scheduled:
             return OPTIMIZERS[self.optimizer](self.learning_rate, global_clipnorm=self.clip_norm)
@@ -78,6 +79,7 @@ class Recipe:
                 received=repr(self.optimizer),
                 remedy="pass optimizer='adam'",
             )
+        _refuse_unsupported(self.optimizer)
         return type(self.optimizer).from_config(self.optimizer.get_config())
 
     @property
@@ -95,3 +97,22 @@ class Recipe:
         rising = progress / self.warmup
         falling = 0.5 * (1 + jnp.cos(jnp.pi * (progress - self.warmup) / (1 - self.warmup)))
         return self.learning_rate * jnp.minimum(jnp.minimum(rising, 1.0), falling)
+
+
+def _refuse_unsupported(optimizer: Any) -> None:
+    """Refuse what needs steps of its own in a training loop, instead of leaving it out silently."""
+    scales = getattr(optimizer, "loss_scale_factor", None) is not None
+    if scales or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise InvalidParameter(
+            "optimizer",
+            expected="one without loss scaling",
+            received=type(optimizer).__name__,
+            remedy="leave out loss_scale_factor; bfloat16 needs none",
+        )
+    if optimizer.use_ema:
+        raise InvalidParameter(
+            "optimizer",
+            expected="one with use_ema=False",
+            received="use_ema=True",
+            remedy="leave it out; the best weights are kept",
+        )

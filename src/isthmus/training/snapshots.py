@@ -1,0 +1,53 @@
+"""The state of a run as named arrays, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from isthmus.core.types import TrainState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import jax
+    from numpy.typing import NDArray
+
+Weights = tuple[list[Any], list[Any]]
+"""Trainable and other weights, in the order of a network's variables."""
+
+_ROLES = ("trainable", "non_trainable", "optimizer", "best", "best_fixed")
+
+
+def pack(state: TrainState, best: Weights) -> dict[str, NDArray[np.generic]]:
+    """Copy a state and the best weights to the host, by role and position."""
+    return {
+        f"{role}/{index}": np.array(value)
+        for role, values in zip(_ROLES, (*state, *best), strict=True)
+        for index, value in enumerate(values)
+    }
+
+
+def unpack(
+    arrays: Mapping[str, NDArray[np.generic]], like: TrainState
+) -> tuple[TrainState, Weights]:
+    """Return what `pack` was given, with the shapes and types of the state of a fresh run."""
+    models = (*like, like.trainable, like.non_trainable)
+    values = [_values(arrays, role, model) for role, model in zip(_ROLES, models, strict=True)]
+    return TrainState(*values[:3]), (values[3], values[4])
+
+
+def copies(values: Sequence[jax.Array]) -> list[jax.Array]:
+    """Copy arrays on the device, so that a step may consume the others."""
+    return [jnp.array(value, copy=True) for value in values]
+
+
+def _values(
+    arrays: Mapping[str, NDArray[np.generic]], role: str, models: Sequence[jax.Array]
+) -> list[jax.Array]:
+    return [
+        jnp.array(arrays[f"{role}/{index}"], dtype=model.dtype).reshape(model.shape)
+        for index, model in enumerate(models)
+    ]
