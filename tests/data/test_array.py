@@ -1,6 +1,7 @@
 """Arrays to a network's matrix and back."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -40,6 +41,8 @@ def test_arrays_come_back_within_float32(X, dtype, scale):
     ("X", "values", "low", "high"),
     [
         (RNG.integers(0, 9, (5, 3)).astype(np.uint8), "unit", 0, 255),
+        (np.eye(3, dtype=np.uint8), "unit", 0, 1),
+        (np.zeros((3, 3), dtype=np.uint8), "unit", 0, 255),
         (RNG.random((5, 3)), "unit", 0, 1),
         (RNG.random((5, 3)) > 0.5, "unit", 0, 1),
         (RNG.permutation(128.0 * np.arange(3 * 16)).reshape(3, 4, 4), "unit", 0, 128 * 47),
@@ -84,6 +87,7 @@ def test_what_is_a_picture(shape, is_image):
     assert schema.is_image is is_image
     assert schema.sample_shape == shape
     assert schema.segments == ()
+    assert schema.n_columns == len(schema.columns) == np.prod(shape)
     assert schema.columns[-1] == f"x{np.prod(shape) - 1}"
 
 
@@ -129,6 +133,7 @@ def test_object_arrays_of_numbers_are_numbers():
         (np.array([["1e400"]], dtype=object), r"column 'x0', row 0: .*inf"),
         (np.array([[[0, 1], [-np.inf, 2]]]), r"cell \(1, 0\), row 0"),
         (np.array([[1, np.nan], [2, np.nan]]), r"column 'x1'.*missing \(NaN\) in every row"),
+        (np.broadcast_to(np.uint8(0), (1, 4096, 4097)), "samples of at most 16777216 cells"),
         (np.full((2, 9), np.nan), r"'x0', 'x1', 'x2', 'x3', 'x4' and 4 more"),
     ],
 )
@@ -163,3 +168,29 @@ def test_the_input_is_left_alone():
     schema.from_matrix(matrix)
     np.testing.assert_array_equal(X, before)
     np.testing.assert_array_equal(matrix, kept)
+
+
+def peak(work):
+    """Return the most memory that `work` holds at once, in MiB, beside its result."""
+    tracemalloc.start()
+    try:
+        result = work()
+        return (tracemalloc.get_traced_memory()[1] - result.nbytes) / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_a_large_matrix_is_aligned_and_made_in_small_pieces(dtype):
+    X = RNG.integers(0, 255, (400_000, 10)).astype(dtype)
+    schema = infer_schema(X)
+    matrix = schema.to_matrix(X)
+    assert matrix.ctypes.data % 64 == 0
+    assert peak(lambda: schema.to_matrix(X)) < 12
+
+
+def test_pictures_that_lie_strided_in_memory_are_not_copied_whole():
+    X = RNG.integers(0, 255, (28, 28, 9000), dtype=np.uint8).transpose(2, 0, 1)
+    schema = infer_schema(X)
+    np.testing.assert_array_equal(schema.to_matrix(X), schema.to_matrix(X.copy()))
+    assert peak(lambda: schema.to_matrix(X)) < 12

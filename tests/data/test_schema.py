@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -84,6 +85,8 @@ def changed(name, path, value):
         changed("array", ["sample_shape"], []),
         changed("array", ["sample_shape"], [2**20, 2**20]),
         changed("array", ["sample_shape"], [10**30]),
+        changed("images", ["sample_shape"], [2**12, 2**12 + 1]),
+        changed("images", ["sample_shape"], [1] * 4),
         changed("array", ["sample_shape"], [5]),
         changed("array", ["sample_shape"], {"0": 4}),
         changed("array", ["dtype"], "object"),
@@ -120,6 +123,23 @@ def changed(name, path, value):
 def test_a_hostile_config_is_refused(config):
     with pytest.raises(InvalidArchive):
         schema_from_config(config)
+
+
+def test_the_bound_on_a_strangers_sample_is_named_and_reaching_it_is_cheap():
+    with pytest.raises(InvalidArchive, match="16777216 cells at most"):
+        schema_from_config(changed("images", ["sample_shape"], [2**12, 2**12 + 1]))
+    config = changed("images", ["sample_shape"], [2**12, 2**12])
+    tracemalloc.start()
+    try:
+        assert schema_from_config(config).n_columns == 2**24
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_tables_count_their_columns():
+    schema = infer_schema(TABLE)
+    assert schema.n_columns == len(schema.columns) == 6
 
 
 VALUES = [None, True, -1, 0, 1e308, 10**400, "", "x", "string", [], [1], {}, float("nan")]

@@ -103,9 +103,17 @@ def test_streams_cover_every_row_once(tmp_path, rows):
         assert max(map(len, batches)) <= rows
 
 
+def test_a_stream_says_which_rows_of_an_archive_it_leaves_out(tmp_path):
+    X = np.arange(10.0).reshape(5, 2)
+    np.savez(tmp_path / "x.npz", x_train=X, x_test=X[:2])
+    with pytest.warns(DataWarning, match=r"the 2 of x_test are left out\. Remedy: .*numpy\.save"):
+        batches = list(sources.stream(tmp_path / "x.npz", rows=3))
+    np.testing.assert_array_equal(np.concatenate(batches), X)
+
+
 def test_a_stream_says_where_a_column_changes_its_type(put):
     path = put("a.csv", b"a,b\n" + b"1,2\n" * (5 << 20) + b"x,2\n")
-    with pytest.raises(UnreadableFile, match=r"column 1: expected int64.*value 'x'.*Parquet"):
+    with pytest.raises(UnreadableFile, match=r"'a', line 5242882: expected int64.*value 'x'"):
         list(sources.stream(path))
 
 

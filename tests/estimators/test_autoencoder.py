@@ -307,6 +307,8 @@ def test_linear_is_pca():
         ({"patience": 0}, "patience"),
         ({"scale": "minmax"}, "scale"),
         ({"encoder": 3}, "encoder: expected a keras.Model"),
+        ({**own_pair(), "latent_dim": 3}, "latent_dim: expected 2"),
+        ({"checkpoint": 5}, "checkpoint: expected the path"),
         (own_pair(out=5), r"decoder output: expected the shape \(4,\)"),
     ],
 )
@@ -318,6 +320,14 @@ def test_settings_that_cannot_work(change, message):
 def test_a_code_larger_than_the_input_is_allowed_with_a_warning():
     with pytest.warns(DataWarning, match="latent_dim=6 is larger than the 4 cells"):
         small(latent_dim=6).fit(IRIS)
+
+
+def test_a_network_for_no_memory():
+    with (
+        pytest.warns(DataWarning, match="larger than the 4 cells"),
+        pytest.raises(InvalidParameter, match="the network: expected at most"),
+    ):
+        small(latent_dim=2**30).fit(IRIS)
 
 
 def test_labels_of_another_length():
@@ -333,6 +343,72 @@ def test_infinities_name_their_column():
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
     with pytest.raises(InvalidData, match="'c'"):
         small().fit(frame)
+
+
+def broken(target, rebuilt):
+    if target.sum() > 0:
+        return target
+    return rebuilt
+
+
+@pytest.mark.parametrize(
+    ("loss", "received"),
+    [
+        (lambda t, p: None, "None is not a valid value"),
+        (lambda t: t, "TypeError"),
+        (broken, "TracerBoolConversionError"),
+        (keras.losses.MeanSquaredError, "Error: "),
+    ],
+)
+def test_losses_that_cannot_be_called(loss, received):
+    with pytest.raises(InvalidParameter, match=f"loss .*received .*{received}"):
+        small(loss=loss).fit(IRIS)
+
+
+def test_a_failed_fit_leaves_what_was_fitted():
+    model = small().fit(IRIS)
+    codes = model.transform(IRIS)
+    with pytest.raises(InvalidData):
+        model.fit(np.full((10, 3), np.nan))
+    np.testing.assert_array_equal(model.transform(IRIS), codes)
+
+
+def test_a_row_without_observed_cells_has_no_error(fitted):
+    X = np.vstack([IRIS, np.full((5, 4), np.nan)])
+    errors = fitted.reconstruction_error(X)
+    assert np.isnan(errors[150:]).all()
+    assert fitted.score(X) == pytest.approx(fitted.score(IRIS))
+
+
+def test_even_one_step_learns():
+    X = IRIS[:64]
+    first, second = (
+        small(epochs=1, batch_size=64, validation_fraction=0, learning_rate=rate).fit(X)
+        for rate in (0.002, 0.5)
+    )
+    assert first.history_["learning_rate"][0] > 0
+    assert (first.transform(X) != second.transform(X)).any()
+
+
+@pytest.mark.parametrize("codes", [[[np.nan, 1.0]], [1.0, 2.0], [[1e300, 1.0]]])
+def test_codes_that_are_none(fitted, codes):
+    with pytest.raises(InvalidData):
+        fitted.inverse_transform(codes)
+
+
+def test_number_columns_have_no_names():
+    model = small().fit(pd.DataFrame(IRIS))
+    assert not hasattr(model, "feature_names_in_")
+    assert model.transform(pd.DataFrame(IRIS)).shape == (150, 2)
+    assert model.transform(IRIS).shape == (150, 2)
+
+
+def test_a_saved_custom_loss_must_be_given_again(tmp_path):
+    small(loss=lambda t, p: (t - p) ** 2).fit(IRIS).save(tmp_path / "m.isthmus")
+    model = ist.load(tmp_path / "m.isthmus")
+    with pytest.raises(InvalidParameter, match=r"set_params\(loss="):
+        model.fit(IRIS)
+    assert model.set_params(loss="mse").fit(IRIS).loss_ == "mse"
 
 
 def test_codes_of_another_size(fitted):

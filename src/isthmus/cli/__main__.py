@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0: done. 1: something is wrong with the data, a file or the model. 2: the command was
-        misspelt. 130: interrupted with nothing to keep. 141: nobody reads the output any more.
+        misspelt. 130: interrupted; what `fit` had learned is kept. 141: nobody reads the
+        output any more.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import columns, outputs
-from isthmus.core.errors import DataWarning, SchemaMismatch
+from isthmus.cli import columns, outputs, where
+from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,12 +47,21 @@ def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -
 
 
 def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: _FORCE = False) -> None:
-    """Turn codes back into rows, in the original columns and units."""
+    """Turn codes back into rows, in the original columns and units.
+
+    Columns that codes cannot hold, as names and numbers of rows, stay empty or are left out.
+    """
 
     def rows(estimator: Any, batch: Any) -> Any:
+        _note_what_codes_lack(estimator, batch)
         return estimator.inverse_transform(_as_codes(batch, estimator.latent_dim_))
 
-    _run(model, codes, output, rows, force=force)
+    def types(estimator: Any) -> Any:
+        import pyarrow as pa
+
+        return dict.fromkeys(_code_names(estimator.latent_dim_), pa.float64())
+
+    _run(model, codes, output, rows, types, force=force)
 
 
 def reconstruct(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -> None:
@@ -81,11 +90,23 @@ def _apply(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -
         )
         return columns.beside(rows, names, result) if tabular else result
 
-    _run(model, data, output, past, force=force)
+    _run(model, data, output, past, lambda estimator: estimator.schema_.arrow_types, force=force)
 
 
-def _run(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> None:
-    """Send a file through a model, a batch of rows at a time."""
+def _run(
+    model: Path,
+    data: Path,
+    output: Path,
+    step: _Step,
+    types: Callable[[Any], Any],
+    *,
+    force: bool,
+) -> None:
+    """Send a file through a model, a batch of rows at a time.
+
+    A CSV file does not say what its columns hold, and a part of one may look like something else
+    than the whole: `types` says, by column, what the model expects.
+    """
     outputs.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
     outputs.check([output], force=force)
 
@@ -93,7 +114,12 @@ def _run(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> 
     from isthmus.persistence import load
 
     estimator = load(model)
-    result = _joined([step(estimator, rows) for rows in sources.stream(data)])
+    results, start = [], 0
+    for rows in sources.stream(data, types=types(estimator)):
+        with where.about(where.batch(data.name, start, len(rows))):
+            results.append(step(estimator, rows))
+        start += len(rows)
+    result = _joined(results)
     sinks.write(output, result, overwrite=force)
     typer.echo(f"Wrote {len(result):,} rows to {outputs.described(output)}")
 
@@ -111,7 +137,29 @@ def _joined(batches: list[Any]) -> Any:
 def _as_table(codes: "np.ndarray") -> "pa.Table":
     import pyarrow as pa
 
-    return pa.table({f"code{i}": column for i, column in enumerate(codes.T)})
+    return pa.table(dict(zip(_code_names(codes.shape[1]), codes.T, strict=True)))
+
+
+def _code_names(size: int) -> list[str]:
+    return [f"code{i}" for i in range(size)]
+
+
+def _note_what_codes_lack(estimator: Any, batch: Any) -> None:
+    """Warn of columns that come back empty, and of those beside the codes that do not come back."""
+    if estimator.schema_.kind != "table":
+        return
+    empty = [field.name for field in estimator.schema_.fields if field.kind == "identifier"]
+    names = _code_names(estimator.latent_dim_)
+    carried = [name for name in getattr(batch, "column_names", []) if name not in names]
+    parts = [f"{columns.listed(empty)} stay{'s' if len(empty) == 1 else ''} empty"] if empty else []
+    if carried and len(carried) + len(names) == len(batch.column_names):
+        parts.append(f"{columns.listed(carried)} {'is' if len(carried) == 1 else 'are'} left out")
+    if parts:
+        warnings.warn(
+            f"Codes hold only what the model learned: {' and '.join(parts)}.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _as_codes(batch: Any, size: int) -> "np.ndarray":
@@ -119,7 +167,7 @@ def _as_codes(batch: Any, size: int) -> "np.ndarray":
     import numpy as np
 
     if not isinstance(batch, np.ndarray):
-        names = [f"code{i}" for i in range(size)]
+        names = _code_names(size)
         if set(names) <= set(batch.column_names):
             batch = batch.select(names)
         batch = np.column_stack([column.to_numpy() for column in batch.columns])
@@ -130,5 +178,12 @@ def _as_codes(batch: Any, size: int) -> "np.ndarray":
             expected=f"{size} numbers per row, in columns code0 to code{size - 1}",
             received=f"an array of shape {codes.shape}",
             remedy="pass a file that 'isthmus encode' wrote with the same model",
+        )
+    if codes.dtype.kind not in "fiu" or not np.isfinite(codes).all():
+        raise InvalidData(
+            "codes",
+            expected="numbers in every cell",
+            received="text" if codes.dtype.kind not in "fiu" else "an empty or infinite cell",
+            remedy="pass a file that 'isthmus encode' wrote, as it was",
         )
     return codes

@@ -1,11 +1,14 @@
 """``isthmus fit``: train an autoencoder on a file, judge it, save it, report on it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import outputs
+from isthmus.cli import outputs, where
+
+if TYPE_CHECKING:
+    from isthmus.cli.rows import Parts
 
 _MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
 
@@ -155,13 +158,35 @@ def fit(
     }
     given = {name: value for name, value in settings.items() if value is not None}
 
-    from isthmus.cli.rows import part
     from isthmus.cli.training import Job, run
+
+    name, parts = _rows(data, test, label, scale=given.get("scale", "auto"), seed=seed)
+    run(Job(name, parts, given, output, page))
+
+
+def _rows(
+    data: Path, test: Path | None, label: str | None, *, scale: str, seed: int
+) -> tuple[str, "Parts"]:
+    """Read and part the rows, and refuse here, not after training, what cannot be judged.
+
+    All rows are looked at before some are held out, so that messages number the file's rows.
+    """
+    from isthmus.cli.rows import part
+    from isthmus.data.schema import infer_schema
     from isthmus.data.sources import read
 
     dataset = read(data, label=label)
-    parts = part(dataset, test=read(test, label=label) if test else None, seed=seed)
-    run(Job(dataset.name, parts, given, output, page))
+    with where.about(data.name):
+        schema = infer_schema(dataset.X, scale=scale)
+    other = None if test is None else read(test, label=label, types=schema.arrow_types)
+    if other is not None and test is not None:
+        with where.about(test.name, remedy=f"make its rows like those of {data.name}"):
+            schema.to_matrix(other.X)
+    elif dataset.X_test is not None:
+        remedy = "mend them, or judge by others: --test FILE"
+        with where.about(f"the test rows of {data.name}", remedy=remedy):
+            schema.to_matrix(dataset.X_test)
+    return dataset.name, part(dataset, test=other, seed=seed)
 
 
 def _check_outputs(

@@ -40,15 +40,23 @@ def _data(schema: Any) -> str:
 
 
 def _training(estimator: Any) -> str:
+    epochs = len(estimator.history_["epoch"])
+    done = "not one whole epoch" if not epochs else f"{epochs:,} epoch{'s' if epochs > 1 else ''}"
+    return (
+        f"{estimator.n_samples_:,} rows, {done} in {estimator.fit_seconds_:.3g} s, "
+        f"{estimator.stop_reason_}; {_kept(estimator)} ({estimator.loss_})"
+    )
+
+
+def _kept(estimator: Any) -> str:
+    """Say which weights the model has, and their losses."""
     history, best = estimator.history_, estimator.best_epoch_
-    place = history["epoch"].index(best) if best in history["epoch"] else -1
+    if best not in history["epoch"]:
+        return "weights of its first steps"
+    place = history["epoch"].index(best)
     losses = ", ".join(
         f"{name} {history[key][place]:.4g}"
         for key, name in (("loss", "loss"), ("val_loss", "validation loss"))
-        if history.get(key)
+        if key in history
     )
-    return (
-        f"{estimator.n_samples_:,} rows, {len(history['epoch']):,} epochs in "
-        f"{estimator.fit_seconds_:.3g} s, {estimator.stop_reason_}; "
-        f"best epoch {best}: {losses} ({estimator.loss_})"
-    )
+    return f"best epoch {best}: {losses}"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli import columns, outputs
+from isthmus.cli import columns, outputs, where
 from isthmus.cli.guard import note
 
 
@@ -38,19 +38,21 @@ def report(
     from isthmus.report.page import write_report
 
     estimator = load(model)
-    dataset = read(data, label=label)
+    types = estimator.schema_.arrow_types
+    dataset = read(data, label=label, types=types)
     # A label that the model was trained on as a column colours the codes and stays a column.
-    rows = read(data) if label in estimator.schema_.columns else dataset
+    rows = read(data, types=types) if label in estimator.schema_.columns else dataset
     if extra := columns.unknown(estimator, rows.X):
         note(f"the model was not trained on {columns.listed(extra)}; left out")
     has_test = rows.X_test is not None
-    write_report(
-        estimator,
-        rows.X_test if has_test else columns.without(rows.X, extra),
-        output,
-        y=dataset.y_test if has_test else dataset.y,
-        X_train=rows.X if has_test else None,
-        title=dataset.name,
-        overwrite=True,
-    )
+    with where.about(data.name):
+        write_report(
+            estimator,
+            rows.X_test if has_test else columns.without(rows.X, extra),
+            output,
+            y=dataset.y_test if has_test else dataset.y,
+            X_train=rows.X if has_test else None,
+            title=dataset.name,
+            overwrite=True,
+        )
     typer.echo(f"Wrote {outputs.described(output)}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from isthmus.data.sources import Dataset
 
 MAX_HELD_OUT = 10_000
+_BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> Parts:
 
     They are those of `test`, else the file's own test rows, else a random tenth of its rows
     (at most 10,000), the same ones for the same `seed`. A row of that tenth with a text that no
-    other row has is trained on after all: a model can only be judged by what it could learn.
+    other row has, or with the only values of a column, is trained on after all: a model can only
+    be judged by what it could learn.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> Parts:
     count = min(max(1, rows // 10), MAX_HELD_OUT)
     # In their old order, so that reading them from a memory-mapped file goes one way.
     chosen, train = order[:count], order[count:]
-    alone = _has_unknown_text(dataset.X, chosen, train)
+    alone = _alone(dataset.X, chosen, train)
     if not alone.all():
         chosen, train = chosen[~alone], np.concatenate([train, chosen[alone]])
     held_out, train = np.sort(chosen), np.sort(train)
@@ -69,24 +71,48 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> Parts:
     )
 
 
-def _has_unknown_text(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which of the chosen rows hold a text that no row to train on has, (len(chosen),)."""
-    found = np.zeros(len(chosen), dtype=bool)
+def _alone(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of the chosen rows hold what no row to train on has, (len(chosen),)."""
     if isinstance(X, np.ndarray):
-        return found
+        return _alone_in_array(X, chosen, train)
+    found = np.zeros(len(chosen), dtype=bool)
+    for column in X.columns:
+        found |= _alone_in_column(column, chosen, train)
+    return found
+
+
+def _alone_in_array(
+    X: NDArray[Any], chosen: NDArray[Any], train: NDArray[Any]
+) -> NDArray[np.bool_]:
+    empty = np.ones(X.shape[1:], dtype=bool)
+    for start in range(0, len(train), _BLOCK_ROWS):
+        # x != x is true of NaN alone, and defined for every type.
+        block = X[train[start : start + _BLOCK_ROWS]]
+        empty &= (block != block).all(axis=0)
+        if not empty.any():
+            return np.zeros(len(chosen), dtype=bool)
+    cells = X[chosen][:, empty]
+    return np.asarray((cells == cells).any(axis=1))
+
+
+def _alone_in_column(column: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     from isthmus.data.columns import is_identifier
 
-    for column in X.columns:
-        text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if not text or is_identifier(pc.count_distinct(column).as_py(), len(column)):
-            continue
-        cells = column.take(chosen)
-        known = pc.is_in(cells, value_set=column.take(train).combine_chunks())
-        found |= np.asarray(pc.and_(pc.invert(known), pc.is_valid(cells)))
-    return found
+    missing: NDArray[np.bool_] = np.asarray(column.is_null(nan_is_null=True))
+    if missing[train].all():
+        return ~missing[chosen]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return np.zeros(len(chosen), dtype=bool)
+    known = column.take(train).combine_chunks()
+    if is_identifier(pc.count_distinct(known).as_py(), len(known) - known.null_count):
+        return np.zeros(len(chosen), dtype=bool)
+    seen: NDArray[np.bool_] = np.asarray(pc.is_in(column.take(chosen), value_set=known))
+    return ~seen & ~missing[chosen]
 
 
 def _take(rows: Any, chosen: Any) -> Any:

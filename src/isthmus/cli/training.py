@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from isthmus.cli import outputs, screen
-from isthmus.cli.guard import note
+from isthmus.cli.guard import INTERRUPTED, note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,10 +35,19 @@ def run(job: Job) -> None:
 
     The model is on the disk before anything else is computed, so that no later failure loses it.
     Paths are taken as checked: what stands there is replaced.
+
+    Raises
+    ------
+    typer.Exit
+        Training was interrupted. What it had come to is saved, judged and reported all the same,
+        but a script must not go on as if it had come to its end.
+    KeyboardInterrupt
+        There was an interrupt before the first step of training, or while judging.
     """
     from isthmus.estimators.autoencoder import Autoencoder
     from isthmus.inspection.contest import hold
     from isthmus.inspection.referee import judge
+    from isthmus.training.interrupt import Interrupt
 
     train, held_out = job.parts.train, job.parts.held_out
     typer.echo(
@@ -46,7 +55,11 @@ def run(job: Job) -> None:
         f"({job.parts.origin})"
     )
     model = Autoencoder(**job.settings).fit(train)
-    model.save(job.model_path)
+    with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
+        model.save(job.model_path)
+    interrupted = interrupt.requested or model.stop_reason_ == "interrupted"
+    if interrupted:
+        note(f"what was learned is saved in {job.model_path}; it is judged now, Ctrl-C skips that")
     try:
         contest = hold(model, held_out, X_train=train)
         screen.show(judge(contest, model))
@@ -56,6 +69,8 @@ def run(job: Job) -> None:
     except KeyboardInterrupt:
         note(f"the model was saved before, in {job.model_path}")
         raise
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _report(job: Job, model: Any, contest: Contest, path: Path) -> None:

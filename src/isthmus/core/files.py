@@ -63,11 +63,32 @@ def atomic_write(
     except CannotWrite:
         raise
     except OSError as error:
-        raise CannotWrite(
-            f"could not write {shown!r} ({error.strerror or error}); nothing there was changed",
-            remedy=_REMEDIES.get(error.errno or 0, "choose another folder"),
-        ) from error
+        raise _failure(shown, error) from error
     _flush_folder(target.parent)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before hours of work whether `atomic_write` could write here.
+
+    Raises
+    ------
+    CannotWrite
+        It could not.
+    """
+    shown = os.fspath(path)
+    target, mode = _find_target(shown)
+    try:
+        with _temporary_beside(target, mode):
+            pass
+    except OSError as error:
+        raise _failure(shown, error) from error
+
+
+def _failure(shown: str, error: OSError) -> CannotWrite:
+    return CannotWrite(
+        f"could not write {shown!r} ({error.strerror or error}); nothing there was changed",
+        remedy=_REMEDIES.get(error.errno or 0, "choose another folder"),
+    )
 
 
 def _find_target(shown: str) -> tuple[Path, int | None]:

@@ -66,8 +66,8 @@ def _is_grown(X: NDArray[Any], fitted: Range, received: Range) -> bool:
     large = filled = 0
     for rows in row_blocks(X.shape):
         block = X[rows]
-        large += np.count_nonzero(block > 1)
-        filled += np.count_nonzero(block) - np.count_nonzero(block != block)
+        large += int(np.count_nonzero(block > 1))
+        filled += int(np.count_nonzero(block) - np.count_nonzero(block != block))
     return large > filled / 2
 
 

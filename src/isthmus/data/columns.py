@@ -292,6 +292,13 @@ def learn_column(name: str, cells: pa.ChunkedArray, native: str) -> Column | Non
     return column
 
 
+def one_hot(codes: Codes, cells: NDArray[np.float32]) -> None:
+    """Write 1 to the cell (row, code) of `cells` and 0 to the others; NaN to all where −1."""
+    cells[:] = 0.0
+    cells[np.arange(len(codes)), codes] = 1.0
+    cells[codes < 0] = np.nan
+
+
 def integers(cells: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return stored integers of dates or times, 0 where missing, and where they are missing."""
     missing = cells.is_null().to_numpy()

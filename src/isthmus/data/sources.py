@@ -6,31 +6,26 @@ which would hold a gigabyte for a file of one.
 
 from __future__ import annotations
 
-import gzip
-import re
 import struct
 import warnings
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidParameter, IsthmusError, UnreadableFile
-from isthmus.data import arrayfiles, pictures
+from isthmus.data import arrayfiles, csvfiles, pictures
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
-    import io
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,13 +35,12 @@ ENDINGS = (
     ".csv, .tsv (also .gz), .parquet, .npy, .npz, .idx or -ubyte (also .gz), "
     "or a folder of PNG or JPEG files"
 )
-_FIRST_BYTES = 1 << 16
-_BLOCK_BYTES = 1 << 24
+_CSV = ("csv", "tsv")
+_TABLES = (*_CSV, "parquet")
 _FAULTS: tuple[type[Exception], ...] = (
     *(OSError, ValueError, EOFError, OverflowError, NotImplementedError),
     *(zlib.error, struct.error, pa.ArrowException),
 )
-_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +66,12 @@ class Dataset:
     y_test: NDArray[Any] | None = None
 
 
-def read(path: str | os.PathLike[str], *, label: str | None = None) -> Dataset:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> Dataset:
     """Read a file, or a folder of pictures, whole.
 
     Parameters
@@ -82,19 +81,25 @@ def read(path: str | os.PathLike[str], *, label: str | None = None) -> Dataset:
         y_test), IDX, or a folder of PNG or JPEG pictures, whose sub-folders are labels.
     label : str, optional
         A table's column, or an .npz file's array, that is not data but labels.
+    types : mapping of str to pyarrow.DataType, optional
+        What to read columns of a .csv or .tsv file as, such as a fitted schema's `arrow_types`;
+        the types of others are guessed from their cells. Names that the file lacks are passed
+        over, and so are the other formats, which store their types.
 
     Raises
     ------
     UnreadableFile
-        It is missing, empty, damaged, or not what its name says.
+        It is missing, empty, damaged, or not what its name says, or a cell is not of its type.
     InvalidParameter
         There is no such label.
     """
     path = Path(path)
     with _readable(path):
         kind = _kind(path)
-        if kind in _TABLES:
-            return _split_label(path, _TABLES[kind](path), label)
+        if kind in _CSV:
+            return _split_label(path, csvfiles.read_csv(path, kind, types), label)
+        if kind == "parquet":
+            return _split_label(path, _read_parquet(path), label)
         if kind == "npz":
             arrays = arrayfiles.read_npz(path, label)
         elif label is not None:
@@ -109,7 +114,12 @@ def read(path: str | os.PathLike[str], *, label: str | None = None) -> Dataset:
     return Dataset(_stem(path), *arrays)
 
 
-def stream(path: str | os.PathLike[str], *, rows: int = 65536) -> Iterator[NDArray[Any] | pa.Table]:
+def stream(
+    path: str | os.PathLike[str],
+    *,
+    rows: int = 65536,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> Iterator[NDArray[Any] | pa.Table]:
     """Read a file in batches, in constant memory for .csv, .tsv, .parquet and .npy.
 
     Parameters
@@ -118,6 +128,13 @@ def stream(path: str | os.PathLike[str], *, rows: int = 65536) -> Iterator[NDArr
         As for `read`.
     rows : int
         How many rows a batch has; the last one has what is left.
+    types : mapping of str to pyarrow.DataType, optional
+        As for `read`.
+
+    Warns
+    -----
+    DataWarning
+        An .npz file has test rows besides; only the others are read.
 
     Raises
     ------
@@ -131,19 +148,41 @@ def stream(path: str | os.PathLike[str], *, rows: int = 65536) -> Iterator[NDArr
     path = Path(path)
     with _readable(path):
         kind = _kind(path)
-    return _stream(path, kind, int(rows))
+    batches = _table_batches if kind in _TABLES else _array_batches
+    return batches(path, kind, int(rows), types)
 
 
-def _stream(path: Path, kind: str, rows: int) -> Iterator[NDArray[Any] | pa.Table]:
+def _table_batches(
+    path: Path, kind: str, rows: int, types: Mapping[str, pa.DataType] | None
+) -> Iterator[pa.Table]:
+    parquet = kind == "parquet"
     with _readable(path):
-        if kind in _TABLES:
-            parquet = kind == "parquet"
-            batches = _parquet_batches(path, rows) if parquet else _csv_batches(path, kind)
-            yield from _rebatched(path, batches, rows)
-        else:
-            X = arrayfiles.map_npy(path) if kind == "npy" else read(path).X
-            for start in range(0, len(X), rows):
-                yield np.array(X[start : start + rows])
+        batches = (
+            _parquet_batches(path, rows) if parquet else csvfiles.csv_batches(path, kind, types)
+        )
+        yield from _rebatched(path, batches, rows)
+
+
+def _array_batches(path: Path, kind: str, rows: int, _types: object) -> Iterator[NDArray[Any]]:
+    if kind == "npy":
+        with _readable(path):
+            X = arrayfiles.map_npy(path)
+    else:
+        data = read(path)
+        X = data.X
+        if data.X_test is not None:
+            warnings.warn(
+                f"{path.name} holds test rows besides: the {len(X)} rows of x_train are read, "
+                f"the {len(data.X_test)} of x_test are left out. "
+                "Remedy: to have those, save them as a file of their own: numpy.save"
+                f"('x_test.npy', numpy.load('{path.name}')['x_test']).",
+                DataWarning,
+                stacklevel=2,
+            )
+    for start in range(0, len(X), rows):
+        with _readable(path):
+            batch = np.array(X[start : start + rows])
+        yield batch
 
 
 def _kind(path: Path) -> str:
@@ -238,110 +277,6 @@ def _no_rows(path: Path) -> UnreadableFile:
     )
 
 
-def _csv_options(path: Path, kind: str) -> dict[str, Any]:
-    """Choose the delimiter and whether the first line is a header, by looking at it."""
-    with _unpacked(path) as file:
-        first = file.read(_FIRST_BYTES).lstrip(b"\xef\xbb\xbf\r\n").split(b"\n", 1)[0]
-    marks = {"tsv": b"\t", "csv": b","}
-    others = [mark for mark in (b";", b"\t") if marks[kind] not in first and mark in first]
-    delimiter = (others or [marks[kind]])[0]
-    cells = first.decode("utf-8", "replace").strip("\r").split(delimiter.decode())
-    headless = all(_NUMBER.fullmatch(cell.strip('"')) for cell in cells)
-    if headless:
-        warnings.warn(
-            f"The first line of {path.name} is all numbers, so it is taken for data; "
-            "the columns are called x0, x1, ...",
-            DataWarning,
-            stacklevel=4,
-        )
-    return {
-        "parse_options": pc.ParseOptions(delimiter=delimiter.decode(), newlines_in_values=True),
-        "convert_options": pc.ConvertOptions(strings_can_be_null=True),
-        "read_options": pc.ReadOptions(
-            block_size=_BLOCK_BYTES,
-            column_names=[f"x{i}" for i in range(len(cells))] if headless else None,
-        ),
-    }
-
-
-def _read_csv(path: Path, kind: str) -> pa.Table:
-    options = _csv_options(path, kind)
-    try:
-        return _utf8(path, pc.read_csv(path, **options))
-    except (pa.ArrowInvalid, UnicodeDecodeError):
-        # Only one thread knows the number of the line it stumbles over.
-        options["read_options"].use_threads = False
-        with _csv_errors(path):
-            return _utf8(path, pc.read_csv(path, **options))
-
-
-def _csv_batches(path: Path, kind: str) -> Iterator[pa.RecordBatch]:
-    options = _csv_options(path, kind)
-    options["read_options"].use_threads = False
-    with _csv_errors(path), pc.open_csv(path, **options) as reader:
-        unique_names(reader.schema.names)
-        for batch in reader:
-            yield _utf8(path, batch)
-
-
-@contextmanager
-def _csv_errors(path: Path) -> Iterator[None]:
-    """Say in which line a CSV file is ragged, and which column changes its type."""
-    try:
-        yield
-    except UnicodeDecodeError:
-        raise _not_utf8(path, "the column names") from None
-    except pa.ArrowInvalid as error:
-        message = str(error)
-        if row := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", message):
-            raise UnreadableFile(
-                f"{path}, line {_line(path, int(row[1]))}",
-                expected=f"{row[2]} columns, as in the first line",
-                received=row[3],
-                remedy="mend the line; text that holds the delimiter must be quoted",
-            ) from None
-        if clash := re.search(r"CSV column #(\d+): .* error to (\S+): (.*)", message):
-            raise UnreadableFile(
-                f"{path}, column {int(clash[1]) + 1}",
-                expected=f"{clash[2]} as in the first rows",
-                received=clash[3],
-                remedy="mend the cell, or convert the file to Parquet, which stores the types",
-            ) from None
-        raise
-
-
-def _line(path: Path, row: int) -> int:
-    """Return the line on which a row stands; empty lines are no rows."""
-    filled = 0
-    with _unpacked(path) as file:
-        for number, line in enumerate(file, start=1):
-            filled += bool(line.strip())
-            if filled == row:
-                return number
-    return row
-
-
-def _unpacked(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-
-
-def _utf8(path: Path, table: Any) -> Any:
-    """Return the table if all of it is text in UTF-8; names that are not raise on their own."""
-    for name, field in zip(table.schema.names, table.schema, strict=True):
-        if pa.types.is_binary(field.type):
-            raise _not_utf8(path, f"column {name!r}")
-    return table
-
-
-def _not_utf8(path: Path, where: str) -> UnreadableFile:
-    return UnreadableFile(
-        str(path),
-        expected="text in UTF-8",
-        received=f"bytes that are not, in {where}",
-        remedy="save the file again as UTF-8",
-    )
-
-
 def _open_parquet(path: Path) -> pq.ParquetFile:
     file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
     unique_names(file.schema_arrow.names)
@@ -377,11 +312,6 @@ def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iter
         raise _no_rows(path)
 
 
-_TABLES: dict[str, Callable[[Path], pa.Table]] = {
-    "csv": partial(_read_csv, kind="csv"),
-    "tsv": partial(_read_csv, kind="tsv"),
-    "parquet": _read_parquet,
-}
 _ARRAYS: dict[str, Callable[[Path], Arrays]] = {
     "npy": arrayfiles.read_npy,
     "idx": arrayfiles.read_idx,

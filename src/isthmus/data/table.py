@@ -17,7 +17,7 @@ from isthmus.core.types import Segment
 from isthmus.data import frames, kinds
 from isthmus.data import scaling as scalings
 from isthmus.data.array import as_numbers
-from isthmus.data.columns import Column, learn_column
+from isthmus.data.columns import Column, learn_column, one_hot
 from isthmus.data.frames import Container
 from isthmus.data.scaling import Scaling
 from isthmus.data.vetting import entry, items, one_of, refuse
@@ -129,7 +129,7 @@ class TableSchema:
                 matrix[:, segment.start] = field.numbers(table.column(field.name))
             elif field.kind == "category":
                 cells = matrix[:, segment.start : segment.stop]
-                _one_hot(field.codes(table.column(field.name)), cells)
+                one_hot(field.codes(table.column(field.name)), cells)
         return matrix
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> Any:
@@ -354,12 +354,6 @@ def _fit_numbers(table: pa.Table, fields: Sequence[Column], scale: str) -> Scali
 def _groups(columns: int, rows: int) -> Iterator[slice]:
     step = max(1, scalings.BLOCK // max(1, rows))
     return (slice(i, min(i + step, columns)) for i in range(0, columns, step))
-
-
-def _one_hot(codes: NDArray[np.intp], cells: NDArray[np.float32]) -> None:
-    cells[:] = 0.0
-    cells[np.arange(len(codes)), codes] = 1.0
-    cells[codes < 0] = np.nan
 
 
 def _differs(field: Column, table: pa.Table) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core import artifact
 from isthmus.core.errors import SchemaMismatch
@@ -94,6 +94,17 @@ class BaseAutoencoder(
         InvalidParameter, InvalidData, TrainingDiverged
             A setting cannot work, the data cannot be learned, or the loss left the finite numbers.
         """
+        before = self.__dict__.copy()
+        try:
+            with Interrupt() as interrupt:  # until everything is kept, not only while training
+                self._fit(X, y, interrupt)
+        except BaseException:
+            # What was fitted before, if anything, is as good as it was.
+            self.__dict__ = before
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
         began = time.perf_counter()
         X = _inputs.checked(self, X, reset=True)
         schema = infer_schema(X, scale=self.scale)
@@ -103,20 +114,19 @@ class BaseAutoencoder(
         recipe = self._recipe(len(matrix))
         run = _resume.open_run(self, schema, matrix, resolve_seed(self.random_state))
         parts = self._parts(schema, latent_dim, run.seed)
-        with Interrupt():  # until everything is kept, not only until training ends
-            history = train(
-                parts.network,
-                parts.objective,
-                _rows.part(matrix, schema, self.validation_fraction, run.seed),
-                recipe,
-                seed=run.seed,
-                observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
-                start=run.snapshot,
-            )
-            self._keep(schema, parts, latent_dim, history)
-            self.n_samples_ = len(matrix)
-            self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
-        return self
+        interrupt.raise_if_requested()
+        history = train(
+            parts.network,
+            parts.objective,
+            _rows.part(matrix, schema, self.validation_fraction, run.seed),
+            recipe,
+            seed=run.seed,
+            observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
+            start=run.snapshot,
+        )
+        self._keep(schema, parts, latent_dim, history)
+        self.n_samples_ = len(matrix)
+        self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """Return the codes of `X`, (n, latent_dim); float64 for float64 arrays, else float32."""
@@ -139,7 +149,7 @@ class BaseAutoencoder(
             (n, *sample shape), of the kind that `fit` was given.
         """
         check_is_fitted(self)
-        Z = check_array(Z, dtype=np.float32, input_name="Z")
+        Z = _inputs.checked_codes(Z)
         if Z.shape[1] != self.latent_dim_:
             raise SchemaMismatch(
                 "codes",
@@ -170,14 +180,17 @@ class BaseAutoencoder(
 
         It is the mean over the row's observed columns in scaled units: shares of the range for
         images, robust standard deviations for numeric columns, and for categories half the squared
-        distance between the predicted probabilities and the truth, which is within [0, 1].
+        distance between the predicted probabilities and the truth, which is within [0, 1]. A row
+        without an observed cell has no error: NaN.
         """
         matrix, _ = self._matrix(X)
-        return row_errors(matrix, self.reconstruct_matrix(matrix), self.schema_.segments)
+        errors = row_errors(matrix, self.reconstruct_matrix(matrix), self.schema_.segments)
+        errors[np.isnan(matrix.reshape(len(matrix), -1)).all(axis=1)] = np.nan
+        return errors
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
-        """Return minus the mean reconstruction error: higher is better."""
-        return -float(self.reconstruction_error(X).mean())
+        """Return minus the mean reconstruction error of rows that have one: higher is better."""
+        return -float(np.nanmean(self.reconstruction_error(X)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file, wholly or not at all; `isthmus.load` reads it.

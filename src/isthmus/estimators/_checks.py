@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,18 @@ def number(
             remedy=f"change {name}, or leave it out for the default",
         )
     return given
+
+
+def path(name: str, value: Any) -> Path:
+    """Return a path; raises InvalidParameter."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise InvalidParameter(
+            name,
+            expected="the path of a file",
+            received=repr(value),
+            remedy=f"pass for example {name}='run.checkpoint'",
+        )
+    return Path(value)
 
 
 def flag(name: str, value: Any) -> bool:

@@ -33,8 +33,9 @@ def _bytes(value: Any) -> bytes:
         return type(value).__name__.encode()  # its draw is the seed, which a checkpoint holds
     if hasattr(value, "get_config"):
         # Keras leaves some settings out of the configuration, such as Huber's delta.
-        plain = {name: held for name, held in vars(value).items() if _is_plain(held)}
-        return f"{type(value).__qualname__}{value.get_config()!r}{plain!r}".encode()
+        held = {name: item for name, item in vars(value).items() if _is_plain(item)}
+        given = {**value.get_config(), **held, "name": None, "_name": None}
+        return f"{type(value).__qualname__}{sorted(map(str, given.items()))}".encode()
     if callable(value):
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}".encode()
     return repr(value).encode()

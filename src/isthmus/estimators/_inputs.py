@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
 
 
 def is_table(X: Any) -> bool:
@@ -27,9 +32,11 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         scikit-learn's own, for what is no array of numbers.
     """
-    if is_table(X) and (reset or hasattr(estimator, "feature_names_in_")):
+    fitted_on_table = not reset and estimator.schema_.kind == "table"
+    if is_table(X) and (reset or fitted_on_table):
         if reset:
-            _remember(estimator, _column_names(X))
+            names = _column_names(X)
+            _remember(estimator, len(names), names)
         return X
     try:
         return _checked_array(estimator, X, reset=reset)
@@ -43,9 +50,25 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
         )
         if reset:
-            _remember(estimator, None, int(np.prod(X.shape[1:])))
+            _remember(estimator, int(np.prod(X.shape[1:])))
         return X
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+
+
+def checked_codes(Z: Any) -> Floats:
+    """Return codes as a float32 array of two dimensions; raises InvalidData."""
+    try:
+        wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
+    except ValueError as error:
+        raise InvalidData(str(error)) from error
+    if np.abs(wide).max(initial=0) > np.finfo(np.float32).max:
+        raise InvalidData(
+            "codes",
+            expected="numbers that float32 can hold",
+            received=f"{np.abs(wide).max():.3g}",
+            remedy="pass what transform returned",
+        )
+    return wide.astype(np.float32)
 
 
 def check_length(y: Any, n: int) -> None:
@@ -64,15 +87,13 @@ def _dimensions(X: Any) -> int:
 
 
 def _column_names(X: Any) -> list[str]:
-    names = X.column_names if hasattr(X, "column_names") else X.columns
-    return [str(name) for name in names]
+    return list(X.column_names if hasattr(X, "column_names") else X.columns)
 
 
-def _remember(estimator: Any, names: list[str] | None, count: int = 0) -> None:
-    if names is None:
-        estimator.n_features_in_ = count
-        if hasattr(estimator, "feature_names_in_"):
-            del estimator.feature_names_in_
-        return
-    estimator.n_features_in_ = len(names)
-    estimator.feature_names_in_ = np.asarray(names, dtype=object)
+def _remember(estimator: Any, count: int, names: list[Any] | None = None) -> None:
+    """Set what scikit-learn promises; like it, keep names only where all are strings."""
+    estimator.n_features_in_ = count
+    if names and all(isinstance(name, str) for name in names):
+        estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus._version import __version__
+from isthmus.core.files import check_writable
 from isthmus.estimators import _checks
 from isthmus.estimators._digest import digest
 from isthmus.training import checkpoint
@@ -45,10 +45,13 @@ def open_run(estimator: Any, schema: Schema, matrix: Floats, seed: int) -> Run:
         The checkpoint belongs to other settings or data.
     InvalidArchive
         The file is damaged or no checkpoint.
+    CannotWrite
+        There can be no file.
     """
     if estimator.checkpoint is None:
         return Run(seed, None, [])
-    path = Path(estimator.checkpoint)
+    path = _checks.path("checkpoint", estimator.checkpoint)
+    check_writable(path)
     every = _checks.count("checkpoint_every", estimator.checkpoint_every)
     settings = _digests(estimator, schema, matrix)
     snapshot, stored = None, checkpoint.read(path)

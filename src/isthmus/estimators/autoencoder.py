@@ -6,14 +6,14 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from isthmus.core.errors import DataWarning
+from isthmus.core.errors import DataWarning, InvalidParameter
 from isthmus.estimators import _checks
 from isthmus.estimators._base import BaseAutoencoder, Parts
 from isthmus.networks.catalogue import ARCHITECTURES, Settings
 from isthmus.networks.network import check_pair, clone_given, join
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
 from isthmus.objectives.objective import Objective, PerSample, Term
-from isthmus.objectives.reconstruction import custom
+from isthmus.objectives.reconstruction import check_custom, custom
 from isthmus.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -182,7 +182,15 @@ class Autoencoder(BaseAutoencoder):
     def _latent_dim(self, schema: Schema) -> int:
         if self.encoder is not None or self.decoder is not None:
             check_pair(self.encoder, self.decoder, schema.sample_shape)
-            return int(self.encoder.outputs[0].shape[1])
+            own = int(self.encoder.outputs[0].shape[1])
+            if self.latent_dim not in ("auto", own):
+                raise InvalidParameter(
+                    "latent_dim",
+                    expected=f"{own}, the size of the encoder's output, or 'auto'",
+                    received=repr(self.latent_dim),
+                    remedy="leave latent_dim='auto', or change the encoder",
+                )
+            return own
         cells = math.prod(schema.sample_shape)
         if self.latent_dim == "auto":
             quarter = max(min(2, cells - 1), math.ceil(cells / 4), 1)
@@ -254,6 +262,7 @@ class Autoencoder(BaseAutoencoder):
     def _reconstruction(self, schema: Schema) -> tuple[PerSample, str]:
         if callable(self.loss):
             name = getattr(self.loss, "__name__", type(self.loss).__name__)
+            check_custom(self.loss, name, schema.sample_shape)
             return custom(self.loss), f"custom:{name}"
         given = "mse" if self.encoder is not None and self.loss == "auto" else self.loss
         loss = resolve_loss(given, schema.values)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import jax
 import numpy as np
 
+from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import generator_for
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MOST_PARAMETERS = 2**31
+"""8 GiB of weights, and as much again twice for Adam; more is a slip of the pen."""
 _CONSTANTS = {
     "bias": 0.0,
     "beta": 0.0,
@@ -44,7 +47,19 @@ def draw(model: keras.Model, seed: int) -> None:
 
     Kernels are uniform as in Glorot and Bengio, 2010, equation 16; biases 0; normalisations are
     the identity.
+
+    Raises
+    ------
+    InvalidParameter
+        The model is too large for any memory.
     """
+    if model.count_params() > MOST_PARAMETERS:
+        raise InvalidParameter(
+            "the network",
+            expected=f"at most {MOST_PARAMETERS:,} parameters",
+            received=f"{model.count_params():,}",
+            remedy="a smaller latent_dim, or fewer units in hidden",
+        )
     for position, variable in enumerate(model.variables):
         shape = tuple(variable.shape)
         if variable.name == "kernel":

@@ -61,6 +61,8 @@ class TableOutput(keras.layers.Layer):
 def _activate(kind: str, cells: Any) -> Any:
     if kind == "binary":
         return ops.sigmoid(cells)
+    if kind == "categorical" and cells.shape[-1] == 1:
+        return ops.ones_like(cells)
     if kind == "categorical":
         return ops.softmax(cells, axis=-1)
     return cells

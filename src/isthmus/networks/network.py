@@ -148,13 +148,15 @@ def _clone(model: keras.Model) -> keras.Model:
         copy = keras.models.clone_model(model)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise InvalidParameter(
-            f"the model {model.name!r} cannot be cloned: {str(error).splitlines()[0]}",
-            remedy="use layers whose get_config describes them; Lambda layers hold code, "
-            "which has no description",
+            f"the model {model.name!r}",
+            expected="layers that Keras can copy",
+            received=f"one that it cannot ({type(error).__name__}), such as a Lambda",
+            remedy="use built-in layers, or layers of your own whose get_config describes them",
         ) from error
     finally:
         random.setstate(before)
-    copy.set_weights(model.get_weights())
+    for own, theirs in zip(copy.variables, model.variables, strict=True):
+        own.assign(theirs.value)
     return copy
 
 

@@ -45,6 +45,13 @@ def resolve_loss(name: str, values: Values) -> str:
     """
     if name == "auto":
         return _AUTO[values]
+    if isinstance(name, str) and name.startswith("custom:"):
+        raise InvalidParameter(
+            "loss",
+            expected="the function itself: a saved model keeps only its name",
+            received=repr(name),
+            remedy="set it again with set_params(loss=...)",
+        )
     if name not in LOSSES:
         LOSSES[name]  # raises, with the nearest name
     if values not in _FITTING.get(name, (values,)):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from isthmus.core.errors import InvalidParameter
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -114,6 +116,34 @@ def custom(function: Callable[[Array, Array], Any]) -> PerSample:
         return jax.vmap(one)(target, outputs.reconstruction)
 
     return loss
+
+
+def check_custom(
+    function: Callable[[Array, Array], Any], name: str, sample_shape: tuple[int, ...]
+) -> None:
+    """Trace a loss of the user's own once, so that what is wrong with it is said before training.
+
+    Raises
+    ------
+    InvalidParameter
+        It cannot be called in Keras' signature, cannot be compiled, or returns no numbers.
+    """
+    sample = jax.eval_shape(lambda: jnp.zeros((1, *sample_shape)))
+    cause: Exception | None = None
+    try:
+        made = jax.eval_shape(lambda t, p: jnp.mean(jnp.asarray(function(t, p))), sample, sample)
+        received = "" if jnp.issubdtype(made.dtype, jnp.floating) else f"values of {made.dtype}"
+    except Exception as error:  # the user's function may raise anything
+        cause = error
+        received = f"{type(error).__name__}: {str(error).splitlines()[0][:150]}"
+    if received:
+        raise InvalidParameter(
+            f"loss {name!r}",
+            expected="a function of (target, reconstruction) that returns numbers, written with "
+            "keras.ops or jax.numpy",
+            received=received,
+            remedy="use keras.ops.where instead of if, and return the result",
+        ) from cause
 
 
 def _binary_cells(target: Array, outputs: Outputs) -> Array:

@@ -97,13 +97,13 @@ def compile_programs(
     gradient = jax.value_and_grad(loss, has_aux=True)
     rate_slot = position_of_rate(optimizer)
 
-    def step(state: TrainState, batch: Batch, key: Array, progress: Array) -> Any:
+    def step(state: TrainState, batch: Batch, key: Array, progress: Array, middle: Array) -> Any:
         (value, non_trainable), gradients = gradient(
             state.trainable, state.non_trainable, batch, key, progress, training=True
         )
         slots = state.optimizer
         if rate_at is not None:
-            slots = [rate_at(progress) if i == rate_slot else s for i, s in enumerate(slots)]
+            slots = [rate_at(middle) if i == rate_slot else s for i, s in enumerate(slots)]
         trainable, slots = optimizer.stateless_apply(slots, gradients, state.trainable)
         return TrainState(trainable, non_trainable, slots), value
 
@@ -122,7 +122,9 @@ def compile_programs(
             state, tally = carry
             batch = _batch(rows, tally.step, batch_size, missing=missing)
             done = (span.offset + tally.step) / span.total
-            state, value = step(state, batch, jax.random.fold_in(key, tally.step), done)
+            # The schedule as it is in the middle of the step: at its ends it may be 0.
+            middle = done + 0.5 / span.total
+            state, value = step(state, batch, jax.random.fold_in(key, tally.step), done, middle)
             return state, _add(tally, value, batch)
 
         def unfinished(carry: tuple[TrainState, Tally]) -> Array:

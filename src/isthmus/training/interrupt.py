@@ -22,6 +22,11 @@ class Interrupt:
         self._before: object = None
         self._active = False
 
+    def raise_if_requested(self) -> None:
+        """Raise the KeyboardInterrupt that was asked for, where nothing would be lost by it."""
+        if self.requested:
+            raise KeyboardInterrupt
+
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._handle)

@@ -306,7 +306,7 @@ class _Run:
         """Return the learning rate of the last step."""
         steps = self.epoch * self._steps
         if self._recipe.scheduled:
-            return float(self._recipe.rate_at((steps - 1) / (self._steps * self._recipe.epochs)))
+            return float(self._recipe.rate_at((steps - 0.5) / (self._steps * self._recipe.epochs)))
         # An optimizer that was given may have a schedule, which reads the step from its state.
         pairs = zip(self._optimizer.variables, self._state.optimizer, strict=True)
         with keras.StatelessScope(state_mapping=list(pairs)):

@@ -77,7 +77,7 @@ class Recipe:
                 "optimizer",
                 expected=f"a keras optimizer or one of {', '.join(map(repr, OPTIMIZERS))}",
                 received=repr(self.optimizer),
-                remedy="pass optimizer='adam'",
+                remedy="pass optimizer='adam', or after loading the optimizer itself again",
             )
         _refuse_unsupported(self.optimizer)
         return type(self.optimizer).from_config(self.optimizer.get_config())
@@ -85,7 +85,7 @@ class Recipe:
     @property
     def scheduled(self) -> bool:
         """Whether the learning rate is the recipe's; an optimizer that was given has its own."""
-        return isinstance(self.optimizer, str)
+        return isinstance(self.optimizer, str) and not self.optimizer.startswith("custom:")
 
     def rate_at(self, progress: Any) -> Any:
         """Return the learning rate when `progress` of all steps, 0 to 1, are done.
