@@ -74,7 +74,7 @@ def test_columns_that_the_model_never_saw_are_carried_past_it(
     model, rows = folder / "wine.isthmus", tmp_path / "more.csv"
     assert run("reconstruct", model, rows, "-o", tmp_path / "back.csv") == 0
     assert capsys.readouterr().err == (
-        "note: The model was not trained on 'id', 'remark'; they are passed on as they are.\n"
+        "note: The model was not trained on 'id', 'remark'; passed on unchanged.\n"
     )
     assert list(pd.read_csv(tmp_path / "back.csv").columns) == list(more.columns)
     assert run("encode", model, rows, "-o", tmp_path / "codes.parquet") == 0
@@ -84,8 +84,72 @@ def test_columns_that_the_model_never_saw_are_carried_past_it(
     assert run("decode", model, tmp_path / "codes.parquet", "-o", tmp_path / "rows.csv") == 0
     assert list(pd.read_csv(tmp_path / "rows.csv").columns) == list(table.columns)
     assert run("encode", model, rows, "-o", tmp_path / "codes.npy") == 0
-    assert "they are left out" in capsys.readouterr().err
+    assert "left out" in capsys.readouterr().err
     assert run("report", model, rows, "-o", tmp_path / "r.html", "--label", "remark") == 0
+
+
+def fitted(folder: Path, rows: str) -> Path:
+    """Write ``rows.csv`` and return a model fitted on it."""
+    (folder / "rows.csv").write_text(rows)
+    arguments = ("--epochs", "1", "--hidden", "4", "--no-report")
+    assert run("fit", folder / "rows.csv", "-o", folder / "m.isthmus", *arguments) == 0
+    return folder / "m.isthmus"
+
+
+def test_a_part_of_a_file_is_read_as_the_file_was(tmp_path: Path) -> None:
+    model = fitted(tmp_path, "a,b\n" + "1,2\n2,3\n3a,4\n" * 20)
+    part = tmp_path / "part.csv"
+    part.write_text("a,b\n1,2\n2,3.5\n")
+    assert run("encode", model, part, "-o", tmp_path / "codes.csv") == 0
+    assert run("reconstruct", model, part, "-o", tmp_path / "back.csv") == 0
+    assert run("report", model, part, "-o", tmp_path / "r.html") == 0
+    assert list(pd.read_csv(tmp_path / "back.csv", dtype=str).columns) == ["a", "b"]
+
+
+def test_an_error_names_the_file_and_the_batch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = fitted(tmp_path, "a,b\n" + "x,2\ny,3\n" * 20)
+    many = tmp_path / "many.csv"
+    many.write_text("a,b\n" + "x,2\n" * 70_000 + "z,2\n")
+    assert run("encode", model, many, "-o", tmp_path / "codes.csv") == 1
+    err = capsys.readouterr().err
+    assert "rows 65,536 to 70,000 of many.csv, counted from 0: column 'a', row 4464: " in err
+    many.write_text("a,b\nx,2\nz,2\n")
+    assert run("encode", model, many, "-o", tmp_path / "codes.csv") == 1
+    assert "encode: many.csv: column 'a', row 1: " in capsys.readouterr().err
+
+
+def test_decode_says_which_columns_codes_do_not_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = fitted(tmp_path, "name,b,c\n" + "".join(f"n{i},{i % 7},{i % 3}\n" for i in range(60)))
+    rows, codes = tmp_path / "more.csv", tmp_path / "codes.csv"
+    rows.write_text("id,name,b,c\n1,n1,2,3\n2,n2,3,3\n")
+    assert run("encode", model, rows, "-o", codes) == 0
+    capsys.readouterr()
+    assert run("decode", model, codes, "-o", tmp_path / "back.csv") == 0
+    assert capsys.readouterr().err == (
+        "note: Codes hold only what the model learned: 'name' stays empty and 'id' is left out.\n"
+    )
+    assert run("inspect", model) == 0
+    assert "a table of 3 columns: 2 numeric, 1 not learned" in capsys.readouterr().out
+    back = pd.read_csv(tmp_path / "back.csv")
+    assert list(back.columns) == ["name", "b", "c"]
+    assert back["name"].isna().all()
+
+
+@pytest.mark.parametrize("cell", ["", "inf", "text"])
+def test_codes_with_a_cell_that_is_no_number_are_refused(
+    cell: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = tmp_path / "codes.csv"
+    codes.write_text(f"code0,code1,code2\n1,2,3\n1,{cell},3\n")
+    assert run("decode", folder / "wine.isthmus", codes, "-o", tmp_path / "x.csv") == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "codes.csv" in err
+    assert "inside isthmus" not in err
 
 
 def test_a_missing_column_is_named(

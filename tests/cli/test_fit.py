@@ -1,13 +1,18 @@
 """``isthmus fit``: from a file to a model, a verdict and a report."""
 
+import os
 import re
+import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import isthmus
 from isthmus.cli.__main__ import main
+from isthmus.training.progress import ProgressBar
 
 
 def npy(folder: Path, rows: int = 60) -> Path:
@@ -101,3 +106,125 @@ def test_what_cannot_work_is_one_line(
     assert len(complaints) == 1
     assert said in complaints[0]
     assert not model.exists()
+
+
+def test_a_row_that_cannot_be_learned_is_numbered_as_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("a,b\n" + "1,2\n3,4\n" * 50 + "1,inf\n")
+    assert main(["fit", str(data), "-o", str(tmp_path / "m.isthmus")]) == 1
+    assert "rows.csv: column 'b', row 100:" in capsys.readouterr().err
+
+
+def test_a_row_that_only_training_stumbles_over_is_numbered_among_those_to_train_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "rows.csv"
+    data.write_text("a,b\n" + "1,2\n3,4\n" * 50 + "1,1e300\n")
+    assert main(["fit", str(data), "-o", str(tmp_path / "m.isthmus"), "--scale", "none"]) == 1
+    err = capsys.readouterr().err
+    assert "rows, counting only the rows to train on: column 'b', row " in err
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ("a,b\n1,2\n", "test.csv: columns of X: expected all 3 that fit saw, received none"),
+        ("a,b,c,d\n1,2,x,4\n", "test.csv: columns of X"),
+        ("a,b,c\n1,2,x\n1,2,z\n", "test.csv: column 'c', row 1: expected one of 'x', 'y'"),
+    ],
+)
+def test_other_test_rows_are_refused_before_training(
+    test: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, other, model = tmp_path / "rows.csv", tmp_path / "test.csv", tmp_path / "m.isthmus"
+    data.write_text("a,b,c\n" + "1,2,x\n3,4,y\n" * 20)
+    other.write_text(test)
+    assert main(["fit", str(data), "-o", str(model), "--test", str(other)]) == 1
+    out, err = capsys.readouterr()
+    assert said in err
+    assert err.endswith("Remedy: make its rows like those of rows.csv.\n")
+    assert "fit again" not in err
+    assert out == ""  # training announces itself
+
+
+def test_test_rows_in_the_file_itself_are_looked_at_before_training_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "rows.npz"
+    np.savez(data, x_train=np.eye(30), x_test=np.eye(20), y_train=np.ones(30), y_test=np.ones(20))
+    assert main(["fit", str(data), "-o", str(tmp_path / "m.isthmus")]) == 1
+    out, err = capsys.readouterr()
+    assert "the test rows of rows.npz: X: expected samples of shape (30,), received (20,)" in err
+    assert "--test FILE" in err
+    assert out == ""
+
+
+def test_test_rows_are_read_as_what_the_data_are(tmp_path: Path) -> None:
+    data, other, model = tmp_path / "rows.csv", tmp_path / "test.csv", tmp_path / "m.isthmus"
+    data.write_text("a,b\n" + "1,2\n3a,4\n" * 20)
+    other.write_text("a,b\n1,2.5\n1,3\n")
+    arguments = ["--epochs", "1", "--hidden", "4", "--no-report"]
+    assert main(["fit", str(data), "-o", str(model), "--test", str(other), *arguments]) == 0
+
+
+def interrupted_fit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, when: str, epochs: int = 50
+) -> int:
+    def interrupt(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # signals reach Python between two bytecodes
+
+    monkeypatch.setattr(ProgressBar, when, interrupt)
+    model = str(folder / "m.isthmus")
+    arguments = ["--epochs", str(epochs), "--hidden", "8", "--batch-size", "2"]
+    return main(["fit", str(npy(folder, 600)), "-o", model, *arguments])
+
+
+def test_an_interrupted_model_is_saved_and_the_exit_code_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert interrupted_fit(tmp_path, monkeypatch, "on_epoch") == 130
+    out, err = capsys.readouterr()
+    assert f"What was learned is saved in {tmp_path / 'm.isthmus'}" in err
+    assert "Wrote" in out
+    assert main(["inspect", str(tmp_path / "m.isthmus")]) == 0
+    assert re.search(r"1 epoch in .* interrupted; best epoch 1: loss ", capsys.readouterr().out)
+
+
+def test_a_model_without_one_whole_epoch_can_be_inspected_and_put_to_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert interrupted_fit(tmp_path, monkeypatch, "on_steps") == 130
+    model, data = str(tmp_path / "m.isthmus"), str(tmp_path / "rows.npy")
+    capsys.readouterr()
+    assert main(["inspect", model]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"not one whole epoch in .* interrupted; weights of its first steps", shown)
+    assert main(["report", model, data, "-o", str(tmp_path / "r.html")]) == 0
+
+
+def test_an_interrupt_before_the_first_step_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert interrupted_fit(tmp_path, monkeypatch, "on_start") == 130
+    assert capsys.readouterr().err == "isthmus fit: interrupted.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.npy"]
+
+
+def test_an_interrupt_while_saving_does_not_lose_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = isthmus.Autoencoder.save
+
+    def interrupted(self: isthmus.Autoencoder, path: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        save(self, path)
+
+    monkeypatch.setattr(isthmus.Autoencoder, "save", interrupted)
+    model = tmp_path / "m.isthmus"
+    arguments = ["--epochs", "1", "--hidden", "8", "--no-report"]
+    assert main(["fit", str(npy(tmp_path)), "-o", str(model), *arguments]) == 130
+    assert isthmus.load(model).stop_reason_ == "finished"

@@ -52,3 +52,23 @@ def test_a_category_that_only_one_row_has_is_trained_on() -> None:
         assert "Narvik" in parts.train["city"].to_pylist()
         assert len(parts.train) + len(parts.held_out) == 100
         assert len(parts.held_out) >= 9
+
+
+def test_a_category_of_a_dictionary_column_is_trained_on_too() -> None:
+    rare = pa.table({"city": pa.array(["Oslo"] * 99 + ["Narvik"]).dictionary_encode()})
+    for seed in range(30):
+        parts = part(Dataset("x", rare), test=None, seed=seed)
+        assert "Narvik" in parts.train["city"].to_pylist()
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_the_only_value_of_a_column_is_trained_on(nothing: float | None) -> None:
+    cells = [1.0, *[nothing] * 49]
+    table = pa.table({"a": pa.array(cells, pa.float64()), "b": range(50)})
+    array = np.column_stack([np.array(cells, dtype=float), np.arange(50)])
+    for seed in range(30):
+        parts = part(Dataset("x", table), test=None, seed=seed)
+        assert 1.0 in parts.train["a"].to_pylist()
+        parts = part(Dataset("x", array), test=None, seed=seed)
+        assert 1.0 in parts.train[:, 0]
+        assert len(parts.train) + len(parts.held_out) == 50

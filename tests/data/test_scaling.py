@@ -77,7 +77,6 @@ def test_columns_are_fitted_alike_whole_or_in_groups(monkeypatch):
     values = np.random.default_rng(0).lognormal(size=(50, 7))
     whole = fit_robust(values, name)
     monkeypatch.setattr(scaling, "BLOCK", 100)
-    monkeypatch.setattr(scaling, "ROW_BLOCK", 100)
     parts = fit_robust(values, name)
     np.testing.assert_array_equal(whole.scale, parts.scale)
     np.testing.assert_array_equal(whole.center, parts.center)

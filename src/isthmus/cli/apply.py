@@ -82,7 +82,7 @@ def _apply(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -
         if not names:
             return result
         tabular = hasattr(result, "column_names")
-        fate = "they are passed on as they are" if tabular else "they are left out"
+        fate = "passed on unchanged" if tabular else "left out"
         warnings.warn(
             f"The model was not trained on {columns.listed(names)}; {fate}.",
             DataWarning,

@@ -31,9 +31,11 @@ def inspect(
 
 def _data(schema: Any) -> str:
     if schema.segments:
-        kinds = Counter(segment.kind for segment in schema.segments)
-        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        return f"a table of {len(schema.segments):,} columns: {listed}"
+        kinds: Counter[str] = Counter(segment.kind for segment in schema.segments)
+        # Constants are put back, identifiers passed by.
+        kinds["not learned"] = schema.n_columns - len(schema.segments)
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+        return f"a table of {schema.n_columns:,} columns: {listed}"
     shape = " × ".join(map(str, schema.sample_shape))
     noun = "pictures" if schema.is_image else "rows"
     return f"{noun} of {shape} numbers, {_VALUES[schema.values]}"

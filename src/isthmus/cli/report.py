@@ -43,7 +43,7 @@ def report(
     # A label that the model was trained on as a column colours the codes and stays a column.
     rows = read(data, types=types) if label in estimator.schema_.columns else dataset
     if extra := columns.unknown(estimator, rows.X):
-        note(f"the model was not trained on {columns.listed(extra)}; left out")
+        note(f"The model was not trained on {columns.listed(extra)}; left out.")
     has_test = rows.X_test is not None
     with where.about(data.name):
         write_report(

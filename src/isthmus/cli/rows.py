@@ -101,9 +101,9 @@ def _alone_in_column(column: Any, chosen: NDArray[Any], train: NDArray[Any]) -> 
 
     from isthmus.data.columns import is_identifier
 
-    missing: NDArray[np.bool_] = np.asarray(column.is_null(nan_is_null=True))
-    if missing[train].all():
-        return ~missing[chosen]
+    present = ~np.asarray(column.is_null(nan_is_null=True), dtype=bool)
+    if not present[train].any():
+        return np.asarray(present[chosen])
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
@@ -111,8 +111,8 @@ def _alone_in_column(column: Any, chosen: NDArray[Any], train: NDArray[Any]) -> 
     known = column.take(train).combine_chunks()
     if is_identifier(pc.count_distinct(known).as_py(), len(known) - known.null_count):
         return np.zeros(len(chosen), dtype=bool)
-    seen: NDArray[np.bool_] = np.asarray(pc.is_in(column.take(chosen), value_set=known))
-    return ~seen & ~missing[chosen]
+    seen = np.asarray(pc.is_in(column.take(chosen), value_set=known), dtype=bool)
+    return np.asarray(present[chosen] & ~seen)
 
 
 def _take(rows: Any, chosen: Any) -> Any:

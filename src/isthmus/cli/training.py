@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from isthmus.cli import outputs, screen
+from isthmus.cli import outputs, screen, where
 from isthmus.cli.guard import INTERRUPTED, note
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ def run(job: Job) -> None:
         f"{job.name}: {len(train):,} rows to train on, {len(held_out):,} to judge by "
         f"({job.parts.origin})"
     )
-    model = Autoencoder(**job.settings).fit(train)
+    with where.about(f"{job.name}, counting only the rows to train on"):
+        model = Autoencoder(**job.settings).fit(train)
     with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
         model.save(job.model_path)
     interrupted = interrupt.requested or model.stop_reason_ == "interrupted"
     if interrupted:
-        note(f"what was learned is saved in {job.model_path}; it is judged now, Ctrl-C skips that")
+        note(f"What was learned is saved in {job.model_path}; it is judged now, Ctrl-C skips that.")
     try:
         contest = hold(model, held_out, X_train=train)
         screen.show(judge(contest, model))
@@ -67,7 +68,7 @@ def run(job: Job) -> None:
         if job.report_path is not None:
             _report(job, model, contest, job.report_path)
     except KeyboardInterrupt:
-        note(f"the model was saved before, in {job.model_path}")
+        note(f"The model was saved before, in {job.model_path}.")
         raise
     if interrupted:
         raise typer.Exit(INTERRUPTED)

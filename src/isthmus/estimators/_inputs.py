@@ -8,16 +8,12 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData
+from isthmus.data.frames import is_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
-
-
-def is_table(X: Any) -> bool:
-    """Whether `X` is a DataFrame of pandas or polars, or an Arrow table."""
-    return hasattr(X, "columns") or hasattr(X, "column_names")
 
 
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -32,8 +28,8 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         scikit-learn's own, for what is no array of numbers.
     """
-    fitted_on_table = not reset and estimator.schema_.kind == "table"
-    if is_table(X) and (reset or fitted_on_table):
+    table = is_table(X)
+    if table and (reset or estimator.schema_.kind == "table"):
         if reset:
             names = _column_names(X)
             _remember(estimator, len(names), names)

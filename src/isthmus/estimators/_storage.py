@@ -80,7 +80,7 @@ def from_artifact(cls: type[Any], stored: Artifact) -> Any:
         estimator.encoder, estimator.decoder = network.encoder, network.decoder
     for name, value in fitted.items():
         setattr(estimator, name, value)
-    estimator.n_features_in_ = len(schema.columns)
+    estimator.n_features_in_ = schema.n_columns
     if schema.kind == "table":
         estimator.feature_names_in_ = np.asarray(schema.columns, dtype=object)
     estimator.schema_, estimator._architecture = schema, architecture

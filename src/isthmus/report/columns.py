@@ -155,13 +155,13 @@ def describe(X: Any, schema: Any) -> Data:
         Column(name, "numbers", percent(float(np.isnan(column).mean())), _range(column))
         for name, column in zip(schema.columns[:MOST_COLUMNS], numbers.T, strict=False)
     ]
-    return Data(note, columns, _more(len(schema.columns)))
+    return Data(note, columns, _more(schema.n_columns))
 
 
 def _describe_table(table: pa.Table, schema: Any) -> Data:
-    note = f"{count(table.num_rows, 'held-out row')} in {count(len(schema.columns), 'column')}."
+    note = f"{count(table.num_rows, 'held-out row')} in {count(schema.n_columns, 'column')}."
     columns = [_describe_column(name, table.column(name)) for name in schema.columns[:MOST_COLUMNS]]
-    return Data(note, columns, _more(len(schema.columns)))
+    return Data(note, columns, _more(schema.n_columns))
 
 
 def _describe_column(name: str, column: pa.ChunkedArray) -> Column:

@@ -150,7 +150,7 @@ def _subtitle(model: Any) -> str:
     cells = (
         f"{shape} cells"
         if model.schema_.kind == "array"
-        else (count(len(model.schema_.columns), "column"))
+        else (count(model.schema_.n_columns, "column"))
     )
     code = count(model.latent_dim_, "number")
     return f"{cells} → {code} → {cells}, trained on {count(model.n_samples_, 'row')}"

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -160,7 +161,8 @@ class _Run:
             rate_at=recipe.rate_at if recipe.scheduled else None,
             missing=bool(np.isnan(data.matrix).any()),
         )
-        self._matrix = jnp.asarray(data.matrix)
+        # Not jnp.asarray, which copies: on the CPU this shares an aligned array's memory.
+        self._matrix = jax.device_put(data.matrix)
         self._validation = self._validation_rows()
         self._state = TrainState(
             copies([v.value for v in full.trainable_variables]),

@@ -1,8 +1,6 @@
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import keras
@@ -11,12 +9,7 @@ from sklearn.datasets import load_iris
 
 import isthmus as ist
 from isthmus.core import artifact
-from isthmus.core.errors import (
-    CannotWrite,
-    InvalidArchive,
-    InvalidParameter,
-    TrainingWarning,
-)
+from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter
 
 IRIS = load_iris().data
 SCRIPT = """
@@ -107,25 +100,6 @@ def test_what_differs_only_within_is_another_run(tmp_path, first, second):
 def test_a_run_of_the_users_own_networks_goes_on(tmp_path):
     first = make(tmp_path / "c", **pair("relu")).fit(IRIS)
     assert same(first, make(tmp_path / "c", **pair("relu")).fit(IRIS))
-
-
-def test_a_folder_that_goes_away_costs_the_checkpoint_and_not_the_training(tmp_path):
-    folder = tmp_path / "f"
-    folder.mkdir()
-
-    model = make(folder / "c", epochs=400, validation_fraction=0)
-
-    def remove():
-        while not (folder / "c").exists():
-            time.sleep(0.001)
-        shutil.rmtree(folder, ignore_errors=True)
-
-    thread = threading.Thread(target=remove)
-    thread.start()
-    with pytest.warns(TrainingWarning, match="No checkpoint"):
-        model.fit(IRIS)
-    thread.join()
-    assert model.n_iter_ == 400
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
