@@ -53,7 +53,7 @@ def sets(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, dict]]:
         arrays = np.load(folder / "mnist.npz")
         rows = arrays["x_train"][:12_000], arrays["x_test"][:3_000]
         for size in (2, 32):
-            yield f"mnist, {size}", *rows, {"latent_dim": size, "epochs": 15}
+            yield f"mnist-{size}", *rows, {"latent_dim": size, "epochs": 15}
 
 
 def _parted(X: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
