@@ -263,7 +263,7 @@ def _validation_rose(e: Evidence) -> Finding | None:
 
 def _stopped(e: Evidence) -> Finding | None:
     best = e.model.best_epoch_
-    kept = f"The weights of epoch {best} were kept." if best else "Its weights are the first ones."
+    kept = f"The weights of epoch {best} were kept." if best else "Its weights are those of its first steps."
     done = count(len(e.history.get("loss", [])), "epoch")
     reason = e.model.stop_reason_
     if reason == "early stopping":
