@@ -36,3 +36,14 @@ def test_owns_its_weights():
     model.predict(ROWS[:5], verbose=0)
     model.set_weights([np.zeros_like(w) for w in model.get_weights()])
     np.testing.assert_array_equal(function(ROWS[:5]), before)
+
+
+def test_wide_rows_do_not_depend_on_their_neighbours():
+    model = keras.Sequential(
+        [keras.Input((784,)), keras.layers.Dense(300, activation="gelu"), keras.layers.Dense(20)]
+    )
+    function = Function(model)
+    rows = np.random.default_rng(0).normal(size=(1100, 784)).astype(np.float32)
+    whole = function(rows)
+    for chosen in (slice(0, 1), slice(5, 70), slice(1000, 1100), slice(1, 1099)):
+        np.testing.assert_array_equal(function(rows[chosen]), whole[chosen])

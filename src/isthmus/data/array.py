@@ -202,7 +202,9 @@ def as_numbers(X: Any) -> NDArray[Any]:
         It is empty, sparse, complex, text, ragged, or has another number of dimensions.
     """
     try:
-        array = check_array(X, dtype="numeric", ensure_all_finite=False, allow_nd=True)
+        array = check_array(
+            without_mask(X), dtype="numeric", ensure_all_finite=False, allow_nd=True
+        )
     except (ValueError, TypeError, OverflowError) as error:
         text = "string" in str(error)
         remedy = "pass numbers; text, categories and dates go in as a DataFrame" if text else ""
@@ -216,6 +218,21 @@ def as_numbers(X: Any) -> NDArray[Any]:
         )
     result: NDArray[Any] = array
     return result
+
+
+def without_mask(X: Any) -> Any:
+    """Return a masked array as a plain one, NaN where it is masked; anything else unchanged.
+
+    scikit-learn and `numpy.asarray` drop the mask, and so bring back what it hides. Integers and
+    booleans become float64 where a cell is masked, and keep their type where none is.
+    """
+    if not isinstance(X, np.ma.MaskedArray) or X.dtype.kind == "V":
+        return X
+    if not np.ma.getmaskarray(X).any():
+        return X.data
+    kind = X.dtype.kind
+    wide = X if kind in "fc" else X.astype(np.float64 if kind in "biu" else object)
+    return wide.filled(np.nan)
 
 
 def infer_array(X: Any, scale: str) -> ArraySchema:

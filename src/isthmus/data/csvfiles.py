@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import warnings
@@ -13,6 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from isthmus.core.errors import DataWarning, InvalidParameter, UnreadableFile
+from isthmus.data.csvchecks import (
+    check_beginning,
+    check_quotes,
+    line_of_row,
+    unpacked,
+    warn_of_numbers_as_text,
+)
 from isthmus.data.frames import unique_names
 from isthmus.data.kinds import family
 
@@ -51,12 +57,14 @@ def read_csv(path: Path, kind: str, types: Types | None = None) -> pa.Table:
     """
     options = _options(path, kind, types)
     try:
-        return _utf8(path, pc.read_csv(path, **options._asdict()))
+        table = _utf8(path, pc.read_csv(path, **options._asdict()))
     except (pa.ArrowInvalid, UnicodeDecodeError):
         # Only one thread knows the number of the line it stumbles over.
         options.read_options.use_threads = False
         with _errors(path, options):
-            return _utf8(path, pc.read_csv(path, **options._asdict()))
+            table = _utf8(path, pc.read_csv(path, **options._asdict()))
+    warn_of_numbers_as_text(path, table, types or {}, _first_row(options))
+    return table
 
 
 def csv_batches(path: Path, kind: str, types: Types | None = None) -> Iterator[pa.RecordBatch]:
@@ -65,16 +73,25 @@ def csv_batches(path: Path, kind: str, types: Types | None = None) -> Iterator[p
     options.read_options.use_threads = False
     with _errors(path, options), pc.open_csv(path, **options._asdict()) as reader:
         unique_names(reader.schema.names)
-        for batch in reader:
+        for number, batch in enumerate(reader):
+            if number == 0:
+                warn_of_numbers_as_text(path, batch, types or {}, _first_row(options))
             yield _utf8(path, batch)
 
 
+def _first_row(options: _Options) -> int:
+    return 1 if options.read_options.column_names else 2
+
+
 def _options(path: Path, kind: str, types: Types | None) -> _Options:
-    """Choose the delimiter and whether the first line is a header, by looking at it."""
-    first = _first_line(path)
+    """Choose the delimiter and whether the first line is a header; refuse what would be misread."""
+    head = _head(path)
+    check_beginning(path, head)
+    first = _first_line(head)
     marks = {"tsv": b"\t", "csv": b","}
     others = [mark for mark in (b";", b"\t") if marks[kind] not in first and mark in first]
     delimiter = (others or [marks[kind]])[0].decode()
+    check_quotes(path, delimiter)
     cells = first.decode("utf-8", "replace").strip("\r").split(delimiter)
     headless = all(_NUMBER.fullmatch(cell.strip('"')) for cell in cells)
     if headless:
@@ -103,9 +120,13 @@ def _options(path: Path, kind: str, types: Types | None) -> _Options:
     )
 
 
-def _first_line(path: Path) -> bytes:
-    with _unpacked(path) as file:
-        return file.read(_FIRST_BYTES).lstrip(b"\xef\xbb\xbf\r\n").split(b"\n", 1)[0]
+def _head(path: Path) -> bytes:
+    with unpacked(path) as file:
+        return file.read(_FIRST_BYTES)
+
+
+def _first_line(head: bytes) -> bytes:
+    return head.lstrip(b"\xef\xbb\xbf\r\n").split(b"\n", 1)[0]
 
 
 @contextmanager
@@ -119,7 +140,7 @@ def _errors(path: Path, options: _Options) -> Iterator[None]:
         message = str(error)
         if row := _RAGGED.search(message):
             raise UnreadableFile(
-                f"{path}, line {_line(path, int(row[1]))}",
+                f"{path}, line {line_of_row(path, int(row[1]))}",
                 expected=f"{row[2]} columns, as in the first line",
                 received=row[3],
                 remedy="mend the line; text that holds the delimiter must be quoted",
@@ -135,7 +156,7 @@ def _clash(path: Path, options: _Options, found: re.Match[str]) -> UnreadableFil
     shown = repr(name) if name is not None else str(int(found[1]) + 1)
     if "UTF8" in found[4]:
         return _not_utf8(path, f"column {shown}")
-    line = f", line {_line(path, int(found[2]))}" if found[2] else ""
+    line = f", line {line_of_row(path, int(found[2]))}" if found[2] else ""
     given = options.convert_options.column_types.get(name)
     return UnreadableFile(
         f"{path}, column {shown}{line}",
@@ -152,25 +173,10 @@ def _clash(path: Path, options: _Options, found: re.Match[str]) -> UnreadableFil
 def _column_name(path: Path, options: _Options, place: int) -> str | None:
     names = options.read_options.column_names
     if not names:
-        first = io.BytesIO(_first_line(path) + b"\n")
+        first = io.BytesIO(_first_line(_head(path)) + b"\n")
         with suppress(pa.ArrowInvalid, UnicodeDecodeError):
             names = pc.read_csv(first, parse_options=options.parse_options).column_names
     return names[place] if place < len(names) else None
-
-
-def _line(path: Path, row: int) -> int:
-    """Return the line on which a row stands; empty lines are no rows."""
-    filled = 0
-    with _unpacked(path) as file:
-        for number, line in enumerate(file, start=1):
-            filled += bool(line.strip())
-            if filled == row:
-                return number
-    return row
-
-
-def _unpacked(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _utf8(path: Path, table: Any) -> Any:
