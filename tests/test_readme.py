@@ -27,7 +27,8 @@ def test_commands(tmp_path, monkeypatch, capsys):
     (tmp_path / "data.csv").write_text(f"size,kind,flag\n{rows}\n")
     (listing,) = (b for b in blocks("bash") if "isthmus encode" in b)
     commands = [line.split("#")[0].split()[1:] for line in listing.splitlines() if line]
-    assert [c[0] for c in commands] == ["fit", "encode", "decode", "reconstruct", "report", "inspect"]
+    names = ["fit", "encode", "decode", "reconstruct", "report", "inspect"]
+    assert [command[0] for command in commands] == names
     for command in commands:
         extra = ["--epochs", "2"] if command[0] == "fit" else []
         assert main([*command, *extra]) == 0, capsys.readouterr().err
