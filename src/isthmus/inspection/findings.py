@@ -263,7 +263,8 @@ def _validation_rose(e: Evidence) -> Finding | None:
 
 def _stopped(e: Evidence) -> Finding | None:
     best = e.model.best_epoch_
-    kept = f"The weights of epoch {best} were kept." if best else "Its weights are those of its first steps."
+    kept = f"The weights of epoch {best}" if best else "Those of its first steps"
+    kept += " were kept."
     done = count(len(e.history.get("loss", [])), "epoch")
     reason = e.model.stop_reason_
     if reason == "early stopping":
