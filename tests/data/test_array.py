@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data.array import without_mask
 from isthmus.data.schema import infer_schema, schema_from_config
 
 RNG = np.random.default_rng(0)
@@ -194,3 +195,23 @@ def test_pictures_that_lie_strided_in_memory_are_not_copied_whole():
     schema = infer_schema(X)
     np.testing.assert_array_equal(schema.to_matrix(X), schema.to_matrix(X.copy()))
     assert peak(lambda: schema.to_matrix(X)) < 12
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8])
+def test_masked_cells_are_missing(dtype):
+    X = np.ma.array(np.arange(40).reshape(10, 4).astype(dtype), mask=False)
+    assert without_mask(X).dtype == dtype
+    assert without_mask(plain := X.data) is plain
+    X[0, 0], X[3, 1] = 99, 77
+    X[0, 0] = X[3, 1] = np.ma.masked
+    plain = without_mask(X)
+    assert not isinstance(plain, np.ma.MaskedArray)
+    assert np.argwhere(np.isnan(plain)).tolist() == [[0, 0], [3, 1]]
+    schema = infer_schema(X)
+    assert schema.to_config() == infer_schema(plain).to_config()
+    np.testing.assert_array_equal(np.isnan(schema.to_matrix(X)), X.mask)
+
+
+def test_masked_text_is_refused_like_text():
+    with pytest.raises(InvalidData, match="DataFrame"):
+        infer_schema(np.ma.array([["a", "b"]], mask=[[False, True]]))

@@ -1,14 +1,16 @@
 """What is a table, and what only looks like one."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from isthmus.core.errors import InvalidData
+from isthmus.core.errors import InvalidArchive, InvalidData
 from isthmus.data.frames import is_table
-from isthmus.data.schema import infer_schema
+from isthmus.data.schema import infer_schema, schema_from_config
 
 TABLE = pa.table({"a": [1, 2]})
 
@@ -40,3 +42,16 @@ def test_what_almost_is_a_table_is_refused_with_a_remedy(X, message):
         is_table(X)
     with pytest.raises(InvalidData, match=message):
         infer_schema(X)
+
+
+def test_labels_and_types_of_pandas_come_back_without_the_data():
+    frame = pd.DataFrame({0: [1.0, 2.0, 4.0], 7: [3.0, 1.0, 2.0], "w": [0.5, 1.5, 2.5]})
+    frame["n"] = pd.array([1, 2, None], dtype="int64[pyarrow]")
+    config = json.loads(json.dumps(infer_schema(frame).to_config()))
+    schema = schema_from_config(config)
+    back = schema.from_matrix(schema.to_matrix(frame))
+    assert list(back.columns) == [0, 7, "w", "n"]
+    pd.testing.assert_series_equal(back.dtypes, frame.dtypes)
+    config["columns"][2]["label"] = "integer"
+    with pytest.raises(InvalidArchive, match="column's name"):
+        schema_from_config(config)

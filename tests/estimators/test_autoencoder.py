@@ -365,6 +365,12 @@ def test_losses_that_cannot_be_called(loss, received):
         small(loss=loss).fit(IRIS)
 
 
+def test_masked_cells_are_missing_cells():
+    masked = np.ma.masked_greater(IRIS, 4.0)
+    codes = [small().fit(X).transform(X) for X in (masked, masked.filled(np.nan))]
+    np.testing.assert_array_equal(*codes)
+
+
 def test_a_failed_fit_leaves_what_was_fitted():
     model = small().fit(IRIS)
     codes = model.transform(IRIS)

@@ -231,8 +231,9 @@ def without_mask(X: Any) -> Any:
     if not np.ma.getmaskarray(X).any():
         return X.data
     kind = X.dtype.kind
-    wide = X if kind in "fc" else X.astype(np.float64 if kind in "biu" else object)
-    return wide.filled(np.nan)
+    plain = np.array(X.data, dtype=X.dtype if kind in "fc" else "d" if kind in "biu" else object)
+    plain[np.ma.getmaskarray(X)] = np.nan
+    return plain
 
 
 def infer_array(X: Any, scale: str) -> ArraySchema:

@@ -7,6 +7,7 @@ them all), are rounded, hence exact within 2²³ steps of the median: days withi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     Codes = NDArray[np.intp]
 
 Kind = Literal["number", "boolean", "category", "constant", "identifier"]
+Label = Literal["text", "integer"]
+
+_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 
 MOST_CATEGORIES = 1000
 """Text with more distinct values is an identifier: it is passed through, not learned."""
@@ -51,6 +55,8 @@ class Column:
         Of its cells.
     native : str
         The pandas type that `type` would forget, or ``""``.
+    label : "text" or "integer"
+        What pandas called it by: `name`, or the integer that `name` shows.
     step : int
         What all dates or times are a multiple of, in units of `type`: one number stands for it.
     categories : tuple of str
@@ -61,6 +67,7 @@ class Column:
     kind: Kind
     type: pa.DataType
     native: str = ""
+    label: Label = "text"
     step: int = 1
     categories: tuple[str, ...] = ()
 
@@ -207,6 +214,7 @@ class Column:
             "kind": self.kind,
             "type": str(self.type),
             "native": self.native,
+            "label": self.label,
             "step": self.step,
             "categories": list(self.categories),
         }
@@ -225,11 +233,14 @@ class Column:
             kind=one_of(config, "kind", get_args(Kind)),
             type=kinds.type_from_text(text(config, "type")),
             native=text(config, "native"),
+            label=one_of(config, "label", get_args(Label)),
             step=integer(config, "step", 1, 10**15),
             categories=tuple(items(config, "categories")),
         )
         if column.native and not is_native(column.native):
             refuse("column's pandas type", "a known one", column.native)
+        if column.label == "integer" and not _INTEGER.fullmatch(column.name):
+            refuse("column's name", "an integer, as its label is one", column.name)
         if column.kind not in ("constant", "identifier", _learnable(column.type)):
             refuse("column kind", f"one that {column.type} can have", column.kind)
         column._vet_categories()
@@ -255,7 +266,9 @@ class Column:
             ) from None
 
 
-def learn_column(name: str, cells: pa.ChunkedArray, native: str) -> Column | None:
+def learn_column(
+    name: str, cells: pa.ChunkedArray, native: str, label: Label = "text"
+) -> Column | None:
     """Learn what a column holds, or return None where every cell is missing.
 
     Raises
@@ -272,7 +285,7 @@ def learn_column(name: str, cells: pa.ChunkedArray, native: str) -> Column | Non
             received=str(cells.type),
             remedy="drop the column, or spread its parts over columns of their own",
         )
-    column = Column(name, _learnable(cells.type), cells.type, native)
+    column = Column(name, _learnable(cells.type), cells.type, native, label)
     if column.kind == "category":
         return _learn_categories(column, cells)
     if pt.is_floating(cells.type):

@@ -22,6 +22,8 @@ _UTF16 = {b"\xff\xfe": "little", b"\xfe\xff": "big"}
 _QUOTED = rb'[^"]*(?:""[^"]*)*'
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)+(\.\d+)?\s*$"
+_FEW = 3
+"""Fewer distinct values are no evidence."""
 _MOSTLY = 0.9
 """The share of a text column's distinct values that makes it one of numbers, misread."""
 
@@ -93,7 +95,12 @@ def check_quotes(path: Path, delimiter: str) -> None:
         It has; the line on which the quote stands is named.
     """
     mark = re.escape(delimiter.encode())
-    cell = re.compile(rb"(?:^|\r|" + mark + rb')"(' + _QUOTED + rb')("|\Z)', re.MULTILINE)
+    edge = rb"[\r\n" + mark + rb"]"
+    # Plain cells up to the next are passed over in one match: several times as fast as one by one.
+    plain = rb'(?:"[^"\n]*+"(?=' + edge + rb')[^"]*+(?<=' + edge + rb"))*"
+    cell = re.compile(
+        rb"(?:^|\r|" + mark + rb")" + plain + rb'"(' + _QUOTED + rb')("|\Z)', re.MULTILINE
+    )
     rest = re.compile(rb"(" + _QUOTED + rb')("|\Z)')
     end = re.compile(rb"[ \t]*(?:[\r\n]|\Z|" + mark + rb")")
     lines, opened = 1, 0
@@ -147,6 +154,8 @@ def warn_of_numbers_as_text(
         if not pa.types.is_string(cells.type) or name in known:
             continue
         words = pc.unique(cells).drop_null()
+        if len(words) < _FEW:
+            continue
         plain = pc.match_substring_regex(words, _NUMBER)
         commas = pc.match_substring_regex(words, _COMMA_NUMBER)
         if _share(plain) >= _MOSTLY:

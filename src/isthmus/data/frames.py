@@ -14,13 +14,15 @@ import pyarrow as pa
 from isthmus.core.errors import InvalidData, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Container = Literal["pandas", "polars", "arrow"]
 
 _NATIVE = frozenset(
     [f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
     + ["Float32", "Float64", "boolean", "string", "object"]
+    + [f"{sign}int{bits}[pyarrow]" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+    + ["float[pyarrow]", "double[pyarrow]", "bool[pyarrow]"]
 )
 """pandas types of which a pyarrow Table keeps no trace."""
 
@@ -86,6 +88,13 @@ def native_types(X: Any) -> dict[str, str]:
         return {}
     types = {str(name): str(dtype) for name, dtype in X.dtypes.items()}
     return {name: dtype for name, dtype in types.items() if dtype in _NATIVE}
+
+
+def integer_labels(X: Any) -> frozenset[str]:
+    """Return, as text, the labels of pandas' columns that are integers."""
+    if _container(X) != "pandas":
+        return frozenset()
+    return frozenset(str(name) for name in X.columns if type(name) is int)
 
 
 def is_native(dtype: str) -> bool:
@@ -167,7 +176,13 @@ def _views_to_text(table: pa.Table) -> pa.Table:
     return table
 
 
-def from_arrow(table: pa.Table, container: Container, like: Any, natives: Mapping[str, str]) -> Any:
+def from_arrow(
+    table: pa.Table,
+    container: Container,
+    like: Any,
+    natives: Mapping[str, str],
+    integers: Collection[str],
+) -> Any:
     """Return `table` as a person's kind of table.
 
     Parameters
@@ -180,6 +195,8 @@ def from_arrow(table: pa.Table, container: Container, like: Any, natives: Mappin
         Gives the container, pandas' index and column labels, and column types.
     natives : mapping of str to str
         pandas types by column, where `like` gives none.
+    integers : collection of str
+        Columns whose pandas label is the integer, where `like` gives none.
 
     Raises
     ------
@@ -189,7 +206,9 @@ def from_arrow(table: pa.Table, container: Container, like: Any, natives: Mappin
     kind = _container(like) or container
     try:
         if kind == "pandas":
-            return _to_pandas(table, like if _container(like) == "pandas" else None, natives)
+            if _container(like) == "pandas":
+                return _to_pandas(table, like, natives, _labels(like))
+            return _to_pandas(table, None, natives, {name: int(name) for name in integers})
         if kind == "polars":
             return _to_polars(table, like if _container(like) == "polars" else None)
     except ImportError as error:
@@ -202,11 +221,16 @@ def from_arrow(table: pa.Table, container: Container, like: Any, natives: Mappin
     return table
 
 
-def _to_pandas(table: pa.Table, like: Any, natives: Mapping[str, str]) -> Any:
+def _labels(frame: Any) -> dict[str, Any]:
+    return {str(label): label for label in frame.columns}
+
+
+def _to_pandas(
+    table: pa.Table, like: Any, natives: Mapping[str, str], labels: Mapping[str, Any]
+) -> Any:
     import pandas as pd
 
     frame = table.to_pandas()
-    labels = {} if like is None else {str(label): label for label in like.columns}
     wanted = {}
     for name in table.column_names:
         have = frame[name].dtype
@@ -215,10 +239,10 @@ def _to_pandas(table: pa.Table, like: Any, natives: Mapping[str, str]) -> Any:
         if dtype is not None and (dtype != have or str(dtype) != str(have)):
             wanted[name] = dtype
     frame = frame.astype(wanted)
-    if like is not None:
+    if labels:
         frame.columns = pd.Index([labels.get(name, name) for name in table.column_names])
-        if len(like) == len(frame):
-            frame.index = like.index
+    if like is not None and len(like) == len(frame):
+        frame.index = like.index
     return frame
 
 

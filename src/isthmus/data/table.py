@@ -17,7 +17,7 @@ from isthmus.core.types import Segment
 from isthmus.data import frames, kinds
 from isthmus.data import scaling as scalings
 from isthmus.data.array import as_numbers
-from isthmus.data.columns import Column, learn_column, one_hot
+from isthmus.data.columns import Column, Label, learn_column, one_hot
 from isthmus.data.frames import Container
 from isthmus.data.scaling import Scaling
 from isthmus.data.vetting import entry, items, one_of, refuse
@@ -168,7 +168,8 @@ class TableSchema:
                 [f.numbers(c) for f, c in zip(self.fields, table.columns, strict=True)]
             )
         natives = {field.name: field.native for field in self.fields if field.native}
-        return frames.from_arrow(table, self.container, like, natives)
+        integers = [field.name for field in self.fields if field.label == "integer"]
+        return frames.from_arrow(table, self.container, like, natives, integers)
 
     def _unlearned(self, rows: int, like: Any) -> dict[str, Any]:
         """Return constants as they were, and identifiers as `like` has them."""
@@ -289,16 +290,18 @@ def infer_table(X: Any, scale: str) -> TableSchema:
     """Learn the schema of a table; `scale` is one of `infer_schema`'s."""
     table = frames.to_arrow(X)
     _require_rows(table)
-    fields = _learn_fields(table, frames.native_types(X))
+    fields = _learn_fields(table, frames.native_types(X), frames.integer_labels(X))
     numbers = [field for field in fields if field.kind == "number"]
     return TableSchema(fields, _fit_numbers(table, numbers, scale), frames.container_of(X))
 
 
-def _learn_fields(table: pa.Table, natives: dict[str, str]) -> tuple[Column, ...]:
-    found = {
-        name: learn_column(name, table.column(name), natives.get(name, ""))
-        for name in table.column_names
-    }
+def _learn_fields(
+    table: pa.Table, natives: dict[str, str], integers: frozenset[str]
+) -> tuple[Column, ...]:
+    found = {}
+    for name in table.column_names:
+        label: Label = "integer" if name in integers else "text"
+        found[name] = learn_column(name, table.column(name), natives.get(name, ""), label)
     empty = [name for name, column in found.items() if column is None]
     if empty:
         raise InvalidData(

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData
+from isthmus.data.array import without_mask
 from isthmus.data.frames import is_table
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 
 def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
+    X = without_mask(X)  # scikit-learn would drop it, and take what it hides for values
     if not is_table(X) and _dimensions(X) > 2:
         X = check_array(
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
