@@ -25,7 +25,7 @@ ALTERNATIVES = {
     "none": {"normalization": "none"},
     "relu": {"activation": "relu"},
     "rate 1e-3": {"learning_rate": 1e-3},
-    "rate 5e-3": {"learning_rate": 5e-3},
+    "rate 2e-3": {"learning_rate": 2e-3},
     "textbook": {
         **PLAIN,
         "normalization": "none",

@@ -112,7 +112,7 @@ def fit(
         float | None,
         typer.Option(
             help="The highest of the schedule.",
-            show_default="0.002",
+            show_default="0.005",
             rich_help_panel=_TRAINING,
         ),
     ] = None,

@@ -70,7 +70,7 @@ class Autoencoder(BaseAutoencoder):
         Rows per step. "auto": about 50 batches an epoch, within 16 to 256 rows.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name, used with the settings below, or an optimizer that is used as it is.
-    learning_rate : float, default=0.002
+    learning_rate : float, default=0.005
         The highest learning rate.
     schedule : {"cosine", "constant"}, default="cosine"
         How the rate falls over the epochs, after a warm-up of a twentieth of them.
@@ -142,7 +142,7 @@ class Autoencoder(BaseAutoencoder):
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.005,
         schedule: str = "cosine",
         clip_norm: float | None = 1.0,
         patience: int | str | None = "auto",
