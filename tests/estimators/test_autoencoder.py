@@ -3,6 +3,7 @@ import pickle
 import random
 import threading
 import warnings
+from pathlib import Path
 
 import jax.numpy as jnp
 import joblib
@@ -363,6 +364,17 @@ def broken(target, rebuilt):
 def test_losses_that_cannot_be_called(loss, received):
     with pytest.raises(InvalidParameter, match=f"loss .*received .*{received}"):
         small(loss=loss).fit(IRIS)
+
+
+@pytest.mark.parametrize("X", [None, "data.csv", Path("data.csv")])
+def test_what_is_no_data(X):
+    with pytest.raises(InvalidData, match=r"expected an array, a DataFrame .*Remedy: read a file"):
+        small().fit(X)
+
+
+def test_another_number_of_columns(fitted):
+    with pytest.raises(SchemaMismatch, match=r"3 features.*expecting 4.*Remedy: pass the columns"):
+        fitted.transform(IRIS[:, :3])
 
 
 def test_masked_cells_are_missing_cells():

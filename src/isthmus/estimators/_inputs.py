@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
-from isthmus.core.errors import InvalidData
+from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data.array import without_mask
 from isthmus.data.frames import is_table
 
@@ -29,6 +30,13 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         scikit-learn's own, for what is no array of numbers.
     """
+    if X is None or isinstance(X, (str, bytes, os.PathLike)):
+        raise InvalidData(
+            "X",
+            expected="an array, a DataFrame or an Arrow table",
+            received=repr(X),
+            remedy="read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`",
+        )
     table = is_table(X)
     if table and (reset or estimator.schema_.kind == "table"):
         if reset:
@@ -38,6 +46,10 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     try:
         return _checked_array(estimator, X, reset=reset)
     except ValueError as error:
+        if "is expecting" in str(error):
+            raise SchemaMismatch(
+                str(error), remedy="pass the columns that fit was given, in their order"
+            ) from error
         raise InvalidData(str(error)) from error
 
 
