@@ -314,8 +314,8 @@ def _learn_fields(
     identifiers = [column.name for column in columns if column.kind == "identifier"]
     if identifiers:
         warnings.warn(
-            f"Text columns {_listed(identifiers)} differ in too many rows to be categories; "
-            "they are passed through, not learned.",
+            f"The text of {_listed(identifiers)} differs in too many rows to be categories; "
+            "it is passed through, not learned.",
             DataWarning,
             stacklevel=5,
         )
