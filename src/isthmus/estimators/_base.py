@@ -131,7 +131,7 @@ class BaseAutoencoder(
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """Return the codes of `X`, (n, latent_dim); float64 for float64 arrays, else float32."""
         matrix, X = self._matrix(X)
-        codes = self._encode(_rows.filled(matrix))
+        codes = self._encode(matrix)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64
         return codes.astype(np.float64) if wide else codes
 
@@ -173,7 +173,7 @@ class BaseAutoencoder(
             NaN marks missing cells.
         """
         check_is_fitted(self)
-        return self._decode(self._encode(_rows.filled(matrix)))
+        return self._decode(self._encode(matrix))
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.

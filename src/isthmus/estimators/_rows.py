@@ -1,4 +1,4 @@
-"""Rows of the matrix: which to learn from, and what stands in for their missing cells."""
+"""Rows of the matrix: which to learn from and which to validate by."""
 
 from __future__ import annotations
 
@@ -26,12 +26,6 @@ def part(matrix: Floats, schema: Schema, validation_fraction: float, seed: int) 
     order = generator_for(seed, "validation").permutation(n)
     # In order, since reading rows of the matrix forwards is quicker.
     return TrainingData(matrix, np.sort(order[held_out:]), np.sort(order[:held_out]), names)
-
-
-def filled(matrix: Floats) -> Floats:
-    """Return the matrix with missing cells at 0: a column's centre, or a category's absence."""
-    missing = np.isnan(matrix)
-    return np.where(missing, np.float32(0), matrix) if missing.any() else matrix
 
 
 def _cell_names(schema: Schema) -> tuple[str, ...]:

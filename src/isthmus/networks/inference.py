@@ -39,13 +39,17 @@ class Function:
         self._fixed = [jnp.array(v.value, copy=True) for v in model.non_trainable_variables]
 
         def run(trainable: list[Any], fixed: list[Any], rows: Any) -> Any:
-            outputs, _ = model.stateless_call(trainable, fixed, rows, training=False)
+            present = jnp.where(jnp.isnan(rows), 0.0, rows)
+            outputs, _ = model.stateless_call(trainable, fixed, present, training=False)
             return outputs.astype(jnp.float32)
 
         self._run = jax.jit(run)
 
     def __call__(self, rows: Floats) -> Floats:
-        """Return the model's outputs for the rows, (n, *in_shape) -> (n, *out_shape)."""
+        """Return the model's outputs for the rows, (n, *in_shape) -> (n, *out_shape).
+
+        NaN marks a missing cell; it is taken as 0: a column's centre, or a category's absence.
+        """
         n = len(rows)
         result = np.empty((n, *self._out_shape), dtype=np.float32)
         done = 0
