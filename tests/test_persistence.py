@@ -224,7 +224,9 @@ def test_other_kinds_are_named(saved):
     stored = artifact.read(saved)
     other = artifact.Artifact("checkpoint", stored.manifest, stored.arrays)
     artifact.write(saved, other)
-    with pytest.raises(InvalidArchive, match="expected one of autoencoder, received 'checkpoint'"):
+    with pytest.raises(
+        InvalidArchive, match="a saved model: one of autoencoder, received a checkpoint"
+    ):
         ist.load(saved)
 
 

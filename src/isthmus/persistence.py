@@ -39,9 +39,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     if stored.kind not in _KINDS:
         raise InvalidArchive(
             shown,
-            expected=f"one of {', '.join(_KINDS)}",
-            received=repr(stored.kind[:80]),
-            remedy="open it with the version of isthmus that wrote it",
+            expected=f"a saved model: one of {', '.join(_KINDS)}",
+            received=f"a {stored.kind[:80]}",
+            remedy="open it with the version of isthmus that wrote it"
+            if stored.kind != "checkpoint"
+            else "give it as `checkpoint` to the same fit, which goes on from it",
         )
     module, _, name = _KINDS[stored.kind].partition(":")
     estimator = getattr(importlib.import_module(module), name)

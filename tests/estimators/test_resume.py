@@ -127,3 +127,9 @@ def test_the_last_epoch_is_always_written(tmp_path, settings):
     path = tmp_path / "c"
     model = make(path, checkpoint_every=3, learning_rate=0.3, **settings).fit(IRIS)
     assert artifact.read(path).manifest["epoch"] == model.n_iter_
+
+
+def test_a_checkpoint_is_no_model(tmp_path):
+    make(tmp_path / "c", epochs=1).fit(IRIS)
+    with pytest.raises(InvalidArchive, match=r"received a checkpoint.*Remedy: give it as"):
+        ist.load(tmp_path / "c")
