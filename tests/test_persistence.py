@@ -295,3 +295,14 @@ def test_mutants_are_refused_or_load_to_the_same_bits():
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limits are those of Linux")
 def test_many_mutants_are_refused_or_load_to_the_same_bits():
     fuzz(500, seed=int.from_bytes(os.urandom(4), "little"))
+
+
+def test_number_labels_are_no_feature_names_after_loading_either(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)))
+    model = ist.Autoencoder(2, hidden=(4,), epochs=1, verbose=0, random_state=0).fit(frame)
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    for one in (model, again):
+        assert not hasattr(one, "feature_names_in_")
+        assert one.n_features_in_ == 3
+    np.testing.assert_array_equal(again.transform(frame), model.transform(frame))

@@ -1,7 +1,6 @@
 """CSV files that a parser would read without a word, and wrongly."""
 
 import csv
-import gzip
 import io
 import warnings
 
@@ -12,16 +11,6 @@ from hypothesis import strategies as st
 
 from isthmus.core.errors import DataWarning, UnreadableFile
 from isthmus.data import csvchecks, sources
-
-
-@pytest.fixture
-def put(tmp_path):
-    def write(content, name="a.csv"):
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(content, mtime=0) if name.endswith("gz") else content)
-        return path
-
-    return write
 
 
 def streamed(path):
@@ -45,23 +34,25 @@ MANY = b"a,b\n" + b"1,x\n" * 499 + b'1,"bad\n' + b"1,x\n" * 500
         ("a.tsv", b'a\tb\n1\t"x\n2\ty\n', 2),
     ],
 )
-def test_a_quote_that_is_never_closed_is_named(put, read, block, name, content, line, monkeypatch):
+def test_a_quote_that_is_never_closed_is_named(
+    put_csv, read, block, name, content, line, monkeypatch
+):
     monkeypatch.setattr(csvchecks, "_BLOCK_BYTES", block)
     with pytest.raises(UnreadableFile, match=f"unterminated quote that begins in line {line}\\."):
-        read(put(content, name))
+        read(put_csv(content, name))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.lists(st.text('a",\n ', max_size=6), min_size=1, max_size=20), st.integers(1, 40))
-def test_quotes_that_are_closed_pass(put, monkeypatch, words, block):
+def test_quotes_that_are_closed_pass(put_csv, monkeypatch, words, block):
     monkeypatch.setattr(csvchecks, "_BLOCK_BYTES", block)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["k", "word"], *(["k", w] for w in words)])
-    assert len(sources.read(put(text.getvalue().encode())).X) == len(words)
+    assert len(sources.read(put_csv(text.getvalue().encode())).X) == len(words)
 
 
-def test_a_quote_inside_a_cell_is_text(put):
-    table = sources.read(put(b'a,b\n5" disk,x\n6,y"\n')).X
+def test_a_quote_inside_a_cell_is_text(put_csv):
+    table = sources.read(put_csv(b'a,b\n5" disk,x\n6,y"\n')).X
     assert table.to_pydict() == {"a": ['5" disk', "6"], "b": ["x", 'y"']}
 
 
@@ -78,16 +69,16 @@ AGES = b"age,w\n" + b"".join(b"%d,x\n" % i for i in range(20, 57))
         (b"age;w\n1,5;x\n2,5;x\n3;x\n", r"'1,5' in line 2 \(and 1 more\)\. .*decimal points"),
     ],
 )
-def test_numbers_that_are_read_as_text_are_warned_of(put, read, content, message):
+def test_numbers_that_are_read_as_text_are_warned_of(put_csv, read, content, message):
     with pytest.warns(DataWarning, match=message):
-        read(put(content))
+        read(put_csv(content))
 
 
-def test_words_and_types_that_are_given_are_not_warned_of(put):
+def test_words_and_types_that_are_given_are_not_warned_of(put_csv):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sources.read(put(b"a\nA5\n1\n2\nB\n"))
-        sources.read(put(AGES + b"?,x\n"), types={"age": pa.string()})
+        sources.read(put_csv(b"a\nA5\n1\n2\nB\n"))
+        sources.read(put_csv(AGES + b"?,x\n"), types={"age": pa.string()})
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -100,6 +91,6 @@ def test_words_and_types_that_are_given_are_not_warned_of(put):
         (b"a,b\r1,2\r", "lines that end in CR alone"),
     ],
 )
-def test_other_formats_are_named(put, read, content, message):
+def test_other_formats_are_named(put_csv, read, content, message):
     with pytest.raises(UnreadableFile, match=message):
-        read(put(content))
+        read(put_csv(content))

@@ -1,7 +1,5 @@
 """CSV files read with the types of the data that a model was fitted on."""
 
-import gzip
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,16 +8,6 @@ import pytest
 from isthmus.core.errors import DataWarning, InvalidParameter, UnreadableFile
 from isthmus.data import sources
 from isthmus.data.schema import infer_schema
-
-
-@pytest.fixture
-def put(tmp_path):
-    def write(content, name="a.csv"):
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(content, mtime=0) if name.endswith("gz") else content)
-        return path
-
-    return write
 
 
 def streamed(path, **options):
@@ -45,17 +33,17 @@ FITTED = (
         b",,,,,",
     ],
 )
-def test_a_file_is_encoded_whatever_its_cells_would_be_taken_for(put, read, row):
-    schema = infer_schema(sources.read(put(FITTED)).X)
+def test_a_file_is_encoded_whatever_its_cells_would_be_taken_for(put_csv, read, row):
+    schema = infer_schema(sources.read(put_csv(FITTED)).X)
     header = FITTED.split(b"\n")[0]
-    table = read(put(header + b"\n" + row + b"\n", "b.csv"), types=schema.arrow_types)
+    table = read(put_csv(header + b"\n" + row + b"\n", "b.csv"), types=schema.arrow_types)
     assert schema.to_matrix(table).shape == (1, *schema.sample_shape)
 
 
-def test_categories_are_read_as_their_values(put):
+def test_categories_are_read_as_their_values(put_csv):
     frame = pd.DataFrame({"c": pd.Categorical([7, 8, 7]), "w": pd.Categorical(["1", "x", "1"])})
     schema = infer_schema(frame)
-    table = sources.read(put(b"c,w\n8,1\n"), types=schema.arrow_types).X
+    table = sources.read(put_csv(b"c,w\n8,1\n"), types=schema.arrow_types).X
     np.testing.assert_array_equal(schema.to_matrix(table), [[0, 1, 1, 0]])
 
 
@@ -64,16 +52,16 @@ def test_arrays_have_no_types():
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_types_hold_for_the_columns_that_are_there(put, read):
+def test_types_hold_for_the_columns_that_are_there(put_csv, read):
     types = {"a": pa.string(), "absent": pa.int64()}
-    assert read(put(b"a,b\n01,2\n"), types=types).to_pydict() == {"a": ["01"], "b": [2]}
+    assert read(put_csv(b"a,b\n01,2\n"), types=types).to_pydict() == {"a": ["01"], "b": [2]}
     with pytest.warns(DataWarning, match="all numbers"):
-        table = read(put(b"01,2\n"), types={"x0": pa.string()})
+        table = read(put_csv(b"01,2\n"), types={"x0": pa.string()})
     assert table.to_pydict() == {"x0": ["01"], "x1": [2]}
 
 
-def test_a_column_may_turn_from_whole_numbers_to_others_late_in_a_stream(put):
-    path = put(b"a,b\n" + b"1,2\n" * (5 << 20) + b"1.5,2\n")
+def test_a_column_may_turn_from_whole_numbers_to_others_late_in_a_stream(put_csv):
+    path = put_csv(b"a,b\n" + b"1,2\n" * (5 << 20) + b"1.5,2\n")
     assert sum(len(part) for part in sources.stream(path, types={"a": pa.float64()})) == 5242881
 
 
@@ -100,12 +88,12 @@ def test_a_column_may_turn_from_whole_numbers_to_others_late_in_a_stream(put):
         ("a.csv", b"a\n" + b"z" * 999, {"a": pa.float64()}, r"value 'z{80,90}\.\.\.'\."),
     ],
 )
-def test_a_cell_that_cannot_be_converted_is_named(put, read, name, content, types, message):
+def test_a_cell_that_cannot_be_converted_is_named(put_csv, read, name, content, types, message):
     with pytest.raises(UnreadableFile, match=message):
-        read(put(content, name), types=types)
+        read(put_csv(content, name), types=types)
 
 
 @pytest.mark.parametrize("types", [{"a": 3}, {"a": "no such type"}, {3: pa.int64()}])
-def test_types_that_are_none_are_refused(put, types):
+def test_types_that_are_none_are_refused(put_csv, types):
     with pytest.raises(InvalidParameter, match=r"types: expected a pyarrow type"):
-        sources.read(put(b"a\nx\n"), types=types)
+        sources.read(put_csv(b"a\nx\n"), types=types)

@@ -24,7 +24,7 @@ class Known(SimpleNamespace):
         super().__init__(
             schema_=infer_schema(X),
             reconstruct_matrix=reconstruct,
-            transform=lambda rows: np.nan_to_num(codes(self.schema_.to_matrix(rows))),
+            encode_matrix=lambda rows: np.nan_to_num(codes(rows)),
             latent_dim_=size,
             n_samples_=len(X),
             fit_seconds_=1.0,

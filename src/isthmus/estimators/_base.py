@@ -108,6 +108,7 @@ class BaseAutoencoder(
         began = time.perf_counter()
         X = _inputs.checked(self, X, reset=True)
         schema = infer_schema(X, scale=self.scale)
+        _inputs.remember_columns(self, schema)
         matrix = schema.to_matrix(X)
         _inputs.check_length(y, len(matrix))
         latent_dim = self._latent_dim(schema)
@@ -164,6 +165,17 @@ class BaseAutoencoder(
         matrix, X = self._matrix(X)
         return self.schema_.from_matrix(self.reconstruct_matrix(matrix), like=X)
 
+    def encode_matrix(self, matrix: Floats) -> Floats:
+        """Return the codes of rows in scaled units, (n, *sample_shape) -> (n, latent_dim).
+
+        Parameters
+        ----------
+        matrix : float32 array of shape (n, *sample_shape)
+            As ``schema_.to_matrix`` gives it; NaN marks missing cells.
+        """
+        check_is_fitted(self)
+        return self._encode(matrix)
+
     def reconstruct_matrix(self, matrix: Floats) -> Floats:
         """Encode and decode rows in scaled units, as ``schema_.to_matrix`` gives them.
 
@@ -172,8 +184,7 @@ class BaseAutoencoder(
         matrix : float32 array of shape (n, *sample_shape)
             NaN marks missing cells.
         """
-        check_is_fitted(self)
-        return self._decode(self._encode(matrix))
+        return self._decode(self.encode_matrix(matrix))
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.

@@ -11,15 +11,17 @@ from sklearn.utils.validation import check_array, validate_data
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data.array import without_mask
 from isthmus.data.frames import is_table
+from isthmus.data.table import TableSchema
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
+    from isthmus.data.schema import Schema
 
 
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return `X` as an array or a table, and with `reset` remember its columns.
+    """Return `X` as an array or a table; without `reset`, of as many columns as `fit` was given.
 
     Infinities pass: the schema refuses them, and names row and column.
 
@@ -37,11 +39,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
             received=repr(X),
             remedy="read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`",
         )
-    table = is_table(X)
-    if table and (reset or estimator.schema_.kind == "table"):
-        if reset:
-            names = _column_names(X)
-            _remember(estimator, len(names), names)
+    if is_table(X) and (reset or estimator.schema_.kind == "table"):
         return X
     try:
         return _checked_array(estimator, X, reset=reset)
@@ -56,12 +54,9 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
 def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     X = without_mask(X)  # scikit-learn would drop it, and take what it hides for values
     if not is_table(X) and _dimensions(X) > 2:
-        X = check_array(
+        return check_array(
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
         )
-        if reset:
-            _remember(estimator, int(np.prod(X.shape[1:])))
-        return X
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
@@ -96,14 +91,10 @@ def _dimensions(X: Any) -> int:
     return int(X.ndim) if hasattr(X, "ndim") else np.asarray(X).ndim
 
 
-def _column_names(X: Any) -> list[str]:
-    return list(X.column_names if hasattr(X, "column_names") else X.columns)
-
-
-def _remember(estimator: Any, count: int, names: list[Any] | None = None) -> None:
+def remember_columns(estimator: Any, schema: Schema) -> None:
     """Set what scikit-learn promises; like it, keep names only where all are strings."""
-    estimator.n_features_in_ = count
-    if names and all(isinstance(name, str) for name in names):
-        estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    estimator.n_features_in_ = schema.n_columns
+    if isinstance(schema, TableSchema) and all(c.label == "text" for c in schema.fields):
+        estimator.feature_names_in_ = np.asarray(schema.columns, dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_

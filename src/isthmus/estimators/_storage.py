@@ -16,6 +16,7 @@ import numpy as np
 from isthmus.core.artifact import Artifact
 from isthmus.core.errors import InvalidArchive
 from isthmus.data.schema import Schema, schema_from_config
+from isthmus.estimators._inputs import remember_columns
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.config import (
     assign_weights,
@@ -80,9 +81,7 @@ def from_artifact(cls: type[Any], stored: Artifact) -> Any:
         estimator.encoder, estimator.decoder = network.encoder, network.decoder
     for name, value in fitted.items():
         setattr(estimator, name, value)
-    estimator.n_features_in_ = schema.n_columns
-    if schema.kind == "table":
-        estimator.feature_names_in_ = np.asarray(schema.columns, dtype=object)
+    remember_columns(estimator, schema)
     estimator.schema_, estimator._architecture = schema, architecture
     estimator._keep_network(network)
     return estimator

@@ -109,7 +109,7 @@ def hold(model: Any, X_test: Any, *, X_train: Any = None) -> Contest:
 
     size = int(model.latent_dim_)
     reconstruction = np.asarray(model.reconstruct_matrix(target))
-    codes = np.asarray(model.transform(X_test), dtype=np.float64)[rows]
+    codes = np.asarray(model.encode_matrix(target), dtype=np.float64)
     started = time.perf_counter()
     means = column_means(fit_matrix)
     mean_seconds = time.perf_counter() - started

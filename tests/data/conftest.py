@@ -1,0 +1,17 @@
+"""Fixtures that the tests of several kinds of file share."""
+
+import gzip
+
+import pytest
+
+
+@pytest.fixture
+def put_csv(tmp_path):
+    """Write the bytes of a CSV, compressed where the name says so, and return its path."""
+
+    def write(content, name="a.csv"):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(content, mtime=0) if name.endswith("gz") else content)
+        return path
+
+    return write
