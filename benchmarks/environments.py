@@ -1,4 +1,9 @@
-"""Python environments for peers, made when they are first needed, beside the repository's files."""
+"""Python environments for peers, made when they are first needed, beside the repository's files.
+
+Versions stand here by name; the wheels come from wherever this machine's pip is set up to look.
+PyTorch is held to one version in every environment, in the same command as the library that asks
+for it, so that pip has no reason to fetch another build.
+"""
 
 import subprocess
 import sys
@@ -6,7 +11,14 @@ import venv
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / ".benchmarks"
-REQUIREMENTS = {"tensorflow": ("tensorflow-cpu", "keras==3.15.1")}
+KERAS = "keras==3.15.1"
+TORCH = "torch==2.13.0"
+REQUIREMENTS = {
+    "tensorflow": ("tensorflow-cpu==2.21.0", KERAS),
+    "torch": (TORCH, KERAS),
+    "pyod": ("pyod==3.6.7", "tqdm", TORCH),  # it does not name tqdm, which it imports
+    "pythae": ("pythae==0.1.2", TORCH),
+}
 
 
 def python_of(name: str) -> str:
@@ -14,9 +26,22 @@ def python_of(name: str) -> str:
     if name == "own":
         return sys.executable
     folder = FOLDER / name
-    python = folder / "bin" / "python"
-    if not python.exists():
-        print(f"making the environment of {name} in {folder}", file=sys.stderr, flush=True)
+    python, complete = folder / "bin" / "python", folder / ".complete"
+    if not complete.exists() and not _imports(python, name):
+        print(f"making the environment of {name} in .benchmarks", file=sys.stderr, flush=True)
         venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *REQUIREMENTS[name]], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "-q", *REQUIREMENTS[name]],
+            check=True,
+            stdout=sys.stderr,
+        )
+    complete.touch()
     return str(python)
+
+
+def _imports(python: Path, name: str) -> bool:
+    """Whether the environment is there and whole: an install that was cut off is made again."""
+    if not python.exists():
+        return False
+    done = subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False)
+    return done.returncode == 0

@@ -1,54 +1,50 @@
-"""Worker: isthmus on the same networks. Prints one line of JSON.
+"""Worker: isthmus on the same pair of Keras models.
 
-usage: isthmus_fit.py DATA NET BATCH EPOCHS
+job: data, net, rows, batch, epochs
 """
 
-import json
-import sys
 import time
 
-import numpy as np
+import job
+from nets import NETS
 
 import isthmus as ist
 
 
 def main() -> None:
-    data, net, batch, epochs = sys.argv[1:]
-    arrays = np.load(data)
-    train, test = (
-        arrays[k].reshape(-1, 784).astype("float32") / 255 for k in ("x_train", "x_test")
-    )
-    from nets import pair
-
-    encoder, decoder = pair(net)
+    task = job.read()
+    net = NETS[task.net]
+    train, test = job.mnist(task.data, task.rows, shape=net.shape)
+    model = given_pair(task.net, net.loss, task.batch, task.epochs)
     began = time.perf_counter()
-    model = ist.Autoencoder(
+    model.fit(train)
+    seconds = time.perf_counter() - began
+    job.report(
+        epoch_seconds=model.history_["seconds"],
+        fit_seconds=seconds,
+        loss=model.history_["loss"],
+        test_loss=job.LOSSES[net.loss](test, model.reconstruct(test)),
+    )
+
+
+def given_pair(name: str, loss: str, batch: int, epochs: int) -> ist.Autoencoder:
+    """Return the estimator that trains a pair as Keras' own `fit` would, with nothing added."""
+    from keras_nets import pair
+
+    encoder, decoder = pair(name)
+    return ist.Autoencoder(
         encoder=encoder,
         decoder=decoder,
-        loss="bce",
+        loss=loss,
         optimizer="adam",
         learning_rate=1e-3,
         schedule="constant",
         clip_norm=None,
         validation_fraction=0,
-        epochs=int(epochs),
-        batch_size=int(batch),
+        epochs=epochs,
+        batch_size=batch,
         random_state=0,
         verbose=0,
-    ).fit(train)
-    seconds = time.perf_counter() - began
-    rebuilt = np.clip(model.reconstruct(test), 1e-7, 1 - 1e-7)
-    test_bce = float(-(test * np.log(rebuilt) + (1 - test) * np.log1p(-rebuilt)).mean())
-    print(
-        json.dumps(
-            {
-                "backend": "isthmus",
-                "epoch_seconds": model.history_["seconds"],
-                "fit_seconds": seconds,
-                "loss": model.history_["loss"],
-                "test_bce": test_bce,
-            }
-        )
     )
 
 

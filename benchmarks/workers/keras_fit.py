@@ -1,60 +1,34 @@
-"""Worker: keras.Model.fit on the backend that KERAS_BACKEND names. Prints one line of JSON.
+"""Worker: keras.Model.fit on the backend that KERAS_BACKEND names.
 
-usage: keras_fit.py DATA NET BATCH EPOCHS OPTIMIZER
+job: data, net, rows, batch, epochs
 """
 
-import json
-import sys
 import time
 
+import job
 import keras
-import numpy as np
-from nets import pair
-
-
-class Clock(keras.callbacks.Callback):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def on_epoch_begin(self, *_: object) -> None:
-        self.began = time.perf_counter()
-
-    def on_epoch_end(self, *_: object) -> None:
-        self.seconds.append(time.perf_counter() - self.began)
+from keras_nets import KERAS_LOSS, Clock, pair
+from nets import NETS
 
 
 def main() -> None:
-    data, net, batch, epochs, optimizer = sys.argv[1:]
-    arrays = np.load(data)
-    train, test = (
-        arrays[k].reshape(-1, 784).astype("float32") / 255 for k in ("x_train", "x_test")
-    )
+    task = job.read()
+    net = NETS[task.net]
+    train, test = job.mnist(task.data, task.rows, shape=net.shape)
     keras.utils.set_random_seed(0)
-    encoder, decoder = pair(net)
-    model = keras.Sequential([encoder, decoder])
-    chosen = {
-        "adam": lambda: keras.optimizers.Adam(1e-3),
-        "textbook": lambda: keras.optimizers.RMSprop(0.002, momentum=0.01),
-    }[optimizer]()
-    model.compile(optimizer=chosen, loss="binary_crossentropy")
+    model = keras.Sequential(pair(task.net))
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=KERAS_LOSS[net.loss])
     clock = Clock()
     began = time.perf_counter()
     history = model.fit(
-        train, train, batch_size=int(batch), epochs=int(epochs), verbose=0, callbacks=[clock]
+        train, train, batch_size=task.batch, epochs=task.epochs, verbose=0, callbacks=[clock]
     )
     seconds = time.perf_counter() - began
-    test_bce = float(model.evaluate(test, test, batch_size=1000, verbose=0))
-    print(
-        json.dumps(
-            {
-                "backend": keras.config.backend(),
-                "epoch_seconds": clock.seconds,
-                "fit_seconds": seconds,
-                "loss": history.history["loss"],
-                "test_bce": test_bce,
-            }
-        )
+    job.report(
+        epoch_seconds=clock.seconds,
+        fit_seconds=seconds,
+        loss=history.history["loss"],
+        test_loss=job.LOSSES[net.loss](test, model.predict(test, batch_size=1000, verbose=0)),
     )
 
 

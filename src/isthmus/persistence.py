@@ -10,7 +10,15 @@ from isthmus.core import artifact
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive, IsthmusError
 
-_KINDS = Catalogue("archive kind", {"autoencoder": "isthmus.estimators.autoencoder:Autoencoder"})
+_ESTIMATORS = "isthmus.estimators"
+_KINDS = Catalogue(
+    "archive kind",
+    {
+        "autoencoder": f"{_ESTIMATORS}.autoencoder:Autoencoder",
+        "denoising autoencoder": f"{_ESTIMATORS}.denoising:DenoisingAutoencoder",
+        "variational autoencoder": f"{_ESTIMATORS}.variational:VariationalAutoencoder",
+    },
+)
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -26,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Autoencoder
+    Autoencoder, DenoisingAutoencoder or VariationalAutoencoder
         The fitted estimator.
 
     Raises

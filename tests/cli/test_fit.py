@@ -47,6 +47,20 @@ def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     assert (codes[0] == codes[1]).all()
 
 
+def test_other_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures, model = tmp_path / "p.npy", tmp_path / "m.isthmus"
+    np.save(pictures, np.random.default_rng(0).random((40, 6, 5)))
+    arguments = ["fit", str(pictures), "-o", str(model), "--epochs", "1", "--no-report", "--force"]
+    small = ["--architecture", "convolutional", "--hidden", "3", "--latent-dim", "2"]
+    assert main([*arguments, *small, "--kind", "denoising"]) == 0
+    assert isinstance(isthmus.load(model), isthmus.DenoisingAutoencoder)
+    capsys.readouterr()
+    assert main([*arguments, "--kind", "variational", "--loss", "mse"]) == 2
+    assert "does not apply to --kind variational" in capsys.readouterr().err
+    assert main([*arguments, "--kind", "denoisin"]) != 0
+    assert "did you mean 'denoising'" in capsys.readouterr().err
+
+
 def test_existing_output_stops_it_before_the_data_are_even_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

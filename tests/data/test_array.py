@@ -215,3 +215,15 @@ def test_masked_cells_are_missing(dtype):
 def test_masked_text_is_refused_like_text():
     with pytest.raises(InvalidData, match="DataFrame"):
         infer_schema(np.ma.array([["a", "b"]], mask=[[False, True]]))
+
+
+def test_blocks_are_the_matrix_and_back():
+    X = np.random.default_rng(0).normal(size=(7, 3))
+    schema = infer_schema(X)
+    blocks = list(schema.blocks(X, 3))
+    assert [len(block) for block in blocks] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate(blocks), schema.to_matrix(X))
+    np.testing.assert_allclose(schema.from_blocks(blocks, 7, like=X), X, rtol=1e-6)
+    X[5, 1] = np.inf
+    with pytest.raises(InvalidData, match="'x1', row 5"):
+        list(schema.blocks(X, 3))

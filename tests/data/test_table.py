@@ -345,3 +345,21 @@ def test_unusual_labels_of_pandas_are_kept():
 def test_pandas_sparse_columns_are_read():
     frame = pd.DataFrame({"a": pd.arrays.SparseArray([0.0, 1.0, 0.0])})
     assert infer_schema(frame).to_matrix(frame).shape == (3, 1)
+
+
+def test_blocks_are_the_matrix_and_back():
+    table = pa.table({"a": [1.5, None, 3.0, 9.0, 2.0], "c": ["x", "y", None, "x", "y"]})
+    schema = infer_schema(table)
+    blocks = list(schema.blocks(table, 2))
+    assert [len(block) for block in blocks] == [2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(blocks), schema.to_matrix(table))
+    whole = schema.from_matrix(schema.to_matrix(table), like=table)
+    assert schema.from_blocks(blocks, 5, like=table).equals(whole)
+
+
+def test_blocks_count_the_rows_of_the_whole():
+    schema = infer_schema(pa.table({"a": [1.0, 2.0, 3.0], "c": ["x", "y", "x"]}))
+    with pytest.raises(InvalidData, match="row 2"):
+        list(schema.blocks(pa.table({"a": [1.0, 2.0, np.inf], "c": ["x", "y", "x"]}), 2))
+    with pytest.raises(SchemaMismatch, match="row 2"):
+        list(schema.blocks(pa.table({"a": [1.0, 2.0, 3.0], "c": ["x", "y", "z"]}), 2))

@@ -6,14 +6,15 @@ import pytest
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.types import Segment
+from isthmus.networks.bottlenecks import Gaussian, Point
 from isthmus.networks.catalogue import (
     ARCHITECTURES,
-    Settings,
     architecture_from_config,
     architecture_to_config,
 )
 from isthmus.networks.layers import TableOutput
 from isthmus.networks.network import check_pair, clone_given, join
+from isthmus.networks.settings import Settings
 
 SEGMENTS = (
     Segment("a", "numeric", 0, 1),
@@ -22,29 +23,34 @@ SEGMENTS = (
 )
 
 
-def build(name, cells=12, **settings):
+def build(name, shape=(12,), **settings):
     plain = {"hidden": None, "activation": "gelu", "normalization": "batch"}
-    return ARCHITECTURES[name](
-        Settings(
-            cells, "unit", **{**plain, "linear_path": True, "precision": "float32", **settings}
-        )
-    )
+    plain |= {"linear_path": True, "precision": "float32"}
+    return ARCHITECTURES[name].from_settings(Settings(shape, "unit", **{**plain, **settings}))
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
-@pytest.mark.parametrize("shape", [(12,), (3, 4), (2, 3, 2)])
-def test_contract(name, shape):
-    architecture = build(name)
-    a, b, c = (join(architecture, shape, 2, values="unit", seed=s) for s in (0, 0, 1))
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        (name, shape)
+        for name in sorted(ARCHITECTURES)
+        for shape in [(12,), (3, 4), (5, 3, 2)]
+        if name != "convolutional" or len(shape) > 1
+    ],
+)
+@pytest.mark.parametrize("bottleneck", [Point(2), Gaussian(2)], ids=["point", "gaussian"])
+def test_contract(name, shape, bottleneck):
+    architecture = build(name, shape)
+    a, b, c = (join(architecture, shape, bottleneck, values="unit", seed=s) for s in (0, 0, 1))
     x = np.random.default_rng(0).random((5, *shape)).astype(np.float32)
     code = a.encoder(x)
     assert code.shape == (5, 2)
     rebuilt = np.asarray(a.decoder(code))
     assert rebuilt.shape == x.shape
     assert 0 <= rebuilt.min() <= rebuilt.max() <= 1
-    outputs = a.full(x)
-    np.testing.assert_allclose(outputs["reconstruction"], rebuilt, rtol=1e-5)
-    np.testing.assert_allclose(outputs["code"], code, rtol=1e-5)
+    outputs = a.full([x, np.zeros((5, 2), np.float32)] if a.noise_dim else x)
+    np.testing.assert_allclose(outputs["reconstruction"], rebuilt, rtol=1e-4)
+    np.testing.assert_allclose(outputs["code"], code, rtol=1e-4)
     same, other = (
         [(u == v).all() for u, v in zip(a.full.get_weights(), n.full.get_weights(), strict=True)]
         for n in (b, c)
@@ -55,8 +61,30 @@ def test_contract(name, shape):
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_config_round_trip(name):
-    architecture = build(name)
+    architecture = build(name, (6, 6))
     assert architecture_from_config(architecture_to_config(architecture)) == architecture
+
+
+BAD_FIELDS = (
+    {"activation": "os.system"},
+    {"normalization": "bad"},
+    {"policy": "mixed_float8"},
+    {"linear_path": 1},
+    {"other": 1},
+    *({"sizes": sizes} for sizes in ([-1], [True], [2**40], [1] * 5000, "4", None)),
+)
+
+
+def described(name, **change):
+    sizes = {"dense": "hidden", "convolutional": "filters"}[name]
+    style = {"activation": "gelu", "normalization": "batch", "policy": "float32"}
+    plain = {"name": name, sizes: change.pop("sizes", [4]), "linear_path": True, **style}
+    return {**plain, **change}
+
+
+@pytest.mark.parametrize("name", ["dense", "convolutional"])
+def test_what_is_refused_below_differs_in_one_field(name):
+    assert architecture_from_config(described(name)).name == name
 
 
 @pytest.mark.parametrize(
@@ -65,29 +93,13 @@ def test_config_round_trip(name):
         None,
         {},
         {"name": "evil"},
+        {"name": ["dense"]},
         {"name": "linear", "extra": 1},
-        {"name": "dense", "hidden": [0]},
+        {"name": "dense", "hidden": [4]},
         *(
-            {
-                "name": "dense",
-                "hidden": [4],
-                "activation": "gelu",
-                "normalization": "batch",
-                "linear_path": True,
-                "policy": "float32",
-                **change,
-            }
-            for change in (
-                {"hidden": [-1]},
-                {"hidden": [True]},
-                {"hidden": [2**40]},
-                {"hidden": [1] * 5000},
-                {"hidden": "4"},
-                {"activation": "os.system"},
-                {"normalization": "bad"},
-                {"policy": "mixed_float8"},
-                {"other": 1},
-            )
+            described(name, **change)
+            for name in ("dense", "convolutional")
+            for change in BAD_FIELDS
         ),
     ],
 )
@@ -97,12 +109,12 @@ def test_a_strangers_architecture_is_refused(config):
 
 
 def test_the_textbook_parameter_count():
-    dense = build("dense", 784, hidden=(100,), normalization="none", linear_path=False)
-    assert join(dense, (784,), 20, values="unit", seed=0).full.count_params() == 161_804
+    dense = build("dense", (784,), hidden=(100,), normalization="none", linear_path=False)
+    assert join(dense, (784,), Point(20), values="unit", seed=0).full.count_params() == 161_804
 
 
 def test_table_output_is_a_distribution_per_column():
-    network = join(build("dense", 5), (5,), 2, values="mixed", segments=SEGMENTS, seed=0)
+    network = join(build("dense", (5,)), (5,), Point(2), values="mixed", segments=SEGMENTS, seed=0)
     rebuilt = np.asarray(network.full(np.ones((3, 5), np.float32))["reconstruction"])
     np.testing.assert_allclose(rebuilt[:, 1:4].sum(axis=1), 1, rtol=1e-5)
     assert ((rebuilt[:, 4] > 0) & (rebuilt[:, 4] < 1)).all()
@@ -144,7 +156,9 @@ def test_pairs_that_do_not_fit(encoder, decoder, message):
 def test_random_layers_are_keyed():
     x = np.ones((50, 4), np.float32)
     a, b, c = (
-        np.asarray(clone_given(GOOD, BACK, seed=s).full(x, training=True)["reconstruction"])
+        np.asarray(
+            clone_given(GOOD, BACK, Point(2), seed=s).full(x, training=True)["reconstruction"]
+        )
         for s in (0, 0, 1)
     )
     assert (a == b).all()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from isthmus.networks.catalogue import ARCHITECTURES, Settings
+from isthmus.networks.catalogue import ARCHITECTURES
+from isthmus.networks.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,6 @@ from isthmus.networks.catalogue import ARCHITECTURES, Settings
     ],
 )
 def test_dense(cells, values, hidden, normalization):
-    settings = Settings(cells, values, None, "gelu", "auto", True, "float32")
-    dense = ARCHITECTURES["dense"](settings)
+    settings = Settings((cells,), values, None, "gelu", "auto", True, "float32")
+    dense = ARCHITECTURES["dense"].from_settings(settings)
     assert (dense.hidden, dense.normalization) == (hidden, normalization)

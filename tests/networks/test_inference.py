@@ -1,5 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import keras
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,3 +51,52 @@ def test_wide_rows_do_not_depend_on_their_neighbours():
     whole = function(rows)
     for chosen in (slice(0, 1), slice(5, 70), slice(1000, 1100), slice(1, 1099)):
         np.testing.assert_array_equal(function(rows[chosen]), whole[chosen])
+
+
+def test_one_function_then_another():
+    back = keras.Sequential([keras.Input((3,)), keras.layers.Dense(6, activation="gelu")])
+    both = FUNCTION.then(Function(back))
+    np.testing.assert_allclose(both(ROWS), back(MODEL(ROWS)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [[2500], [1, 64, 65, 2370], []])
+def test_streams_blocks_in_order(sizes):
+    cuts = np.cumsum([0, *sizes])
+    blocks = [ROWS[start:stop] for start, stop in pairwise(cuts)]
+    streamed = list(FUNCTION.stream(iter(blocks)))
+    for (rows, outputs), block in zip(streamed, blocks, strict=True):
+        np.testing.assert_array_equal(rows, block)
+        np.testing.assert_array_equal(outputs, FUNCTION(block))
+
+
+def test_a_stream_reads_only_a_few_blocks_ahead():
+    read = []
+
+    def blocks():
+        for start in range(20):
+            read.append(start)
+            yield ROWS[start : start + 1]
+
+    next(FUNCTION.stream(blocks()))
+    assert len(read) < 5
+
+
+def test_many_rows_equal_one_block_of_them():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    function = Function(model)
+    rows = np.random.default_rng(1).normal(size=(function.block_rows + 70, 2)).astype(np.float32)
+    np.testing.assert_allclose(function(rows), rows @ model.get_weights()[0], atol=1e-5)
+    np.testing.assert_array_equal(function(rows)[-70:], function(rows[-70:]))
+
+
+def test_threads_share_a_function():
+    expected = FUNCTION(ROWS)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: FUNCTION(ROWS), range(12)):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_missing_cells_count_as_zero():
+    rows = ROWS[:5].copy()
+    rows[:, 2] = np.nan
+    np.testing.assert_array_equal(FUNCTION(rows), FUNCTION(np.nan_to_num(rows)))

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import TrainingDiverged, TrainingWarning
+from isthmus.networks.bottlenecks import Point
+from isthmus.networks.convolutional import Convolutional
 from isthmus.networks.dense import Dense
 from isthmus.networks.network import join, join_given
 from isthmus.objectives.contraction import contraction
@@ -30,7 +32,7 @@ def data(rows=ROWS, validation=0, columns=()):
 
 
 def network(seed=0, width=5):
-    return join(Dense((8,)), (width,), 2, values="real", seed=seed)
+    return join(Dense((8,)), (width,), Point(2), values="real", seed=seed)
 
 
 def recipe(**settings):
@@ -106,7 +108,7 @@ def test_padding_rows_do_not_count():
     losses = []
     for size in (96, 40):
         settings = {**vars(frozen), "batch_size": size}
-        net = join(Dense((8,), normalization="none"), (5,), 2, values="real", seed=0)
+        net = join(Dense((8,), normalization="none"), (5,), Point(2), values="real", seed=0)
         run = train(net, Objective(mse, (plain,)), data(ROWS), Recipe(**settings), seed=0)
         losses += run.epochs["loss"]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
@@ -243,13 +245,21 @@ def test_missing_cells_are_neither_learned_nor_counted():
 
 def test_contraction_shrinks_the_jacobian():
     norms = []
+    plain = Dense((8,), normalization="none")
     for penalties in ((), (contraction(10.0),)):
-        net = network()
+        net = join(plain, (5,), Point(2), values="real", seed=0)
         train(net, Objective(mse, penalties), data(ROWS), recipe(epochs=30), seed=0)
         x = jnp.asarray(ROWS[:20])
         moved = net.encoder(x + 0.01) - net.encoder(x)
         norms.append(float(jnp.square(jnp.asarray(moved)).sum()))
     assert norms[1] < 0.5 * norms[0]
+
+
+def test_contraction_of_a_convolutional_network_learns():
+    images = np.random.default_rng(0).normal(size=(32, 4, 4, 1)).astype("float32")
+    net = join(Convolutional((4,)), (4, 4, 1), Point(2), values="real", seed=0)
+    run = train(net, Objective(mse, (contraction(0.1),)), data(images), recipe(), seed=0)
+    assert np.isfinite(run.epochs["loss"]).all()
 
 
 def test_regularisers_of_the_users_layers_count():
@@ -267,7 +277,7 @@ def test_regularisers_of_the_users_layers_count():
         decoder = keras.Sequential(
             [keras.Input((2,)), keras.layers.Dense(5, kernel_initializer="ones")]
         )
-        return join_given(encoder, decoder)
+        return join_given(encoder, decoder, Point(2))
 
     frozen = recipe(epochs=1, optimizer="sgd", learning_rate=1e-12, schedule="constant")
     losses = [

@@ -1,5 +1,6 @@
 """``isthmus fit``: train an autoencoder on a file, judge it, save it, report on it."""
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,15 +70,22 @@ def fit(
         int | None,
         typer.Option(help="Size of the code.", show_default="by the data", rich_help_panel=_MODEL),
     ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(help="autoencoder, denoising or variational.", rich_help_panel=_MODEL),
+    ] = "autoencoder",
     architecture: Annotated[
         str | None,
-        typer.Option(help="dense or linear.", show_default="dense", rich_help_panel=_MODEL),
+        typer.Option(
+            help="dense, convolutional or linear.", show_default="dense", rich_help_panel=_MODEL
+        ),
     ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(
             metavar="SIZES",
-            help="Sizes of the encoder's hidden layers, as 512,256; the decoder mirrors them.",
+            help="Sizes of the encoder's hidden layers, or filters of its convolutions, as "
+            "512,256; the decoder mirrors them.",
             show_default="by the data",
             rich_help_panel=_MODEL,
         ),
@@ -158,10 +166,15 @@ def fit(
     }
     given = {name: value for name, value in settings.items() if value is not None}
 
-    from isthmus.cli.training import Job, run
-
     name, parts = _rows(data, test, label, scale=given.get("scale", "auto"), seed=seed)
-    run(Job(name, parts, given, output, page))
+
+    from isthmus.cli.training import KINDS, Job, run
+
+    estimator = KINDS[kind]
+    for option in given:
+        if option not in inspect.signature(estimator).parameters:
+            raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=f"--{option}")
+    run(Job(name, parts, given, output, page, estimator))
 
 
 def _rows(

@@ -9,11 +9,16 @@ import typer
 
 from isthmus.cli import outputs, screen, where
 from isthmus.cli.guard import INTERRUPTED, note
+from isthmus.core.catalogue import Catalogue
+from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.estimators.denoising import DenoisingAutoencoder
+from isthmus.estimators.variational import VariationalAutoencoder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from isthmus.cli.rows import Parts
+    from isthmus.estimators._base import BaseAutoencoder
     from isthmus.inspection.contest import Contest
 
 
@@ -28,6 +33,17 @@ class Job:
     """Parameters of the estimator; those left out keep its defaults."""
     model_path: Path
     report_path: Path | None
+    estimator: type[BaseAutoencoder] = Autoencoder
+
+
+KINDS: Catalogue[type[BaseAutoencoder]] = Catalogue(
+    "--kind",
+    {
+        "autoencoder": Autoencoder,
+        "denoising": DenoisingAutoencoder,
+        "variational": VariationalAutoencoder,
+    },
+)
 
 
 def run(job: Job) -> None:
@@ -44,7 +60,6 @@ def run(job: Job) -> None:
     KeyboardInterrupt
         There was an interrupt before the first step of training, or while judging.
     """
-    from isthmus.estimators.autoencoder import Autoencoder
     from isthmus.inspection.contest import hold
     from isthmus.inspection.referee import judge
     from isthmus.training.interrupt import Interrupt
@@ -55,7 +70,7 @@ def run(job: Job) -> None:
         f"({job.parts.origin})"
     )
     with where.about(f"{job.name}, counting only the rows to train on"):
-        model = Autoencoder(**job.settings).fit(train)
+        model = job.estimator(**job.settings).fit(train)
     with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
         model.save(job.model_path)
     interrupted = interrupt.requested or model.stop_reason_ == "interrupted"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import jax
+
     from isthmus.core.types import Floats
 
 ALIGNMENT = 64
@@ -34,3 +36,22 @@ def aligned_empty(shape: tuple[int, ...]) -> Floats:
     memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(np.float32).reshape(shape)
+
+
+def device_copy(values: Any) -> jax.Array:
+    """Return an array on the device that shares its memory with nothing else.
+
+    ``jax.numpy.array(values, copy=True)`` would compile a program for each shape, which for the
+    weights of a small model takes longer than all else of loading it.
+
+    Parameters
+    ----------
+    values : array
+        NumPy's or JAX', of any shape and dtype.
+    """
+    import jax
+
+    if not isinstance(values, jax.Array):
+        values = np.array(values)  # JAX would take over the memory of an aligned one
+    copy: jax.Array = jax.device_put(values, may_alias=False)
+    return copy

@@ -5,7 +5,7 @@ In shapes, ``n`` is a number of samples and ``sample_shape`` the shape of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,17 @@ class Outputs(NamedTuple):
     of the user's own gives values only."""
     sensitivity: Array | None = None
     """(n,), an unbiased estimate of the squared Frobenius norm of d code / d input."""
+    mean: Array | None = None
+    """(n, latent_dim), of the posterior that the code was sampled from; None for a point."""
+    log_variance: Array | None = None
+    """(n, latent_dim), of that posterior, which has no correlations; None for a point."""
+
+
+class Corruption(Protocol):
+    """Noise on inputs: pure and keyed."""
+
+    def __call__(self, key: Array, inputs: Array) -> Array:
+        """Return inputs (n, *sample_shape), in scaled units, corrupted; none is changed."""
 
 
 class TrainState(NamedTuple):

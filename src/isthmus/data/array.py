@@ -17,6 +17,8 @@ from isthmus.data.scaling import Scaling, Summary
 from isthmus.data.vetting import entry, integer, items, one_of, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats, Segment, Values
@@ -94,22 +96,30 @@ class ArraySchema:
         InvalidData
             Empty, not numeric, or with an infinity; the column and row are named.
         """
+        (matrix,) = self.blocks(X)
+        return matrix
+
+    def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
+        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
         array = as_numbers(X)
         if array.shape[1:] != self.sample_shape:
             raise self._other_shape(array.shape[1:])
-        matrix = aligned_empty((len(array), self.n_columns))
         low, high = np.float32(np.nan), np.float32(np.nan)
-        for rows in scalings.row_blocks(matrix.shape):
-            block = array[rows].reshape(-1, self.n_columns)
-            with np.errstate(over="ignore"):
-                matrix[rows] = self.scaling.forward(block.astype(np.float64))
-            low = np.fmin(low, np.fmin.reduce(matrix[rows], axis=None))
-            high = np.fmax(high, np.fmax.reduce(matrix[rows], axis=None))
-            if np.isinf(low) or np.isinf(high):
-                raise scalings.infinity(block, self._name, rows.start)
+        step = rows or len(array)
+        for start in range(0, len(array), step):
+            block = array[start : start + step]
+            matrix = aligned_empty((len(block), self.n_columns))
+            for part in scalings.row_blocks(matrix.shape):
+                cells = block[part].reshape(-1, self.n_columns)
+                with np.errstate(over="ignore"):
+                    matrix[part] = self.scaling.forward(cells.astype(np.float64))
+                low = np.fmin(low, np.fmin.reduce(matrix[part], axis=None))
+                high = np.fmax(high, np.fmax.reduce(matrix[part], axis=None))
+                if np.isinf(low) or np.isinf(high):
+                    raise scalings.infinity(cells, self._name, start + part.start)
+            yield matrix.reshape(block.shape)
         if self.values == "unit" and self.scaling.center.size == 1:
             self._compare_scales(array, float(low), float(high))
-        return matrix.reshape(array.shape)
 
     def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
         """Warn if the range of the samples, in shares of the fitted one, is that of others."""
@@ -131,15 +141,25 @@ class ArraySchema:
         -------
         ndarray of shape (n, *sample_shape)
         """
+        return self.from_blocks([matrix], len(matrix), like)
+
+    def from_blocks(
+        self, blocks: Iterable[NDArray[Any]], rows: int, like: Any = None
+    ) -> NDArray[Any]:
+        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
         kind = getattr(like, "dtype", None)
         dtype = kind if kind in (np.float32, np.float64) else np.dtype(self.dtype)
         limit = float(np.finfo(dtype).max)
-        flat = np.asarray(matrix).reshape(len(matrix), self.n_columns)
-        result = np.empty(flat.shape, dtype=dtype)
-        for rows in scalings.row_blocks(flat.shape):
-            values = self.scaling.inverse(flat[rows].astype(np.float64))
-            result[rows] = np.clip(values, -limit, limit)
-        return result.reshape(len(result), *self.sample_shape)
+        result = np.empty((rows, self.n_columns), dtype=dtype)
+        start = 0
+        for block in blocks:
+            flat = np.asarray(block).reshape(len(block), self.n_columns)
+            place = result[start : start + len(flat)]
+            for part in scalings.row_blocks(flat.shape):
+                values = self.scaling.inverse(flat[part].astype(np.float64))
+                place[part] = np.clip(values, -limit, limit)
+            start += len(flat)
+        return result.reshape(rows, *self.sample_shape)
 
     def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description, exact to the last bit."""
@@ -201,6 +221,9 @@ def as_numbers(X: Any) -> NDArray[Any]:
     InvalidData
         It is empty, sparse, complex, text, ragged, or has another number of dimensions.
     """
+    if is_plain(X):
+        plain: NDArray[Any] = X
+        return plain
     try:
         array = check_array(
             without_mask(X), dtype="numeric", ensure_all_finite=False, allow_nd=True
@@ -218,6 +241,16 @@ def as_numbers(X: Any) -> NDArray[Any]:
         )
     result: NDArray[Any] = array
     return result
+
+
+def is_plain(X: Any) -> bool:
+    """Tell, quickly, whether `X` is an array of floats that scikit-learn would leave as it is."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float32, np.float64)
+        and 2 <= X.ndim <= 4
+        and 0 not in X.shape
+    )
 
 
 def without_mask(X: Any) -> Any:

@@ -22,6 +22,8 @@ from isthmus.data.frames import is_native
 from isthmus.data.vetting import integer, items, one_of, refuse, text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import CellKind
@@ -33,6 +35,8 @@ Kind = Literal["number", "boolean", "category", "constant", "identifier"]
 Label = Literal["text", "integer"]
 
 _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
+
+_FLOAT32 = float(np.finfo(np.float32).max)
 
 MOST_CATEGORIES = 1000
 """Text with more distinct values is an identifier: it is passed through, not learned."""
@@ -104,8 +108,10 @@ class Column:
                 remedy="convert the column to what it was, or fit again with it as it is",
             )
 
-    def numbers(self, cells: pa.ChunkedArray) -> Float64s:
+    def numbers(self, cells: pa.ChunkedArray, first_row: int = 0) -> Float64s:
         """Return the cells of a number or boolean column as float64, NaN for a missing one.
+
+        Messages count rows from `first_row`, where `cells` are a part of a column.
 
         Raises
         ------
@@ -124,7 +130,7 @@ class Column:
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
             raise InvalidData(
-                f"column {self.name!r}, row {infinite[0]}",
+                f"column {self.name!r}, row {first_row + infinite[0]}",
                 expected="a finite number, or an empty cell for a missing one",
                 received=f"{values[infinite[0]]} (infinity)",
                 remedy="empty the cell, or write the value that was meant",
@@ -160,8 +166,10 @@ class Column:
             return pa.array(ticks, stored, mask=mask).cast(kind)
         return pa.array(whole.astype(kind.to_pandas_dtype()), mask=mask)
 
-    def codes(self, cells: pa.ChunkedArray) -> Codes:
+    def codes(self, cells: pa.ChunkedArray, first_row: int = 0) -> Codes:
         """Return each cell's place among the categories, −1 for a missing one.
+
+        Messages count rows from `first_row`, where `cells` are a part of a column.
 
         Raises
         ------
@@ -181,7 +189,7 @@ class Column:
             unseen = np.flatnonzero(codes == -2)
             if unseen.size:
                 row = int(unseen[0])
-                raise self._unseen(start + row, str(words[int(indices[row])]))
+                raise self._unseen(first_row + start + row, str(words[int(indices[row])]))
             result[start : start + len(chunk)] = codes
             start += len(chunk)
         return result
@@ -310,6 +318,19 @@ def one_hot(codes: Codes, cells: NDArray[np.float32]) -> None:
     cells[:] = 0.0
     cells[np.arange(len(codes)), codes] = 1.0
     cells[codes < 0] = np.nan
+
+
+def require_float32(block: Float64s, fields: Sequence[Column], first_row: int) -> None:
+    """Refuse scaled cells beyond float32; `block` begins at `first_row`, which messages count."""
+    large = np.abs(block) > _FLOAT32
+    if large.any():
+        row, column = np.argwhere(large)[0]
+        raise InvalidData(
+            f"column {fields[column].name!r}, row {first_row + row}",
+            expected=f"a number up to {_FLOAT32:.1e} after scaling",
+            received="a larger one",
+            remedy="choose scale='robust', or check the column's unit",
+        )
 
 
 def integers(cells: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

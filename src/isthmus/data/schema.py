@@ -12,7 +12,7 @@ from isthmus.data.table import TableSchema, infer_table
 from isthmus.data.vetting import one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -65,6 +65,12 @@ class Schema(Protocol):
 
     def from_matrix(self, matrix: Any, like: Any = None) -> Any:
         """Return scaled values in the person's container, units, names and types."""
+
+    def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
+        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
+
+    def from_blocks(self, blocks: Iterable[Any], rows: int, like: Any = None) -> Any:
+        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
 
     def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description, exact to the last bit."""

@@ -17,19 +17,17 @@ from isthmus.core.types import Segment
 from isthmus.data import frames, kinds
 from isthmus.data import scaling as scalings
 from isthmus.data.array import as_numbers
-from isthmus.data.columns import Column, Label, learn_column, one_hot
+from isthmus.data.columns import Column, Label, learn_column, one_hot, require_float32
 from isthmus.data.frames import Container
 from isthmus.data.scaling import Scaling
 from isthmus.data.vetting import entry, items, one_of, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats, Values
-
-_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,22 +112,30 @@ class TableSchema:
         InvalidData
             There are no rows, or a number is infinite.
         """
+        return next(self.blocks(X))
+
+    def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
+        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
         table = self._aligned(X)
+        for start in range(0, table.num_rows, rows or table.num_rows):
+            yield self._encoded(table.slice(start, rows), start)
+
+    def _encoded(self, table: pa.Table, first_row: int) -> Floats:
+        """Scale and encode a part of a table that begins at `first_row`, which messages count."""
         matrix = aligned_empty((table.num_rows, *self.sample_shape))
         for group, places in self._number_groups(table.num_rows):
-            fields = [self._numbers[i] for i in range(group.start, group.stop)]
+            fields = self._numbers[group]
             block = np.empty((table.num_rows, len(fields)))
             for i, field in enumerate(fields):
-                block[:, i] = field.numbers(table.column(field.name))
-            block = self.scaling.forward(block, group)
-            _require_float32(block, fields)
+                block[:, i] = field.numbers(table.column(field.name), first_row)
+            require_float32(self.scaling.forward(block, group), fields, first_row)
             matrix[:, places] = block
         for field, segment in zip(self.learned, self.segments, strict=True):
             if field.kind == "boolean":
-                matrix[:, segment.start] = field.numbers(table.column(field.name))
+                matrix[:, segment.start] = field.numbers(table.column(field.name), first_row)
             elif field.kind == "category":
-                cells = matrix[:, segment.start : segment.stop]
-                one_hot(field.codes(table.column(field.name)), cells)
+                codes = field.codes(table.column(field.name), first_row)
+                one_hot(codes, matrix[:, segment.start : segment.stop])
         return matrix
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> Any:
@@ -148,9 +154,26 @@ class TableSchema:
         DataFrame, Table or ndarray
             As `like`, or as `fit` saw. Integers and dates are rounded; NaN becomes a missing cell.
         """
-        rows = len(matrix)
-        cells: dict[str, pa.Array | pa.ChunkedArray] = {}
-        for group, places in self._number_groups(rows):
+        return self.from_blocks([matrix], len(matrix), like)
+
+    def from_blocks(self, blocks: Iterable[NDArray[Any]], rows: int, like: Any = None) -> Any:
+        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
+        table = pa.concat_tables([self._decoded(block) for block in blocks])
+        for name, cells in self._unlearned(rows, like).items():
+            table = table.append_column(name, cells)
+        table = table.select(self.columns)
+        if isinstance(like, np.ndarray):
+            return np.column_stack(
+                [f.numbers(c) for f, c in zip(self.fields, table.columns, strict=True)]
+            )
+        natives = {field.name: field.native for field in self.fields if field.native}
+        integers = [field.name for field in self.fields if field.label == "integer"]
+        return frames.from_arrow(table, self.container, like, natives, integers)
+
+    def _decoded(self, matrix: NDArray[Any]) -> pa.Table:
+        """Return the learned columns of rows of the matrix, in their units and types."""
+        cells: dict[str, pa.Array] = {}
+        for group, places in self._number_groups(len(matrix)):
             block = self.scaling.inverse(matrix[:, places].astype(np.float64), group)
             for i, field in enumerate(self._numbers[group]):
                 cells[field.name] = field.from_numbers(block[:, i])
@@ -161,15 +184,7 @@ class TableSchema:
             elif field.kind == "category":
                 best = np.where(np.isnan(part[:, 0]), -1, part.argmax(axis=1))
                 cells[field.name] = field.from_codes(best)
-        cells |= self._unlearned(rows, like)
-        table = pa.table({name: cells[name] for name in self.columns})
-        if isinstance(like, np.ndarray):
-            return np.column_stack(
-                [f.numbers(c) for f, c in zip(self.fields, table.columns, strict=True)]
-            )
-        natives = {field.name: field.native for field in self.fields if field.native}
-        integers = [field.name for field in self.fields if field.label == "integer"]
-        return frames.from_arrow(table, self.container, like, natives, integers)
+        return pa.table(cells)
 
     def _unlearned(self, rows: int, like: Any) -> dict[str, Any]:
         """Return constants as they were, and identifiers as `like` has them."""
@@ -205,8 +220,7 @@ class TableSchema:
         _require_rows(table)
         for field in self.fields:
             field.check(table.column(field.name))
-        changed = [f.name for f in self.fields if f.kind == "constant" and _differs(f, table)]
-        if changed:
+        if changed := [f.name for f in self.fields if f.kind == "constant" and _differs(f, table)]:
             warnings.warn(
                 f"Columns {_listed(changed)} held one value in fit and hold others here; "
                 "that is not part of the reconstruction or its error.",
@@ -368,18 +382,6 @@ def _differs(field: Column, table: pa.Table) -> bool:
     usual = field.numbers(pa.chunked_array([field.from_codes(np.zeros(1, dtype=np.intp))]))
     values = field.numbers(cells)
     return bool(np.any((values != usual[0]) & ~np.isnan(values)))
-
-
-def _require_float32(block: NDArray[np.float64], fields: Sequence[Column]) -> None:
-    large = np.abs(block) > _FLOAT32
-    if large.any():
-        row, column = np.argwhere(large)[0]
-        raise InvalidData(
-            f"column {fields[column].name!r}, row {row}",
-            expected=f"a number up to {_FLOAT32:.1e} after scaling",
-            received="a larger one",
-            remedy="choose scale='robust', or check the column's unit",
-        )
 
 
 def _require_rows(table: pa.Table) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core import artifact
@@ -15,7 +15,9 @@ from isthmus.core.errors import SchemaMismatch
 from isthmus.core.randomness import resolve_seed
 from isthmus.data.cells import row_errors
 from isthmus.data.schema import Schema, infer_schema
-from isthmus.estimators import _inputs, _resume, _rows, _storage
+from isthmus.estimators import _inputs, _resume, _rows, _settings, _storage
+from isthmus.estimators._parameters import Parameters
+from isthmus.networks.bottlenecks import Gaussian, Point
 from isthmus.networks.config import weights_of
 from isthmus.networks.inference import Function
 from isthmus.training.interrupt import Interrupt
@@ -24,55 +26,47 @@ from isthmus.training.progress import ProgressBar
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from isthmus.core.artifact import Artifact
-    from isthmus.core.types import Floats
-    from isthmus.networks.network import Architecture, Network
+    from isthmus.core.types import Corruption, Floats
+    from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
-    from isthmus.training.recipe import Recipe
+    from isthmus.training.loop import TrainingData
 
 
-class Parts(NamedTuple):
-    """What an estimator is made of, once it knows its data."""
+class Goal(NamedTuple):
+    """What an estimator learns to do, once it knows its data."""
 
-    network: Network
-    architecture: Architecture | None
-    """None for a pair of the user's own."""
     objective: Objective
     loss: str
-    """The name of the reconstruction loss, resolved."""
+    """The name of the reconstruction term, resolved."""
+    corruption: Corruption | None = None
 
 
 class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    BaseEstimator,
+    Parameters,
     ABC,
 ):
-    """Abstract: a final estimator adds its constructor, `_latent_dim`, `_recipe` and `_parts`."""
+    """Abstract: a final estimator adds its constructor and `_goal`, and what else it can do."""
 
-    kind: str
+    kind: ClassVar[str]
     """What an archive calls the estimator."""
-    scale: str
-    validation_fraction: float
-    checkpoint: Any
-    checkpoint_every: int
-    verbose: int
-    random_state: Any
+    bottleneck: ClassVar[type[Point | Gaussian]] = Point
+    """Makes the bottleneck from the size of the code."""
+    figures: ClassVar[tuple[str, ...]] = ()
+    """What `_measure` sets, to be saved: each a number, numbers (an array) or None."""
 
     @abstractmethod
-    def _latent_dim(self, schema: Schema) -> int:
-        """Return the size of the code for data of this schema."""
+    def _goal(self, schema: Schema) -> Goal:
+        """Return what to minimise for data of this schema, and what befalls the inputs."""
 
-    @abstractmethod
-    def _recipe(self, rows: int) -> Recipe:
-        """Return how to train on so many rows."""
-
-    @abstractmethod
-    def _parts(self, schema: Schema, latent_dim: int, seed: int) -> Parts:
-        """Return network, objective and resolved loss for data of this schema."""
+    def _measure(self, data: TrainingData, seed: int) -> None:
+        """Set the `figures` of a network that has been trained on `data`."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn to reconstruct `X`.
@@ -111,30 +105,41 @@ class BaseAutoencoder(
         _inputs.remember_columns(self, schema)
         matrix = schema.to_matrix(X)
         _inputs.check_length(y, len(matrix))
-        latent_dim = self._latent_dim(schema)
-        recipe = self._recipe(len(matrix))
+        latent_dim = _settings.latent_dim(self, schema)
+        recipe = _settings.recipe(self, len(matrix))
         run = _resume.open_run(self, schema, matrix, resolve_seed(self.random_state))
-        parts = self._parts(schema, latent_dim, run.seed)
+        goal = self._goal(schema)
+        network, architecture = _settings.network(self, schema, latent_dim, run.seed)
+        data = _rows.part(matrix, schema, self.validation_fraction, run.seed)
         interrupt.raise_if_requested()
         history = train(
-            parts.network,
-            parts.objective,
-            _rows.part(matrix, schema, self.validation_fraction, run.seed),
+            network,
+            goal.objective,
+            data,
             recipe,
             seed=run.seed,
+            corruption=goal.corruption,
             observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
             start=run.snapshot,
         )
-        self._keep(schema, parts, latent_dim, history)
+        self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
+        self._architecture = architecture
+        self._keep_history(history)
+        self._keep_network(network)
+        self._measure(data, run.seed)
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
         """Return the codes of `X`, (n, latent_dim); float64 for float64 arrays, else float32."""
-        matrix, X = self._matrix(X)
-        codes = self._encode(matrix)
+        X = self._checked(X)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64
-        return codes.astype(np.float64) if wide else codes
+        codes = np.empty((len(X), self.latent_dim_), np.float64 if wide else np.float32)
+        start = 0
+        for block, outputs in self._streamed(self._encode, X):
+            codes[start : start + len(block)] = outputs
+            start += len(block)
+        return codes
 
     def inverse_transform(self, Z: Any) -> Any:
         """Decode codes into samples in original units.
@@ -162,8 +167,9 @@ class BaseAutoencoder(
 
     def reconstruct(self, X: Any) -> Any:
         """Encode and decode `X`: the same container, names and units, missing cells filled in."""
-        matrix, X = self._matrix(X)
-        return self.schema_.from_matrix(self.reconstruct_matrix(matrix), like=X)
+        X = self._checked(X)
+        predictions = (prediction for _, prediction in self._streamed(self._reconstruct, X))
+        return self.schema_.from_blocks(predictions, len(X), like=X)
 
     def encode_matrix(self, matrix: Floats) -> Floats:
         """Return the codes of rows in scaled units, (n, *sample_shape) -> (n, latent_dim).
@@ -184,7 +190,8 @@ class BaseAutoencoder(
         matrix : float32 array of shape (n, *sample_shape)
             NaN marks missing cells.
         """
-        return self._decode(self.encode_matrix(matrix))
+        check_is_fitted(self)
+        return self._reconstruct(matrix)
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.
@@ -194,10 +201,13 @@ class BaseAutoencoder(
         distance between the predicted probabilities and the truth, which is within [0, 1]. A row
         without an observed cell has no error: NaN.
         """
-        matrix, _ = self._matrix(X)
-        errors = row_errors(matrix, self.reconstruct_matrix(matrix), self.schema_.segments)
-        errors[np.isnan(matrix.reshape(len(matrix), -1)).all(axis=1)] = np.nan
-        return errors
+        X = self._checked(X)
+        parts = []
+        for target, prediction in self._streamed(self._reconstruct, X):
+            errors = row_errors(target, prediction, self.schema_.segments)
+            errors[np.isnan(target.reshape(len(target), -1)).all(axis=1)] = np.nan
+            parts.append(errors)
+        return np.concatenate(parts)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return minus the mean reconstruction error of rows that have one: higher is better."""
@@ -216,27 +226,26 @@ class BaseAutoencoder(
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
 
-    def _matrix(self, X: Any) -> tuple[Floats, Any]:
+    def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
-        X = _inputs.checked(self, X, reset=False)
-        return self.schema_.to_matrix(X), X
+        return _inputs.checked(self, X, reset=False)
 
-    def _keep(self, schema: Schema, parts: Parts, latent_dim: int, history: History) -> None:
-        self.schema_ = schema
-        self.latent_dim_ = latent_dim
-        self.loss_ = parts.loss
-        self._architecture = parts.architecture
+    def _streamed(self, function: Function, X: Any) -> Iterator[tuple[Floats, Floats]]:
+        """Yield the rows of `X` in scaled units and what `function` makes of them, in blocks."""
+        return function.stream(self.schema_.blocks(X, function.block_rows))
+
+    def _keep_history(self, history: History) -> None:
         self.history_ = history.epochs
         self.best_epoch_ = history.best_epoch
         self.stop_reason_ = history.stop_reason
         self.n_iter_ = max(1, len(history.epochs["epoch"]))
-        self._keep_network(parts.network)
 
     def _keep_network(self, network: Network) -> None:
         self.network_ = network
         self._weights = weights_of(network.full)
         self.encoder_, self.decoder_ = network.encoder, network.decoder
         self._encode, self._decode = Function(network.encoder), Function(network.decoder)
+        self._reconstruct = self._encode.then(self._decode)
 
     def _to_artifact(self) -> Artifact:
         return _storage.to_artifact(self)

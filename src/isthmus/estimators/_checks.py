@@ -35,12 +35,18 @@ def number(
     *,
     above: float | None = None,
     at_least: float | None = None,
+    at_most: float | None = None,
     below: float | None = None,
 ) -> float:
     """Return a finite number within bounds; raises InvalidParameter."""
     bounds = [
         f"{word} {bound:g}"
-        for word, bound in (("above", above), ("at least", at_least), ("below", below))
+        for word, bound in (
+            ("above", above),
+            ("at least", at_least),
+            ("at most", at_most),
+            ("below", below),
+        )
         if bound is not None
     ]
     plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -49,6 +55,7 @@ def number(
         math.isfinite(given)
         and (above is None or given > above)
         and (at_least is None or given >= at_least)
+        and (at_most is None or given <= at_most)
         and (below is None or given < below)
     )
     if not fits:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
-from isthmus.data.array import without_mask
+from isthmus.data.array import is_plain, without_mask
 from isthmus.data.frames import is_table
 from isthmus.data.table import TableSchema
 
@@ -32,6 +32,8 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         scikit-learn's own, for what is no array of numbers.
     """
+    if not reset and _is_as_fitted(estimator, X):
+        return X
     if X is None or isinstance(X, (str, bytes, os.PathLike)):
         raise InvalidData(
             "X",
@@ -49,6 +51,16 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
                 str(error), remedy="pass the columns that fit was given, in their order"
             ) from error
         raise InvalidData(str(error)) from error
+
+
+def _is_as_fitted(estimator: Any, X: Any) -> bool:
+    """Tell, quickly, of the plainest input that nothing is to be said of it: for single rows."""
+    return (
+        is_plain(X)
+        and X.ndim == 2
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+    )
 
 
 def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:

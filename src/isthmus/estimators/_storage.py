@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from isthmus.core.artifact import Artifact
-from isthmus.core.errors import InvalidArchive
+from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.estimators._inputs import remember_columns
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
@@ -25,10 +25,11 @@ from isthmus.networks.config import (
     model_to_config,
     variable_count,
 )
-from isthmus.networks.network import Architecture, Network, assemble, join_given
+from isthmus.networks.network import Architecture, Network, assemble, check_pair, join_given
 
 if TYPE_CHECKING:
     from isthmus.estimators._base import BaseAutoencoder
+    from isthmus.networks.bottlenecks import Bottleneck
 
 # What is learned and is a plain number, text, list or dictionary of these.
 _PLAIN = (
@@ -42,7 +43,7 @@ _PLAIN = (
     "fit_seconds_",
 )
 _PICKLED = "_pickled_network"
-_MODELS = ("network_", "encoder_", "decoder_", "_encode", "_decode")
+_MODELS = ("network_", "encoder_", "decoder_", "_encode", "_decode", "_reconstruct", "_whole")
 
 
 def to_artifact(estimator: BaseAutoencoder) -> Artifact:
@@ -50,8 +51,8 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
     network, architecture = estimator.network_, estimator._architecture
     if architecture is None:
         described = {
-            "encoder": model_to_config(network.encoder),
-            "decoder": model_to_config(network.decoder),
+            "encoder": model_to_config(network.halves[0]),
+            "decoder": model_to_config(network.halves[1]),
         }
     else:
         described = {"architecture": architecture_to_config(architecture)}
@@ -59,7 +60,8 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
         "params": {
             name: _storable(value) for name, value in estimator.get_params(deep=False).items()
         },
-        "fitted": {name: getattr(estimator, name) for name in _PLAIN},
+        "fitted": {name: getattr(estimator, name) for name in _PLAIN}
+        | {name: _plain_figure(getattr(estimator, name)) for name in estimator.figures},
         "schema": estimator.schema_.to_config(),
         "network": described,
     }
@@ -74,11 +76,12 @@ def from_artifact(cls: type[Any], stored: Artifact) -> Any:
     if set(content) != {"params", "fitted", "schema", "network"}:
         raise InvalidArchive("the archive", expected="an estimator's parts", received="others")
     schema = schema_from_config(content["schema"])
-    fitted = _fitted(content["fitted"])
-    network, architecture = _network(content["network"], schema, fitted["latent_dim_"], stored)
+    fitted = _fitted(content["fitted"], cls.figures)
+    bottleneck = cls.bottleneck(fitted["latent_dim_"])
+    network, architecture = _network(content["network"], schema, bottleneck, stored)
     estimator = cls(**_params(cls, content["params"]))
     if architecture is None:
-        estimator.encoder, estimator.decoder = network.encoder, network.decoder
+        estimator.encoder, estimator.decoder = network.halves
     for name, value in fitted.items():
         setattr(estimator, name, value)
     remember_columns(estimator, schema)
@@ -92,7 +95,7 @@ def picklable(state: dict[str, Any]) -> dict[str, Any]:
     if "network_" not in state:
         return state
     network = state["network_"]
-    pair = (network.encoder, network.decoder) if state["_architecture"] is None else None
+    pair = network.halves if state["_architecture"] is None else None
     plain = {name: value for name, value in state.items() if name not in _MODELS}
     return {**plain, _PICKLED: pair}
 
@@ -102,25 +105,23 @@ def revive(estimator: Any) -> None:
     if _PICKLED not in vars(estimator):
         return
     pair = vars(estimator).pop(_PICKLED)
-    weights = estimator._weights
+    weights, bottleneck = estimator._weights, estimator.bottleneck(estimator.latent_dim_)
     if pair is None:
-        network = _joined(
-            estimator._architecture, estimator.schema_, estimator.latent_dim_, weights
-        )
+        network = _joined(estimator._architecture, estimator.schema_, bottleneck, weights)
     else:
-        network = join_given(*pair)
+        network = join_given(pair[0], pair[1], bottleneck)
         assign_weights(network.full, weights)
     estimator._keep_network(network)
 
 
 def _joined(
-    architecture: Architecture, schema: Schema, latent_dim: int, weights: list[np.ndarray]
+    architecture: Architecture, schema: Schema, bottleneck: Bottleneck, weights: list[np.ndarray]
 ) -> Network:
     return build_with(
         lambda: assemble(
             architecture,
             schema.sample_shape,
-            latent_dim,
+            bottleneck,
             values=schema.values,
             segments=schema.segments,
         ),
@@ -130,30 +131,31 @@ def _joined(
 
 
 def _network(
-    described: Any, schema: Schema, latent_dim: int, stored: Artifact
+    described: Any, schema: Schema, bottleneck: Bottleneck, stored: Artifact
 ) -> tuple[Network, Architecture | None]:
     arrays = _arrays(stored)
     if isinstance(described, dict) and set(described) == {"architecture"}:
         architecture = architecture_from_config(described["architecture"])
-        return _joined(architecture, schema, latent_dim, arrays), architecture
+        return _joined(architecture, schema, bottleneck, arrays), architecture
     if not (isinstance(described, dict) and set(described) == {"encoder", "decoder"}):
         raise InvalidArchive("the archive's network", expected="an architecture or a pair")
-    cut = variable_count(described["encoder"])
-    encoder = model_from_config(described["encoder"], arrays[:cut])
-    decoder = model_from_config(described["decoder"], arrays[cut:])
-    _check_fit(encoder, decoder, schema.sample_shape, latent_dim)
-    return join_given(encoder, decoder), None
-
-
-def _check_fit(encoder: Any, decoder: Any, sample_shape: tuple[int, ...], latent_dim: int) -> None:
-    shapes = [encoder.input_shape, encoder.output_shape, decoder.input_shape, decoder.output_shape]
-    expected = [sample_shape, (latent_dim,), (latent_dim,), sample_shape]
-    if any(tuple(s[1:]) != e for s, e in zip(shapes, expected, strict=True)):
+    # The weights of the bottleneck, if it has any, lie between those of the halves.
+    first, last = (variable_count(described[half]) for half in ("encoder", "decoder"))
+    encoder = model_from_config(described["encoder"], arrays[:first])
+    decoder = model_from_config(described["decoder"], arrays[max(first, len(arrays) - last) :])
+    try:
+        check_pair(encoder, decoder, schema.sample_shape, type(bottleneck))
+    except InvalidParameter as error:
+        raise InvalidArchive(f"the archive's networks: {error}") from error
+    if decoder.inputs[0].shape[1] != bottleneck.latent_dim:
         raise InvalidArchive(
             "the archive's networks",
-            expected=f"samples of shape {sample_shape} and codes of {latent_dim} numbers",
-            received=str(shapes)[:200],
+            expected=f"codes of {bottleneck.latent_dim} numbers",
+            received=str(decoder.inputs[0].shape[1]),
         )
+    network = join_given(encoder, decoder, bottleneck)
+    assign_weights(network.full, arrays)
+    return network, None
 
 
 def _arrays(stored: Artifact) -> list[np.ndarray]:
@@ -200,11 +202,26 @@ def _params(cls: type[Any], stored: Any) -> dict[str, Any]:
     return {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
 
 
-def _fitted(stored: Any) -> dict[str, Any]:
+def _plain_figure(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _figure(stored: Any, latent_dim: int) -> Any:
+    """Return a figure as the estimator has it: a number, one per code dimension, or None."""
+    numbers = stored if isinstance(stored, list) else [stored] * (stored is not None)
+    fits = not isinstance(stored, list) or len(stored) == latent_dim
+    if not (fits and all(type(v) is float and math.isfinite(v) for v in numbers)):
+        raise InvalidArchive(
+            "the archive's figures", expected="numbers", received=repr(stored)[:200]
+        )
+    return np.array(stored) if isinstance(stored, list) else stored
+
+
+def _fitted(stored: Any, figures: tuple[str, ...]) -> dict[str, Any]:
     counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_")
     valid = (
         isinstance(stored, dict)
-        and set(stored) == set(_PLAIN)
+        and set(stored) == {*_PLAIN, *figures}
         and all(type(stored[name]) is int and 0 <= stored[name] < 2**62 for name in counts)
         and stored["latent_dim_"] > 0
         and all(isinstance(stored[name], str) for name in ("loss_", "stop_reason_"))
@@ -216,7 +233,7 @@ def _fitted(stored: Any) -> dict[str, Any]:
         raise InvalidArchive(
             "the archive's record of training", expected="numbers, names and a history"
         )
-    return dict(stored)
+    return {**stored, **{name: _figure(stored[name], stored["latent_dim_"]) for name in figures}}
 
 
 def _is_history(history: Any) -> bool:

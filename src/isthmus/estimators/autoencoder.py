@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from isthmus.core.errors import DataWarning, InvalidParameter
-from isthmus.estimators import _checks
-from isthmus.estimators._base import BaseAutoencoder, Parts
-from isthmus.networks.catalogue import ARCHITECTURES, Settings
-from isthmus.networks.network import check_pair, clone_given, join
-from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
-from isthmus.objectives.objective import Objective, PerSample, Term
-from isthmus.objectives.reconstruction import check_custom, custom
-from isthmus.training.recipe import Recipe
+from isthmus.estimators import _settings
+from isthmus.estimators._base import BaseAutoencoder, Goal
+from isthmus.objectives.objective import Objective
 
 if TYPE_CHECKING:
     from isthmus.data.schema import Schema
-
-# Defaults by measurement: docs/adr/0004-defaults.md.
-_LARGEST_AUTO_CODE = 32
-_AUTO_STEPS = 5000
-_AUTO_EPOCHS = (20, 500)
-_AUTO_BATCH = (16, 256)
-_AUTO_BATCHES_AN_EPOCH = 50
 
 
 class Autoencoder(BaseAutoencoder):
@@ -38,14 +23,15 @@ class Autoencoder(BaseAutoencoder):
     ----------
     latent_dim : int or "auto", default="auto"
         Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
-    architecture : {"dense", "linear"}, default="dense"
-        The network to both sides of the code.
+    architecture : {"dense", "convolutional", "linear"}, default="dense"
+        The network to both sides of the code. "convolutional" is for pictures.
     encoder, decoder : keras.Model, default=None
         A pair of the user's own instead of `architecture`: samples -> code (n, latent_dim), and
         code -> reconstruction in scaled units (probabilities, for "bce" and "mixture"). They are
         cloned in `fit`, with their weights.
     hidden : tuple of int or "auto", default="auto"
-        Units of the encoder's hidden layers; the decoder mirrors them.
+        Units of the encoder's hidden layers, or filters of its convolutions, from the input
+        towards the code; the decoder mirrors them.
     activation : str, default="gelu"
         Activation of hidden layers.
     normalization : {"batch", "layer", "none", "auto"}, default="auto"
@@ -153,129 +139,8 @@ class Autoencoder(BaseAutoencoder):
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:
-        self.latent_dim = latent_dim
-        self.architecture = architecture
-        self.encoder = encoder
-        self.decoder = decoder
-        self.hidden = hidden
-        self.activation = activation
-        self.normalization = normalization
-        self.linear_path = linear_path
-        self.loss = loss
-        self.l1 = l1
-        self.contraction = contraction
-        self.scale = scale
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.clip_norm = clip_norm
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.precision = precision
-        self.checkpoint = checkpoint
-        self.checkpoint_every = checkpoint_every
-        self.verbose = verbose
-        self.random_state = random_state
+        self._store(locals())
 
-    def _latent_dim(self, schema: Schema) -> int:
-        if self.encoder is not None or self.decoder is not None:
-            check_pair(self.encoder, self.decoder, schema.sample_shape)
-            own = int(self.encoder.outputs[0].shape[1])
-            if self.latent_dim not in ("auto", own):
-                raise InvalidParameter(
-                    "latent_dim",
-                    expected=f"{own}, the size of the encoder's output, or 'auto'",
-                    received=repr(self.latent_dim),
-                    remedy="leave latent_dim='auto', or change the encoder",
-                )
-            return own
-        cells = math.prod(schema.sample_shape)
-        if self.latent_dim == "auto":
-            quarter = max(min(2, cells - 1), math.ceil(cells / 4), 1)
-            return min(_LARGEST_AUTO_CODE, quarter)
-        latent_dim = _checks.count("latent_dim", self.latent_dim)
-        if latent_dim > cells:
-            warnings.warn(
-                f"latent_dim={latent_dim} is larger than the {cells} cells of a sample: the code "
-                "can copy its input and need not compress it. Remedy: a smaller latent_dim.",
-                DataWarning,
-                stacklevel=3,
-            )
-        return latent_dim
-
-    def _recipe(self, rows: int) -> Recipe:
-        batch_size = _auto_batch_size(rows)
-        if self.batch_size != "auto":
-            batch_size = _checks.count("batch_size", self.batch_size)
-        fewest, most = _AUTO_EPOCHS
-        epochs = max(fewest, min(most, _AUTO_STEPS * batch_size // rows))
-        if self.epochs != "auto":
-            epochs = _checks.count("epochs", self.epochs)
-        _checks.number("validation_fraction", self.validation_fraction, at_least=0, below=1)
-        return Recipe(
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=self.optimizer,
-            learning_rate=_checks.number("learning_rate", self.learning_rate, above=0),
-            schedule=self.schedule,
-            clip_norm=None
-            if self.clip_norm is None
-            else _checks.number("clip_norm", self.clip_norm, above=0),
-            patience=self._patience(epochs),
-        )
-
-    def _patience(self, epochs: int) -> int | None:
-        if self.patience is None:
-            return None
-        if self.patience == "auto":
-            return max(10, epochs // 5)
-        return _checks.count("patience", self.patience)
-
-    def _parts(self, schema: Schema, latent_dim: int, seed: int) -> Parts:
-        reconstruction, loss = self._reconstruction(schema)
-        objective = Objective(reconstruction, self._penalties())
-        if self.encoder is not None:
-            network = clone_given(self.encoder, self.decoder, seed=seed)
-            return Parts(network, None, objective, loss)
-        settings = Settings(
-            math.prod(schema.sample_shape),
-            schema.values,
-            _checks.layers("hidden", self.hidden),
-            self.activation,
-            self.normalization,
-            _checks.flag("linear_path", self.linear_path),
-            self.precision,
-        )
-        architecture = ARCHITECTURES[self.architecture](settings)
-        network = join(
-            architecture,
-            schema.sample_shape,
-            latent_dim,
-            values=schema.values,
-            segments=schema.segments,
-            seed=seed,
-        )
-        return Parts(network, architecture, objective, loss)
-
-    def _reconstruction(self, schema: Schema) -> tuple[PerSample, str]:
-        if callable(self.loss):
-            name = getattr(self.loss, "__name__", type(self.loss).__name__)
-            check_custom(self.loss, name, schema.sample_shape)
-            return custom(self.loss), f"custom:{name}"
-        given = "mse" if self.encoder is not None and self.loss == "auto" else self.loss
-        loss = resolve_loss(given, schema.values)
-        return LOSSES[loss](schema.segments), loss
-
-    def _penalties(self) -> tuple[Term, ...]:
-        weights = {
-            name: _checks.number(name, getattr(self, name), at_least=0) for name in PENALTIES
-        }
-        return tuple(PENALTIES[name](weight) for name, weight in weights.items() if weight > 0)
-
-
-def _auto_batch_size(rows: int) -> int:
-    smallest, largest = _AUTO_BATCH
-    power: int = 2 ** round(math.log2(max(1, rows / _AUTO_BATCHES_AN_EPOCH)))
-    return max(smallest, min(largest, power))
+    def _goal(self, schema: Schema) -> Goal:
+        reconstruction, loss = _settings.reconstruction(self, schema)
+        return Goal(Objective(reconstruction, _settings.penalties(self)), loss)

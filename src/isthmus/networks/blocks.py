@@ -1,26 +1,15 @@
-"""The hidden block that architectures repeat: dense, normalised, activated."""
+"""The pieces that architectures repeat: dense and convolutional layers, normalised, activated."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
-from isthmus.core.catalogue import Catalogue
 from isthmus.core.randomness import derive_seed
 
-NORMALIZATIONS = Catalogue("normalization", {"batch": "batch", "layer": "layer", "none": "none"})
-ACTIVATIONS = Catalogue(
-    "activation",
-    {
-        name: name
-        for name in (
-            "elu", "gelu", "leaky_relu", "linear", "mish", "relu", "selu", "sigmoid", "silu",
-            "softplus", "tanh",
-        )
-    },
-)  # fmt: skip
-POLICIES = Catalogue("precision", {"float32": "float32", "bfloat16": "mixed_bfloat16"})
+if TYPE_CHECKING:
+    from isthmus.networks.settings import Style
 
 
 def dense(units: int, name: str, *, policy: str, bias: bool = True) -> Any:
@@ -38,17 +27,37 @@ def dense(units: int, name: str, *, policy: str, bias: bool = True) -> Any:
     )
 
 
-def hidden_block(
-    x: Any, units: int, name: str, *, activation: str, normalization: str, policy: str
-) -> Any:
+def convolution(filters: int, name: str, *, policy: str, bias: bool = True) -> Any:
+    """Return a 3 x 3 convolution that keeps height and width; for its initializer see `dense`."""
+    return keras.layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        use_bias=bias,
+        data_format="channels_last",
+        kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(0, name)),
+        name=name,
+        dtype=policy,
+    )
+
+
+def hidden_block(x: Any, units: int, name: str, style: Style) -> Any:
     """Apply dense, normalisation and activation; (n, width) -> (n, units).
 
     A dense layer before a normalisation has no bias: the normalisation's own shift replaces it.
     """
-    x = dense(units, name, policy=policy, bias=normalization == "none")(x)
-    if normalization == "batch":
+    x = dense(units, name, policy=style.policy, bias=style.normalization == "none")(x)
+    return activated(x, name, style)
+
+
+def activated(x: Any, name: str, style: Style) -> Any:
+    """Apply normalisation, over the last axis, and activation; the shape stays."""
+    policy = style.policy
+    if style.normalization == "batch":
         # Statistics must follow in the few hundred steps that a small table trains for.
         x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm", dtype=policy)(x)
-    elif normalization == "layer":
+    elif style.normalization == "layer":
         x = keras.layers.LayerNormalization(name=f"{name}_norm", dtype=policy)(x)
-    return keras.layers.Activation(activation, name=f"{name}_{activation}", dtype=policy)(x)
+    return keras.layers.Activation(
+        style.activation, name=f"{name}_{style.activation}", dtype=policy
+    )(x)

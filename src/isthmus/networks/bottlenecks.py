@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import keras
 
 from isthmus.networks.blocks import dense
+
+LARGEST_LOG_VARIANCE = 20.0
+"""Standard deviations stay between exp(-10) and exp(10), so that no exponential overflows."""
+
+
+class Sampled(NamedTuple):
+    """A code as Keras tensors, and what it was made from."""
+
+    point: Any
+    """(n, latent_dim), what the encoder answers."""
+    code: Any
+    """(n, latent_dim), what is decoded in training."""
+    noise: Any = None
+    """(n, latent_dim), the input for standard normal numbers; None without a posterior."""
+    mean: Any = None
+    """(n, latent_dim), of the posterior."""
+    log_variance: Any = None
+    """(n, latent_dim), of the posterior."""
+
+
+class Bottleneck(Protocol):
+    """What a bottleneck offers: a code from features."""
+
+    @property
+    def latent_dim(self) -> int:
+        """Numbers in a code."""
+
+    def apply(self, features: Any) -> Sampled:
+        """Return the code of features (n, width), a Keras tensor."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +51,56 @@ class Point:
 
     latent_dim: int
 
-    def build(self, features: int) -> keras.Model:
-        """Return the model (n, features) -> code (n, latent_dim)."""
-        inputs = keras.Input((features,), name="features")
-        code = dense(self.latent_dim, "code", policy="float32")(inputs)
-        return keras.Model(inputs, code, name="bottleneck")
+    def apply(self, features: Any) -> Sampled:
+        """Return the code of features (n, width)."""
+        inputs = keras.Input(features.shape[1:], name="features")
+        made = dense(self.latent_dim, "code", policy="float32")(inputs)
+        code = keras.Model(inputs, made, name="bottleneck")(features)
+        return Sampled(code, code)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A code that is a normal distribution without correlations: the posterior of a sample.
+
+    Mean and log variance are two dense layers; the code is sampled as mean + standard deviation *
+    noise (Kingma and Welling, 2014, "Auto-encoding variational Bayes", section 2.4). The log
+    variance is ``20 tanh(v / 20)``: nearly v where it matters, and never beyond what float32 can
+    take to its exponential.
+
+    Parameters
+    ----------
+    latent_dim : int
+        Numbers in a code.
+    """
+
+    latent_dim: int
+
+    def apply(self, features: Any) -> Sampled:
+        """Return posterior and code of features (n, width)."""
+        mean, log_variance = self._posterior(features.shape[1])(features)
+        noise = keras.Input((self.latent_dim,), name="noise")
+        code = self._sampling()([mean, log_variance, noise])
+        return Sampled(mean, code, noise, mean, log_variance)
+
+    def _posterior(self, width: int) -> keras.Model:
+        features = keras.Input((width,), name="features")
+        mean = dense(self.latent_dim, "mean", policy="float32")(features)
+        v = dense(self.latent_dim, "log_variance", policy="float32")(features)
+        for layer in (
+            keras.layers.Rescaling(1 / LARGEST_LOG_VARIANCE, name="shrunk", dtype="float32"),
+            keras.layers.Activation("tanh", name="bounded", dtype="float32"),
+            keras.layers.Rescaling(LARGEST_LOG_VARIANCE, name="stretched", dtype="float32"),
+        ):
+            v = layer(v)
+        return keras.Model(features, [mean, v], name="posterior")
+
+    def _sampling(self) -> keras.Model:
+        mean, log_variance, noise = (
+            keras.Input((self.latent_dim,), name=name) for name in ("mean", "log_variance", "noise")
+        )
+        half = keras.layers.Rescaling(0.5, name="log_deviation", dtype="float32")(log_variance)
+        deviation = keras.layers.Activation("exponential", name="deviation", dtype="float32")(half)
+        away = keras.layers.Multiply(name="away", dtype="float32")([deviation, noise])
+        code = keras.layers.Add(name="code", dtype="float32")([mean, away])
+        return keras.Model([mean, log_variance, noise], code, name="sampling")

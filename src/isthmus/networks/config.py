@@ -16,11 +16,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import jax
-import jax.numpy as jnp
 import keras
 import numpy as np
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.memory import device_copy
 from isthmus.networks import layers  # noqa: F401 - registers the layers of our own with Keras
 from isthmus.networks.allowlist import Refused, vet
 from isthmus.networks.initial import without_values
@@ -193,7 +193,7 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
             )
     for variable, array in zip(variables, arrays, strict=True):
         # JAX would take over the memory of an array that happens to be aligned.
-        variable.assign(jnp.array(array, copy=True))
+        variable.assign(device_copy(array))
 
 
 def _check_model(model: Any) -> None:

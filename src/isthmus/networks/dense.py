@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
 
 from isthmus.networks.blocks import dense, hidden_block
+from isthmus.networks.settings import MANY_CELLS, Style, are_sizes, is_style
+
+if TYPE_CHECKING:
+    from isthmus.networks.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,37 @@ class Dense:
         Keras dtype policy of the hidden layers.
     """
 
+    name: ClassVar[str] = "dense"
+
     hidden: tuple[int, ...]
     activation: str = "gelu"
     normalization: str = "batch"
     linear_path: bool = True
     policy: str = "float32"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the architecture that a person asked for; raises InvalidParameter."""
+        hidden = settings.hidden
+        if hidden is None:
+            hidden = default_hidden(settings.cells)
+        activation, normalization, policy = settings.style()
+        return cls(hidden, activation, normalization, settings.linear_path, policy)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self | None:
+        """Return what a stranger's description means; None where it means nothing."""
+        match config:
+            case {
+                "hidden": hidden,
+                "activation": str(activation),
+                "normalization": str(normalization),
+                "linear_path": bool(linear_path),
+                "policy": str(policy),
+                **rest,
+            } if not rest and are_sizes(hidden) and is_style(activation, normalization, policy):
+                return cls(tuple(hidden), activation, normalization, linear_path, policy)
+        return None
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""
@@ -68,11 +98,12 @@ class Dense:
         return keras.Model(code, x, name="expansion")
 
     def _block(self, x: Any, units: int, name: str) -> Any:
-        return hidden_block(
-            x,
-            units,
-            name,
-            activation=self.activation,
-            normalization=self.normalization,
-            policy=self.policy,
-        )
+        style = Style(self.activation, self.normalization, self.policy)
+        return hidden_block(x, units, name, style)
+
+
+def default_hidden(cells: int) -> tuple[int, ...]:
+    """Return the hidden units for samples of so many cells (docs/adr/0004-defaults.md)."""
+    first = min(512, max(64, 4 * cells))
+    layers = 3 if cells >= MANY_CELLS else 2
+    return tuple(max(64, first // 2**depth) for depth in range(layers))

@@ -1,4 +1,4 @@
-"""A Keras model as a compiled, stateless function of any number of rows.
+"""Keras models as a compiled, stateless function of any number of rows.
 
 ``keras.Model.predict`` on JAX donates the weights to the program that it runs, so that two threads
 calling it at once destroy the model. This path owns a copy of the weights that is only ever read.
@@ -6,62 +6,153 @@ calling it at once destroy the model. This path owns a copy of the weights that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from isthmus.core.memory import aligned_empty, device_copy
+from isthmus.networks.acceleration import accelerated, rows_at_once
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import keras
 
     from isthmus.core.types import Floats
 
-# Rows of a program: a small one for a few rows, a large one for many. Few shapes mean few compiles.
-_TILES = (64, 1024)
+# Rows of the program for few rows. In smaller ones XLA sums a matrix product in another order,
+# and a row alone would differ in its last bits from the same row among others.
+_FEW = 64
+# Rows of the program for many: at most so many rows, and so many cells of a sample on its widest
+# side; more fall out of the processor's cache.
+_MOST_ROWS = 2048
+_MOST_CELLS = 1 << 19
+# Tiles in a block of `Function.stream`, and blocks under way while the caller uses one.
+_TILES = 8
+_AHEAD = 2
 
 
 class Function:
-    """Runs a model in inference mode, safely from many threads.
+    """Runs models in inference mode one after another, safely from many threads.
 
-    Each program has a fixed number of rows, the last ones padding, so the rows of one call can
-    have any number and a row's result does not depend on its neighbours.
+    A program has a fixed number of rows, the last ones padding, so the rows of one call can
+    have any number and a row's result does not depend on its neighbours. There are two, for few
+    rows and for many, each compiled when it is first needed.
 
     Parameters
     ----------
-    model : keras.Model
-        Of one input (n, ...) and one output (n, ...); its weights are copied now.
+    *models : keras.Model
+        Of one input (n, ...) and one output (n, ...); their weights are copied now.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        self._out_shape = tuple(model.outputs[0].shape[1:])
-        self._trainable = [jnp.array(v.value, copy=True) for v in model.trainable_variables]
-        self._fixed = [jnp.array(v.value, copy=True) for v in model.non_trainable_variables]
+    def __init__(self, *models: keras.Model) -> None:
+        weights = [
+            (_copies(m.trainable_variables), _copies(m.non_trainable_variables)) for m in models
+        ]
+        self._set(models, weights)
 
-        def run(trainable: list[Any], fixed: list[Any], rows: Any) -> Any:
-            present = jnp.where(jnp.isnan(rows), 0.0, rows)
-            outputs, _ = model.stateless_call(trainable, fixed, present, training=False)
-            return outputs.astype(jnp.float32)
+    def _set(self, models: tuple[keras.Model, ...], weights: list[Any]) -> None:
+        self._models, self._weights = models, weights
+        self._out_shape = tuple(models[-1].outputs[0].shape[1:])
+        tile = _rows_of_a_tile(models[0].inputs[0].shape[1:], self._out_shape)
+        self._tile = max(_FEW, min(rows_at_once(model, tile) for model in models))
+        fast = [accelerated(model) for model in models]
+
+        def run(weights: list[Any], rows: Any) -> Any:
+            values = jnp.where(jnp.isnan(rows), 0.0, rows)
+            for model, (trainable, fixed) in zip(fast, weights, strict=True):
+                values, _ = model.stateless_call(trainable, fixed, values, training=False)
+            return values.astype(jnp.float32)
 
         self._run = jax.jit(run)
 
+    def then(self, after: Function) -> Self:
+        """Return the function that applies `after` to what this one returns, as one program."""
+        joined = object.__new__(type(self))
+        joined._set((*self._models, *after._models), [*self._weights, *after._weights])
+        return joined
+
+    @property
+    def block_rows(self) -> int:
+        """Rows that `stream` likes to be given at a time: a whole number of tiles."""
+        return _TILES * self._tile
+
     def __call__(self, rows: Floats) -> Floats:
-        """Return the model's outputs for the rows, (n, *in_shape) -> (n, *out_shape).
+        """Return the models' outputs for the rows, (n, *in_shape) -> (n, *out_shape).
 
         NaN marks a missing cell; it is taken as 0: a column's centre, or a category's absence.
         """
-        n = len(rows)
-        result = np.empty((n, *self._out_shape), dtype=np.float32)
-        done = 0
-        while done < n:
-            tile = _TILES[0] if n - done <= _TILES[0] else _TILES[-1]
-            piece = rows[done : done + tile]
-            result[done : done + tile] = self._tile(piece, tile)[: len(piece)]
-            done += tile
+        step = self.block_rows
+        if len(rows) <= step:
+            return self._collected(rows, self._dispatched(rows))
+        blocks = (rows[start : start + step] for start in range(0, len(rows), step))
+        result = np.empty((len(rows), *self._out_shape), dtype=np.float32)
+        start = 0
+        for _, outputs in self.stream(blocks):
+            result[start : start + len(outputs)] = outputs
+            start += len(outputs)
         return result
 
-    def _tile(self, piece: Floats, tile: int) -> Floats:
-        if len(piece) < tile:
-            padding = np.zeros((tile - len(piece), *piece.shape[1:]), dtype=piece.dtype)
-            piece = np.concatenate([piece, padding])
-        return np.asarray(self._run(self._trainable, self._fixed, piece))
+    def stream(self, blocks: Iterable[Floats]) -> Iterator[tuple[Floats, Floats]]:
+        """Yield each block of rows with its outputs, in order, in memory for a few blocks.
+
+        While one is being used, the device works on the next ones. A block must not be written to.
+
+        Parameters
+        ----------
+        blocks : iterable of float32 arrays of shape (any number, *in_shape)
+            The rows as for a call. Blocks of `block_rows` rows need no padding.
+        """
+        under_way: deque[tuple[Floats, list[jax.Array]]] = deque()
+        for block in blocks:
+            under_way.append((block, self._dispatched(block)))
+            if len(under_way) > _AHEAD:
+                yield self._first(under_way)
+        while under_way:
+            yield self._first(under_way)
+
+    def _first(self, under_way: deque[tuple[Floats, list[jax.Array]]]) -> tuple[Floats, Floats]:
+        block, outputs = under_way.popleft()
+        return block, self._collected(block, outputs)
+
+    def _dispatched(self, block: Floats) -> list[jax.Array]:
+        """Start a program for each tile, and return at once what they will answer."""
+        outputs, done = [], 0
+        while done < len(block):
+            tile = _FEW if len(block) - done <= _FEW else self._tile
+            outputs.append(self._run(self._weights, _padded(block[done : done + tile], tile)))
+            done += tile
+        return outputs
+
+    def _collected(self, block: Floats, outputs: list[jax.Array]) -> Floats:
+        result = np.empty((len(block), *self._out_shape), dtype=np.float32)
+        done = 0
+        for output in outputs:
+            piece = np.asarray(output)[: len(block) - done]
+            result[done : done + len(piece)] = piece
+            done += len(piece)
+        return result
+
+
+def _copies(variables: list[Any]) -> list[jax.Array]:
+    return [device_copy(variable.value) for variable in variables]
+
+
+def _rows_of_a_tile(*shapes: tuple[int | None, ...]) -> int:
+    """Return a power of two, for samples whose input and output have these shapes."""
+    cells = max(math.prod(size or 1 for size in shape) for shape in shapes)
+    fitting = max(1, _MOST_CELLS // max(1, cells))
+    return max(_FEW, min(_MOST_ROWS, 1 << (fitting.bit_length() - 1)))
+
+
+def _padded(piece: Floats, rows: int) -> Floats:
+    if len(piece) == rows:
+        return piece
+    whole = aligned_empty((rows, *piece.shape[1:]))
+    whole[: len(piece)] = piece
+    whole[len(piece) :] = 0.0
+    return whole

@@ -69,5 +69,6 @@ def draw(model: keras.Model, seed: int) -> None:
 
 
 def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    limit = math.sqrt(6.0 / (shape[-2] + shape[-1]))
+    window = math.prod(shape[:-2])  # of a convolution: each unit sees so many neighbours
+    limit = math.sqrt(6.0 / (window * (shape[-2] + shape[-1])))
     return rng.uniform(-limit, limit, shape).astype(np.float32)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from isthmus.core.errors import InvalidParameter
 from isthmus.networks.dense import Dense
 
 if TYPE_CHECKING:
     import keras
+
+    from isthmus.networks.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,27 @@ class Linear:
     With squared error its optimum spans the principal components (Baldi and Hornik, 1989,
     "Neural networks and principal component analysis").
     """
+
+    name: ClassVar[str] = "linear"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the architecture that a person asked for; raises InvalidParameter."""
+        # Checked though it changes nothing here: a misspelt setting should not wait to be noticed.
+        settings.style()
+        if settings.hidden:
+            raise InvalidParameter(
+                "hidden",
+                expected="no hidden layers with architecture='linear'",
+                received=repr(settings.hidden),
+                remedy="use architecture='dense', or leave hidden='auto'",
+            )
+        return cls()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self | None:
+        """Return what a stranger's description means; None where it means nothing."""
+        return None if config else cls()
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> the flattened sample."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import keras
 import numpy as np
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
-from isthmus.networks.bottlenecks import Point
+from isthmus.networks.acceleration import accelerated, rows_at_once
+from isthmus.networks.bottlenecks import Point, Sampled
 from isthmus.networks.initial import draw, without_values
 from isthmus.networks.layers import TableOutput
 
@@ -19,10 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isthmus.core.types import Segment, Values
+    from isthmus.networks.bottlenecks import Bottleneck
+    from isthmus.networks.settings import Settings
 
 
 class Architecture(Protocol):
-    """What an architecture offers: two Keras models, without bottleneck and output activation."""
+    """What an architecture offers: two Keras models, without bottleneck and output activation.
+
+    It is a frozen dataclass of names and numbers, so that an archive can hold it.
+    """
+
+    name: ClassVar[str]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the architecture that a person asked for; raises InvalidParameter."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self | None:
+        """Return the one whose fields a stranger's `config` holds; None where it holds others."""
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""
@@ -33,33 +49,49 @@ class Architecture(Protocol):
 
 @dataclass(frozen=True)
 class Network:
-    """An autoencoder as three Keras models that share their weights.
+    """An autoencoder as Keras models that share their weights.
 
     Attributes
     ----------
     encoder : keras.Model
-        (n, *sample_shape) -> code (n, latent_dim).
+        (n, *sample_shape) -> code (n, latent_dim); where codes have a posterior, its mean.
     decoder : keras.Model
         Code (n, latent_dim) -> reconstruction (n, *sample_shape).
     full : keras.Model
         (n, *sample_shape) -> a dict with the fields of `isthmus.core.types.Outputs`.
+    halves : pair of keras.Model
+        What lies left and right of the bottleneck, without it and without output activation; for
+        a pair of the user's own, that pair.
+    noise_dim : int
+        Standard normal numbers (n, noise_dim) that `full` takes as its second input, to sample the
+        code from its posterior with; 0 where the code is a point and `full` has one input.
     """
 
     encoder: keras.Model
     decoder: keras.Model
     full: keras.Model
+    halves: tuple[keras.Model, keras.Model]
+    noise_dim: int = 0
+
+    def fast(self) -> keras.Model:
+        """Return what computes the same as `full`, from its weights, in this machine's best way."""
+        return accelerated(self.full)
+
+    def rows_at_once(self, batch_size: int) -> int:
+        """Return how many rows of a batch this machine best runs through `full` at a time."""
+        return rows_at_once(self.full, batch_size)
 
 
 def join(
     architecture: Architecture,
     sample_shape: tuple[int, ...],
-    latent_dim: int,
+    bottleneck: Bottleneck,
     *,
     values: Values,
     segments: Sequence[Segment] = (),
     seed: int,
 ) -> Network:
-    """Build the network of an architecture around a point bottleneck, with initial weights.
+    """Build the network of an architecture around a bottleneck, with initial weights.
 
     The other parameters are those of `assemble`.
 
@@ -69,7 +101,7 @@ def join(
         Decides the initial weights.
     """
     network = without_values(
-        lambda: assemble(architecture, sample_shape, latent_dim, values=values, segments=segments)
+        lambda: assemble(architecture, sample_shape, bottleneck, values=values, segments=segments)
     )
     draw(network.full, seed)
     return network
@@ -78,7 +110,7 @@ def join(
 def assemble(
     architecture: Architecture,
     sample_shape: tuple[int, ...],
-    latent_dim: int,
+    bottleneck: Bottleneck,
     *,
     values: Values,
     segments: Sequence[Segment] = (),
@@ -91,43 +123,65 @@ def assemble(
         What lies left and right of the bottleneck.
     sample_shape : tuple of int
         Shape of one sample.
-    latent_dim : int
-        Numbers in a code.
+    bottleneck : Bottleneck
+        What makes the code.
     values : {"real", "unit", "mixed"}
         What output cells are; decides the output activation.
     segments : sequence of Segment
         The columns of a table with mixed values.
     """
-    features = architecture.encoder(sample_shape)
-    bottleneck = Point(latent_dim).build(features.outputs[0].shape[-1])
-    expansion = architecture.decoder(sample_shape, latent_dim)
-
-    inputs = keras.Input(sample_shape, name="inputs")
-    code = bottleneck(features(inputs))
-    encoder = keras.Model(inputs, code, name="encoder")
-
-    code_inputs = keras.Input((latent_dim,), name="code")
-    activation = _output_activation(values, segments)
-    decoder = keras.Model(code_inputs, activation(expansion(code_inputs)), name="decoder")
-
-    logits = expansion(code)
-    outputs = {"code": code, "logits": logits, "reconstruction": activation(logits)}
-    return Network(encoder, decoder, keras.Model(inputs, outputs, name="autoencoder"))
+    halves = (
+        architecture.encoder(sample_shape),
+        architecture.decoder(sample_shape, bottleneck.latent_dim),
+    )
+    return _connect(halves, bottleneck, _output_activation(values, segments))
 
 
-def join_given(encoder: keras.Model, decoder: keras.Model) -> Network:
-    """Join a pair of Keras models of the user's own; the models themselves, not copies."""
-    inputs = keras.Input(encoder.inputs[0].shape[1:], name="inputs")
-    code = encoder(inputs)
-    outputs = {"code": code, "reconstruction": decoder(code)}
-    return Network(encoder, decoder, keras.Model(inputs, outputs, name="autoencoder"))
+def join_given(encoder: keras.Model, decoder: keras.Model, bottleneck: Bottleneck) -> Network:
+    """Join a pair of Keras models of the user's own; the models themselves, not copies.
+
+    Where the code is a point, the encoder's output is the code. A gaussian bottleneck takes the
+    encoder's output for features, and adds layers for mean and log variance.
+    """
+    return _connect((encoder, decoder), None if isinstance(bottleneck, Point) else bottleneck, None)
 
 
-def clone_given(encoder: keras.Model, decoder: keras.Model, *, seed: int) -> Network:
-    """Clone the user's pair with its present weights, and join it.
+def _connect(
+    halves: tuple[keras.Model, keras.Model], bottleneck: Bottleneck | None, activation: Any
+) -> Network:
+    """Join two halves; without a bottleneck the features are the code."""
+    inputs = keras.Input(halves[0].inputs[0].shape[1:], name="inputs")
+    features = halves[0](inputs)
+    if bottleneck is None:
+        encoder, made = halves[0], Sampled(features, features)
+    else:
+        made = bottleneck.apply(features)
+        encoder = keras.Model(inputs, made.point, name="encoder")
+    outputs = {"code": made.code}
+    if made.mean is not None:
+        outputs |= {"mean": made.mean, "log_variance": made.log_variance}
+
+    expanded = halves[1](made.code)
+    if activation is None:
+        decoder = halves[1]
+        outputs["reconstruction"] = expanded
+    else:
+        code = keras.Input(made.code.shape[1:], name="code")
+        decoder = keras.Model(code, activation(halves[1](code)), name="decoder")
+        outputs |= {"logits": expanded, "reconstruction": activation(expanded)}
+    taken = inputs if made.noise is None else [inputs, made.noise]
+    full = keras.Model(taken, outputs, name="autoencoder")
+    return Network(encoder, decoder, full, halves, 0 if made.noise is None else made.code.shape[1])
+
+
+def clone_given(
+    encoder: keras.Model, decoder: keras.Model, bottleneck: Bottleneck, *, seed: int
+) -> Network:
+    """Clone the user's pair with its present weights, and join it as `join_given` does.
 
     The weights are copied, so a fit never changes the models that were passed, and starts from
-    whatever they hold; the state of their random layers (dropout, noise) is keyed by `seed`.
+    whatever they hold; the weights of a bottleneck and the state of their random layers (dropout,
+    noise) are keyed by `seed`.
 
     `check_pair` must have passed.
 
@@ -136,8 +190,10 @@ def clone_given(encoder: keras.Model, decoder: keras.Model, *, seed: int) -> Net
     InvalidParameter
         A layer cannot be cloned.
     """
-    network = join_given(_clone(encoder), _clone(decoder))
+    network = join_given(_clone(encoder), _clone(decoder), bottleneck)
     _key_random_layers(network.full, seed)
+    if network.noise_dim:
+        draw(network.full.get_layer("posterior"), seed)
     return network
 
 
@@ -167,8 +223,20 @@ def _key_random_layers(model: keras.Model, seed: int) -> None:
             variable.assign(state)
 
 
-def check_pair(encoder: Any, decoder: Any, sample_shape: tuple[int, ...]) -> None:
+def check_pair(
+    encoder: Any, decoder: Any, sample_shape: tuple[int, ...], bottleneck: Any = Point
+) -> None:
     """Refuse models that cannot be the two halves of an autoencoder of such samples.
+
+    Parameters
+    ----------
+    encoder, decoder : object
+        What the user passed.
+    sample_shape : tuple of int
+        Shape of one sample.
+    bottleneck : class
+        What is to join them: with `Point` the encoder's output is the decoder's input, with
+        another the encoder gives features of any size.
 
     Raises
     ------
@@ -201,17 +269,25 @@ def check_pair(encoder: Any, decoder: Any, sample_shape: tuple[int, ...]) -> Non
             received="models that share weights, which cloning would untie",
             remedy="give each its own layers",
         )
-    code_shape = tuple(encoder.outputs[0].shape[1:])
     _check_shape("encoder input", tuple(encoder.inputs[0].shape[1:]), sample_shape)
-    if len(code_shape) != 1 or code_shape[0] is None:
-        raise InvalidParameter(
-            "encoder output",
-            expected="codes of shape (n, latent_dim)",
-            received=f"shape (n, {', '.join(map(str, code_shape))})",
-            remedy="end the encoder with keras.layers.Flatten() or Dense(latent_dim)",
-        )
-    _check_shape("decoder input", tuple(decoder.inputs[0].shape[1:]), code_shape)
+    made, taken = tuple(encoder.outputs[0].shape[1:]), tuple(decoder.inputs[0].shape[1:])
+    _check_vector("encoder output", made, "end it with keras.layers.Flatten() or Dense(latent_dim)")
+    if bottleneck is Point:
+        _check_shape("decoder input", taken, made)
+    else:
+        _check_vector("decoder input", taken, "begin it with keras.Input((latent_dim,))")
     _check_shape("decoder output", tuple(decoder.outputs[0].shape[1:]), sample_shape)
+
+
+def _check_vector(subject: str, shape: tuple[int | None, ...], remedy: str) -> None:
+    if len(shape) == 1 and shape[0] is not None:
+        return
+    raise InvalidParameter(
+        subject,
+        expected="codes of shape (n, latent_dim)",
+        received=f"shape (n, {', '.join(map(str, shape))})",
+        remedy=remedy,
+    )
 
 
 def _check_shape(

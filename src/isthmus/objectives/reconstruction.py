@@ -17,7 +17,7 @@ from isthmus.core.errors import InvalidParameter
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from isthmus.core.types import Batch, Outputs, Segment
+    from isthmus.core.types import Batch, CellKind, Outputs, Segment
     from isthmus.objectives.objective import PerSample
 
 Array = jax.Array
@@ -47,7 +47,7 @@ def bce(batch: Batch, outputs: Outputs) -> Array:
     From logits it is ``softplus(l) - t * l``, which neither overflows nor saturates; where a
     decoder of the user's own gives probabilities they are clipped as Keras clips them.
     """
-    return _mean_over_cells(_binary_cells(batch.target, outputs), batch)
+    return _mean_over_cells(binary_cells(batch.target, outputs), batch)
 
 
 def mixture(segments: Sequence[Segment]) -> PerSample:
@@ -63,33 +63,55 @@ def mixture(segments: Sequence[Segment]) -> PerSample:
     segments : sequence of Segment
         The columns in the order of the matrix.
     """
-    kinds = [segment.kind for segment in segments]
     starts = jnp.array([segment.start for segment in segments])
-    width = segments[-1].stop
-    ignorance = jnp.array([math.log(max(2, s.stop - s.start)) for s in segments])
-    column_of_cell = jnp.repeat(
-        jnp.arange(len(segments)), jnp.array([s.stop - s.start for s in segments])
-    )
-    binary, categorical = (
-        jnp.zeros(width, bool).at[jnp.array(_cells(segments, kind), int)].set(True)
-        for kind in ("binary", "categorical")
-    )
-    has_binary, has_categorical = "binary" in kinds, "categorical" in kinds
+    entropies = cell_entropies(segments)
+    worth = [math.log(2.0 if s.kind == "binary" else max(2, s.stop - s.start)) for s in segments]
+    ignorance = jnp.repeat(jnp.array(worth), jnp.array([s.stop - s.start for s in segments]))
+    numeric = cells_of(segments, "numeric")
 
     def loss(batch: Batch, outputs: Outputs) -> Array:
-        cells = jnp.square(outputs.reconstruction - batch.target)
-        if has_binary:
-            entropy = _binary_cells(batch.target, outputs) / math.log(2)
-            cells = jnp.where(binary, entropy, cells)
-        if has_categorical:
-            entropy = _categorical_cells(batch.target, outputs, column_of_cell, len(segments))
-            cells = jnp.where(categorical, entropy / ignorance[column_of_cell], cells)
+        squares = jnp.square(outputs.reconstruction - batch.target)
+        cells = jnp.where(numeric, squares, entropies(batch, outputs) / ignorance)
         if batch.observed is None:
             return cells.sum(axis=-1) / len(segments)
         columns = batch.observed[:, starts].sum(axis=-1)
         return (cells * batch.observed).sum(axis=-1) / jnp.maximum(columns, 1.0)
 
     return loss
+
+
+def cell_entropies(segments: Sequence[Segment]) -> PerSample:
+    """Return what gives the cross-entropy of a table's cells in nats, (n, width).
+
+    Numeric cells get 0. The cells of a categorical column add up to its cross-entropy.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        The columns in the order of the matrix.
+    """
+    column_of_cell = jnp.repeat(
+        jnp.arange(len(segments)), jnp.array([s.stop - s.start for s in segments])
+    )
+    kinds = {segment.kind for segment in segments}
+    binary, categorical = (cells_of(segments, kind) for kind in ("binary", "categorical"))
+
+    def entropies(batch: Batch, outputs: Outputs) -> Array:
+        cells = jnp.zeros_like(outputs.reconstruction)
+        if "binary" in kinds:
+            cells = jnp.where(binary, binary_cells(batch.target, outputs), cells)
+        if "categorical" in kinds:
+            entropy = _categorical_cells(batch.target, outputs, column_of_cell, len(segments))
+            cells = jnp.where(categorical, entropy, cells)
+        return cells
+
+    return entropies
+
+
+def cells_of(segments: Sequence[Segment], kind: CellKind) -> Array:
+    """Return which cells of a table's matrix belong to columns of a kind, (width,) of bool."""
+    places = [cell for s in segments if s.kind == kind for cell in range(s.start, s.stop)]
+    return jnp.zeros(segments[-1].stop, bool).at[jnp.array(places, int)].set(True)
 
 
 def custom(function: Callable[[Array, Array], Any]) -> PerSample:
@@ -146,9 +168,12 @@ def check_custom(
         ) from cause
 
 
-def _binary_cells(target: Array, outputs: Outputs) -> Array:
+def binary_cells(target: Array, outputs: Outputs) -> Array:
+    """Return the binary cross-entropy of each cell in nats, of the target's shape."""
     if outputs.logits is not None:
-        return jax.nn.softplus(outputs.logits) - target * outputs.logits
+        logits = outputs.logits
+        # softplus(l) - t * l, without the care for infinities that jax.nn.softplus takes.
+        return jax.nn.relu(logits) - target * logits + jnp.log1p(jnp.exp(-jnp.abs(logits)))
     p = jnp.clip(outputs.reconstruction, _SMALLEST, 1.0 - _SMALLEST)
     return -(target * jnp.log(p) + (1.0 - target) * jnp.log1p(-p))
 
@@ -167,13 +192,9 @@ def _categorical_cells(target: Array, outputs: Outputs, column: Array, columns: 
     return -target * (shifted - jnp.log(total)[column]).T
 
 
-def _cells(segments: Sequence[Segment], kind: str) -> list[int]:
-    return [cell for s in segments if s.kind == kind for cell in range(s.start, s.stop)]
-
-
 def _mean_over_cells(cells: Array, batch: Batch) -> Array:
-    axes = tuple(range(1, cells.ndim))
+    cells = cells.reshape(len(cells), -1)
     if batch.observed is None:
-        return cells.mean(axis=axes)
-    observed = batch.observed.sum(axis=axes)
-    return (cells * batch.observed).sum(axis=axes) / jnp.maximum(observed, 1.0)
+        return cells.mean(axis=1)
+    observed = batch.observed.reshape(cells.shape)
+    return (cells * observed).sum(axis=1) / jnp.maximum(observed.sum(axis=1), 1.0)

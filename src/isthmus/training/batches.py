@@ -20,16 +20,24 @@ if TYPE_CHECKING:
 
 
 class Plan(NamedTuple):
-    """The rows of each batch, (steps * batch_size,), and their weights, of the same shape."""
+    """The rows of each batch and their weights, both (batches, batch_size).
+
+    Behind the batches of the epoch, `steps` of them, there may be idle ones of weight zero.
+    """
 
     rows: NDArray[np.int32]
     weights: NDArray[np.float32]
-    batch_size: int
+    steps: int
 
-    @property
-    def steps(self) -> int:
-        """Number of batches."""
-        return len(self.rows) // self.batch_size
+
+def bucket(size: int) -> int:
+    """Return the smallest size from `size` on that programs are compiled for.
+
+    There are eight between a power of two and the next, so that data sets of about one size, such
+    as the folds of a cross-validation, share a program, and at most an eighth is padding.
+    """
+    grain = 1 << max(0, size.bit_length() - 4)
+    return -(-size // grain) * grain
 
 
 def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> Plan:
@@ -39,11 +47,9 @@ def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> Pla
 
 def in_order(rows: RowNumbers, batch_size: int) -> Plan:
     """Return the plan that takes rows, given by their numbers, as they stand."""
-    return _padded(rows.astype(np.int32), min(batch_size, len(rows)))
-
-
-def _padded(order: NDArray[np.int32], batch_size: int) -> Plan:
-    missing = -len(order) % batch_size
-    weights = np.ones(len(order) + missing, dtype=np.float32)
-    weights[len(order) :] = 0.0
-    return Plan(np.concatenate([order, order[:missing]]), weights, batch_size)
+    steps = -(-len(rows) // batch_size)
+    batches = bucket(steps)
+    weights = np.zeros(batches * batch_size, dtype=np.float32)
+    weights[: len(rows)] = 1.0
+    order = np.resize(rows, batches * batch_size).astype(np.int32)  # again from the front
+    return Plan(order.reshape(batches, -1), weights.reshape(batches, -1), steps)

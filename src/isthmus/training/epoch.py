@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from isthmus.core.types import Batch, Outputs, TrainState
+from isthmus.core.types import Batch, Corruption, Outputs, TrainState
+from isthmus.training.programs import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import keras
+
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
+    from isthmus.training.update import Update
 
 Array = jax.Array
 
@@ -43,40 +48,42 @@ class Rows(NamedTuple):
     matrix: Array
     """(n, *sample_shape); NaN marks a missing cell where `missing` is set."""
     order: Array
-    """(steps * batch_size,), row numbers."""
+    """(batches, batch_size), row numbers."""
     weights: Array
-    """(steps * batch_size,)"""
+    """(batches, batch_size)"""
 
 
 class Span(NamedTuple):
-    """Where an epoch lies in the run, in steps: how many came before, and how many there are.
+    """Where an epoch lies in the run: its number, and the steps before it and in all.
 
-    Floats, since a run may have more steps than an int32 can count.
+    Steps as floats, since a run may have more than an int32 can count.
     """
 
-    offset: Array
-    total: Array
+    epoch: Array | np.uint32
+    offset: Array | np.float32
+    total: Array | np.float32
 
 
 class Programs(NamedTuple):
     """The compiled functions of a run."""
 
-    train: Callable[..., tuple[TrainState, Tally]]
-    evaluate: Callable[..., Tally]
+    train: Program
+    evaluate: Program
 
 
 def fresh_tally() -> Tally:
     """Return the tally before the first step."""
-    return Tally(jnp.int32(0), jnp.float32(0), jnp.float32(0), jnp.bool_(True))
+    zero = np.float32(0)  # NumPy's scalars: making JAX' own takes longer than a step of a table
+    return Tally(*map(jax.device_put, (np.int32(0), zero, zero, np.bool_(True))))
 
 
 def compile_programs(
     network: Network,
     objective: Objective,
-    optimizer: Any,
+    update: Update,
     *,
-    rate_at: Callable[[Array], Array] | None,
     missing: bool,
+    corruption: Corruption | None = None,
 ) -> Programs:
     """Build the programs of a run; they compile when they are first called.
 
@@ -86,41 +93,32 @@ def compile_programs(
         Its weights are not read or written: they travel in the TrainState.
     objective : Objective
         What is minimised.
-    optimizer : keras optimizer
-        Built on the network's trainable variables.
-    rate_at : callable or None
-        The learning rate as a function of the progress; None leaves it to the optimizer.
+    update : Update
+        Made for the network's trainable variables.
     missing : bool
         Whether the matrix holds NaN for missing cells.
+    corruption : callable or None
+        What befalls the inputs of each step; the target stays clean.
     """
-    loss = partial(_loss, network, objective)
-    gradient = jax.value_and_grad(loss, has_aux=True)
-    rate_slot = position_of_rate(optimizer)
+    loss = partial(_loss, network, network.fast(), objective)
+    gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)
 
     def step(state: TrainState, batch: Batch, key: Array, progress: Array, middle: Array) -> Any:
+        batch = _corrupted(batch, corruption, key)
         (value, non_trainable), gradients = gradient(
             state.trainable, state.non_trainable, batch, key, progress, training=True
         )
-        slots = state.optimizer
-        if rate_at is not None:
-            slots = [rate_at(middle) if i == rate_slot else s for i, s in enumerate(slots)]
-        trainable, slots = optimizer.stateless_apply(slots, gradients, state.trainable)
+        trainable, slots = update(state.optimizer, gradients, state.trainable, middle)
         return TrainState(trainable, non_trainable, slots), value
 
-    @partial(jax.jit, donate_argnums=(0, 1), static_argnames="batch_size")
     def train(
-        state: TrainState,
-        tally: Tally,
-        rows: Rows,
-        stop: Array,
-        span: Span,
-        key: Array,
-        *,
-        batch_size: int,
+        state: TrainState, tally: Tally, rows: Rows, stop: Array, span: Span, key: Array
     ) -> tuple[TrainState, Tally]:
+        key = jax.random.fold_in(key, span.epoch)
+
         def body(carry: tuple[TrainState, Tally]) -> tuple[TrainState, Tally]:
             state, tally = carry
-            batch = _batch(rows, tally.step, batch_size, missing=missing)
+            batch = _batch(rows, tally.step, missing=missing)
             done = (span.offset + tally.step) / span.total
             # The schedule as it is in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
@@ -132,40 +130,33 @@ def compile_programs(
 
         return jax.lax.while_loop(unfinished, body, (state, tally))
 
-    @partial(jax.jit, static_argnames="batch_size")
     def evaluate(
         trainable: list[Array],
         non_trainable: list[Array],
         rows: Rows,
+        steps: Array,
         progress: Array,
         key: Array,
-        *,
-        batch_size: int,
     ) -> Tally:
         def body(tally: Tally) -> Tally:
-            batch = _batch(rows, tally.step, batch_size, missing=missing)
-            value, _ = loss(trainable, non_trainable, batch, key, progress, training=False)
+            batch = _batch(rows, tally.step, missing=missing)
+            # Numbered like the steps of training: the same noise for a row in every epoch.
+            noise = jax.random.fold_in(key, tally.step)
+            batch = _corrupted(batch, corruption, noise)
+            value, _ = loss(trainable, non_trainable, batch, noise, progress, training=False)
             return _add(tally, value, batch)
-
-        steps = rows.order.shape[0] // batch_size
 
         def unfinished(tally: Tally) -> Array:
             return (tally.step < steps) & tally.finite
 
         return jax.lax.while_loop(unfinished, body, fresh_tally())
 
-    return Programs(train, evaluate)
-
-
-def position_of_rate(optimizer: Any) -> int | None:
-    """Return where the learning rate stands among an optimizer's variables, if it is one."""
-    rate = optimizer.learning_rate
-    places = [i for i, variable in enumerate(optimizer.variables) if variable is rate]
-    return places[0] if places else None
+    return Programs(Program(train, donate=(0, 1)), Program(evaluate))
 
 
 def _loss(
     network: Network,
+    fast: keras.Model,
     objective: Objective,
     trainable: list[Array],
     non_trainable: list[Array],
@@ -175,8 +166,12 @@ def _loss(
     *,
     training: bool,
 ) -> tuple[Array, list[Array]]:
-    outputs, updated, losses = network.full.stateless_call(
-        trainable, non_trainable, batch.inputs, training=training, return_losses=True
+    outputs, updated, losses = fast.stateless_call(
+        trainable,
+        non_trainable,
+        _fed(network, batch.inputs, key),
+        training=training,
+        return_losses=True,
     )
     made = Outputs(**{name: value.astype(jnp.float32) for name, value in outputs.items()})
     if objective.needs_sensitivity:
@@ -191,11 +186,15 @@ def _loss(
 def _sensitivity(
     network: Network, trainable: list[Array], non_trainable: list[Array], inputs: Array, key: Array
 ) -> Array:
-    """Estimate ||d code / d input||_F^2 for each row from one normal direction, (n,)."""
+    """Estimate ||d code / d input||_F^2 for each row from one normal direction, (n,).
+
+    Through the model itself: the gradients that its fast form has by hand go backwards only.
+    """
 
     def encode(x: Array) -> Array:
         # Inference mode: batch statistics would couple the rows.
-        outputs, _ = network.full.stateless_call(trainable, non_trainable, x, training=False)
+        fed = _fed(network, x, key)
+        outputs, _ = network.full.stateless_call(trainable, non_trainable, fed, training=False)
         return outputs["code"]  # type: ignore[no-any-return]
 
     direction = jax.random.normal(key, inputs.shape, inputs.dtype)
@@ -203,10 +202,63 @@ def _sensitivity(
     return jnp.sum(jnp.square(change), axis=-1)
 
 
-def _batch(rows: Rows, step: Array, batch_size: int, *, missing: bool) -> Batch:
-    start = step * batch_size
-    index = jax.lax.dynamic_slice_in_dim(rows.order, start, batch_size)
-    weight = jax.lax.dynamic_slice_in_dim(rows.weights, start, batch_size)
+def _in_pieces(gradient: Callable[..., Any], network: Network) -> Callable[..., Any]:
+    """Have the gradient of a batch added up over as many rows at once as suit the machine."""
+
+    def summed(
+        trainable: list[Array],
+        non_trainable: list[Array],
+        batch: Batch,
+        key: Array,
+        progress: Array,
+        *,
+        training: bool,
+    ) -> Any:
+        rows = len(batch.weight)
+        pieces = rows // network.rows_at_once(rows)
+        if pieces == 1:
+            return gradient(trainable, non_trainable, batch, key, progress, training=training)
+        cut = jax.tree.map(lambda array: array.reshape(pieces, -1, *array.shape[1:]), batch)
+        whole = jnp.maximum(batch.weight.sum(), 1.0)
+
+        def add(carry: Any, piece: tuple[Batch, Array]) -> tuple[Any, None]:
+            value, fixed, total = carry
+            part, number = piece
+            share = part.weight.sum() / whole
+            noise = jax.random.fold_in(key, number)
+            (new, fixed), change = gradient(
+                trainable, fixed, part, noise, progress, training=training
+            )
+            total = jax.tree.map(lambda t, c: t + share * c, total, change)
+            return (value + share * new, fixed, total), None
+
+        none = jax.tree.map(jnp.zeros_like, trainable)
+        start = (jnp.float32(0), non_trainable, none)
+        (value, fixed, total), _ = jax.lax.scan(add, start, (cut, jnp.arange(pieces)))
+        return (value, fixed), total
+
+    return summed
+
+
+def _fed(network: Network, inputs: Array, key: Array) -> Any:
+    """Return what the network takes: the inputs and, where it samples its code, the noise."""
+    if network.noise_dim == 0:
+        return inputs
+    key = jax.random.fold_in(key, 1)
+    return [inputs, jax.random.normal(key, (len(inputs), network.noise_dim))]
+
+
+def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch:
+    if corruption is None:
+        return batch
+    inputs = corruption(jax.random.fold_in(key, 2), batch.inputs)
+    if batch.observed is not None:  # a missing cell tells nothing, noise neither
+        inputs = inputs * batch.observed
+    return batch._replace(inputs=inputs)
+
+
+def _batch(rows: Rows, step: Array, *, missing: bool) -> Batch:
+    index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
     if not missing:
         return Batch(target, target, weight)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Literal
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 
 from isthmus.core.errors import TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
-from isthmus.core.types import Floats, RowNumbers, TrainState
+from isthmus.core.types import Corruption, Floats, RowNumbers, TrainState
 from isthmus.training import batches
 from isthmus.training.divergence import describe_step
 from isthmus.training.epoch import Rows, Span, Tally, compile_programs, fresh_tally
 from isthmus.training.events import EpochEnd, Observer, Snapshot
 from isthmus.training.interrupt import Interrupt
 from isthmus.training.snapshots import Weights, copies, pack, unpack
+from isthmus.training.update import Update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,8 @@ StopReason = Literal["finished", "early stopping", "interrupted", "diverged"]
 
 # Rows of an evaluation step: large enough to keep the cores busy, small enough to stay in cache.
 _EVALUATION_ROWS = 1024
+# Largest matrix that is copied so that fits of about its size share a program.
+_PADDED_BYTES = 1 << 24
 # Seconds of work between two looks at the interrupt flag and two moves of the progress bar.
 _RESPONSE_SECONDS = 0.3
 
@@ -85,6 +87,7 @@ def train(
     recipe: Recipe,
     *,
     seed: int,
+    corruption: Corruption | None = None,
     observers: Sequence[Observer] = (),
     start: Snapshot | None = None,
 ) -> History:
@@ -102,6 +105,8 @@ def train(
         How to train.
     seed : int
         Decides the order of rows and all noise; the same seed gives the same bits.
+    corruption : callable, optional
+        Corrupts the inputs of each step, anew each time; validation rows get the same each time.
     observers : sequence of Observer
         Told of epochs.
     start : Snapshot, optional
@@ -120,7 +125,7 @@ def train(
         Training ended early by Ctrl-C or a loss that is not finite; good weights were kept.
     """
     with Interrupt() as interrupt:
-        run = _Run(network, objective, data, recipe, seed, interrupt)
+        run = _Run(network, objective, data, recipe, seed, corruption, interrupt)
         if start is not None:
             run.restore(start)
         for observer in observers:
@@ -145,6 +150,7 @@ class _Run:
         data: TrainingData,
         recipe: Recipe,
         seed: int,
+        corruption: Corruption | None,
         interrupt: Interrupt,
     ) -> None:
         self._network, self._data, self._recipe = network, data, recipe
@@ -152,22 +158,21 @@ class _Run:
         self._plan_size = min(recipe.batch_size, len(data.training))
         self._steps = -(-len(data.training) // self._plan_size)
         full = network.full
-        self._optimizer = recipe.build_optimizer()
-        self._optimizer.build(full.trainable_variables)
+        self._update = Update(recipe, full.trainable_variables)
         self._programs = compile_programs(
             network,
             objective,
-            self._optimizer,
-            rate_at=recipe.rate_at if recipe.scheduled else None,
+            self._update,
             missing=bool(np.isnan(data.matrix).any()),
+            corruption=corruption,
         )
-        # Not jnp.asarray, which copies: on the CPU this shares an aligned array's memory.
-        self._matrix = jax.device_put(data.matrix)
+        self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
+        self._matrix = jax.device_put(_in_bucket(data.matrix))
         self._validation = self._validation_rows()
         self._state = TrainState(
             copies([v.value for v in full.trainable_variables]),
             copies([v.value for v in full.non_trainable_variables]),
-            copies([v.value for v in self._optimizer.variables]),
+            self._update.fresh_slots(),
         )
         self._steps_run = 0
         self._stride = max(1, self._steps // 64)
@@ -236,23 +241,15 @@ class _Run:
 
     def _one_epoch(self, epoch: int, observers: Sequence[Observer]) -> Tally:
         plan = self._plan(epoch)
-        rows = Rows(self._matrix, jnp.asarray(plan.rows), jnp.asarray(plan.weights))
-        key = key_for(self._seed, f"steps/{epoch}")
-        span = Span(
-            jnp.float32((epoch - 1) * plan.steps), jnp.float32(plan.steps * self._recipe.epochs)
-        )
+        rows = self._rows(plan)
+        done_before, in_all = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
+        span = Span(np.uint32(epoch), np.float32(done_before), np.float32(in_all))
         tally, done = fresh_tally(), 0
         while done < plan.steps and not self._interrupt.requested:
             began = time.perf_counter()
             stop = min(plan.steps, done + self._stride)
             self._state, tally = self._programs.train(
-                self._state,
-                tally,
-                rows,
-                jnp.int32(stop),
-                span,
-                key,
-                batch_size=plan.batch_size,
+                self._state, tally, rows, np.int32(stop), span, self._keys["steps"]
             )
             reached = int(tally.step)  # waits for the device
             if reached < stop:
@@ -269,22 +266,28 @@ class _Run:
     def _plan(self, epoch: int) -> batches.Plan:
         return batches.shuffled(self._data.training, self._plan_size, seed=self._seed, epoch=epoch)
 
-    def _validation_rows(self) -> Rows | None:
-        if self._data.validation is None:
+    def _rows(self, plan: batches.Plan) -> Rows:
+        return Rows(self._matrix, jax.device_put(plan.rows), jax.device_put(plan.weights))
+
+    def _validation_rows(self) -> tuple[Rows, int] | None:
+        held = self._data.validation
+        if held is None:
             return None
-        plan = batches.in_order(self._data.validation, _EVALUATION_ROWS)
-        return Rows(self._matrix, jnp.asarray(plan.rows), jnp.asarray(plan.weights))
+        at_most = self._network.rows_at_once(_EVALUATION_ROWS)
+        plan = batches.in_order(held, min(at_most, batches.bucket(len(held))))
+        return self._rows(plan), plan.steps
 
     def _validate(self) -> float | None:
-        if self._validation is None or self._data.validation is None:
+        if self._validation is None:
             return None
+        rows, steps = self._validation
         tally = self._programs.evaluate(
             self._state.trainable,
             self._state.non_trainable,
-            self._validation,
-            jnp.float32(1.0),
-            key_for(self._seed, "validation"),
-            batch_size=min(_EVALUATION_ROWS, len(self._data.validation)),
+            rows,
+            np.int32(steps),
+            np.float32(1.0),
+            self._keys["validation"],
         )
         if not bool(tally.finite):
             return float("nan")
@@ -307,12 +310,8 @@ class _Run:
     def _rate(self) -> float:
         """Return the learning rate of the last step."""
         steps = self.epoch * self._steps
-        if self._recipe.scheduled:
-            return float(self._recipe.rate_at((steps - 0.5) / (self._steps * self._recipe.epochs)))
-        # An optimizer that was given may have a schedule, which reads the step from its state.
-        pairs = zip(self._optimizer.variables, self._state.optimizer, strict=True)
-        with keras.StatelessScope(state_mapping=list(pairs)):
-            return float(self._optimizer.learning_rate)
+        progress = (steps - 0.5) / (self._steps * self._recipe.epochs)
+        return self._update.rate(self._state.optimizer, progress)
 
     def _patience_is_out(self) -> bool:
         patience = self._recipe.patience
@@ -334,7 +333,7 @@ class _Run:
 
     def _describe(self, step: int) -> str:
         plan = self._plan(self.epoch + 1)
-        rows = plan.rows[step * plan.batch_size : (step + 1) * plan.batch_size]
+        rows = plan.rows[step]
         return describe_step(self.epoch + 1, step + 1, rows, self._data.matrix, self._data.columns)
 
     def _warn(self, reason: StopReason) -> None:
@@ -353,3 +352,14 @@ class _Run:
                 TrainingWarning,
                 stacklevel=2,
             )
+
+
+def _in_bucket(matrix: Floats) -> Floats:
+    """Pad a small matrix with rows that no batch names, to a size that programs are kept for.
+
+    A large one is shared with JAX as it is: a copy would cost more than compiling.
+    """
+    missing = batches.bucket(len(matrix)) - len(matrix)
+    if missing == 0 or matrix.nbytes > _PADDED_BYTES:
+        return matrix
+    return np.pad(matrix, [(0, missing), *((0, 0) for _ in matrix.shape[1:])])

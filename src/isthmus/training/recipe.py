@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import keras
+import numpy as np
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidParameter
@@ -92,11 +93,12 @@ class Recipe:
 
         Takes and returns a number or an array of JAX.
         """
+        numbers: Any = np if isinstance(progress, float) else jnp
         if SCHEDULES[self.schedule] == "constant":
-            return self.learning_rate * jnp.ones_like(progress)
+            return self.learning_rate * numbers.ones_like(progress)
         rising = progress / self.warmup
-        falling = 0.5 * (1 + jnp.cos(jnp.pi * (progress - self.warmup) / (1 - self.warmup)))
-        return self.learning_rate * jnp.minimum(jnp.minimum(rising, 1.0), falling)
+        falling = 0.5 * (1 + numbers.cos(np.pi * (progress - self.warmup) / (1 - self.warmup)))
+        return self.learning_rate * numbers.minimum(numbers.minimum(rising, 1.0), falling)
 
 
 def _refuse_unsupported(optimizer: Any) -> None:

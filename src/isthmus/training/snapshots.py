@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
+from isthmus.core.memory import device_copy
 from isthmus.core.types import TrainState
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def unpack(
 
 def copies(values: Sequence[jax.Array]) -> list[jax.Array]:
     """Copy arrays on the device, so that a step may consume the others."""
-    return [jnp.array(value, copy=True) for value in values]
+    return [device_copy(value) for value in values]
 
 
 def _values(

@@ -1,0 +1,63 @@
+"""Part inference: many rows, single rows, and the memory beside the input."""
+
+from speed_parts import harness
+from speed_parts.harness import Contestant, Options, Section
+
+BATCHES = (32, 1024, 8192)
+
+
+def inference(options: Options) -> Section:
+    """Measure `transform` and `reconstruct` beside `keras.Model.predict` on JAX."""
+    rows, calls = (100_000, 100) if options.quick else (1_000_000, 1_000)
+    section = Section(
+        "Inference",
+        [
+            f"30-64-8-64-30, {rows:,} rows of float32; isthmus checks and scales them besides. "
+            "Keras: predict at its default batch of 32 and at larger ones; ratios to its best. "
+            "Single rows: the mean of many calls with one row each. Memory: how far "
+            "`reconstruct`, its result included, goes above what was held before.",
+            "",
+        ],
+    )
+    job = {"rows": rows, "columns": 30, "calls": calls, "batches": BATCHES[1:]}
+    if not options.quick:
+        job["batches"] = BATCHES
+    answers = harness.in_turn(
+        [
+            Contestant("isthmus", "inference.py", {**job, "who": "isthmus"}),
+            Contestant("Keras on JAX", "inference.py", {**job, "who": "keras"}),
+        ],
+        options.repeats,
+        section.failures,
+    )
+    ways = {
+        name if name == way else f"{name}, {way}": {
+            figure: harness.median(a["ways"][way][figure] for a in got)
+            for figure in got[0]["ways"][way]
+        }
+        for name, got in answers.items()
+        for way in got[0]["ways"]
+    }
+    section.lines += harness.table(
+        ["", "transform", "rows / s", "reconstruct", "one row", "memory"],
+        [
+            [
+                name,
+                f"{figures['transform']:.3f} s",
+                f"{rows / figures['transform']:,.0f}",
+                f"{figures['reconstruct']:.3f} s",
+                f"{figures['one'] * 1e3:.3f} ms",
+                f"{figures['extra_bytes'] / 2**20:,.0f} MiB",
+            ]
+            for name, figures in ways.items()
+        ],
+    )
+    for figure, title, wanted in (
+        ("transform", f"encoding {rows:,} rows, Keras on JAX", 2),
+        ("reconstruct", f"reconstructing {rows:,} rows, Keras on JAX", 2),
+        ("one", "encoding one row, Keras on JAX", 10),
+    ):
+        best = [figures[figure] for name, figures in ways.items() if name != "isthmus"]
+        ratio = min(best) / ways["isthmus"][figure] if best and "isthmus" in ways else None
+        section.goals.append(harness.at_least(title, wanted, ratio))
+    return section

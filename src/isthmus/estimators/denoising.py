@@ -1,0 +1,153 @@
+"""The denoising autoencoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from isthmus.core.errors import InvalidParameter
+from isthmus.data.corruption import NOISES, SHARES
+from isthmus.estimators import _checks, _settings
+from isthmus.estimators._base import BaseAutoencoder, Goal
+from isthmus.objectives.objective import Objective
+
+if TYPE_CHECKING:
+    from isthmus.core.types import Corruption
+    from isthmus.data.schema import Schema
+
+
+class DenoisingAutoencoder(BaseAutoencoder):
+    """Learns to rebuild clean samples from noisy ones.
+
+    In each step of training the inputs are corrupted anew, in scaled units, and the reconstruction
+    is compared with what they were before (Vincent et al., 2010, "Stacked denoising
+    autoencoders"). Give `fit` clean samples; `denoise` takes noisy ones.
+
+    Parameters
+    ----------
+    latent_dim : int or "auto", default="auto"
+        Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
+    noise : {"gaussian", "masking", "salt_pepper"} or callable, default="gaussian"
+        "gaussian" adds normal noise to numbers, and clips where values are shares of a range.
+        "masking" sets cells to 0, which is black in a picture, a column's centre in a table and no
+        category. "salt_pepper" sets cells to either end of the range. Or a function of (key,
+        inputs) in JAX: a random key and samples in scaled units, (n, *sample shape), to corrupted
+        samples of the same shape.
+    noise_level : float, default=0.4
+        Standard deviation of gaussian noise in scaled units; otherwise the share of cells, at most
+        1. A function of your own takes no level.
+    Other parameters and attributes are those of `Autoencoder`.
+
+    Examples
+    --------
+    >>> import isthmus as ist
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().images / 16
+    >>> model = ist.DenoisingAutoencoder(noise_level=0.3, epochs=5, random_state=0).fit(X)
+    >>> model.denoise(X).shape
+    (1797, 8, 8)
+    """
+
+    kind = "denoising autoencoder"
+
+    noise: Any
+    noise_level: float
+    loss: Any
+    l1: float
+    contraction: float
+
+    def __init__(
+        self,
+        latent_dim: int | str = "auto",
+        *,
+        noise: Any = "gaussian",
+        noise_level: float = 0.4,
+        architecture: str = "dense",
+        encoder: Any = None,
+        decoder: Any = None,
+        hidden: Any = "auto",
+        activation: str = "gelu",
+        normalization: str = "auto",
+        linear_path: bool = True,
+        loss: Any = "auto",
+        l1: float = 0.0,
+        contraction: float = 0.0,
+        scale: str = "auto",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        learning_rate: float = 0.005,
+        schedule: str = "cosine",
+        clip_norm: float | None = 1.0,
+        patience: int | str | None = "auto",
+        validation_fraction: float = 0.1,
+        precision: str = "float32",
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
+        verbose: int = 1,
+        random_state: Any = None,
+    ) -> None:
+        self._store(locals())
+
+    def denoise(self, X: Any) -> Any:
+        """Return noisy samples without their noise, as `reconstruct` does.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            (n, columns) or (n, *image shape), as given to `fit`, but noisy.
+
+        Returns
+        -------
+        array, DataFrame or Arrow table
+            Of the same kind, names and units; missing cells are filled in.
+        """
+        return self.reconstruct(X)
+
+    def _goal(self, schema: Schema) -> Goal:
+        reconstruction, loss = _settings.reconstruction(self, schema)
+        objective = Objective(reconstruction, _settings.penalties(self))
+        return Goal(objective, loss, self._corruption(schema))
+
+    def _corruption(self, schema: Schema) -> Corruption:
+        level = _checks.number("noise_level", self.noise_level, at_least=0)
+        if callable(self.noise):
+            _check_noise(self.noise, schema.sample_shape)
+            own: Corruption = self.noise
+            return own
+        if isinstance(self.noise, str) and self.noise.startswith("custom:"):
+            raise InvalidParameter(
+                "noise",
+                expected="the function itself: a saved model keeps only its name",
+                received=repr(self.noise),
+                remedy="set it again with set_params(noise=...)",
+            )
+        make = NOISES[self.noise]
+        if self.noise in SHARES:
+            _checks.number("noise_level", level, at_least=0, at_most=1)
+        return make(level, schema)
+
+
+def _check_noise(function: Any, sample_shape: tuple[int, ...]) -> None:
+    """Trace a corruption of the user's own once, so that errors come before training."""
+    shape = (2, *sample_shape)
+    cause: Exception | None = None
+    try:
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        inputs = jax.eval_shape(lambda: jnp.zeros(shape, jnp.float32))
+        made = jax.eval_shape(function, key, inputs)
+        received = f"values of shape {made.shape} and {made.dtype}"
+        fits = made.shape == shape and made.dtype == jnp.float32
+    except Exception as error:  # the user's function may raise anything
+        cause, fits = error, False
+        received = f"{type(error).__name__}: {str(error).splitlines()[0][:150]}"
+    if not fits:
+        raise InvalidParameter(
+            f"noise {getattr(function, '__name__', type(function).__name__)!r}",
+            expected="a function of (key, inputs) that returns inputs of the same shape and "
+            "float32, written with jax.numpy and jax.random",
+            received=received,
+            remedy="for example lambda key, x: x + 0.1 * jax.random.normal(key, x.shape)",
+        ) from cause

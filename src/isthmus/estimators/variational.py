@@ -1,0 +1,291 @@
+"""The variational autoencoder."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.core.errors import InvalidParameter, TrainingWarning
+from isthmus.core.randomness import generator_for, key_for, resolve_seed
+from isthmus.estimators import _checks
+from isthmus.estimators._base import BaseAutoencoder, Goal
+from isthmus.estimators._posterior import Whole, divergences
+from isthmus.networks.bottlenecks import Gaussian
+from isthmus.objectives.divergence import divergence
+from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
+from isthmus.objectives.objective import Objective
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+    from isthmus.data.schema import Schema
+    from isthmus.networks.network import Network
+    from isthmus.training.loop import TrainingData
+
+COLLAPSED = 0.01
+"""A latent dimension whose divergence is below so many nats tells nothing of the sample."""
+_MOST_MEASURED = 10_000
+_MOST_NAMED = 10
+
+
+class VariationalAutoencoder(BaseAutoencoder):
+    """Learns a distribution of codes for each sample, and to make new samples from codes.
+
+    It maximises the evidence lower bound (ELBO) of Kingma and Welling, 2014, "Auto-encoding
+    variational Bayes": the expected log likelihood of a sample under its posterior, minus the
+    posterior's divergence from a standard normal. What is minimised, and stands in ``history_``,
+    is -ELBO per cell of a sample, in nats, so that learning rates mean the same as for
+    `Autoencoder`; times the number of cells it is the negative ELBO that papers quote.
+
+    `transform` returns the mean of the posterior, and reconstructions are made from it.
+
+    Parameters
+    ----------
+    latent_dim : int or "auto", default="auto"
+        Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
+    beta : float, default=1.0
+        Weight of the divergence.
+    warmup : float, default=0.0
+        Share of the epochs over which that weight rises from 0.
+    free_bits : float, default=0.0
+        Nats in each latent dimension that cost nothing to use.
+    likelihood : {"auto", "bernoulli", "gaussian", "mse", "mixture"}, default="auto"
+        What the decoder's output says of a cell. "bernoulli": the probability of a 1. "gaussian":
+        the mean, with noise of one variance, the best for the data. "mse": the squared error summed
+        over cells, as textbooks have it; a gaussian of variance 1/2. "mixture": by the kind of
+        each column. "auto": bernoulli for images and values in [0, 1], gaussian for numeric
+        columns, mixture for tables with categories or booleans; for models of your own mse.
+    encoder, decoder : keras.Model, default=None
+        A pair of the user's own: samples -> features (n, any width), to which two dense layers for
+        mean and log variance are added, and code (n, latent_dim) -> reconstruction in scaled
+        units (probabilities, for "bernoulli" and "mixture"). They are cloned in `fit`.
+
+    Other parameters and attributes are those of `Autoencoder`, without penalties and `loss`.
+
+    Attributes
+    ----------
+    kl_ : array of shape (latent_dim,)
+        Mean divergence of each latent dimension on the held-out rows, in nats. Where it is about
+        0 the dimension is not used.
+    noise_variance_ : float or None
+        Variance of the decoder's noise in scaled units, for likelihoods that have one.
+
+    Warns
+    -----
+    TrainingWarning
+        Latent dimensions have collapsed: their divergence is below 0.01 nats.
+
+    Examples
+    --------
+    >>> import isthmus as ist
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().images / 16
+    >>> model = ist.VariationalAutoencoder(2, epochs=20, random_state=0).fit(X)
+    >>> model.sample(5, random_state=0).shape
+    (5, 8, 8)
+    """
+
+    kind = "variational autoencoder"
+    bottleneck = Gaussian
+    figures = ("kl_", "noise_variance_")
+
+    beta: float
+    warmup: float
+    free_bits: float
+    likelihood: str
+
+    def __init__(
+        self,
+        latent_dim: int | str = "auto",
+        *,
+        beta: float = 1.0,
+        warmup: float = 0.0,
+        free_bits: float = 0.0,
+        likelihood: str = "auto",
+        architecture: str = "dense",
+        encoder: Any = None,
+        decoder: Any = None,
+        hidden: Any = "auto",
+        activation: str = "gelu",
+        normalization: str = "auto",
+        linear_path: bool = True,
+        scale: str = "auto",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        learning_rate: float = 0.005,
+        schedule: str = "cosine",
+        clip_norm: float | None = 1.0,
+        patience: int | str | None = "auto",
+        validation_fraction: float = 0.1,
+        precision: str = "float32",
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
+        verbose: int = 1,
+        random_state: Any = None,
+    ) -> None:
+        self._store(locals())
+
+    def sample(self, n: int, *, random_state: Any = None) -> Any:
+        """Return `n` new samples: decoded codes from the prior, in original units.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        random_state : None, int, RandomState or Generator
+            An integer gives the same samples again.
+
+        Returns
+        -------
+        array, DataFrame or Arrow table
+            (n, *sample shape), of the kind that `fit` was given: the decoder's means, and for
+            categories the likeliest.
+        """
+        check_is_fitted(self)
+        rng = generator_for(resolve_seed(random_state), "prior")
+        codes = rng.standard_normal((_checks.count("n", n), self.latent_dim_), np.float32)
+        return self.schema_.from_matrix(self._decode(codes))
+
+    def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
+        """Return samples on the way from `a` to `b`, decoded from the line between their codes.
+
+        Parameters
+        ----------
+        a, b : array, DataFrame or Arrow table
+            One sample each: (*sample shape) or (1, *sample shape), or a table of one row.
+        steps : int
+            How many, the reconstructions of `a` and `b` included.
+
+        Returns
+        -------
+        array, DataFrame or Arrow table
+            (steps, *sample shape).
+        """
+        check_is_fitted(self)
+        share = np.linspace(0, 1, _checks.count("steps", steps, at_least=2), dtype=np.float32)
+        start, end = self._code_of("a", a), self._code_of("b", b)
+        codes = start + share[:, None] * (end - start)
+        return self.schema_.from_matrix(self._decode(codes))
+
+    def latent_plane(self, steps: int = 20) -> Any:
+        """Return samples decoded from a grid over a latent space of two dimensions.
+
+        The grid has steps of equal probability under the prior (Kingma and Welling, 2014,
+        appendix A).
+
+        Parameters
+        ----------
+        steps : int
+            Grid points along each dimension.
+
+        Returns
+        -------
+        array, DataFrame or Arrow table
+            (steps * steps, *sample shape), line by line: the first code number grows within a
+            line, the second falls from line to line, as on a map.
+        """
+        check_is_fitted(self)
+        if self.latent_dim_ != 2:
+            raise InvalidParameter(
+                "latent_plane",
+                expected="a model with latent_dim=2",
+                received=f"latent_dim={self.latent_dim_}",
+                remedy="fit one with latent_dim=2, or use sample or interpolate",
+            )
+        steps = _checks.count("steps", steps)
+        quantiles = [NormalDist().inv_cdf((i + 0.5) / steps) for i in range(steps)]
+        ticks = np.array(quantiles, np.float32)
+        across, down = np.meshgrid(ticks, ticks[::-1])
+        return self.schema_.from_matrix(self._decode(np.column_stack([across.flat, down.flat])))
+
+    def log_likelihood(
+        self, X: Any, samples: int = 100, *, random_state: Any = None
+    ) -> NDArray[np.float64]:
+        """Estimate the log likelihood of samples, (n,), in nats.
+
+        By importance sampling from the posterior (Burda et al., 2016, "Importance weighted
+        autoencoders", equation 8): a bound from below that rises to the truth with `samples`; a
+        single one gives the ELBO. Densities are those of scaled units. Missing cells are left out.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            As given to `fit`.
+        samples : int
+            Codes for each row; papers take 5,000.
+        random_state : None, int, RandomState or Generator
+            An integer gives the same estimate again.
+        """
+        X = self._checked(X)
+        key = key_for(resolve_seed(random_state), "importance")
+        samples = _checks.count("samples", samples)
+        term = LIKELIHOODS[self.loss_].make(self.schema_.segments, self.noise_variance_)
+        return self._whole.log_evidence(self.schema_.to_matrix(X), term, samples, key)
+
+    def _goal(self, schema: Schema) -> Goal:
+        given = self.likelihood
+        if self.encoder is not None and given == "auto":
+            given = "mse"  # whether its last layer gives probabilities is not known
+        name = resolve_likelihood(given, schema.values)
+        penalty = divergence(
+            _checks.number("beta", self.beta, at_least=0),
+            cells=math.prod(schema.sample_shape),
+            warmup=_checks.number("warmup", self.warmup, at_least=0, at_most=1),
+            free_bits=_checks.number("free_bits", self.free_bits, at_least=0),
+        )
+        term = LIKELIHOODS[name].make(schema.segments, None)
+        return Goal(Objective(term, (penalty,)), name)
+
+    def _measure(self, data: TrainingData, seed: int) -> None:
+        chosen = data.training if data.validation is None else data.validation
+        rows = data.matrix[chosen[:_MOST_MEASURED]]
+        outputs = self._whole.outputs(rows, key_for(seed, "measure"))
+        self.kl_ = divergences(outputs)
+        self.noise_variance_ = self._noise_variance(rows, outputs.reconstruction)
+        dead = np.flatnonzero(self.kl_ < COLLAPSED)
+        if len(dead):
+            named = ", ".join(map(str, dead[:_MOST_NAMED])) + ", ..." * (len(dead) > _MOST_NAMED)
+            warnings.warn(
+                f"{len(dead)} of {len(self.kl_)} latent dimensions collapsed: their divergence is "
+                f"below {COLLAPSED} nats, so they tell nothing of a sample ({named}). Remedy: none "
+                "is needed if the others suffice; else a warmup, free_bits, or a smaller beta.",
+                TrainingWarning,
+                stacklevel=4,
+            )
+
+    def _noise_variance(self, rows: Floats, reconstruction: Any) -> float | None:
+        """Return the variance of the decoder's noise, for likelihoods that have one."""
+        known = LIKELIHOODS[self.loss_].variance
+        if known is not None or self.loss_ == "bernoulli":
+            return known
+        squares = np.square(rows - reconstruction, dtype=np.float64)
+        if self.schema_.values == "mixed" and self.loss_ == "mixture":
+            numeric = [s.start for s in self.schema_.segments if s.kind == "numeric"]
+            squares = squares[:, numeric]
+        if np.isnan(squares).all():
+            return 1.0  # no number to measure it by: none will be used either
+        return max(float(np.nanmean(squares)), SMALLEST_VARIANCE)
+
+    def _code_of(self, name: str, X: Any) -> Floats:
+        if isinstance(X, np.ndarray | list) and np.ndim(X) == len(self.schema_.sample_shape):
+            X = np.asarray(X)[None]
+        X = self._checked(X)
+        if len(X) != 1:
+            raise InvalidParameter(
+                name,
+                expected="one sample",
+                received=f"{len(X)} rows",
+                remedy=f"pass for example X[0] as {name}",
+            )
+        return self._encode(self.schema_.to_matrix(X))
+
+    def _keep_network(self, network: Network) -> None:
+        super()._keep_network(network)
+        self._whole = Whole(network)

@@ -1,0 +1,246 @@
+"""Convolutions in the forms that XLA runs fast on a CPU.
+
+XLA's own gradient of a convolution is a convolution in dimension orders that its CPU libraries do
+not take; inside a loop it then runs about 25 times slower, on one core. Here every convolution of
+a step, forward and backward, is written in the one order that they do take, or as a matrix product
+where that measured faster (docs/adr/0006-convolution-on-the-cpu.md has the figures).
+
+Strided and transposed convolutions, and those of an upsampled image, are reduced to convolutions
+of stride 1 at the lower resolution, one for each phase of the finer grid. Fed by upsampling, a
+3 x 3 kernel so takes 4 products for each output cell instead of 9.
+
+Images are (n, height, width, channels), kernels (height, width, channels in, channels out).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Array = jax.Array
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+"""Zeros before and after the image, by axis; negative numbers crop."""
+
+_ORDER = ("NHWC", "HWIO", "NHWC")
+# Measured: up to so many columns the shifted copies of one side are worth a single product.
+_WIDEST_PATCH = 160
+_FEW_CHANNELS = 4
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def convolve(images: Array, kernel: Array, pads: Pads) -> Array:
+    """Convolve with stride 1: (n, h, w, i), (a, b, i, o) -> (n, h', w', o).
+
+    As everywhere in deep learning this is a cross-correlation: the kernel is not turned.
+    """
+    return _forward(images, kernel, pads)
+
+
+def _convolve_forward(
+    images: Array, kernel: Array, pads: Pads
+) -> tuple[Array, tuple[Array, Array]]:
+    return _forward(images, kernel, pads), (images, kernel)
+
+
+def _convolve_backward(
+    pads: Pads, saved: tuple[Array, Array], change: Array
+) -> tuple[Array, Array]:
+    images, kernel = saved
+    height, width = kernel.shape[:2]
+    size = (height, width)
+    turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    return (
+        _forward(change, turned, _reversed(size, pads)),
+        _kernel_gradient(images, change, size, pads),
+    )
+
+
+convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+def strided(images: Array, kernel: Array, strides: Pair, pads: Pads) -> Array:
+    """Convolve with strides: every stride x stride block of cells becomes one cell of channels."""
+    size = kernel.shape[:2]
+    blocks = tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
+    cells = [
+        (n + sum(pad) - k) // s + b
+        for n, pad, k, s, b in zip(images.shape[1:3], pads, size, strides, blocks, strict=True)
+    ]
+    behind = [
+        c * s - n - pad[0]
+        for c, s, n, pad in zip(cells, strides, images.shape[1:3], pads, strict=True)
+    ]
+    images = _padded(images, ((pads[0][0], behind[0]), (pads[1][0], behind[1])))
+    rows, columns = strides
+    n, channels = images.shape[0], images.shape[-1]
+    images = images.reshape(n, cells[0], rows, cells[1], columns, channels)
+    images = images.transpose(0, 1, 3, 2, 4, 5).reshape(n, *cells, rows * columns * channels)
+    missing = [(0, b * s - k) for b, s, k in zip(blocks, strides, size, strict=True)]
+    kernel = jnp.pad(kernel, (*missing, (0, 0), (0, 0)))
+    kernel = kernel.reshape(blocks[0], rows, blocks[1], columns, channels, -1)
+    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(*blocks, rows * columns * channels, -1)
+    return convolve(images, kernel, ((0, 0), (0, 0)))
+
+
+def upsampled(images: Array, kernel: Array, factors: Pair, pads: Pads) -> Array:
+    """Repeat every cell `factors` times along both axes, then convolve with stride 1.
+
+    `pads` are those of the fine grid and must keep its size: (n, h, w, i) -> (n, fh, gw, o).
+    """
+    axes = [
+        _phases([[((a - pad[0] + t) // f, t) for t in range(k)] for a in range(f)], k)
+        for f, k, pad in zip(factors, kernel.shape[:2], pads, strict=True)
+    ]
+    return _by_phase(images, kernel, axes[0], axes[1])
+
+
+def transposed(images: Array, kernel: Array, strides: Pair, before: Pair) -> Array:
+    """Convolve transposed: (n, h, w, i), (a, b, i, o) -> (n, stride * h, stride * w, o).
+
+    The gradient of a strided convolution with respect to its images, which `before` cells of
+    zeros preceded.
+    """
+    axes = [
+        _phases(
+            [
+                [((a + lead - t) // s, t) for t in range(k) if (a + lead - t) % s == 0]
+                for a in range(s)
+            ],
+            k,
+        )
+        for s, k, lead in zip(strides, kernel.shape[:2], before, strict=True)
+    ]
+    return _by_phase(images, kernel, axes[0], axes[1])
+
+
+class _Phases(NamedTuple):
+    """One axis of a finer grid: what each of its phases takes from the coarse one."""
+
+    choice: NDArray[np.float32]
+    """(phases, taps, kernel size): 1 where a tap of a phase counts a cell of the kernel."""
+    starts: tuple[int, ...]
+    """By phase, the coarse cell at its first tap, from the one that the phase belongs to."""
+
+
+def _phases(offsets: list[list[Pair]], size: int) -> _Phases:
+    """Collect, for each phase, (coarse offset, kernel cell) pairs into windows of one length."""
+    starts = tuple(min((o for o, _ in pairs), default=0) for pairs in offsets)
+    taps = max(
+        (o - start for start, pairs in zip(starts, offsets, strict=True) for o, _ in pairs),
+        default=0,
+    )
+    choice = np.zeros((len(offsets), taps + 1, size), dtype=np.float32)
+    for phase, pairs in enumerate(offsets):
+        for offset, cell in pairs:
+            choice[phase, offset - starts[phase], cell] = 1.0
+    return _Phases(choice, starts)
+
+
+def _by_phase(images: Array, kernel: Array, rows: _Phases, columns: _Phases) -> Array:
+    n, height, width, channels = images.shape
+    made = kernel.shape[-1]
+    choices = (jnp.asarray(axis.choice, kernel.dtype) for axis in (rows, columns))
+    kernels = jnp.einsum("apk,bql,klio->pqiabo", *choices, kernel)
+    taps = kernels.shape[:2]
+    kernels = kernels.reshape(*taps, channels, -1)
+    pads = tuple(
+        (-min(axis.starts), max(axis.starts) + tap - 1)
+        for axis, tap in zip((rows, columns), taps, strict=True)
+    )
+    maps = convolve(images, kernels, (pads[0], pads[1]))
+    # Split before cutting: its gradient joins what cutting's would add up, a phase at a time.
+    phases = iter(jnp.split(maps, len(rows.starts) * len(columns.starts), axis=-1))
+    fine = [
+        jnp.stack(
+            [next(phases)[:, r : r + height, c : c + width] for c in _from_first(columns)], axis=3
+        )
+        for r in _from_first(rows)
+    ]
+    return jnp.stack(fine, axis=2).reshape(
+        n, height * len(rows.starts), width * len(columns.starts), made
+    )
+
+
+def _from_first(axis: _Phases) -> list[int]:
+    return [start - min(axis.starts) for start in axis.starts]
+
+
+def _forward(images: Array, kernel: Array, pads: Pads) -> Array:
+    *size, channels, made = kernel.shape
+    if made <= _FEW_CHANNELS or size[0] * size[1] * made <= channels:
+        return _as_maps(images, kernel, pads)
+    return _in_order(images, kernel, pads)
+
+
+def _in_order(images: Array, kernel: Array, pads: Pads) -> Array:
+    return jax.lax.conv_general_dilated(images, kernel, (1, 1), pads, dimension_numbers=_ORDER)
+
+
+def _as_maps(images: Array, kernel: Array, pads: Pads) -> Array:
+    """One product makes a map for each cell of the kernel; shifted, they add up to the result."""
+    height, width, channels, made = kernel.shape
+    columns = kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
+    maps = (images.reshape(-1, channels) @ columns).reshape(*images.shape[:3], -1)
+    shifted = _shifts(maps, (height, width), pads)
+    return sum(piece[..., i * made : (i + 1) * made] for i, piece in enumerate(shifted))  # type: ignore[return-value]
+
+
+def _kernel_gradient(images: Array, change: Array, size: Pair, pads: Pads) -> Array:
+    """Return the sum over cells of image times change, (a, b, i, o), in the fastest form."""
+    channels, made = images.shape[-1], change.shape[-1]
+    cells = size[0] * size[1]
+    if cells * min(channels, made) > _WIDEST_PATCH:
+        return _kernel_gradient_in_order(images, change, size, pads)
+    if made < channels:
+        patches = jnp.concatenate(_shifts(change, size, _reversed(size, pads)), axis=-1)
+        product = images.reshape(-1, channels).T @ patches.reshape(-1, cells * made)
+        gradient = product.reshape(channels, *size, made)[:, ::-1, ::-1]
+        return gradient.transpose(1, 2, 0, 3)
+    patches = jnp.concatenate(_shifts(images, size, pads), axis=-1).reshape(-1, cells * channels)
+    change = change.reshape(-1, made)
+    if patches.shape[1] <= _WIDEST_PATCH // 2:
+        return (patches.T @ change).reshape(*size, channels, made)
+    return (change.T @ patches).reshape(made, *size, channels).transpose(1, 2, 3, 0)
+
+
+def _kernel_gradient_in_order(images: Array, change: Array, size: Pair, pads: Pads) -> Array:
+    """As a convolution whose samples are channels; of the side that has fewer, to move less."""
+    if images.shape[-1] <= change.shape[-1]:
+        gradient = _in_order(images.transpose(3, 1, 2, 0), change.transpose(1, 2, 0, 3), pads)
+        return gradient.transpose(1, 2, 0, 3)
+    gradient = _in_order(
+        change.transpose(3, 1, 2, 0), images.transpose(1, 2, 0, 3), _reversed(size, pads)
+    )
+    return gradient[:, ::-1, ::-1].transpose(1, 2, 3, 0)
+
+
+def _reversed(size: Pair, pads: Pads) -> Pads:
+    """Return the pads with which the output slides over what the input slid over."""
+    rows, columns = (
+        (k - 1 - before, k - 1 - after) for k, (before, after) in zip(size, pads, strict=True)
+    )
+    return rows, columns
+
+
+def _shifts(images: Array, size: Pair, pads: Pads) -> list[Array]:
+    """Return, for each cell of a kernel in its order, what that cell meets."""
+    images = _padded(images, pads)
+    height, width = images.shape[1] - size[0] + 1, images.shape[2] - size[1] + 1
+    return [
+        images[:, i : i + height, j : j + width] for i in range(size[0]) for j in range(size[1])
+    ]
+
+
+def _padded(images: Array, pads: Pads) -> Array:
+    if not any(map(any, pads)):
+        return images
+    no_value = jnp.zeros((), images.dtype)
+    return jax.lax.pad(images, no_value, [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)])
