@@ -67,7 +67,7 @@ def conv(options: Options) -> Section:
 
 
 def _peers(options: Options) -> tuple[str, ...]:
-    return (JAX, TENSORFLOW, PLAIN) if options.quick else (JAX, TENSORFLOW, TORCH, PLAIN)
+    return (JAX, TENSORFLOW) if options.quick else (JAX, TENSORFLOW, TORCH, PLAIN)
 
 
 def _twice(net: str, peer: str, seconds: Mapping[str, float]) -> Goal:

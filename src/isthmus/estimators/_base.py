@@ -130,11 +130,10 @@ class BaseAutoencoder(
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
-    def transform(self, X: Any) -> NDArray[np.floating[Any]]:
-        """Return the codes of `X`, (n, latent_dim); float64 for float64 arrays, else float32."""
+    def transform(self, X: Any) -> Floats:
+        """Return the codes of `X`, (n, latent_dim), in float32, as the network computes them."""
         X = self._checked(X)
-        wide = isinstance(X, np.ndarray) and X.dtype == np.float64
-        codes = np.empty((len(X), self.latent_dim_), np.float64 if wide else np.float32)
+        codes = np.empty((len(X), self.latent_dim_), np.float32)
         start = 0
         for block, outputs in self._streamed(self._encode, X):
             codes[start : start + len(block)] = outputs
@@ -268,7 +267,7 @@ class BaseAutoencoder(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
     @property
