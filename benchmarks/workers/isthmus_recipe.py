@@ -15,7 +15,7 @@ import isthmus as ist
 def estimator(recipe: str, settings: dict[str, Any]) -> Any:
     """Return the estimator for a task, with the textbook's size of code."""
     makers = {
-        "dense-32": lambda: ist.Autoencoder(32, **settings),
+        "dense-32": lambda: ist.Autoencoder(32, hidden=(128,), **settings),
         "deep-tanh-2": lambda: ist.Autoencoder(2, **settings),
         "conv-upsampling": lambda: ist.Autoencoder(784, architecture="convolutional", **settings),
         "denoising": lambda: ist.DenoisingAutoencoder(

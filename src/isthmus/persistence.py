@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import Any
 
 from isthmus.core import artifact
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive, IsthmusError
+from isthmus.estimators.catalogue import ESTIMATORS, imported
 
-_ESTIMATORS = "isthmus.estimators"
+_TASKS = "isthmus.tasks"
 _KINDS = Catalogue(
     "archive kind",
     {
-        "autoencoder": f"{_ESTIMATORS}.autoencoder:Autoencoder",
-        "denoising autoencoder": f"{_ESTIMATORS}.denoising:DenoisingAutoencoder",
-        "variational autoencoder": f"{_ESTIMATORS}.variational:VariationalAutoencoder",
+        **ESTIMATORS,
+        "latent map": f"{_TASKS}.maps:LatentMap",
+        "latent sampler": f"{_TASKS}.sampling:LatentSampler",
+        "similarity index": f"{_TASKS}.search:SimilarityIndex",
     },
 )
 
@@ -34,8 +35,8 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Autoencoder, DenoisingAutoencoder or VariationalAutoencoder
-        The fitted estimator.
+    isthmus estimator or task
+        Fitted, of the class that was saved.
 
     Raises
     ------
@@ -53,8 +54,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             if stored.kind != "checkpoint"
             else "give it as `checkpoint` to the same fit, which goes on from it",
         )
-    module, _, name = _KINDS[stored.kind].partition(":")
-    estimator = getattr(importlib.import_module(module), name)
+    estimator = imported(_KINDS[stored.kind])
     try:
         return estimator._from_artifact(stored)
     except InvalidArchive as error:

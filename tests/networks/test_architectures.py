@@ -9,6 +9,7 @@ from isthmus.core.types import Segment
 from isthmus.networks.bottlenecks import Gaussian, Point
 from isthmus.networks.catalogue import (
     ARCHITECTURES,
+    architecture_class,
     architecture_from_config,
     architecture_to_config,
 )
@@ -21,6 +22,14 @@ SEGMENTS = (
     Segment("b", "categorical", 1, 4),
     Segment("c", "binary", 4, 5),
 )
+
+DIMENSIONS = {
+    "convolutional": (2, 3),
+    "strided": (2, 3),
+    "convolutional-1d": (2,),
+    "recurrent": (2,),
+    "gru": (2,),
+}
 
 
 def build(name, shape=(12,), **settings):
@@ -35,7 +44,7 @@ def build(name, shape=(12,), **settings):
         (name, shape)
         for name in sorted(ARCHITECTURES)
         for shape in [(12,), (3, 4), (5, 3, 2)]
-        if name != "convolutional" or len(shape) > 1
+        if len(shape) in DIMENSIONS.get(name, (1, 2, 3))
     ],
 )
 @pytest.mark.parametrize("bottleneck", [Point(2), Gaussian(2)], ids=["point", "gaussian"])
@@ -75,14 +84,16 @@ BAD_FIELDS = (
 )
 
 
+SIZES = {"dense": "hidden", "convolutional": "filters", "recurrent": "units"}
+
+
 def described(name, **change):
-    sizes = {"dense": "hidden", "convolutional": "filters"}[name]
-    style = {"activation": "gelu", "normalization": "batch", "policy": "float32"}
-    plain = {"name": name, sizes: change.pop("sizes", [4]), "linear_path": True, **style}
-    return {**plain, **change}
+    style = {"activation": "gelu", "normalization": "batch"} if name != "recurrent" else {}
+    plain = {"name": name, SIZES[name]: change.pop("sizes", [4]), "linear_path": True}
+    return {**plain, **style, "policy": "float32", **change}
 
 
-@pytest.mark.parametrize("name", ["dense", "convolutional"])
+@pytest.mark.parametrize("name", sorted(SIZES))
 def test_what_is_refused_below_differs_in_one_field(name):
     assert architecture_from_config(described(name)).name == name
 
@@ -96,11 +107,7 @@ def test_what_is_refused_below_differs_in_one_field(name):
         {"name": ["dense"]},
         {"name": "linear", "extra": 1},
         {"name": "dense", "hidden": [4]},
-        *(
-            described(name, **change)
-            for name in ("dense", "convolutional")
-            for change in BAD_FIELDS
-        ),
+        *(described(name, **change) for name in SIZES for change in BAD_FIELDS),
     ],
 )
 def test_a_strangers_architecture_is_refused(config):
@@ -168,3 +175,23 @@ def test_random_layers_are_keyed():
 def test_linear_has_no_hidden_layers():
     with pytest.raises(InvalidParameter, match="no hidden layers"):
         build("linear", hidden=(3,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((100_000,), "dense"),
+        ((28, 28), "dense"),
+        ((32, 32, 3), "dense"),
+        ((512, 512), "convolutional"),
+        ((300, 300, 3), "convolutional"),
+        ((100, 100, 50), "dense"),
+    ],
+)
+def test_auto_goes_by_the_shape_of_a_sample(shape, name):
+    assert architecture_class("auto", shape).name == name
+
+
+def test_a_misspelt_architecture_is_named():
+    with pytest.raises(InvalidParameter, match="recurrent"):
+        architecture_class("recurent", (9, 2))

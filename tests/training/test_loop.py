@@ -12,9 +12,9 @@ from isthmus.core.errors import TrainingDiverged, TrainingWarning
 from isthmus.networks.bottlenecks import Point
 from isthmus.networks.convolutional import Convolutional
 from isthmus.networks.dense import Dense
-from isthmus.networks.network import join, join_given
+from isthmus.networks.network import Network, join, join_given
 from isthmus.objectives.contraction import contraction
-from isthmus.objectives.objective import Objective, Term
+from isthmus.objectives.objective import Metric, Objective, Term
 from isthmus.objectives.reconstruction import mse
 from isthmus.training.events import EpochEnd
 from isthmus.training.loop import TrainingData, train
@@ -301,3 +301,39 @@ def test_watching_a_run_does_not_change_its_bits():
             observers=observers,
         )
     assert all((a == b).all() for a, b in zip(weights(nets[0]), weights(nets[1]), strict=True))
+
+
+LABELS = np.where(np.arange(96) % 3 == 0, np.nan, np.arange(96)).astype(np.float32)
+
+
+def test_metrics_are_means_over_the_rows_that_have_labels():
+    """Each row's label reaches it, whatever the order, padding and pieces of the batches."""
+    metric = Metric("label", lambda batch, _: batch.y)
+    pairing = Metric("wrong", lambda batch, _: jnp.abs(batch.target[:, 0] - batch.y))
+    rows = ROWS.copy()
+    rows[:, 0] = np.arange(96)
+    labelled = TrainingData(rows, np.arange(90), np.arange(90, 96), labels=LABELS)
+    frozen = recipe(epochs=2, optimizer="sgd", learning_rate=1e-12, schedule="constant")
+    run = train(network(), Objective(mse, (), (metric, pairing)), labelled, frozen, seed=0)
+    assert run.epochs["label"] == pytest.approx([np.nanmean(LABELS[:90])] * 2)
+    assert run.epochs["val_label"] == pytest.approx([np.nanmean(LABELS[90:])] * 2)
+    assert run.epochs["wrong"] == run.epochs["val_wrong"] == [0, 0]
+
+
+def test_metrics_of_a_batch_taken_in_pieces(monkeypatch):
+    monkeypatch.setattr(Network, "rows_at_once", lambda _self, size: min(8, size))
+    labelled = TrainingData(ROWS, np.arange(96), labels=LABELS)
+    metric = Metric("label", lambda batch, _: batch.y)
+    settings = recipe(epochs=1, batch_size=32)
+    run = train(network(), Objective(mse, (), (metric,)), labelled, settings, seed=0)
+    assert run.epochs["label"] == pytest.approx([np.nanmean(LABELS)])
+
+
+def test_no_row_with_a_label_no_metric():
+    labels = LABELS.copy()
+    labels[90:] = np.nan
+    labelled = TrainingData(ROWS, np.arange(90), np.arange(90, 96), labels=labels)
+    metric = Metric("label", lambda batch, _: batch.y)
+    run = train(network(), Objective(mse, (), (metric,)), labelled, recipe(), seed=0)
+    assert "val_label" not in run.epochs
+    assert len(run.epochs["label"]) == 4

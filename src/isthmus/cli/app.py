@@ -6,14 +6,20 @@ from typing import Annotated
 import typer
 
 from isthmus._version import __version__
+from isthmus.cli import tasks
 from isthmus.cli.apply import decode, encode, reconstruct
 from isthmus.cli.demo import demo
 from isthmus.cli.fit import fit
 from isthmus.cli.guard import guarded
 from isthmus.cli.inspect import inspect
+from isthmus.cli.recipe import recipe
 from isthmus.cli.report import report
 
-COMMANDS = (demo, fit, encode, decode, reconstruct, report, inspect)
+COMMANDS = (
+    *(demo, fit, encode, decode, reconstruct),
+    *(tasks.map, tasks.search, tasks.sample),
+    *(report, inspect),
+)
 
 app = typer.Typer(
     name="isthmus",
@@ -27,6 +33,7 @@ app = typer.Typer(
 )
 for _command in COMMANDS:
     app.command()(guarded(_command))
+app.add_typer(recipe, name="recipe")
 
 
 def _print_version(wanted: bool) -> None:

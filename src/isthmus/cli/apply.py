@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import columns, outputs, where
+from isthmus.cli import columns, models, outputs, where
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 
 if TYPE_CHECKING:
@@ -111,9 +111,8 @@ def _run(
     outputs.check([output], force=force)
 
     from isthmus.data import sinks, sources
-    from isthmus.persistence import load
 
-    estimator = load(model)
+    estimator = models.autoencoder(model)
     results, start = [], 0
     for rows in sources.stream(data, types=types(estimator)):
         with where.about(where.batch(data.name, start, len(rows))):

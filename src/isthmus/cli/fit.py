@@ -77,7 +77,9 @@ def fit(
     architecture: Annotated[
         str | None,
         typer.Option(
-            help="dense, convolutional or linear.", show_default="dense", rich_help_panel=_MODEL
+            help="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
+            show_default="dense",
+            rich_help_panel=_MODEL,
         ),
     ] = None,
     hidden: Annotated[

@@ -1,32 +1,54 @@
-"""``isthmus inspect``: what is in a model file."""
+"""``isthmus inspect``: what is in a model file, and whether that is an autoencoder."""
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
+
+from isthmus.cli import models
 
 _VALUES = {"unit": "as shares of a range", "real": "standardised", "mixed": "by column"}
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus or .keras file.")],
+    target: Annotated[
+        Literal["input", "labels", "other"] | None,
+        typer.Option(help="What a .keras model's loss compares its output with, where you know."),
+    ] = None,
 ) -> None:
-    """Show what a model file holds, executing nothing.
+    """Show what a model file holds and whether it is an autoencoder, executing nothing.
 
-    Kind, versions, data, training, parameters by layer.
+    Verdict with reasons, parameters by layer; of .isthmus files kind, versions, data, training.
     """
+    from isthmus.inspection.archive import is_archive
+    from isthmus.inspection.verdict import inspect as judge
+
+    if not is_archive(model):
+        typer.echo(
+            f"{model}: a Keras model, of which nothing was run\n\n{judge(model, target=target)}"
+        )
+        return
+    if target is not None:
+        raise typer.BadParameter(
+            "it is for .keras files; an isthmus model is known to be trained on its input",
+            param_hint="--target",
+        )
+    _show_archive(model)
+
+
+def _show_archive(model: Path) -> None:
     from isthmus.core import artifact
-    from isthmus.inspection.parameters import parameter_table
-    from isthmus.persistence import load
+    from isthmus.inspection.verdict import inspect as judge
 
     archive = artifact.read(model)
-    estimator = load(model)
+    estimator = models.autoencoder(model)
     versions = ", ".join(f"{name} {version}" for name, version in archive.versions.items())
     typer.echo(f"{model}: {archive.kind}, written by {versions}")
     typer.echo(f"data      {_data(estimator.schema_)}")
     typer.echo(f"training  {_training(estimator)}")
-    typer.echo(f"\n{parameter_table(estimator)}")
+    typer.echo(f"\n{judge(estimator)}")
 
 
 def _data(schema: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli import columns, outputs, where
+from isthmus.cli import columns, models, outputs, where
 from isthmus.cli.guard import note
 
 
@@ -34,10 +34,9 @@ def report(
     outputs.check([output], force=force)
 
     from isthmus.data.sources import read
-    from isthmus.persistence import load
     from isthmus.report.page import write_report
 
-    estimator = load(model)
+    estimator = models.autoencoder(model)
     types = estimator.schema_.arrow_types
     dataset = read(data, label=label, types=types)
     # A label that the model was trained on as a column colours the codes and stays a column.

@@ -42,7 +42,7 @@ class Batch(NamedTuple):
     observed: Array | None = None
     """(n, *sample_shape), 0 marks a missing cell; None when there is none."""
     y: Array | None = None
-    """(n,) or (n, classes); None without labels."""
+    """(n,) numbers of classes or (n, targets), NaN where missing; None without labels."""
 
 
 class Outputs(NamedTuple):
@@ -61,6 +61,8 @@ class Outputs(NamedTuple):
     """(n, latent_dim), of the posterior that the code was sampled from; None for a point."""
     log_variance: Array | None = None
     """(n, latent_dim), of that posterior, which has no correlations; None for a point."""
+    response: Array | None = None
+    """(n, classes), logits, or (n, targets): what a head makes of the code; None without one."""
 
 
 class Corruption(Protocol):

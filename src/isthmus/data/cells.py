@@ -81,6 +81,19 @@ def row_errors(
     return result
 
 
+def without_padding(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+    """Return reconstructed sequences with NaN behind the end of each.
+
+    Parameters
+    ----------
+    prediction, target : ndarray of shape (n, time, channels)
+        A sequence of `target` ends before its last steps that are NaN in all channels.
+    """
+    empty = np.isnan(target).all(axis=2)
+    behind = np.logical_and.accumulate(empty[:, ::-1], axis=1)[:, ::-1]
+    return np.where(behind[:, :, None], np.float32(np.nan), prediction)
+
+
 def _missing(target: NDArray[Any], segments: Sequence[Segment]) -> NDArray[np.bool_]:
     """Mark the columns that a row lacks; a missing category is NaN in all of its cells."""
     flat = target.reshape(len(target), -1)

@@ -13,13 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core import artifact
 from isthmus.core.errors import SchemaMismatch
 from isthmus.core.randomness import resolve_seed
-from isthmus.data.cells import row_errors
+from isthmus.data.cells import row_errors, without_padding
 from isthmus.data.schema import Schema, infer_schema
 from isthmus.estimators import _inputs, _resume, _rows, _settings, _storage
 from isthmus.estimators._parameters import Parameters
 from isthmus.networks.bottlenecks import Gaussian, Point
 from isthmus.networks.config import weights_of
 from isthmus.networks.inference import Function
+from isthmus.networks.recurrent import Recurrent
 from isthmus.training.interrupt import Interrupt
 from isthmus.training.loop import History, train
 from isthmus.training.progress import ProgressBar
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from isthmus.core.artifact import Artifact
     from isthmus.core.types import Corruption, Floats
+    from isthmus.estimators._labels import Labelling
+    from isthmus.networks.head import Head
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
     from isthmus.training.loop import TrainingData
@@ -44,6 +47,8 @@ class Goal(NamedTuple):
     loss: str
     """The name of the reconstruction term, resolved."""
     corruption: Corruption | None = None
+    head: Head | None = None
+    """What is made of the code beside the reconstruction, where there are labels."""
 
 
 class BaseAutoencoder(
@@ -60,10 +65,20 @@ class BaseAutoencoder(
     """Makes the bottleneck from the size of the code."""
     figures: ClassVar[tuple[str, ...]] = ()
     """What `_measure` sets, to be saved: each a number, numbers (an array) or None."""
+    supervised: ClassVar[bool] = False
+    """Whether it learns labels, too: then `_labels` sets `_labelling`, and `_goal` has a head."""
+
+    _labelling: Labelling | None = None
+    _head: Head | None = None
 
     @abstractmethod
     def _goal(self, schema: Schema) -> Goal:
         """Return what to minimise for data of this schema, and what befalls the inputs."""
+
+    def _labels(self, y: Any, n: int) -> Floats | None:
+        """Return what is to be learned of the labels of `n` rows: nothing; raises InvalidData."""
+        _inputs.check_length(y, n)
+        return None
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of a network that has been trained on `data`."""
@@ -104,13 +119,13 @@ class BaseAutoencoder(
         schema = infer_schema(X, scale=self.scale)
         _inputs.remember_columns(self, schema)
         matrix = schema.to_matrix(X)
-        _inputs.check_length(y, len(matrix))
+        labels = self._labels(y, len(matrix))
         latent_dim = _settings.latent_dim(self, schema)
         recipe = _settings.recipe(self, len(matrix))
-        run = _resume.open_run(self, schema, matrix, resolve_seed(self.random_state))
+        run = _resume.open_run(self, schema, matrix, labels, resolve_seed(self.random_state))
         goal = self._goal(schema)
-        network, architecture = _settings.network(self, schema, latent_dim, run.seed)
-        data = _rows.part(matrix, schema, self.validation_fraction, run.seed)
+        network, architecture = _settings.network(self, schema, latent_dim, goal.head, run.seed)
+        data = _rows.part(matrix, schema, labels, self.validation_fraction, run.seed)
         interrupt.raise_if_requested()
         history = train(
             network,
@@ -123,7 +138,7 @@ class BaseAutoencoder(
             start=run.snapshot,
         )
         self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
-        self._architecture = architecture
+        self._architecture, self._head = architecture, goal.head
         self._keep_history(history)
         self._keep_network(network)
         self._measure(data, run.seed)
@@ -133,12 +148,7 @@ class BaseAutoencoder(
     def transform(self, X: Any) -> Floats:
         """Return the codes of `X`, (n, latent_dim), in float32, as the network computes them."""
         X = self._checked(X)
-        codes = np.empty((len(X), self.latent_dim_), np.float32)
-        start = 0
-        for block, outputs in self._streamed(self._encode, X):
-            codes[start : start + len(block)] = outputs
-            start += len(block)
-        return codes
+        return self._collected(self._encode, X, self.latent_dim_)
 
     def inverse_transform(self, Z: Any) -> Any:
         """Decode codes into samples in original units.
@@ -165,9 +175,16 @@ class BaseAutoencoder(
         return self.schema_.from_matrix(self._decode(Z))
 
     def reconstruct(self, X: Any) -> Any:
-        """Encode and decode `X`: the same container, names and units, missing cells filled in."""
+        """Encode and decode `X`: the same container, names and units, missing cells filled in.
+
+        With a recurrent architecture, what lies behind the end of a sequence stays NaN.
+        """
         X = self._checked(X)
-        predictions = (prediction for _, prediction in self._streamed(self._reconstruct, X))
+        ends = isinstance(self._architecture, Recurrent)
+        predictions = (
+            without_padding(prediction, target) if ends else prediction
+            for target, prediction in self._streamed(self._reconstruct, X)
+        )
         return self.schema_.from_blocks(predictions, len(X), like=X)
 
     def encode_matrix(self, matrix: Floats) -> Floats:
@@ -232,6 +249,15 @@ class BaseAutoencoder(
     def _streamed(self, function: Function, X: Any) -> Iterator[tuple[Floats, Floats]]:
         """Yield the rows of `X` in scaled units and what `function` makes of them, in blocks."""
         return function.stream(self.schema_.blocks(X, function.block_rows))
+
+    def _collected(self, function: Function, X: Any, width: int) -> Floats:
+        """Return what `function` makes of the rows of `X`, (n, width)."""
+        collected = np.empty((len(X), width), np.float32)
+        start = 0
+        for block, outputs in self._streamed(function, X):
+            collected[start : start + len(block)] = outputs
+            start += len(block)
+        return collected
 
     def _keep_history(self, history: History) -> None:
         self.history_ = history.epochs

@@ -33,7 +33,9 @@ class Run(NamedTuple):
         return sum(self.snapshot.history["seconds"]) if self.snapshot else 0.0
 
 
-def open_run(estimator: Any, schema: Schema, matrix: Floats, seed: int) -> Run:
+def open_run(
+    estimator: Any, schema: Schema, matrix: Floats, labels: Floats | None, seed: int
+) -> Run:
     """Return the start of a fit, with a checkpoint observer where one was asked for.
 
     A checkpoint that exists is gone on from, with its own seed, when settings and data are those
@@ -54,6 +56,8 @@ def open_run(estimator: Any, schema: Schema, matrix: Floats, seed: int) -> Run:
     check_writable(path)
     every = _checks.count("checkpoint_every", estimator.checkpoint_every)
     settings = _digests(estimator, schema, matrix)
+    if labels is not None:
+        settings["labels"] = digest(labels)
     snapshot, stored = None, checkpoint.read(path)
     if stored is not None:
         snapshot, run = stored

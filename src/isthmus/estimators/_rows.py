@@ -10,6 +10,8 @@ from isthmus.core.randomness import generator_for
 from isthmus.training.loop import TrainingData
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
 
@@ -17,15 +19,37 @@ if TYPE_CHECKING:
 _FEWEST_TO_PART = 20
 
 
-def part(matrix: Floats, schema: Schema, validation_fraction: float, seed: int) -> TrainingData:
-    """Choose the rows to validate by, at random; at least one row is left to learn from."""
+def part(
+    matrix: Floats, schema: Schema, labels: Floats | None, validation_fraction: float, seed: int
+) -> TrainingData:
+    """Choose the rows to validate by, at random; at least one row is left to learn from.
+
+    Of labelled rows at least one of each class is.
+    """
     n, names = len(matrix), _cell_names(schema)
     held_out = min(n - 1, round(validation_fraction * n)) if n >= _FEWEST_TO_PART else 0
     if held_out == 0:
-        return TrainingData(matrix, np.arange(n), None, names)
+        return TrainingData(matrix, np.arange(n), None, names, labels)
     order = generator_for(seed, "validation").permutation(n)
+    if labels is not None:
+        order = _with_each_label_last(order, labels)
+        held_out = min(held_out, n - len(np.unique(_groups(labels))))
+    held, learned = np.sort(order[:held_out]), np.sort(order[held_out:])
     # In order, since reading rows of the matrix forwards is quicker.
-    return TrainingData(matrix, np.sort(order[held_out:]), np.sort(order[:held_out]), names)
+    return TrainingData(matrix, learned, held if held_out else None, names, labels)
+
+
+def _with_each_label_last(order: NDArray[np.intp], labels: Floats) -> NDArray[np.intp]:
+    """Return row numbers in this order, but with one row of each group behind all others."""
+    _, firsts = np.unique(_groups(labels)[order], return_index=True)
+    return np.concatenate([np.delete(order, firsts), order[firsts]])
+
+
+def _groups(labels: Floats) -> NDArray[np.float32]:
+    """Return each row's class, or whether it has targets; -1 for rows without a label, (n,)."""
+    if labels.ndim == 1:
+        return np.nan_to_num(labels, nan=-1.0)
+    return np.where(np.isnan(labels).all(axis=1), -1.0, 0.0).astype(np.float32)
 
 
 def _cell_names(schema: Schema) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import DataWarning, InvalidParameter
 from isthmus.estimators import _checks
-from isthmus.networks.catalogue import ARCHITECTURES
+from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
 from isthmus.networks.settings import Settings
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
@@ -17,6 +17,7 @@ from isthmus.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from isthmus.data.schema import Schema
+    from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import PerSample, Term
 
@@ -80,7 +81,7 @@ def recipe(estimator: Any, rows: int) -> Recipe:
 
 
 def network(
-    estimator: Any, schema: Schema, size: int, seed: int
+    estimator: Any, schema: Schema, size: int, head: Head | None, seed: int
 ) -> tuple[Network, Architecture | None]:
     """Return the network around a code of `size`, and its architecture; raises InvalidParameter.
 
@@ -88,7 +89,7 @@ def network(
     """
     bottleneck = estimator.bottleneck(size)
     if estimator.encoder is not None:
-        return clone_given(estimator.encoder, estimator.decoder, bottleneck, seed=seed), None
+        return clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed), None
     settings = Settings(
         schema.sample_shape,
         schema.values,
@@ -98,13 +99,15 @@ def network(
         _checks.flag("linear_path", estimator.linear_path),
         estimator.precision,
     )
-    architecture = ARCHITECTURES[estimator.architecture].from_settings(settings)
+    chosen = architecture_class(estimator.architecture, schema.sample_shape)
+    architecture = chosen.from_settings(settings)
     joined = join(
         architecture,
         schema.sample_shape,
         bottleneck,
         values=schema.values,
         segments=schema.segments,
+        head=head,
         seed=seed,
     )
     return joined, architecture

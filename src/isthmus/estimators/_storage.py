@@ -17,6 +17,7 @@ from isthmus.core.artifact import Artifact
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.estimators._inputs import remember_columns
+from isthmus.estimators._labels import labelling_from_config
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.config import (
     assign_weights,
@@ -25,10 +26,12 @@ from isthmus.networks.config import (
     model_to_config,
     variable_count,
 )
+from isthmus.networks.head import Head
 from isthmus.networks.network import Architecture, Network, assemble, check_pair, join_given
 
 if TYPE_CHECKING:
     from isthmus.estimators._base import BaseAutoencoder
+    from isthmus.estimators._labels import Labelling
     from isthmus.networks.bottlenecks import Bottleneck
 
 # What is learned and is a plain number, text, list or dictionary of these.
@@ -43,7 +46,10 @@ _PLAIN = (
     "fit_seconds_",
 )
 _PICKLED = "_pickled_network"
-_MODELS = ("network_", "encoder_", "decoder_", "_encode", "_decode", "_reconstruct", "_whole")
+_MODELS = (
+    *("network_", "encoder_", "decoder_", "head_"),
+    *("_encode", "_decode", "_reconstruct", "_respond", "_whole"),
+)
 
 
 def to_artifact(estimator: BaseAutoencoder) -> Artifact:
@@ -58,13 +64,16 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
         described = {"architecture": architecture_to_config(architecture)}
     manifest = {
         "params": {
-            name: _storable(value) for name, value in estimator.get_params(deep=False).items()
+            name: storable(value) for name, value in estimator.get_params(deep=False).items()
         },
         "fitted": {name: getattr(estimator, name) for name in _PLAIN}
         | {name: _plain_figure(getattr(estimator, name)) for name in estimator.figures},
         "schema": estimator.schema_.to_config(),
         "network": described,
     }
+    if estimator._head is not None and estimator._labelling is not None:
+        manifest["labels"] = estimator._labelling.to_config()
+        manifest["head"] = estimator._head.to_config()
     # What the estimator computes with; the public models are the person's to change.
     weights = {f"weights/{i}": array for i, array in enumerate(estimator._weights)}
     return Artifact(estimator.kind, manifest, weights)
@@ -73,19 +82,22 @@ def to_artifact(estimator: BaseAutoencoder) -> Artifact:
 def from_artifact(cls: type[Any], stored: Artifact) -> Any:
     """Return the estimator that an artifact holds; raises InvalidArchive."""
     content = stored.manifest
-    if set(content) != {"params", "fitted", "schema", "network"}:
+    parts = {"params", "fitted", "schema", "network"}
+    if set(content) != parts | ({"labels", "head"} if cls.supervised else set()):
         raise InvalidArchive("the archive", expected="an estimator's parts", received="others")
     schema = schema_from_config(content["schema"])
     fitted = _fitted(content["fitted"], cls.figures)
     bottleneck = cls.bottleneck(fitted["latent_dim_"])
-    network, architecture = _network(content["network"], schema, bottleneck, stored)
-    estimator = cls(**_params(cls, content["params"]))
+    labelling, head = _supervision(content) if cls.supervised else (None, None)
+    network, architecture = _network(content["network"], schema, bottleneck, head, stored)
+    estimator = cls(**plain_params(cls, content["params"]))
     if architecture is None:
         estimator.encoder, estimator.decoder = network.halves
     for name, value in fitted.items():
         setattr(estimator, name, value)
     remember_columns(estimator, schema)
     estimator.schema_, estimator._architecture = schema, architecture
+    estimator._labelling, estimator._head = labelling, head
     estimator._keep_network(network)
     return estimator
 
@@ -106,16 +118,34 @@ def revive(estimator: Any) -> None:
         return
     pair = vars(estimator).pop(_PICKLED)
     weights, bottleneck = estimator._weights, estimator.bottleneck(estimator.latent_dim_)
+    head = estimator._head
     if pair is None:
-        network = _joined(estimator._architecture, estimator.schema_, bottleneck, weights)
+        network = _joined(estimator._architecture, estimator.schema_, bottleneck, head, weights)
     else:
-        network = join_given(pair[0], pair[1], bottleneck)
+        network = join_given(pair[0], pair[1], bottleneck, head)
         assign_weights(network.full, weights)
     estimator._keep_network(network)
 
 
+def _supervision(content: dict[str, Any]) -> tuple[Labelling, Head]:
+    """Return what an archive says of labels and of the head that predicts them."""
+    labelling = labelling_from_config(content["labels"])
+    head = Head.from_config(
+        content["head"], outputs=labelling.outputs, classifies=labelling.classifies
+    )
+    if head is None:
+        raise InvalidArchive(
+            "the archive's head", expected="its layers", received=repr(content["head"])[:200]
+        )
+    return labelling, head
+
+
 def _joined(
-    architecture: Architecture, schema: Schema, bottleneck: Bottleneck, weights: list[np.ndarray]
+    architecture: Architecture,
+    schema: Schema,
+    bottleneck: Bottleneck,
+    head: Head | None,
+    weights: list[np.ndarray],
 ) -> Network:
     return build_with(
         lambda: assemble(
@@ -124,6 +154,7 @@ def _joined(
             bottleneck,
             values=schema.values,
             segments=schema.segments,
+            head=head,
         ),
         weights,
         model_of=lambda network: network.full,
@@ -131,18 +162,19 @@ def _joined(
 
 
 def _network(
-    described: Any, schema: Schema, bottleneck: Bottleneck, stored: Artifact
+    described: Any, schema: Schema, bottleneck: Bottleneck, head: Head | None, stored: Artifact
 ) -> tuple[Network, Architecture | None]:
     arrays = _arrays(stored)
     if isinstance(described, dict) and set(described) == {"architecture"}:
         architecture = architecture_from_config(described["architecture"])
-        return _joined(architecture, schema, bottleneck, arrays), architecture
+        return _joined(architecture, schema, bottleneck, head, arrays), architecture
     if not (isinstance(described, dict) and set(described) == {"encoder", "decoder"}):
         raise InvalidArchive("the archive's network", expected="an architecture or a pair")
-    # The weights of the bottleneck, if it has any, lie between those of the halves.
+    # Weights of the encoder, of the bottleneck if it has any, of the decoder, of the head.
     first, last = (variable_count(described[half]) for half in ("encoder", "decoder"))
+    end = len(arrays) - (head.variable_count if head else 0)
     encoder = model_from_config(described["encoder"], arrays[:first])
-    decoder = model_from_config(described["decoder"], arrays[max(first, len(arrays) - last) :])
+    decoder = model_from_config(described["decoder"], arrays[max(first, end - last) : end])
     try:
         check_pair(encoder, decoder, schema.sample_shape, type(bottleneck))
     except InvalidParameter as error:
@@ -153,8 +185,11 @@ def _network(
             expected=f"codes of {bottleneck.latent_dim} numbers",
             received=str(decoder.inputs[0].shape[1]),
         )
-    network = join_given(encoder, decoder, bottleneck)
-    assign_weights(network.full, arrays)
+    network = build_with(
+        lambda: join_given(encoder, decoder, bottleneck, head),
+        arrays,
+        model_of=lambda network: network.full,
+    )
     return network, None
 
 
@@ -170,7 +205,7 @@ def _arrays(stored: Artifact) -> list[np.ndarray]:
     return [stored.arrays[name] for name in names]
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Return a setting as JSON has it; functions and optimizers only by name."""
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -179,7 +214,7 @@ def _storable(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(value)
     if isinstance(value, (tuple, list)):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     if isinstance(value, (keras.Model, np.random.RandomState, np.random.Generator)):
         return None
     if callable(value) or isinstance(value, keras.optimizers.Optimizer):
@@ -187,7 +222,7 @@ def _storable(value: Any) -> Any:
     return str(value)
 
 
-def _params(cls: type[Any], stored: Any) -> dict[str, Any]:
+def plain_params(cls: type[Any], stored: Any) -> dict[str, Any]:
     known = set(cls._get_param_names())
     if not isinstance(stored, dict) or not set(stored) <= known:
         raise InvalidArchive(

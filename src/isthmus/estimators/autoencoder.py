@@ -23,15 +23,19 @@ class Autoencoder(BaseAutoencoder):
     ----------
     latent_dim : int or "auto", default="auto"
         Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
-    architecture : {"dense", "convolutional", "linear"}, default="dense"
-        The network to both sides of the code. "convolutional" is for pictures.
+    architecture : str, default="dense"
+        The network to both sides of the code: "dense"; "linear"; for pictures "convolutional"
+        (with pooling) or "strided" (with strides and transposed convolutions); for series
+        (n, time, channels) "convolutional-1d", "recurrent" (an LSTM) or "gru". "auto": dense, but
+        convolutional for pictures of more than 65,536 cells. Sequences for recurrent networks may
+        differ in length: a shorter one has NaN in all channels behind its end.
     encoder, decoder : keras.Model, default=None
         A pair of the user's own instead of `architecture`: samples -> code (n, latent_dim), and
         code -> reconstruction in scaled units (probabilities, for "bce" and "mixture"). They are
         cloned in `fit`, with their weights.
     hidden : tuple of int or "auto", default="auto"
-        Units of the encoder's hidden layers, or filters of its convolutions, from the input
-        towards the code; the decoder mirrors them.
+        Units of the encoder's hidden or recurrent layers, or filters of its convolutions, from
+        the input towards the code; the decoder mirrors them.
     activation : str, default="gelu"
         Activation of hidden layers.
     normalization : {"batch", "layer", "none", "auto"}, default="auto"

@@ -38,7 +38,7 @@ _LAYERS_AND_MODELS = {
     "keras": frozenset({"Sequential"}),
     "keras.src.models.functional": frozenset({"Functional"}),
     "keras.layers": _LAYERS,
-    "isthmus.networks.layers": frozenset({"TableOutput"}),
+    "isthmus.networks.layers": frozenset({"LastStep", "TableOutput"}),
 }
 # By setting: an object in any other place, even one of Keras' own, would be made and then called
 # in a way that the checks after building do not see.

@@ -27,18 +27,42 @@ def dense(units: int, name: str, *, policy: str, bias: bool = True) -> Any:
     )
 
 
-def convolution(filters: int, name: str, *, policy: str, bias: bool = True) -> Any:
-    """Return a 3 x 3 convolution that keeps height and width; for its initializer see `dense`."""
+def convolution(
+    filters: int,
+    name: str,
+    *,
+    policy: str,
+    bias: bool = True,
+    window: tuple[int, int] = (3, 3),
+    strides: tuple[int, int] = (1, 1),
+) -> Any:
+    """Return a convolution whose sides are its input's over `strides`, rounded up.
+
+    For its initializer see `dense`.
+    """
     return keras.layers.Conv2D(
-        filters,
-        3,
-        padding="same",
-        use_bias=bias,
-        data_format="channels_last",
-        kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(0, name)),
-        name=name,
-        dtype=policy,
+        filters, window, strides, **_convolving(name, policy=policy, bias=bias)
     )
+
+
+def transposed(
+    filters: int, name: str, *, policy: str, bias: bool, strides: tuple[int, int]
+) -> Any:
+    """Return a transposed 3 x 3 convolution whose sides are its input's times `strides`."""
+    return keras.layers.Conv2DTranspose(
+        filters, 3, strides, **_convolving(name, policy=policy, bias=bias)
+    )
+
+
+def _convolving(name: str, *, policy: str, bias: bool) -> dict[str, Any]:
+    return {
+        "padding": "same",
+        "use_bias": bias,
+        "data_format": "channels_last",
+        "kernel_initializer": keras.initializers.GlorotUniform(seed=derive_seed(0, name)),
+        "name": name,
+        "dtype": policy,
+    }
 
 
 def hidden_block(x: Any, units: int, name: str, style: Style) -> Any:

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive
-from isthmus.networks.convolutional import Convolutional
+from isthmus.networks.convolutional import Convolutional, Convolutional1D, Strided
 from isthmus.networks.dense import Dense
 from isthmus.networks.linear import Linear
+from isthmus.networks.recurrent import GRU, LSTM
 
 if TYPE_CHECKING:
     from isthmus.networks.network import Architecture
 
 _CLASSES: tuple[type[Architecture], ...] = (
     Convolutional,
+    Convolutional1D,
     Dense,
+    GRU,
     Linear,
+    LSTM,
+    Strided,
 )
 
 ARCHITECTURES: Catalogue[type[Architecture]] = Catalogue(
     "architecture", {each.name: each for each in _CLASSES}
 )
+
+_MOST_DENSE_CELLS = 2**16
+"""Of a picture, 256 x 256 pixels: the first layer alone has 2**25 weights then."""
+
+
+def architecture_class(name: str, sample_shape: tuple[int, ...]) -> type[Architecture]:
+    """Return the architecture of a name; raises InvalidParameter.
+
+    "auto" is dense, which for the same time on a CPU is as good for pictures as convolution
+    (docs/adr/0004-defaults.md), but convolutional for pictures whose matrices would grow too large.
+    """
+    if name != "auto":
+        return ARCHITECTURES[name]
+    picture = len(sample_shape) == 2 or (len(sample_shape) == 3 and sample_shape[2] <= 4)
+    large = math.prod(sample_shape) > _MOST_DENSE_CELLS
+    return Convolutional if picture and large else Dense
 
 
 def architecture_to_config(architecture: Any) -> dict[str, Any]:

@@ -43,10 +43,11 @@ def without_values(build: Callable[[], T]) -> T:
 
 
 def draw(model: keras.Model, seed: int) -> None:
-    """Assign every variable of a model its initial value; the same seed gives the same ones.
+    """Assign every weight of a model its initial value; the same seed gives the same ones.
 
-    Kernels are uniform as in Glorot and Bengio, 2010, equation 16; biases 0; normalisations are
-    the identity.
+    Kernels are uniform as in Glorot and Bengio, 2010, equation 16; those from state to state
+    orthogonal (Saxe et al., 2014); biases 0, but 1 where an LSTM forgets (Gers et al., 2000);
+    normalisations are the identity.
 
     Raises
     ------
@@ -62,8 +63,15 @@ def draw(model: keras.Model, seed: int) -> None:
         )
     for position, variable in enumerate(model.variables):
         shape = tuple(variable.shape)
+        if variable.name == "seed_generator_state":
+            continue  # of a random layer, not a weight
+        rng = generator_for(seed, f"weights/{position}")
         if variable.name == "kernel":
-            variable.assign(_glorot(shape, generator_for(seed, f"weights/{position}")))
+            variable.assign(_glorot(shape, rng))
+        elif variable.name == "recurrent_kernel":
+            variable.assign(_orthogonal(shape, rng))
+        elif variable.path.endswith("lstm_cell/bias"):
+            variable.assign(_forgetting(shape[0]))
         else:
             variable.assign(np.full(shape, _CONSTANTS[variable.name], dtype=np.float32))
 
@@ -72,3 +80,16 @@ def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     window = math.prod(shape[:-2])  # of a convolution: each unit sees so many neighbours
     limit = math.sqrt(6.0 / (window * (shape[-2] + shape[-1])))
     return rng.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Return a matrix (units, gates * units) whose rows are orthonormal."""
+    columns, upper = np.linalg.qr(rng.normal(size=shape[::-1]))
+    return (columns * np.sign(np.diag(upper))).T.astype(np.float32)
+
+
+def _forgetting(size: int) -> Floats:
+    """Return the biases of an LSTM's gates, the forget gate's being the second quarter."""
+    bias = np.zeros(size, np.float32)
+    bias[size // 4 : size // 2] = 1.0
+    return bias

@@ -58,6 +58,31 @@ class TableOutput(keras.layers.Layer):
         return runs
 
 
+@keras.saving.register_keras_serializable(package="isthmus")
+class LastStep(keras.layers.Layer):
+    """What recurrent cells said at the last step of each sequence.
+
+    A sequence ends with the last step at which any channel is not 0: where sequences are padded,
+    missing cells reach a network as 0. Of a sequence that has no such step it is 0.
+
+    Input shapes: sequences (n, time, channels) and outputs (n, time, units). Output shape:
+    (n, units).
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs at the last steps."""
+        sequences, outputs = inputs
+        numbers = ops.arange(1, sequences.shape[1] + 1)
+        last = ops.max(ops.where(ops.any(sequences != 0, axis=-1), numbers, 0), axis=1)
+        chosen = ops.cast(ops.expand_dims(last, 1) == numbers, outputs.dtype)
+        return ops.sum(outputs * ops.expand_dims(chosen, -1), axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return (n, units)."""
+        n, _, units = input_shape[1]
+        return n, units
+
+
 def _activate(kind: str, cells: Any) -> Any:
     if kind == "binary":
         return ops.sigmoid(cells)

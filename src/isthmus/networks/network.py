@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Segment, Values
     from isthmus.networks.bottlenecks import Bottleneck
+    from isthmus.networks.head import Head
     from isthmus.networks.settings import Settings
 
 
@@ -65,6 +66,8 @@ class Network:
     noise_dim : int
         Standard normal numbers (n, noise_dim) that `full` takes as its second input, to sample the
         code from its posterior with; 0 where the code is a point and `full` has one input.
+    head : keras.Model or None
+        Code (n, latent_dim) -> probabilities of classes (n, classes), or targets (n, targets).
     """
 
     encoder: keras.Model
@@ -72,6 +75,7 @@ class Network:
     full: keras.Model
     halves: tuple[keras.Model, keras.Model]
     noise_dim: int = 0
+    head: keras.Model | None = None
 
     def fast(self) -> keras.Model:
         """Return what computes the same as `full`, from its weights, in this machine's best way."""
@@ -89,6 +93,7 @@ def join(
     *,
     values: Values,
     segments: Sequence[Segment] = (),
+    head: Head | None = None,
     seed: int,
 ) -> Network:
     """Build the network of an architecture around a bottleneck, with initial weights.
@@ -101,9 +106,12 @@ def join(
         Decides the initial weights.
     """
     network = without_values(
-        lambda: assemble(architecture, sample_shape, bottleneck, values=values, segments=segments)
+        lambda: assemble(
+            architecture, sample_shape, bottleneck, values=values, segments=segments, head=head
+        )
     )
     draw(network.full, seed)
+    _key_random_layers(network.full, seed)
     return network
 
 
@@ -114,6 +122,7 @@ def assemble(
     *,
     values: Values,
     segments: Sequence[Segment] = (),
+    head: Head | None = None,
 ) -> Network:
     """Join encoder, bottleneck and decoder of an architecture; the weights are left to the caller.
 
@@ -129,25 +138,36 @@ def assemble(
         What output cells are; decides the output activation.
     segments : sequence of Segment
         The columns of a table with mixed values.
+    head : Head or None
+        What else is made of the code.
     """
     halves = (
         architecture.encoder(sample_shape),
         architecture.decoder(sample_shape, bottleneck.latent_dim),
     )
-    return _connect(halves, bottleneck, _output_activation(values, segments))
+    return _connect(halves, bottleneck, _output_activation(values, segments), head)
 
 
-def join_given(encoder: keras.Model, decoder: keras.Model, bottleneck: Bottleneck) -> Network:
+def join_given(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    bottleneck: Bottleneck,
+    head: Head | None = None,
+) -> Network:
     """Join a pair of Keras models of the user's own; the models themselves, not copies.
 
     Where the code is a point, the encoder's output is the code. A gaussian bottleneck takes the
     encoder's output for features, and adds layers for mean and log variance.
     """
-    return _connect((encoder, decoder), None if isinstance(bottleneck, Point) else bottleneck, None)
+    between = None if isinstance(bottleneck, Point) else bottleneck
+    return _connect((encoder, decoder), between, None, head)
 
 
 def _connect(
-    halves: tuple[keras.Model, keras.Model], bottleneck: Bottleneck | None, activation: Any
+    halves: tuple[keras.Model, keras.Model],
+    bottleneck: Bottleneck | None,
+    activation: Any,
+    head: Head | None,
 ) -> Network:
     """Join two halves; without a bottleneck the features are the code."""
     inputs = keras.Input(halves[0].inputs[0].shape[1:], name="inputs")
@@ -169,19 +189,32 @@ def _connect(
         code = keras.Input(made.code.shape[1:], name="code")
         decoder = keras.Model(code, activation(halves[1](code)), name="decoder")
         outputs |= {"logits": expanded, "reconstruction": activation(expanded)}
+    predictor = None
+    if head is not None:
+        # Keras orders the weights of branches by the names of their outputs. "response" comes
+        # after "reconstruction", so a head's weights are the last, on whatever the decoder ends.
+        branch = head.branch(made.code.shape[1])
+        outputs["response"] = branch(made.code)
+        predictor = head.predictor(branch)
     taken = inputs if made.noise is None else [inputs, made.noise]
     full = keras.Model(taken, outputs, name="autoencoder")
-    return Network(encoder, decoder, full, halves, 0 if made.noise is None else made.code.shape[1])
+    noise_dim = 0 if made.noise is None else made.code.shape[1]
+    return Network(encoder, decoder, full, halves, noise_dim, predictor)
 
 
 def clone_given(
-    encoder: keras.Model, decoder: keras.Model, bottleneck: Bottleneck, *, seed: int
+    encoder: keras.Model,
+    decoder: keras.Model,
+    bottleneck: Bottleneck,
+    head: Head | None = None,
+    *,
+    seed: int,
 ) -> Network:
     """Clone the user's pair with its present weights, and join it as `join_given` does.
 
     The weights are copied, so a fit never changes the models that were passed, and starts from
-    whatever they hold; the weights of a bottleneck and the state of their random layers (dropout,
-    noise) are keyed by `seed`.
+    whatever they hold; the weights of a bottleneck and a head and the state of random layers
+    (dropout, noise) are keyed by `seed`.
 
     `check_pair` must have passed.
 
@@ -190,11 +223,18 @@ def clone_given(
     InvalidParameter
         A layer cannot be cloned.
     """
-    network = join_given(_clone(encoder), _clone(decoder), bottleneck)
+    network = join_given(_clone(encoder), _clone(decoder), bottleneck, head)
     _key_random_layers(network.full, seed)
     if network.noise_dim:
         draw(network.full.get_layer("posterior"), seed)
+    if head is not None:
+        draw(branch_of(network), seed)
     return network
+
+
+def branch_of(network: Network) -> keras.Model:
+    """Return the model from code to logits or targets of a network that has a head."""
+    return network.full.output["response"]._keras_history.operation
 
 
 def _clone(model: keras.Model) -> keras.Model:

@@ -36,11 +36,29 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Metric:
+    """A named figure that the history has beside the loss.
+
+    Parameters
+    ----------
+    name : str
+        As the history calls it.
+    value : PerSample
+        The figure of each sample, averaged over those where it is not NaN.
+    """
+
+    name: str
+    value: PerSample
+
+
+@dataclass(frozen=True)
 class Objective:
     """A reconstruction term plus penalties; calling it gives their weighted sum, (n,)."""
 
     reconstruction: PerSample
     penalties: tuple[Term, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    """Of rows' labels, which minimise nothing."""
 
     @property
     def needs_sensitivity(self) -> bool:

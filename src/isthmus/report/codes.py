@@ -81,7 +81,8 @@ def view(contest: Contest, model: Any, y: Any) -> CodesView:
     if len(some) < len(plot):
         caption += f" {len(some):,} of {len(plot):,} rows are drawn."
     if y is not None:
-        caption += " Colours are the labels that were given; the model has not seen them."
+        caption += " Colours are the labels that were given"
+        caption += "." if getattr(model, "supervised", False) else "; the model has not seen them."
     colouring = _colour(None if labels is None else labels[some], len(some))
     groups = [
         Series(name, plot[some][mask, 0], plot[some][mask, 1], colour)

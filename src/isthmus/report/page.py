@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
-from isthmus._version import __version__
 from isthmus.core.errors import CannotWrite
 from isthmus.core.files import atomic_write
 from isthmus.inspection.contest import hold
@@ -18,6 +12,7 @@ from isthmus.inspection.figures import count, number, percent, ratio, seconds
 from isthmus.inspection.parameters import ParameterTable, parameter_table
 from isthmus.inspection.referee import judge
 from isthmus.report import codes, columns, samples, training
+from isthmus.report.template import colophon, filled
 
 if TYPE_CHECKING:
     import os
@@ -67,7 +62,7 @@ def write_report(
     path : path
         Where the page goes, such as ``"report.html"``.
     y : array of shape (n,), optional
-        Labels that colour the codes; they judge nothing.
+        Labels that colour the codes; they judge nothing but a supervised model's predictions.
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
     contest : Contest, optional
@@ -112,13 +107,12 @@ def render(model: Any, X: Any, contest: Contest, *, y: Any = None, title: str | 
     table = parameter_table(model)
     pictures = samples.pictures(contest, schema)
     tabular = pictures is None
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     parts = {
         "title": title or f"{type(model).__name__} report",
         "subtitle": _subtitle(model),
         "judgement": judgement,
         "levels": _LEVELS,
-        "tiles": _tiles(judgement, table, model),
+        "tiles": _tiles(judgement, table, model) + _label_tiles(model, X, y),
         "referee": _referee(judgement),
         "pictures": pictures,
         "columns": columns.column_errors(contest, schema) if tabular else None,
@@ -130,19 +124,9 @@ def render(model: Any, X: Any, contest: Contest, *, y: Any = None, title: str | 
         "data": columns.describe(X, schema),
         "settings": training.settings(model),
         "loading": _LOADING.format(size=model.latent_dim_),
-        "colophon": f"Written by isthmus {__version__} on {today}. This page fetches nothing.",
+        "colophon": colophon(),
     }
-    return _page(parts)
-
-
-def _page(parts: dict[str, Any]) -> str:
-    here = resources.files(__package__)
-    style = Markup(here.joinpath("style.css").read_text("utf-8"))  # noqa: S704 - our own file
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(here.joinpath("page.html.j2").read_text("utf-8"))
-    return template.render(style=style, **parts)
+    return filled("page.html.j2", parts)
 
 
 def _subtitle(model: Any) -> str:
@@ -188,6 +172,16 @@ def _tiles(judgement: Judgement, table: ParameterTable, model: Any) -> list[_Til
         _Tile("Training", seconds(own.seconds), epochs),
     ]
     return tiles
+
+
+def _label_tiles(model: Any, X: Any, y: Any) -> list[_Tile]:
+    """Say how well labels are predicted, by a model that learned some."""
+    if y is None or not getattr(model, "supervised", False):
+        return []
+    score = model.score(X, y)
+    if model.task == "regression":
+        return [_Tile("R²", number(score), "of the labels that were given")]
+    return [_Tile("Accuracy", percent(score), "of the labels that were given")]
 
 
 def _network_note(table: ParameterTable) -> str:

@@ -33,11 +33,15 @@ def data_uri(image: Floats, *, exact: bool = False) -> str:
     exact : bool
         Keep every pixel, however large the image.
     """
+    return _pack(picture(image), exact=exact)
+
+
+def picture(image: Floats) -> Image.Image:
+    """Draw one image, as `data_uri` packs it."""
     shares = np.clip(np.nan_to_num(np.asarray(image, np.float32), nan=0.5), 0, 1)
     if shares.ndim == 3 and shares.shape[2] in (1, 2):
         shares = shares.mean(axis=2)
-    picture = Image.fromarray(np.round(shares * 255).astype(np.uint8))
-    return _pack(picture, exact=exact)
+    return Image.fromarray(np.round(shares * 255).astype(np.uint8))
 
 
 def heat_uri(values: Floats, largest: float) -> str:
@@ -50,11 +54,16 @@ def heat_uri(values: Floats, largest: float) -> str:
     largest : float
         The value of the brightest colour.
     """
+    return _pack(heat(values, largest))
+
+
+def heat(values: Floats, largest: float) -> Image.Image:
+    """Draw values in glowing colours, as `heat_uri` packs them."""
     flat = values.mean(axis=2) if values.ndim == 3 else values
     share = np.clip(np.nan_to_num(flat) / (largest or 1.0), 0, 1)
     stops = np.linspace(0, 1, len(_HEAT))
     colours = np.stack([np.interp(share, stops, _HEAT[:, c]) for c in range(3)], axis=-1)
-    return _pack(Image.fromarray(colours.astype(np.uint8)))
+    return Image.fromarray(colours.astype(np.uint8))
 
 
 def mosaic(images: Floats, columns: int) -> Floats:
@@ -70,11 +79,11 @@ def shares_of_range(images: Floats, low: float, high: float) -> Floats:
     return (images - low) / ((high - low) or 1.0)
 
 
-def _pack(picture: Image.Image, *, exact: bool = False) -> str:
-    shrunk = not exact and max(picture.size) > SMALL
-    kind = "jpeg" if shrunk and picture.mode != "RGBA" else "png"
+def _pack(drawn: Image.Image, *, exact: bool = False) -> str:
+    shrunk = not exact and max(drawn.size) > SMALL
+    kind = "jpeg" if shrunk and drawn.mode != "RGBA" else "png"
     if shrunk:
-        picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+        drawn.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     blob = io.BytesIO()
-    picture.save(blob, kind, **({"quality": 88} if kind == "jpeg" else {"optimize": True}))
+    drawn.save(blob, kind, **({"quality": 88} if kind == "jpeg" else {"optimize": True}))
     return f"data:image/{kind};base64,{base64.b64encode(blob.getvalue()).decode('ascii')}"

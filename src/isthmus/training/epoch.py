@@ -40,6 +40,8 @@ class Tally(NamedTuple):
     """Sum of the weights of the rows."""
     finite: Array
     """Whether every loss so far was a finite number."""
+    measured: Array | None = None
+    """(metrics, 2), sum and weight of each; None where there are none."""
 
 
 class Rows(NamedTuple):
@@ -51,6 +53,8 @@ class Rows(NamedTuple):
     """(batches, batch_size), row numbers."""
     weights: Array
     """(batches, batch_size)"""
+    labels: Array | None = None
+    """(n,) or (n, targets), NaN where missing; None without labels."""
 
 
 class Span(NamedTuple):
@@ -71,10 +75,13 @@ class Programs(NamedTuple):
     evaluate: Program
 
 
-def fresh_tally() -> Tally:
+def fresh_tally(metrics: int = 0) -> Tally:
     """Return the tally before the first step."""
     zero = np.float32(0)  # NumPy's scalars: making JAX' own takes longer than a step of a table
-    return Tally(*map(jax.device_put, (np.int32(0), zero, zero, np.bool_(True))))
+    tally = Tally(*map(jax.device_put, (np.int32(0), zero, zero, np.bool_(True))))
+    if metrics == 0:
+        return tally
+    return tally._replace(measured=jax.device_put(np.zeros((metrics, 2), np.float32)))
 
 
 def compile_programs(
@@ -105,11 +112,11 @@ def compile_programs(
 
     def step(state: TrainState, batch: Batch, key: Array, progress: Array, middle: Array) -> Any:
         batch = _corrupted(batch, corruption, key)
-        (value, non_trainable), gradients = gradient(
+        (value, (non_trainable, measured)), gradients = gradient(
             state.trainable, state.non_trainable, batch, key, progress, training=True
         )
         trainable, slots = update(state.optimizer, gradients, state.trainable, middle)
-        return TrainState(trainable, non_trainable, slots), value
+        return TrainState(trainable, non_trainable, slots), value, measured
 
     def train(
         state: TrainState, tally: Tally, rows: Rows, stop: Array, span: Span, key: Array
@@ -122,8 +129,9 @@ def compile_programs(
             done = (span.offset + tally.step) / span.total
             # The schedule as it is in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
-            state, value = step(state, batch, jax.random.fold_in(key, tally.step), done, middle)
-            return state, _add(tally, value, batch)
+            noise = jax.random.fold_in(key, tally.step)
+            state, value, measured = step(state, batch, noise, done, middle)
+            return state, _add(tally, value, measured, batch)
 
         def unfinished(carry: tuple[TrainState, Tally]) -> Array:
             return (carry[1].step < stop) & carry[1].finite
@@ -143,13 +151,15 @@ def compile_programs(
             # Numbered like the steps of training: the same noise for a row in every epoch.
             noise = jax.random.fold_in(key, tally.step)
             batch = _corrupted(batch, corruption, noise)
-            value, _ = loss(trainable, non_trainable, batch, noise, progress, training=False)
-            return _add(tally, value, batch)
+            value, (_, measured) = loss(
+                trainable, non_trainable, batch, noise, progress, training=False
+            )
+            return _add(tally, value, measured, batch)
 
         def unfinished(tally: Tally) -> Array:
             return (tally.step < steps) & tally.finite
 
-        return jax.lax.while_loop(unfinished, body, fresh_tally())
+        return jax.lax.while_loop(unfinished, body, fresh_tally(len(objective.metrics)))
 
     return Programs(Program(train, donate=(0, 1)), Program(evaluate))
 
@@ -165,7 +175,7 @@ def _loss(
     progress: Array,
     *,
     training: bool,
-) -> tuple[Array, list[Array]]:
+) -> tuple[Array, tuple[list[Array], Array | None]]:
     outputs, updated, losses = fast.stateless_call(
         trainable,
         non_trainable,
@@ -180,7 +190,19 @@ def _loss(
     per_sample = objective(batch, made, progress)
     mean = jnp.sum(per_sample * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
     # Regularisers and activity losses that the user's own layers carry.
-    return mean + sum(losses, jnp.float32(0)), updated
+    return mean + sum(losses, jnp.float32(0)), (updated, _measured(objective, batch, made))
+
+
+def _measured(objective: Objective, batch: Batch, outputs: Outputs) -> Array | None:
+    """Return the sum of each metric over the rows that have it, and their weight, (metrics, 2)."""
+    if not objective.metrics:
+        return None
+
+    def sums(values: Array) -> Array:
+        weight = jnp.where(jnp.isnan(values), 0.0, batch.weight)
+        return jnp.array([jnp.sum(jnp.nan_to_num(values) * weight), weight.sum()])
+
+    return jnp.stack([sums(metric.value(batch, outputs)) for metric in objective.metrics])
 
 
 def _sensitivity(
@@ -222,20 +244,20 @@ def _in_pieces(gradient: Callable[..., Any], network: Network) -> Callable[..., 
         whole = jnp.maximum(batch.weight.sum(), 1.0)
 
         def add(carry: Any, piece: tuple[Batch, Array]) -> tuple[Any, None]:
-            value, fixed, total = carry
-            part, number = piece
+            (value, fixed, total), (part, number) = carry, piece
             share = part.weight.sum() / whole
             noise = jax.random.fold_in(key, number)
-            (new, fixed), change = gradient(
+            (new, (fixed, measured)), change = gradient(
                 trainable, fixed, part, noise, progress, training=training
             )
             total = jax.tree.map(lambda t, c: t + share * c, total, change)
-            return (value + share * new, fixed, total), None
+            return (value + share * new, fixed, total), measured
 
         none = jax.tree.map(jnp.zeros_like, trainable)
         start = (jnp.float32(0), non_trainable, none)
-        (value, fixed, total), _ = jax.lax.scan(add, start, (cut, jnp.arange(pieces)))
-        return (value, fixed), total
+        (value, fixed, total), each = jax.lax.scan(add, start, (cut, jnp.arange(pieces)))
+        measured = None if each is None else each.sum(axis=0)
+        return (value, (fixed, measured)), total
 
     return summed
 
@@ -260,19 +282,24 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
 def _batch(rows: Rows, step: Array, *, missing: bool) -> Batch:
     index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
+    y = None if rows.labels is None else jnp.take(rows.labels, index, axis=0, mode="clip")
     if not missing:
-        return Batch(target, target, weight)
+        return Batch(target, target, weight, y=y)
     present = ~jnp.isnan(target)
     target = jnp.where(present, target, 0.0)
-    return Batch(target, target, weight, present.astype(jnp.float32))
+    return Batch(target, target, weight, present.astype(jnp.float32), y)
 
 
-def _add(tally: Tally, value: Array, batch: Batch) -> Tally:
+def _add(tally: Tally, value: Array, measured: Array | None, batch: Batch) -> Tally:
     weight = batch.weight.sum()
     finite = jnp.isfinite(value)
+    sums = None
+    if tally.measured is not None and measured is not None:
+        sums = tally.measured + jnp.where(finite, measured, 0.0)
     return Tally(
         tally.step + finite.astype(jnp.int32),  # a bad step keeps its own number
         tally.loss + jnp.where(finite, value * weight, 0.0),
         tally.weight + jnp.where(finite, weight, 0.0),
         tally.finite & finite,
+        sums,
     )

@@ -53,12 +53,15 @@ class TrainingData:
         Numbers of the rows to stop by.
     columns : tuple of str
         Names of the cells, for messages; may be empty.
+    labels : ndarray of shape (n,) or (n, targets), or None
+        Numbers of classes, or targets, of all rows; NaN where they are missing.
     """
 
     matrix: Floats
     training: RowNumbers
     validation: RowNumbers | None = None
     columns: tuple[str, ...] = ()
+    labels: Floats | None = None
 
 
 @dataclass
@@ -68,7 +71,8 @@ class History:
     Attributes
     ----------
     epochs : dict of str to list
-        ``epoch``, ``loss``, ``val_loss`` (with validation rows), ``learning_rate``, ``seconds``.
+        ``epoch``, ``loss``, ``val_loss`` (with validation rows), ``learning_rate``, ``seconds``,
+        and the objective's metrics by name, on validation rows with ``val_`` before it.
     best_epoch : int
         The epoch whose weights the network has now; 0 where not one was completed.
     stop_reason : {"finished", "early stopping", "interrupted", "diverged"}
@@ -168,6 +172,7 @@ class _Run:
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
         self._matrix = jax.device_put(_in_bucket(data.matrix))
+        self._labels = None if data.labels is None else jax.device_put(_in_bucket(data.labels))
         self._validation = self._validation_rows()
         self._state = TrainState(
             copies([v.value for v in full.trainable_variables]),
@@ -180,6 +185,7 @@ class _Run:
         self._best_loss = np.inf
         self._trouble = ""
         self.epoch = 0
+        self._metrics = tuple(metric.name for metric in objective.metrics)
         validated = () if data.validation is None else ("val_loss",)
         names = ("epoch", "loss", *validated, "learning_rate", "seconds")
         self.history = History({name: [] for name in names})
@@ -196,13 +202,13 @@ class _Run:
                 return "diverged"
             if int(tally.step) < self._steps:
                 return "interrupted"
-            loss = float(tally.loss) / float(tally.weight)
-            val_loss = self._validate()
+            means = self._means(tally) | self._validate()
+            loss, val_loss = means["loss"], means.get("val_loss")
             if not (self._finite_weights() if val_loss is None else np.isfinite(val_loss)):
                 self._trouble = f"what epoch {self.epoch + 1} left"
                 return "diverged"
             self.epoch += 1
-            self._record(loss, val_loss, time.perf_counter() - began)
+            self._record(means, time.perf_counter() - began)
             last = self.epoch == self._recipe.epochs or self._patience_is_out()
             event = EpochEnd(self.epoch, self._recipe.epochs, loss, val_loss, last, self._snapshot)
             for observer in observers:
@@ -244,7 +250,7 @@ class _Run:
         rows = self._rows(plan)
         done_before, in_all = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
         span = Span(np.uint32(epoch), np.float32(done_before), np.float32(in_all))
-        tally, done = fresh_tally(), 0
+        tally, done = fresh_tally(len(self._metrics)), 0
         while done < plan.steps and not self._interrupt.requested:
             began = time.perf_counter()
             stop = min(plan.steps, done + self._stride)
@@ -267,7 +273,8 @@ class _Run:
         return batches.shuffled(self._data.training, self._plan_size, seed=self._seed, epoch=epoch)
 
     def _rows(self, plan: batches.Plan) -> Rows:
-        return Rows(self._matrix, jax.device_put(plan.rows), jax.device_put(plan.weights))
+        order, weights = jax.device_put(plan.rows), jax.device_put(plan.weights)
+        return Rows(self._matrix, order, weights, self._labels)
 
     def _validation_rows(self) -> tuple[Rows, int] | None:
         held = self._data.validation
@@ -277,9 +284,10 @@ class _Run:
         plan = batches.in_order(held, min(at_most, batches.bucket(len(held))))
         return self._rows(plan), plan.steps
 
-    def _validate(self) -> float | None:
+    def _validate(self) -> dict[str, float]:
+        """Return the loss and the metrics on the validation rows; empty without any."""
         if self._validation is None:
-            return None
+            return {}
         rows, steps = self._validation
         tally = self._programs.evaluate(
             self._state.trainable,
@@ -290,17 +298,25 @@ class _Run:
             self._keys["validation"],
         )
         if not bool(tally.finite):
-            return float("nan")
-        return float(tally.loss) / float(tally.weight)
+            return {"val_loss": float("nan")}
+        return self._means(tally, "val_")
 
-    def _record(self, loss: float, val_loss: float | None, seconds: float) -> None:
-        entries = {"epoch": self.epoch, "loss": loss}
-        if val_loss is not None:
-            entries["val_loss"] = val_loss
+    def _means(self, tally: Tally, prefix: str = "") -> dict[str, float]:
+        """Return the loss, and each metric that some row has, by name."""
+        means = {f"{prefix}loss": float(tally.loss) / float(tally.weight)}
+        if tally.measured is not None:
+            for name, (total, weight) in zip(self._metrics, tally.measured.tolist(), strict=True):
+                if weight > 0:
+                    means[f"{prefix}{name}"] = total / weight
+        return means
+
+    def _record(self, means: dict[str, float], seconds: float) -> None:
+        entries = {"epoch": self.epoch, **means}
         entries |= {"learning_rate": self._rate(), "seconds": seconds}
         for name, value in entries.items():
-            self.history.epochs[name].append(value)
-        watched = loss if val_loss is None else val_loss
+            self.history.epochs.setdefault(name, []).append(value)
+        val_loss = means.get("val_loss")
+        watched = means["loss"] if val_loss is None else val_loss
         # Without validation rows there is nothing to choose by: the last weights are kept.
         if val_loss is None or watched < self._best_loss:
             self._best = (copies(self._state.trainable), copies(self._state.non_trainable))

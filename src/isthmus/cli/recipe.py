@@ -1,0 +1,114 @@
+"""``isthmus recipe``: well-known autoencoders by name, run and measured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from isthmus.cli import outputs
+from isthmus.cli.guard import guarded
+
+if TYPE_CHECKING:
+    from isthmus.recipes.recipe import Recipe, Result
+
+recipe = typer.Typer(
+    help="List and run well-known autoencoders, each as its document describes it.",
+)
+
+
+@recipe.callback(invoke_without_command=True)
+def _without_a_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def list_() -> None:
+    """List the recipes: name and what it is."""
+    from isthmus.recipes.catalogue import RECIPES
+
+    widest = max(map(len, RECIPES))
+    for name, entry in RECIPES.items():
+        typer.echo(f"{name:{widest}}  {entry.title}")
+
+
+def run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As 'isthmus recipe list' has it.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled pictures of 28 × 28 pixels, such as MNIST's mnist.npz.",
+            show_default="the digits that come with scikit-learn",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes over the rows.", show_default="as the document has it"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same figures again.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where the report goes.", show_default="NAME.html"),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each picture as a file besides, PNG or SVG."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that exist already.")
+    ] = False,
+) -> None:
+    """Train a recipe, measure it beside its claim, report."""
+    page = output or Path(f"{Path(name).name}.html")
+    outputs.require_ending(page, [".html", ".htm"], "a report")
+    outputs.check([page], force=force)
+
+    from isthmus.inspection.figures import count
+    from isthmus.recipes import digits
+    from isthmus.recipes.catalogue import RECIPES
+    from isthmus.report.recipe import write_recipe_report
+
+    chosen = RECIPES[name]
+    if pictures is not None:
+        outputs.make_folder(pictures)
+    rows = digits.bundled() if data is None else digits.from_file(data)
+    typer.echo(f"{chosen.name}: {chosen.title}")
+    result = chosen.run(rows, epochs=epochs, seed=seed)
+    typer.echo(f"{result.data}, {count(result.epochs, 'epoch')}")
+    _show(chosen, result)
+    write_recipe_report(chosen, result, page, overwrite=True)
+    typer.echo(f"Wrote {outputs.described(page)}")
+    if pictures is not None:
+        _write_pictures(chosen, result, pictures)
+
+
+def _show(chosen: "Recipe", result: "Result") -> None:
+    from isthmus.inspection.figures import seconds, text_table
+
+    figures, standing = result.figures, {True: "holds", False: "does not hold", None: ""}
+    headers, rows = ["figure", "measured"], [[f.name, f.text] for f in figures]
+    if any(figure.claim for figure in figures):
+        headers += ["the document says", "its claim"]
+        for row, figure in zip(rows, figures, strict=True):
+            row += [figure.claim, standing[figure.holds]]
+    typer.echo(f"\n{text_table(headers, rows)}\n")
+    typer.echo(f"After {chosen.source}: {chosen.claim}")
+    for note in result.notes:
+        typer.echo(f"· {note}")
+    typer.echo(f"\n{seconds(result.seconds)} in all.")
+
+
+def _write_pictures(chosen: "Recipe", result: "Result", folder: Path) -> None:
+    from isthmus.core.files import atomic_write
+    from isthmus.report.recipe import picture_file
+
+    for place, shown in enumerate(result.pictures, 1):
+        made = picture_file(shown)
+        if made is not None:
+            ending, content = made
+            path = folder / f"{chosen.name}-{place}{ending}"
+            atomic_write(path, content)
+            typer.echo(f"Wrote {outputs.described(path)}")
+
+
+recipe.command("list")(guarded(list_))
+recipe.command("run")(guarded(run))

@@ -1,0 +1,246 @@
+"""The supervised autoencoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.metrics import r2_score
+from sklearn.utils import ClassifierTags, RegressorTags
+from sklearn.utils.metaestimators import available_if
+
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidData
+from isthmus.estimators import _checks, _settings
+from isthmus.estimators._base import BaseAutoencoder, Goal
+from isthmus.estimators._labels import Classes, Labelling, Targets
+from isthmus.networks.head import Head
+from isthmus.networks.inference import Function
+from isthmus.networks.settings import ACTIVATIONS
+from isthmus.objectives.objective import Metric, Objective
+from isthmus.objectives.supervision import cross_entropy, hits, squared_error, supervision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+    from isthmus.data.schema import Schema
+    from isthmus.networks.network import Network
+
+TASKS: Catalogue[type[Labelling]] = Catalogue(
+    "task", {"classification": Classes, "regression": Targets}
+)
+_AUTO_HEAD = (128,)
+
+
+class SupervisedAutoencoder(BaseAutoencoder):
+    """Learns codes from which both the input can be rebuilt and labels be told.
+
+    Beside the decoder a head predicts labels from the code, so that codes part what labels part
+    (Le et al., 2018, "Supervised autoencoders: improving generalization performance with
+    unsupervised regularizers"). It is a classifier, or a regressor, and a transformer.
+
+    What is minimised is the loss of `Autoencoder` plus ``classification_weight`` times the head's:
+    cross-entropy in nats, or the squared error of standardised targets. Rows without a label
+    train the reconstruction alone; the head's loss is the mean over the others.
+
+    Parameters
+    ----------
+    latent_dim : int or "auto", default="auto"
+        Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
+    task : {"classification", "regression"}, default="classification"
+        What labels are: classes, or numbers.
+    classification_weight : float, default=0.1
+        Weight of the head's loss beside the reconstruction's, in either task.
+    head_hidden : tuple of int or "auto", default="auto"
+        Units of dense layers between code and labels; () for none.
+    head_activation : str, default="gelu"
+        Activation of those layers.
+    head_dropout : float, default=0.0
+        Share of their units that each step of training leaves out.
+    Other parameters are those of `Autoencoder`.
+
+    Attributes
+    ----------
+    classes_ : array of shape (classes,)
+        The classes in the order of `predict_proba`; for classification.
+    head_ : keras.Model
+        Codes -> probabilities of classes, or standardised targets.
+    labelled_share_ : float
+        Share of the rows of `fit` that had a label.
+    history_ : dict of str to list
+        As for `Autoencoder`, and ``supervised_loss``, for classification ``accuracy``, and the
+        same with ``val_`` where held-out rows have labels.
+    Other attributes are those of `Autoencoder`.
+
+    Examples
+    --------
+    >>> import isthmus as ist
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = ist.SupervisedAutoencoder(latent_dim=2, epochs=20, random_state=0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (150, 3)
+    """
+
+    kind = "supervised autoencoder"
+    figures = ("labelled_share_",)
+    supervised: ClassVar[bool] = True
+
+    task: str
+    classification_weight: float
+    head_hidden: Any
+    head_activation: str
+    head_dropout: float
+    loss: Any
+    l1: float
+    contraction: float
+
+    def __init__(
+        self,
+        latent_dim: int | str = "auto",
+        *,
+        task: str = "classification",
+        classification_weight: float = 0.1,
+        head_hidden: Any = "auto",
+        head_activation: str = "gelu",
+        head_dropout: float = 0.0,
+        architecture: str = "dense",
+        encoder: Any = None,
+        decoder: Any = None,
+        hidden: Any = "auto",
+        activation: str = "gelu",
+        normalization: str = "auto",
+        linear_path: bool = True,
+        loss: Any = "auto",
+        l1: float = 0.0,
+        contraction: float = 0.0,
+        scale: str = "auto",
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        optimizer: Any = "adam",
+        learning_rate: float = 0.005,
+        schedule: str = "cosine",
+        clip_norm: float | None = 1.0,
+        patience: int | str | None = "auto",
+        validation_fraction: float = 0.1,
+        precision: str = "float32",
+        checkpoint: Any = None,
+        checkpoint_every: int = 1,
+        verbose: int = 1,
+        random_state: Any = None,
+    ) -> None:
+        self._store(locals())
+
+    def fit(self, X: Any, y: Any = None) -> SupervisedAutoencoder:
+        """Learn to reconstruct `X` and to predict `y`.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            (n, columns) or (n, *image shape). NaN and null mark missing cells, which are neither
+            learned nor counted.
+        y : array of shape (n,), or (n, targets) for regression
+            Labels: texts, whole numbers or booleans, or the numbers of a regression. None and NaN
+            mark missing ones, and so does -1 among integers that are classes, unless -1 and 1 are
+            the only ones or there is one below -1: then it is a class like the others.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData, TrainingDiverged
+            A setting cannot work, data or labels cannot be learned, or the loss left the finite
+            numbers.
+        """
+        return super().fit(X, y)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the likeliest class of each sample, (n,), or its targets, as `y` was shaped."""
+        responses = self._responses(X)
+        return self._labels_known().decode(responses)
+
+    @available_if(lambda self: self.task == "classification")  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the probability of each class, (n, classes), in the order of `classes_`."""
+        return self._responses(X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the accuracy of the classes, or R² of the targets, on rows that have labels.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            As given to `fit`.
+        y : array of shape (n,) or (n, targets)
+            As given to `fit`; rows without a label are left out.
+        sample_weight : array of shape (n,), optional
+            How much each row counts.
+        """
+        predicted = self.predict(X)
+        truth, rows = self._labels_known().known(y, len(predicted))
+        if not len(truth):
+            raise InvalidData("y", expected="at least one label", received="missing labels alone")
+        weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        if self._labels_known().classifies:
+            return float(np.average(predicted[rows] == truth, weights=weight))
+        return float(r2_score(truth, predicted[rows], sample_weight=weight))
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The classes in the order of `predict_proba`."""
+        if isinstance(self._labelling, Classes):
+            return self._labelling.values
+        raise AttributeError("classes_: there are none before fit, and none for regression")
+
+    def _labels(self, y: Any, n: int) -> Floats:
+        self._labelling, labels = TASKS[self.task].of(y, n)
+        missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).all(axis=1)
+        self.labelled_share_ = 1.0 - float(missing.mean())
+        return labels
+
+    def _goal(self, schema: Schema) -> Goal:
+        labelling = self._labels_known()
+        reconstruction, loss = _settings.reconstruction(self, schema)
+        term, metric = supervision(
+            cross_entropy if labelling.classifies else squared_error,
+            _checks.number("classification_weight", self.classification_weight, above=0),
+            labelled_share=self.labelled_share_,
+        )
+        metrics = (metric, Metric("accuracy", hits)) if labelling.classifies else (metric,)
+        hidden = _checks.layers("head_hidden", self.head_hidden)
+        head = Head(
+            labelling.outputs,
+            labelling.classifies,
+            _AUTO_HEAD if hidden is None else hidden,
+            ACTIVATIONS[self.head_activation],
+            _checks.number("head_dropout", self.head_dropout, at_least=0, below=1),
+        )
+        penalties = (*_settings.penalties(self), term)
+        return Goal(Objective(reconstruction, penalties, metrics), loss, head=head)
+
+    def _labels_known(self) -> Labelling:
+        if self._labelling is None:
+            raise AssertionError("labels are known once fit has begun")
+        return self._labelling
+
+    def _responses(self, X: Any) -> Floats:
+        X = self._checked(X)
+        return self._collected(self._respond, X, self._labels_known().outputs)
+
+    def _keep_network(self, network: Network) -> None:
+        super()._keep_network(network)
+        self.head_ = network.head
+        self._respond = self._encode.then(Function(network.head))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        if self.task == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+            tags.target_tags.multi_output = True
+        else:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        return tags

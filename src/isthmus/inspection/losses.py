@@ -1,0 +1,62 @@
+"""Which loss each output has, as a person or `compile` says it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_SHORT = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "bce": "binary_crossentropy",
+    "sparse_categorical_cross_entropy": "sparse_categorical_crossentropy",
+}
+
+
+def per_output(loss: Any, names: list[str]) -> list[str | None]:
+    """Return the loss of each output.
+
+    Parameters
+    ----------
+    loss : str, callable, keras.losses.Loss, list or dict
+        As `compile` takes it, or as Keras writes it into a file.
+    names : list of str
+        The outputs' names.
+
+    Returns
+    -------
+    list of str or None
+        None where an output has no loss.
+    """
+    if isinstance(loss, dict) and "class_name" not in loss:
+        by_name = {str(key): value for key, value in loss.items()}
+        if not set(by_name) & set(names) and len(by_name) == len(names):
+            return [_named(value) for value in by_name.values()]
+        return [_named(by_name.get(name)) for name in names]
+    if isinstance(loss, (list, tuple)):
+        given = [_named(value) for value in loss]
+        return (given + [None] * len(names))[: len(names)]
+    return [_named(loss)] * len(names)
+
+
+def compares_classes(name: str | None) -> bool:
+    """Whether a loss takes class numbers, which no input of the output's shape is."""
+    return name is not None and name.startswith("sparse_categorical")
+
+
+def is_crossentropy(name: str | None) -> bool:
+    """Whether a loss is one of those that classifiers are trained with."""
+    return name is not None and ("crossentropy" in name or "focal" in name or "hinge" in name)
+
+
+def _named(loss: Any) -> str | None:
+    if loss is None:
+        return None
+    if isinstance(loss, dict):
+        config = loss.get("config")
+        inner = config.get("name") if isinstance(config, dict) else config
+        loss = inner if isinstance(inner, str) else loss.get("class_name")
+    if not isinstance(loss, str):
+        loss = getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__)
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)[:80]).lower()
+    return _SHORT.get(plain, plain)

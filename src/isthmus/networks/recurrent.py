@@ -1,0 +1,170 @@
+"""Recurrent architectures: cells that read a sequence step by step, and others that write it."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import keras
+
+from isthmus.core.errors import InvalidParameter
+from isthmus.core.randomness import derive_seed
+from isthmus.networks.blocks import dense
+from isthmus.networks.layers import LastStep
+from isthmus.networks.settings import POLICIES, are_sizes
+
+if TYPE_CHECKING:
+    from isthmus.networks.settings import Settings
+
+_DEFAULT_UNITS = (64,)
+_GUIDES = 8
+"""Numbers that a decoder's cells are given at each step."""
+
+
+@dataclass(frozen=True)
+class Recurrent(ABC):
+    """Abstract: recurrent layers for sequences (time, channels), mirrored in the decoder.
+
+    A sequence shorter than the longest has NaN in all channels behind its end; what the encoder
+    says is the state of its cells at the last step, so it does not depend on what lies behind.
+    As missing cells reach a network as 0, so a sequence whose last steps are exactly 0 in all
+    channels ends before them.
+
+    The decoder's first cells begin from a state made of the code, and are told at each step
+    `_GUIDES` numbers that are made of the code for this step. All steps of a sequence are so
+    within one layer of the code, where a code that is repeated reaches the late ones only through
+    the early ones (measured on sines: a fifth less error).
+
+    The cells have gates and activations of their own, so `activation` and `normalization` of the
+    settings change nothing.
+
+    Parameters
+    ----------
+    units : tuple of int
+        Units of the encoder's layers, from the sequence towards the code.
+    linear_path : bool
+        Whether sample and code are joined by a matrix, too, as in `Dense`.
+    policy : str
+        Keras dtype policy of the cells.
+    """
+
+    name: ClassVar[str]
+    cells: ClassVar[type[keras.layers.RNN]]
+    """The Keras layer."""
+    states: ClassVar[int]
+    """Vectors in the state of a cell."""
+
+    units: tuple[int, ...]
+    linear_path: bool = True
+    policy: str = "float32"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the architecture that a person asked for; raises InvalidParameter."""
+        # Names are checked though they change nothing: a misspelt one should not wait.
+        policy = settings.style().policy
+        if len(settings.sample_shape) != 2:
+            raise InvalidParameter(
+                f"architecture={cls.name!r}",
+                expected="sequences, an array (n, time, channels)",
+                received=f"samples of shape {settings.sample_shape}",
+                remedy="X[..., None] makes sequences of one channel, or use architecture='dense'",
+            )
+        units = _DEFAULT_UNITS if settings.hidden is None else settings.hidden
+        if not units:
+            raise InvalidParameter(
+                "hidden",
+                expected=f"the units of at least one layer with architecture={cls.name!r}",
+                received="()",
+                remedy="leave hidden='auto', or use architecture='linear'",
+            )
+        return cls(units, settings.linear_path, policy)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self | None:
+        """Return what a stranger's description means; None where it means nothing."""
+        match config:
+            case {
+                "units": units,
+                "linear_path": bool(linear_path),
+                "policy": str(policy),
+                **rest,
+            } if not rest and are_sizes(units) and units and policy in POLICIES.values():
+                return cls(tuple(units), linear_path, policy)
+        return None
+
+    def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
+        """Return the model (n, time, channels) -> features (n, width)."""
+        inputs = keras.Input(sample_shape, name="inputs")
+        x = inputs
+        for index, units in enumerate(self.units):
+            x = self._layer(units, f"encoder_{index}")(x)
+        x = LastStep(name="last_step", dtype=self.policy)([inputs, x])
+        if self.linear_path:
+            flat = keras.layers.Flatten(name="cells", data_format="channels_last")(inputs)
+            x = keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
+        return keras.Model(inputs, x, name="features")
+
+    def decoder(self, sample_shape: tuple[int, ...], latent_dim: int) -> keras.Model:
+        """Return the model (n, latent_dim) -> (n, time, channels), without output activation."""
+        time, channels = sample_shape
+        code = keras.Input((latent_dim,), name="code")
+        x = dense(time * _GUIDES, "guides", policy=self.policy)(code)
+        x = keras.layers.Activation("gelu", name="guides_gelu", dtype=self.policy)(x)
+        x = keras.layers.Reshape((time, _GUIDES), name="steps")(x)
+        state: list[Any] | None = self._state(code)
+        for index, units in reversed(list(enumerate(self.units))):
+            x = self._layer(units, f"decoder_{index}")(x, initial_state=state)
+            state = None
+        x = dense(channels, "output", policy="float32")(x)
+        if self.linear_path:
+            cells = math.prod(sample_shape)
+            straight = dense(cells, "linear_output", policy="float32", bias=False)(code)
+            straight = keras.layers.Reshape(sample_shape, name="linear_reshape")(straight)
+            x = keras.layers.Add(name="sum", dtype="float32")([x, straight])
+        return keras.Model(code, x, name="expansion")
+
+    def _state(self, code: Any) -> list[Any]:
+        """Return what the decoder's first cells begin from."""
+        made = []
+        for number in range(self.states):
+            name = f"state_{number}"
+            state = dense(self.units[-1], name, policy=self.policy)(code)
+            bounded = keras.layers.Activation("tanh", name=f"{name}_tanh", dtype=self.policy)
+            made.append(bounded(state))
+        return made
+
+    def _layer(self, units: int, name: str) -> Any:
+        seed = derive_seed(0, name)
+        return self.cells(
+            units,
+            return_sequences=True,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seed),
+            seed=seed,
+            name=name,
+            dtype=self.policy,
+        )
+
+
+@dataclass(frozen=True)
+class LSTM(Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997); see `Recurrent`.
+
+    The default of the two: on single sines, in the same time, it has half the error of `GRU`.
+    """
+
+    name: ClassVar[str] = "recurrent"
+    cells: ClassVar[type[keras.layers.RNN]] = keras.layers.LSTM
+    states: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class GRU(Recurrent):
+    """Gated recurrent units (Cho et al., 2014); see `Recurrent` for the parameters."""
+
+    name: ClassVar[str] = "gru"
+    cells: ClassVar[type[keras.layers.RNN]] = keras.layers.GRU
+    states: ClassVar[int] = 1

@@ -1,0 +1,47 @@
+"""784 → 128 → 64 → 32 and back, in relu, by the squared error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+
+from isthmus.recipes import documents, measures, views
+from isthmus.recipes.recipe import Recipe, Result
+from isthmus.recipes.system import System
+
+if TYPE_CHECKING:
+    from isthmus.recipes.digits import Digits
+    from isthmus.recipes.recipe import Plan
+
+SYSTEM = System(
+    shape=(784,),
+    encoder=lambda: [keras.layers.Dense(size, activation="relu") for size in (128, 64, 32)],
+    decoder=lambda: [
+        *(keras.layers.Dense(size, activation="relu") for size in (64, 128)),
+        keras.layers.Dense(784, activation="sigmoid"),
+    ],
+    loss="mse",
+)
+
+
+def _make(digits: Digits, plan: Plan) -> Result:
+    model, test = SYSTEM.train(digits, plan)
+    made = model.reconstruct(test)
+    return Result(
+        figures=measures.both_losses(test, made, first="mse"),
+        pictures=(views.rebuilt(digits, made),),
+        notes=(views.size_note(model),),
+        estimators={"autoencoder": model},
+    )
+
+
+RECIPE = Recipe(
+    "dense-128-64-32",
+    "three dense layers to each side of 32 numbers",
+    documents.ARCHITECTURE,
+    "It learns by minimising the squared error between input and output: it is an autoencoder.",
+    epochs=100,
+    make=_make,
+    system=SYSTEM,
+)

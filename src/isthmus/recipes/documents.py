@@ -1,0 +1,7 @@
+"""The documents whose autoencoders the recipes are, by title."""
+
+OUTPUTS = "“Does Keras autoencoders encode output variables?”"
+NOTES = "the study notes “Autoencoder”"
+ENCODERS = "“What is the difference between encoders and auto-encoders?”"
+INTUITIVE = "“An Intuitive Explanation to AutoEncoders”"
+ARCHITECTURE = "“Is this architecture a type of autoencoder?”"

@@ -1,0 +1,104 @@
+"""784 → 2 → 784 without an activation anywhere: two features, looked at and put to use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import NearestNeighbors
+
+from isthmus.recipes import documents, measures, views
+from isthmus.recipes.pictures import Strip, Strips
+from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.recipes.system import System
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.recipes.digits import Digits
+    from isthmus.recipes.recipe import Plan
+
+
+def cross_entropy_of_logits(y_true: Any, y_pred: Any) -> Any:
+    """Return the cross-entropy of pixels whose logits are given."""
+    return keras.ops.binary_crossentropy(y_true, y_pred, from_logits=True)
+
+
+SYSTEM = System(
+    shape=(784,),
+    encoder=lambda: [keras.layers.Dense(2)],
+    decoder=lambda: [keras.layers.Dense(784)],
+    loss=cross_entropy_of_logits,
+)
+
+
+def _make(digits: Digits, plan: Plan) -> Result:
+    model, test = SYSTEM.train(digits, plan)
+    printed, _ = SYSTEM.train(digits, plan, loss="bce")
+    codes = model.transform(test)
+    made = 1 / (1 + np.exp(-model.inverse_transform(codes)))
+    clusters = KMeans(10, n_init=3, random_state=plan.seed).fit_predict(codes)
+    letters = np.array(list("ABCDEFGHIJ"))[clusters]
+    outside = printed.reconstruct(test)
+    return Result(
+        figures=(
+            *measures.both_losses(test, made, first="bce"),
+            Figure("test cross-entropy, as printed", measures.cross_entropy(test, outside)),
+            Figure(
+                "pixels outside [0, 1], as printed",
+                float(((outside < 0) | (outside > 1)).mean()),
+                "%",
+            ),
+            Figure(
+                "agreement of ten clusters with the digits (adjusted Rand index)",
+                float(adjusted_rand_score(digits.y_test, clusters)),
+            ),
+        ),
+        pictures=(
+            views.codes(
+                digits.y_test,
+                codes,
+                title="The two features of the test digits",
+                caption="Colours are the digits, which the network has not seen.",
+            ),
+            views.codes(letters, codes, title="The same, in ten clusters by k-means"),
+            _nearest(digits, codes),
+            views.rebuilt(digits, made.astype(np.float32)),
+        ),
+        notes=(
+            "As printed, the cross-entropy is fed raw outputs, which are no probabilities: outside "
+            "[0, 1] its logarithm is undefined. Keras clips them, which leaves those pixels "
+            "without a gradient; elsewhere the same line gives NaN. The recipe takes the outputs "
+            "for logits, which changes no layer.",
+        ),
+        estimators={"autoencoder": model, "as printed": printed},
+    )
+
+
+def _nearest(digits: Digits, codes: NDArray[Any]) -> Strips:
+    """Show the nine nearest test digits, by code, to each of five."""
+    queries = digits.examples()[::2]
+    index = NearestNeighbors(n_neighbors=min(10, len(codes))).fit(codes)
+    found = index.kneighbors(codes[queries], return_distance=False)
+    return Strips(
+        "Nearest digits",
+        tuple(
+            Strip(f"to a {digits.y_test[query]}", digits.x_test[near])
+            for query, near in zip(queries, found, strict=True)
+        ),
+        "The first of each row is the digit itself, the others are its nearest by code.",
+    )
+
+
+RECIPE = Recipe(
+    "linear-2",
+    "two numbers, without activations",
+    documents.INTUITIVE,
+    "The two features characterise the digits, for visualisation, clustering or other purposes.",
+    epochs=5,
+    make=_make,
+    system=SYSTEM,
+)

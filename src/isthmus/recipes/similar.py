@@ -1,0 +1,90 @@
+"""Ten pictures that are most like a given one, by their codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import NearestNeighbors
+
+from isthmus.inspection.figures import percent
+from isthmus.recipes import dense_32, documents, views
+from isthmus.recipes.pictures import Strip, Strips, Table
+from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.tasks.search import SimilarityIndex
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.recipes.digits import Digits
+    from isthmus.recipes.recipe import Plan
+
+SYSTEM = dense_32.SYSTEM
+_NEAREST, _QUERIES = 10, 2000
+
+
+def _make(digits: Digits, plan: Plan) -> Result:
+    model, test = SYSTEM.train(digits, plan)
+    train, _ = digits.shaped(SYSTEM.shape)
+    queries, truth = test[:_QUERIES], digits.y_test[:_QUERIES]
+    index = SimilarityIndex(FrozenEstimator(model)).fit(train)
+    _, found = index.kneighbors(queries, n_neighbors=_NEAREST)
+    by_pixels = NearestNeighbors(n_neighbors=_NEAREST).fit(train)
+    _, pixels_found = by_pixels.kneighbors(queries)
+    right, pixels_right = (digits.y_train[f] == truth[:, None] for f in (found, pixels_found))
+    return Result(
+        figures=(
+            Figure("share of the ten nearest that show the same digit", float(right.mean()), "%"),
+            Figure("the same by 784 pixels", float(pixels_right.mean()), "%"),
+        ),
+        pictures=(
+            _shown(digits, index),
+            Table(
+                "By digit",
+                ("digit", "32 numbers", "784 pixels"),
+                tuple(
+                    (
+                        str(digit),
+                        *(percent(float(r[truth == digit].mean())) for r in (right, pixels_right)),
+                    )
+                    for digit in np.unique(truth)
+                ),
+                f"Of the first {len(queries):,} test digits, each looked up among the "
+                f"{len(train):,} training digits.",
+            ),
+        ),
+        notes=(
+            views.size_note(model),
+            "The search is exact, by Euclidean distance. The document compares codes of two "
+            "numbers; the network here is that of dense-32, with codes of 32.",
+        ),
+        estimators={"autoencoder": model},
+    )
+
+
+def _shown(digits: Digits, index: Any) -> Strips:
+    queries: NDArray[np.intp] = digits.examples()[::2]
+    pictures = digits.x_test[queries].reshape(-1, *SYSTEM.shape)
+    _, found = index.kneighbors(pictures, n_neighbors=_NEAREST)
+    return Strips(
+        "The most similar training digits",
+        tuple(
+            Strip(f"to a {digits.y_test[query]}", np.concatenate([query_picture, near]))
+            for query, query_picture, near in zip(
+                queries, digits.x_test[queries][:, None], digits.x_train[found], strict=True
+            )
+        ),
+        "The first of each row is the test digit that is looked for.",
+    )
+
+
+RECIPE = Recipe(
+    "similar",
+    "the ten most similar pictures by their codes",
+    documents.INTUITIVE,
+    "With such features we could compare two faces and find similar ones.",
+    epochs=20,
+    make=_make,
+    system=SYSTEM,
+)

@@ -1,0 +1,39 @@
+"""Fills the page templates, which stand beside this file."""
+
+from __future__ import annotations
+
+import datetime
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from isthmus._version import __version__
+
+
+def filled(name: str, parts: dict[str, Any]) -> str:
+    """Return the page that the template called `name` makes of `parts`."""
+    environment = Environment(
+        loader=FunctionLoader(_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name).render(style=style(), **parts)
+
+
+def style() -> Markup:
+    """Return the pages' style sheet."""
+    return Markup(_text("style.css"))  # noqa: S704 - our own file
+
+
+def colophon() -> str:
+    """Return the line at the foot of a page."""
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    return f"Written by isthmus {__version__} on {today}. This page fetches nothing."
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
