@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from isthmus.recipes.recipe import Recipe, Result
 
 recipe = typer.Typer(
-    help="List and run well-known autoencoders, each as its document describes it.",
+    help="List and run well-known autoencoders.",
 )
 
 

@@ -2,8 +2,8 @@
 
 XLA's own gradient of a convolution is a convolution in dimension orders that its CPU libraries do
 not take; inside a loop it then runs about 25 times slower, on one core. Here every convolution of
-a step, forward and backward, is written in the one order that they do take, or as a matrix product
-where that measured faster (docs/adr/0006-convolution-on-the-cpu.md has the figures).
+a step is written in the one order that they do take, or as matrix products where those measured
+faster, as they do for every gradient of a kernel (docs/adr/0006-speed-on-the-cpu.md).
 
 Strided and transposed convolutions, and those of an upsampled image, are reduced to convolutions
 of stride 1 at the lower resolution, one for each phase of the finer grid. Fed by upsampling, a
@@ -198,7 +198,7 @@ def _kernel_gradient(images: Array, change: Array, size: Pair, pads: Pads) -> Ar
     channels, made = images.shape[-1], change.shape[-1]
     cells = size[0] * size[1]
     if cells * min(channels, made) > _WIDEST_PATCH:
-        return _kernel_gradient_in_order(images, change, size, pads)
+        return _kernel_gradient_by_cell(images, change, size, pads)
     if made < channels:
         patches = jnp.concatenate(_shifts(change, size, _reversed(size, pads)), axis=-1)
         product = images.reshape(-1, channels).T @ patches.reshape(-1, cells * made)
@@ -211,15 +211,12 @@ def _kernel_gradient(images: Array, change: Array, size: Pair, pads: Pads) -> Ar
     return (change.T @ patches).reshape(made, *size, channels).transpose(1, 2, 3, 0)
 
 
-def _kernel_gradient_in_order(images: Array, change: Array, size: Pair, pads: Pads) -> Array:
-    """As a convolution whose samples are channels; of the side that has fewer, to move less."""
-    if images.shape[-1] <= change.shape[-1]:
-        gradient = _in_order(images.transpose(3, 1, 2, 0), change.transpose(1, 2, 0, 3), pads)
-        return gradient.transpose(1, 2, 0, 3)
-    gradient = _in_order(
-        change.transpose(3, 1, 2, 0), images.transpose(1, 2, 0, 3), _reversed(size, pads)
-    )
-    return gradient[:, ::-1, ::-1].transpose(1, 2, 3, 0)
+def _kernel_gradient_by_cell(images: Array, change: Array, size: Pair, pads: Pads) -> Array:
+    """One product for each cell of the kernel: no copy of a side that has many channels."""
+    channels, made = images.shape[-1], change.shape[-1]
+    change = change.reshape(-1, made)
+    cells = [piece.reshape(-1, channels).T @ change for piece in _shifts(images, size, pads)]
+    return jnp.stack(cells).reshape(*size, channels, made)
 
 
 def _reversed(size: Pair, pads: Pads) -> Pads:
