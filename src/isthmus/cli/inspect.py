@@ -18,7 +18,7 @@ def inspect(
         typer.Option(help="What a .keras model's loss compares its output with, where you know."),
     ] = None,
 ) -> None:
-    """Show what a model file holds and whether it is an autoencoder, executing nothing.
+    """Show what a model file holds, and judge it.
 
     Verdict with reasons, parameters by layer; of .isthmus files kind, versions, data, training.
     """

@@ -70,7 +70,7 @@ def _shown(digits: Digits, index: Any) -> Strips:
     return Strips(
         "The most similar training digits",
         tuple(
-            Strip(f"to a {digits.y_test[query]}", np.concatenate([query_picture, near]))
+            Strip(f"query {digits.y_test[query]}", np.concatenate([query_picture, near]))
             for query, query_picture, near in zip(
                 queries, digits.x_test[queries][:, None], digits.x_train[found], strict=True
             )

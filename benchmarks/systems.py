@@ -1,0 +1,186 @@
+"""The estimators at the documents' tasks, with the options stated, beside what they must reach.
+
+usage: scripts/bench systems [--only two-numbers,...] [--data mnist.npz]
+
+Fits on MNIST's 60,000 training digits and measures on its 10,000 test digits, seed 0; minutes to a
+quarter of an hour each on two cores. The table is Markdown, on standard output.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import trustworthiness
+from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import isthmus as ist
+from speed_parts import harness
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"
+SEED = {"random_state": 0, "verbose": 0}
+
+
+class Figure(NamedTuple):
+    what: str
+    value: float
+    wanted: float
+    sign: str = "≥"
+
+    @property
+    def met(self) -> bool:
+        return self.value >= self.wanted if self.sign == "≥" else self.value <= self.wanted
+
+
+class Data(NamedTuple):
+    """Digits as shares of white, (n, 28, 28), and their labels."""
+
+    x: Any
+    y: Any
+    x_test: Any
+    y_test: Any
+
+
+def features(d: Data) -> tuple[Any, list[Figure]]:
+    """Codes for a linear classifier, beside the pixels themselves."""
+    model = ist.DenoisingAutoencoder(
+        32, noise="masking", noise_level=0.3, linear_path=False, **SEED
+    ).fit(d.x)
+    flat = (each.reshape(len(each), -1) for each in (d.x, d.x_test))
+    pixels = _linear(*flat, d)
+    codes = _linear(model.transform(d.x), model.transform(d.x_test), d)
+    return model, [Figure("accuracy of logistic regression on 32 numbers", codes, pixels)]
+
+
+def two_numbers(d: Data) -> tuple[Any, list[Figure]]:
+    """A plane of codes, without labels."""
+    model = ist.Autoencoder(2, epochs=80, **SEED).fit(d.x)
+    neighbours = KNeighborsClassifier(5).fit(model.transform(d.x), d.y)
+    return model, [
+        Figure("5-NN accuracy", neighbours.score(model.transform(d.x_test), d.y_test), 0.85),
+        Figure("squared error", _error(model, d.x_test), 0.0360, "≤"),
+    ]
+
+
+def supervised(d: Data) -> tuple[Any, list[Figure]]:
+    """A plane of codes, with labels, beside one without."""
+    model = ist.SupervisedAutoencoder(2, **SEED).fit(d.x, d.y)
+    plain = ist.Autoencoder(2, **SEED).fit(d.x)
+    worse = _error(model, d.x_test) / _error(plain, d.x_test) - 1
+    return model, [
+        Figure("accuracy", model.score(d.x_test, d.y_test), 0.975),
+        Figure("squared error above that without labels, share", worse, 0.05, "≤"),
+    ]
+
+
+def convolutional(d: Data) -> tuple[Any, list[Figure]]:
+    """A code of 64 numbers."""
+    model = ist.Autoencoder(
+        64,
+        architecture="convolutional",
+        loss="mse",
+        epochs=30,
+        batch_size=128,
+        patience=None,
+        validation_fraction=0.01,
+        **SEED,
+    ).fit(d.x)
+    return model, [Figure("squared error", _error(model, d.x_test), 0.0016, "≤")]
+
+
+def denoising(d: Data) -> tuple[Any, list[Figure]]:
+    """Normal noise of 0.4, clipped, on test digits."""
+    model = ist.DenoisingAutoencoder(
+        784, noise_level=0.4, loss="bce", architecture="convolutional", epochs=10, **SEED
+    ).fit(d.x)
+    noise = np.random.default_rng(1).normal(scale=0.4, size=d.x_test.shape)
+    clean = model.denoise(np.clip(d.x_test + noise, 0, 1).astype(np.float32))
+    error = float(np.square(clean - d.x_test).mean(dtype=np.float64))
+    clean = np.clip(clean.astype(np.float64), 1e-7, 1 - 1e-7)
+    entropy = -(d.x_test * np.log(clean) + (1 - d.x_test) * np.log1p(-clean)).mean()
+    return model, [
+        Figure("PSNR over all test pixels, dB", -10 * np.log10(error), 20.8),
+        Figure("cross-entropy", float(entropy), 0.0838, "≤"),
+    ]
+
+
+def mapped(d: Data) -> tuple[Any, list[Figure]]:
+    """A map of the test digits from 32 numbers each, beside t-SNE of their pixels."""
+    from openTSNE import TSNE
+
+    began = time.perf_counter()
+    latent_map = ist.LatentMap(ist.Autoencoder(32, epochs=10, **SEED), random_state=0)
+    ours = latent_map.fit_transform(d.x_test)
+    between = time.perf_counter()
+    flat = d.x_test.reshape(len(d.x_test), -1)
+    theirs = np.asarray(TSNE(random_state=0, n_jobs=1).fit(flat))
+    seconds = between - began, time.perf_counter() - between
+    return latent_map, [
+        Figure("1-NN accuracy on the map", _neighbours(ours, d), 0.9411),
+        Figure("trustworthiness of the map", _trust(flat, ours), 0.9874),
+        Figure("seconds, of those that t-SNE on pixels takes", seconds[0], seconds[1], "≤"),
+        Figure("(1-NN of t-SNE on pixels)", _neighbours(theirs, d), 0),
+        Figure("(trustworthiness of t-SNE on pixels)", _trust(flat, theirs), 0),
+    ]
+
+
+SYSTEMS: dict[str, Callable[[Data], tuple[Any, list[Figure]]]] = {
+    "features": features,
+    "two-numbers": two_numbers,
+    "supervised": supervised,
+    "convolutional": convolutional,
+    "denoising": denoising,
+    "map": mapped,
+}
+
+
+def _error(model: Any, rows: Any) -> float:
+    return float(np.square(model.reconstruct(rows) - rows).mean(dtype=np.float64))
+
+
+def _linear(train: Any, test: Any, d: Data) -> float:
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    return float(classifier.fit(train, d.y).score(test, d.y_test))
+
+
+def _neighbours(places: Any, d: Data) -> float:
+    found = cross_val_predict(KNeighborsClassifier(1), places, d.y_test, cv=10)
+    return float((found == d.y_test).mean())
+
+
+def _trust(rows: Any, places: Any) -> float:
+    return float(trustworthiness(rows, places, n_neighbors=5))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(SYSTEMS), help="systems, with commas between")
+    parser.add_argument("--data", default=str(SHARED), help="mnist.npz")
+    arguments = parser.parse_args()
+    with np.load(arguments.data) as arrays:
+        x, x_test = (arrays[name].astype(np.float32) / 255 for name in ("x_train", "x_test"))
+        data = Data(x, arrays["y_train"], x_test, arrays["y_test"])
+    rows = []
+    for name in arguments.only.split(","):
+        began = time.perf_counter()
+        model, figures = SYSTEMS[name](data)
+        seconds = f"{time.perf_counter() - began:.0f} s"
+        shown = repr(getattr(model, "autoencoder", None) or model).replace("\n", " ")
+        harness.say(f"{name}: {seconds}; {figures}")
+        for place, figure in enumerate(figures):
+            wanted = f"{figure.sign} {figure.wanted:.4g}" if figure.wanted else ""
+            met = ("yes" if figure.met else "**no**") if figure.wanted else ""
+            first = [name, f"`{' '.join(shown.split())}`", seconds] if place == 0 else [""] * 3
+            rows.append([*first, figure.what, f"{figure.value:.4f}", wanted, met])
+    columns = ["system", "estimator", "all in all", "figure", "measured", "wanted", "met"]
+    print("\n".join(harness.table(columns, rows)))
+
+
+if __name__ == "__main__":
+    main()
