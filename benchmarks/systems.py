@@ -50,7 +50,7 @@ class Data(NamedTuple):
 def features(d: Data) -> tuple[Any, list[Figure]]:
     """Codes for a linear classifier, beside the pixels themselves."""
     model = ist.DenoisingAutoencoder(
-        32, noise="masking", noise_level=0.3, linear_path=False, **SEED
+        32, noise="masking", noise_level=0.5, linear_path=False, **SEED
     ).fit(d.x)
     flat = (each.reshape(len(each), -1) for each in (d.x, d.x_test))
     pixels = _linear(*flat, d)
