@@ -85,7 +85,7 @@ def convolutional(d: Data) -> tuple[Any, list[Figure]]:
         64,
         architecture="convolutional",
         loss="mse",
-        epochs=30,
+        epochs=40,
         batch_size=128,
         patience=None,
         validation_fraction=0.01,
