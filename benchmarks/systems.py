@@ -21,6 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import isthmus as ist
+from isthmus.recipes import measures
+from isthmus.recipes.denoising import noisy
+from isthmus.recipes.digits import Digits, from_file
 from speed_parts import harness
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"
@@ -38,40 +41,31 @@ class Figure(NamedTuple):
         return self.value >= self.wanted if self.sign == "≥" else self.value <= self.wanted
 
 
-class Data(NamedTuple):
-    """Digits as shares of white, (n, 28, 28), and their labels."""
-
-    x: Any
-    y: Any
-    x_test: Any
-    y_test: Any
-
-
-def features(d: Data) -> tuple[Any, list[Figure]]:
+def features(d: Digits) -> tuple[Any, list[Figure]]:
     """Codes for a linear classifier, beside the pixels themselves."""
     model = ist.DenoisingAutoencoder(
         32, noise="masking", noise_level=0.5, linear_path=False, **SEED
-    ).fit(d.x)
-    flat = (each.reshape(len(each), -1) for each in (d.x, d.x_test))
+    ).fit(d.x_train)
+    flat = (each.reshape(len(each), -1) for each in (d.x_train, d.x_test))
     pixels = _linear(*flat, d)
-    codes = _linear(model.transform(d.x), model.transform(d.x_test), d)
+    codes = _linear(model.transform(d.x_train), model.transform(d.x_test), d)
     return model, [Figure("accuracy of logistic regression on 32 numbers", codes, pixels)]
 
 
-def two_numbers(d: Data) -> tuple[Any, list[Figure]]:
+def two_numbers(d: Digits) -> tuple[Any, list[Figure]]:
     """A plane of codes, without labels."""
-    model = ist.Autoencoder(2, epochs=80, **SEED).fit(d.x)
-    neighbours = KNeighborsClassifier(5).fit(model.transform(d.x), d.y)
+    model = ist.Autoencoder(2, epochs=80, **SEED).fit(d.x_train)
+    train, test = (model.transform(rows) for rows in (d.x_train, d.x_test))
     return model, [
-        Figure("5-NN accuracy", neighbours.score(model.transform(d.x_test), d.y_test), 0.85),
+        Figure("5-NN accuracy", measures.neighbours_accuracy(train, test, d, neighbours=5), 0.85),
         Figure("squared error", _error(model, d.x_test), 0.0360, "≤"),
     ]
 
 
-def supervised(d: Data) -> tuple[Any, list[Figure]]:
+def supervised(d: Digits) -> tuple[Any, list[Figure]]:
     """A plane of codes, with labels, beside one without."""
-    model = ist.SupervisedAutoencoder(2, **SEED).fit(d.x, d.y)
-    plain = ist.Autoencoder(2, **SEED).fit(d.x)
+    model = ist.SupervisedAutoencoder(2, **SEED).fit(d.x_train, d.y_train)
+    plain = ist.Autoencoder(2, **SEED).fit(d.x_train)
     worse = _error(model, d.x_test) / _error(plain, d.x_test) - 1
     return model, [
         Figure("accuracy", model.score(d.x_test, d.y_test), 0.975),
@@ -79,7 +73,7 @@ def supervised(d: Data) -> tuple[Any, list[Figure]]:
     ]
 
 
-def convolutional(d: Data) -> tuple[Any, list[Figure]]:
+def convolutional(d: Digits) -> tuple[Any, list[Figure]]:
     """A code of 64 numbers."""
     model = ist.Autoencoder(
         64,
@@ -90,27 +84,23 @@ def convolutional(d: Data) -> tuple[Any, list[Figure]]:
         patience=None,
         validation_fraction=0.01,
         **SEED,
-    ).fit(d.x)
+    ).fit(d.x_train)
     return model, [Figure("squared error", _error(model, d.x_test), 0.0016, "≤")]
 
 
-def denoising(d: Data) -> tuple[Any, list[Figure]]:
+def denoising(d: Digits) -> tuple[Any, list[Figure]]:
     """Normal noise of 0.4, clipped, on test digits."""
     model = ist.DenoisingAutoencoder(
         784, noise_level=0.4, loss="bce", architecture="convolutional", epochs=10, **SEED
-    ).fit(d.x)
-    noise = np.random.default_rng(1).normal(scale=0.4, size=d.x_test.shape)
-    clean = model.denoise(np.clip(d.x_test + noise, 0, 1).astype(np.float32))
-    error = float(np.square(clean - d.x_test).mean(dtype=np.float64))
-    clean = np.clip(clean.astype(np.float64), 1e-7, 1 - 1e-7)
-    entropy = -(d.x_test * np.log(clean) + (1 - d.x_test) * np.log1p(-clean)).mean()
+    ).fit(d.x_train)
+    clean = model.denoise(noisy(d.x_test, seed=1))
     return model, [
-        Figure("PSNR over all test pixels, dB", -10 * np.log10(error), 20.8),
-        Figure("cross-entropy", float(entropy), 0.0838, "≤"),
+        Figure("PSNR over all test pixels, dB", measures.psnr(d.x_test, clean), 20.8),
+        Figure("cross-entropy", measures.cross_entropy(d.x_test, clean), 0.0838, "≤"),
     ]
 
 
-def mapped(d: Data) -> tuple[Any, list[Figure]]:
+def mapped(d: Digits) -> tuple[Any, list[Figure]]:
     """A map of the test digits from 32 numbers each, beside t-SNE of their pixels."""
     from openTSNE import TSNE
 
@@ -130,7 +120,7 @@ def mapped(d: Data) -> tuple[Any, list[Figure]]:
     ]
 
 
-SYSTEMS: dict[str, Callable[[Data], tuple[Any, list[Figure]]]] = {
+SYSTEMS: dict[str, Callable[[Digits], tuple[Any, list[Figure]]]] = {
     "features": features,
     "two-numbers": two_numbers,
     "supervised": supervised,
@@ -141,15 +131,15 @@ SYSTEMS: dict[str, Callable[[Data], tuple[Any, list[Figure]]]] = {
 
 
 def _error(model: Any, rows: Any) -> float:
-    return float(np.square(model.reconstruct(rows) - rows).mean(dtype=np.float64))
+    return measures.squared_error(rows, model.reconstruct(rows))
 
 
-def _linear(train: Any, test: Any, d: Data) -> float:
+def _linear(train: Any, test: Any, d: Digits) -> float:
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-    return float(classifier.fit(train, d.y).score(test, d.y_test))
+    return float(classifier.fit(train, d.y_train).score(test, d.y_test))
 
 
-def _neighbours(places: Any, d: Data) -> float:
+def _neighbours(places: Any, d: Digits) -> float:
     found = cross_val_predict(KNeighborsClassifier(1), places, d.y_test, cv=10)
     return float((found == d.y_test).mean())
 
@@ -163,9 +153,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(SYSTEMS), help="systems, with commas between")
     parser.add_argument("--data", default=str(SHARED), help="mnist.npz")
     arguments = parser.parse_args()
-    with np.load(arguments.data) as arrays:
-        x, x_test = (arrays[name].astype(np.float32) / 255 for name in ("x_train", "x_test"))
-        data = Data(x, arrays["y_train"], x_test, arrays["y_test"])
+    data = from_file(arguments.data)
     rows = []
     for name in arguments.only.split(","):
         began = time.perf_counter()

@@ -7,8 +7,8 @@ from typing import Any
 
 from isthmus.core import artifact
 from isthmus.core.catalogue import Catalogue
-from isthmus.core.errors import InvalidArchive, IsthmusError
-from isthmus.estimators.catalogue import ESTIMATORS, imported
+from isthmus.core.errors import InvalidArchive
+from isthmus.estimators.catalogue import ESTIMATORS, rebuilt
 
 _TASKS = "isthmus.tasks"
 _KINDS = Catalogue(
@@ -54,17 +54,4 @@ def load(path: str | os.PathLike[str]) -> Any:
             if stored.kind != "checkpoint"
             else "give it as `checkpoint` to the same fit, which goes on from it",
         )
-    estimator = imported(_KINDS[stored.kind])
-    try:
-        return estimator._from_artifact(stored)
-    except InvalidArchive as error:
-        raise InvalidArchive(f"{shown}: {error}") from error
-    except Exception as error:
-        # A file may say anything: whatever it makes a library stumble over is the file's fault.
-        reason = (
-            str(error) if isinstance(error, IsthmusError) else f"{type(error).__name__}: {error}"
-        )
-        raise InvalidArchive(
-            f"{shown} does not describe a model that can be rebuilt ({reason[:300]})",
-            remedy="copy or download the file again, or save the model anew",
-        ) from error
+    return rebuilt(stored, _KINDS[stored.kind], shown)

@@ -26,10 +26,9 @@ _OUTPUT = Annotated[
         "--output", "-o", help="Where the result goes: .csv, .parquet, .npy, .npz or a folder."
     ),
 ]
-_FORCE = Annotated[bool, typer.Option("--force", help="Replace a file that exists already.")]
 
 
-def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -> None:
+def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: outputs.Force = False) -> None:
     """Turn rows into codes: columns code0, code1, ... or an array.
 
     In a table, columns that the model was not trained on stand before the codes.
@@ -46,7 +45,7 @@ def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -
     _apply(model, data, output, codes, force=force)
 
 
-def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: _FORCE = False) -> None:
+def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: outputs.Force = False) -> None:
     """Turn codes back into rows, in the original columns and units.
 
     Columns that codes cannot hold, as names and numbers of rows, stay empty or are left out.
@@ -64,7 +63,7 @@ def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: _FORCE = False)
     _run(model, codes, output, rows, types, force=force)
 
 
-def reconstruct(model: _MODEL, data: _DATA, output: _OUTPUT, force: _FORCE = False) -> None:
+def reconstruct(model: _MODEL, data: _DATA, output: _OUTPUT, force: outputs.Force = False) -> None:
     """Pass rows through a model; missing cells are filled in.
 
     The same columns, names and types come out. Columns that the model was not trained on come out

@@ -3,8 +3,13 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from isthmus.core.errors import CannotWrite, InvalidParameter
+
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists already.")]
 
 
 def check(paths: Iterable[Path], *, force: bool) -> None:

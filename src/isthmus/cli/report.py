@@ -21,9 +21,7 @@ def report(
         str | None,
         typer.Option(metavar="COLUMN", help="The column that holds labels; they colour the codes."),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a file that exists already.")
-    ] = False,
+    force: outputs.Force = False,
 ) -> None:
     """Write an HTML report on a model and some data.
 

@@ -19,7 +19,6 @@ _MANY = 5_000
 
 _MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
 _DATA = Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was trained on.")]
-_FORCE = Annotated[bool, typer.Option("--force", help="Replace a file that exists already.")]
 _SEED = Annotated[int, typer.Option(help="The same seed gives the same result again.")]
 
 
@@ -32,7 +31,7 @@ def map(  # noqa: A001 - the command's name
     ],
     method: Annotated[str, typer.Option(help="tsne or umap.")] = "tsne",
     seed: _SEED = 0,
-    force: _FORCE = False,
+    force: outputs.Force = False,
 ) -> None:
     """Lay rows out on a plane, alike beside alike.
 
@@ -81,7 +80,7 @@ def search(
     ] = None,
     metric: Annotated[str, typer.Option(help="euclidean or cosine.")] = "euclidean",
     method: Annotated[str, typer.Option(help="exact, or approximate, which is quicker.")] = "exact",
-    force: _FORCE = False,
+    force: outputs.Force = False,
 ) -> None:
     """Find the rows whose codes are most like those of a query.
 
@@ -139,7 +138,7 @@ def sample(
         ),
     ] = None,
     seed: _SEED = 0,
-    force: _FORCE = False,
+    force: outputs.Force = False,
 ) -> None:
     """Make new rows: draw codes and decode them.
 

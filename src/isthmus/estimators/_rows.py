@@ -32,17 +32,17 @@ def part(
         return TrainingData(matrix, np.arange(n), None, names, labels)
     order = generator_for(seed, "validation").permutation(n)
     if labels is not None:
-        order = _with_each_label_last(order, labels)
-        held_out = min(held_out, n - len(np.unique(_groups(labels))))
+        order, groups = _with_each_label_last(order, labels)
+        held_out = min(held_out, n - groups)
     held, learned = np.sort(order[:held_out]), np.sort(order[held_out:])
     # In order, since reading rows of the matrix forwards is quicker.
     return TrainingData(matrix, learned, held if held_out else None, names, labels)
 
 
-def _with_each_label_last(order: NDArray[np.intp], labels: Floats) -> NDArray[np.intp]:
-    """Return row numbers in this order, but with one row of each group behind all others."""
+def _with_each_label_last(order: NDArray[np.intp], labels: Floats) -> tuple[NDArray[np.intp], int]:
+    """Return row numbers in this order, but with one row of each group last, and how many."""
     _, firsts = np.unique(_groups(labels)[order], return_index=True)
-    return np.concatenate([np.delete(order, firsts), order[firsts]])
+    return np.concatenate([np.delete(order, firsts), order[firsts]]), len(firsts)
 
 
 def _groups(labels: Floats) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from isthmus.core import artifact
 from isthmus.core.errors import InvalidArchive
-from isthmus.estimators.catalogue import ESTIMATORS, imported
+from isthmus.estimators.catalogue import ESTIMATORS, rebuilt
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -54,12 +54,4 @@ def read_estimator(path: str | os.PathLike[str]) -> Any:
             received=f"a {stored.kind[:80]}",
             remedy="pass the file of an autoencoder",
         )
-    try:
-        return imported(ESTIMATORS[stored.kind])._from_artifact(stored)
-    except Exception as error:
-        # A file may say anything: whatever it makes a library stumble over is the file's fault.
-        raise InvalidArchive(
-            f"{shown} does not describe a model that can be rebuilt "
-            f"({type(error).__name__}: {str(error)[:300]})",
-            remedy="copy or download the file again, or save the model anew",
-        ) from error
+    return rebuilt(stored, ESTIMATORS[stored.kind], shown)

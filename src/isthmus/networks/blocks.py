@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -72,6 +73,20 @@ def hidden_block(x: Any, units: int, name: str, style: Style) -> Any:
     """
     x = dense(units, name, policy=style.policy, bias=style.normalization == "none")(x)
     return activated(x, name, style)
+
+
+def with_inputs(x: Any, inputs: Any) -> Any:
+    """Put the cells of `inputs` beside features (n, width): the encoder's half of a linear path."""
+    flat = keras.layers.Flatten(name="cells", data_format="channels_last")(inputs)
+    return keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
+
+
+def with_straight(x: Any, code: Any, sample_shape: tuple[int, ...]) -> Any:
+    """Add a matrix's product with the code to samples: the decoder's half of a linear path."""
+    cells = math.prod(sample_shape)
+    straight = dense(cells, "linear_output", policy="float32", bias=False)(code)
+    straight = keras.layers.Reshape(sample_shape, name="linear_reshape")(straight)
+    return keras.layers.Add(name="sum", dtype="float32")([x, straight])
 
 
 def activated(x: Any, name: str, style: Style) -> Any:

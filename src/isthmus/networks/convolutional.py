@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import keras
 
 from isthmus.core.errors import InvalidParameter
-from isthmus.networks.blocks import activated, convolution, dense, transposed
+from isthmus.networks.blocks import (
+    activated,
+    convolution,
+    dense,
+    transposed,
+    with_inputs,
+    with_straight,
+)
 from isthmus.networks.settings import Style, are_sizes, is_style
 
 if TYPE_CHECKING:
@@ -65,14 +72,9 @@ class _Halving(ABC):
                 received=f"samples of shape {settings.sample_shape}",
                 remedy="reshape the array, or use architecture='dense'",
             )
-        filters = _DEFAULT_FILTERS if settings.hidden is None else settings.hidden
-        if not filters:
-            raise InvalidParameter(
-                "hidden",
-                expected=f"the filters of at least one block with architecture={cls.name!r}",
-                received="()",
-                remedy="leave hidden='auto', or use architecture='linear'",
-            )
+        filters = settings.some_hidden(
+            _DEFAULT_FILTERS, "the filters of at least one block", cls.name
+        )
         activation, normalization, policy = settings.style()
         return cls(filters, activation, normalization, settings.linear_path, policy)
 
@@ -102,8 +104,7 @@ class _Halving(ABC):
             x = activated(self._halved(x, filters, name), name, self._style)
         x = keras.layers.Flatten(name="flatten", **_FORMAT)(x)
         if self.linear_path:
-            flat = keras.layers.Flatten(name="cells", **_FORMAT)(inputs)
-            x = keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
+            x = with_inputs(x, inputs)
         return keras.Model(inputs, x, name="features")
 
     def decoder(self, sample_shape: tuple[int, ...], latent_dim: int) -> keras.Model:
@@ -125,10 +126,7 @@ class _Halving(ABC):
         x = _cropped(x, sides[0], "output")
         x = keras.layers.Reshape(sample_shape, name="reshape")(x)
         if self.linear_path:
-            cells = math.prod(sample_shape)
-            straight = dense(cells, "linear_output", policy="float32", bias=False)(code)
-            straight = keras.layers.Reshape(sample_shape, name="linear_reshape")(straight)
-            x = keras.layers.Add(name="sum", dtype="float32")([x, straight])
+            x = with_straight(x, code, sample_shape)
         return keras.Model(code, x, name="expansion")
 
     @abstractmethod

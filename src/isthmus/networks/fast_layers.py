@@ -20,7 +20,23 @@ Array = jax.Array
 Pair = tuple[int, int]
 
 
-class Conv2D(keras.layers.Conv2D):
+class _Upsampled(keras.layers.Layer):
+    """What a layer needs beside its own to take an image whose cells are repeated first."""
+
+    def __init__(self, *args: Any, factors: Pair = (1, 1), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.factors = _pair(factors)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Return (n, height, width, filters)."""
+        return super().compute_output_shape(_finer(input_shape, self.factors))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "factors": self.factors}
+
+
+class Conv2D(_Upsampled, keras.layers.Conv2D):
     """`keras.layers.Conv2D`, perhaps on an image that is upsampled first.
 
     Parameters
@@ -30,10 +46,6 @@ class Conv2D(keras.layers.Conv2D):
     **settings
         Those of `keras.layers.Conv2D`.
     """
-
-    def __init__(self, *args: Any, factors: Pair = (1, 1), **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.factors = _pair(factors)
 
     def convolution_op(self, inputs: Array, kernel: Array) -> Any:
         """Return the convolution before bias and activation."""
@@ -50,16 +62,8 @@ class Conv2D(keras.layers.Conv2D):
             return upsampled(inputs, kernel, self.factors, pads)
         return convolve(_repeated(inputs, self.factors), kernel, pads)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """Return (n, height, width, filters)."""
-        return super().compute_output_shape(_finer(input_shape, self.factors))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
-        return {**super().get_config(), "factors": self.factors}
-
-
-class Conv2DTranspose(keras.layers.Conv2DTranspose):
+class Conv2DTranspose(_Upsampled, keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose`, perhaps on an image that is upsampled first.
 
     Parameters
@@ -69,10 +73,6 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     **settings
         Those of `keras.layers.Conv2DTranspose`.
     """
-
-    def __init__(self, *args: Any, factors: Pair = (1, 1), **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.factors = _pair(factors)
 
     def call(self, inputs: Array) -> Any:
         """Return the transposed convolution with bias and activation."""
@@ -93,14 +93,6 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         if self.use_bias:
             outputs = outputs + jnp.asarray(self.bias)
         return outputs if self.activation is None else self.activation(outputs)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """Return (n, height, width, filters)."""
-        return super().compute_output_shape(_finer(input_shape, self.factors))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
-        return {**super().get_config(), "factors": self.factors}
 
 
 class MaxPooling2D(keras.layers.MaxPooling2D):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -11,7 +10,7 @@ import keras
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
-from isthmus.networks.blocks import dense
+from isthmus.networks.blocks import dense, with_inputs, with_straight
 from isthmus.networks.layers import LastStep
 from isthmus.networks.settings import POLICIES, are_sizes
 
@@ -72,14 +71,7 @@ class Recurrent(ABC):
                 received=f"samples of shape {settings.sample_shape}",
                 remedy="X[..., None] makes sequences of one channel, or use architecture='dense'",
             )
-        units = _DEFAULT_UNITS if settings.hidden is None else settings.hidden
-        if not units:
-            raise InvalidParameter(
-                "hidden",
-                expected=f"the units of at least one layer with architecture={cls.name!r}",
-                received="()",
-                remedy="leave hidden='auto', or use architecture='linear'",
-            )
+        units = settings.some_hidden(_DEFAULT_UNITS, "the units of at least one layer", cls.name)
         return cls(units, settings.linear_path, policy)
 
     @classmethod
@@ -103,8 +95,7 @@ class Recurrent(ABC):
             x = self._layer(units, f"encoder_{index}")(x)
         x = LastStep(name="last_step", dtype=self.policy)([inputs, x])
         if self.linear_path:
-            flat = keras.layers.Flatten(name="cells", data_format="channels_last")(inputs)
-            x = keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
+            x = with_inputs(x, inputs)
         return keras.Model(inputs, x, name="features")
 
     def decoder(self, sample_shape: tuple[int, ...], latent_dim: int) -> keras.Model:
@@ -120,10 +111,7 @@ class Recurrent(ABC):
             state = None
         x = dense(channels, "output", policy="float32")(x)
         if self.linear_path:
-            cells = math.prod(sample_shape)
-            straight = dense(cells, "linear_output", policy="float32", bias=False)(code)
-            straight = keras.layers.Reshape(sample_shape, name="linear_reshape")(straight)
-            x = keras.layers.Add(name="sum", dtype="float32")([x, straight])
+            x = with_straight(x, code, sample_shape)
         return keras.Model(code, x, name="expansion")
 
     def _state(self, code: Any) -> list[Any]:

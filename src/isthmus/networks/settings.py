@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from isthmus.core.types import Values
@@ -54,6 +55,20 @@ class Settings(NamedTuple):
     def cells(self) -> int:
         """Numbers in a sample."""
         return math.prod(self.sample_shape)
+
+    def some_hidden(
+        self, default: tuple[int, ...], wanted: str, architecture: str
+    ) -> tuple[int, ...]:
+        """Return the sizes of an architecture that has hidden layers; raises InvalidParameter."""
+        hidden = default if self.hidden is None else self.hidden
+        if not hidden:
+            raise InvalidParameter(
+                "hidden",
+                expected=f"{wanted} with architecture={architecture!r}",
+                received="()",
+                remedy="leave hidden='auto', or use architecture='linear'",
+            )
+        return hidden
 
     def style(self) -> Style:
         """Return the checked names; raises InvalidParameter.

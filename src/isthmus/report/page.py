@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isthmus.core.errors import CannotWrite
 from isthmus.core.files import atomic_write
 from isthmus.inspection.contest import hold
 from isthmus.inspection.figures import count, number, percent, ratio, seconds
 from isthmus.inspection.parameters import ParameterTable, parameter_table
 from isthmus.inspection.referee import judge
 from isthmus.report import codes, columns, samples, training
-from isthmus.report.template import colophon, filled
+from isthmus.report.template import colophon, filled, free_path
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from isthmus.inspection.contest import Contest
     from isthmus.inspection.judgement import Judgement
@@ -85,14 +84,7 @@ def write_report(
     InvalidParameter, InvalidData
         As `isthmus.referee`; or the labels are not one per row.
     """
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise CannotWrite(
-            f"report {str(target)!r}",
-            expected="a path at which nothing stands",
-            received="a file that exists",
-            remedy="choose another name, or pass overwrite=True",
-        )
+    target = free_path(path, overwrite=overwrite)
     contest = contest or hold(model, X, X_train=X_train)
     atomic_write(target, render(model, X, contest, y=y, title=title).encode())
     return target

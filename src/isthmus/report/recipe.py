@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from isthmus._version import __version__
-from isthmus.core.errors import CannotWrite
 from isthmus.core.files import atomic_write
 from isthmus.inspection.figures import count, seconds
 from isthmus.inspection.parameters import parameter_table
 from isthmus.recipes.pictures import Lines, Mosaic, Scatter, Strip, Strips, Table
 from isthmus.report.charts import Series, line_chart, scatter_chart
 from isthmus.report.pictures import data_uri, heat, heat_uri, mosaic, picture
-from isthmus.report.template import colophon, filled, style
+from isthmus.report.template import colophon, filled, free_path, style
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from markupsafe import Markup
 
@@ -65,14 +64,7 @@ def write_recipe_report(
     CannotWrite
         A file stands there already, or the folder does not allow it; nothing was changed.
     """
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise CannotWrite(
-            f"report {str(target)!r}",
-            expected="a path at which nothing stands",
-            received="a file that exists",
-            remedy="choose another name, or pass overwrite=True",
-        )
+    target = free_path(path, overwrite=overwrite)
     atomic_write(target, render(recipe, result).encode())
     return target
 

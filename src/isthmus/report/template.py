@@ -1,15 +1,20 @@
-"""Fills the page templates, which stand beside this file."""
+"""Fills the page templates, which stand beside this file, and finds pages their place."""
 
 from __future__ import annotations
 
 import datetime
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from isthmus._version import __version__
+from isthmus.core.errors import CannotWrite
+
+if TYPE_CHECKING:
+    import os
 
 
 def filled(name: str, parts: dict[str, Any]) -> str:
@@ -22,6 +27,19 @@ def filled(name: str, parts: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(name).render(style=style(), **parts)
+
+
+def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Return the path at which a page may be written; raises CannotWrite."""
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise CannotWrite(
+            f"report {str(target)!r}",
+            expected="a path at which nothing stands",
+            received="a file that exists",
+            remedy="choose another name, or pass overwrite=True",
+        )
+    return target
 
 
 def style() -> Markup:
