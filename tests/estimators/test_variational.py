@@ -116,6 +116,24 @@ def test_the_likelihood_of_a_linear_gaussian_model_is_exact():
     assert np.abs(model.noise_variance_ - 0.09) < 0.05
 
 
+def test_binarised_cells_are_drawn_anew(pictures):
+    crisp = np.round(pictures / pictures.max())
+    drawn, given = (
+        small(likelihood=name, epochs=3).fit(crisp) for name in ("binarized", "bernoulli")
+    )
+    # What is 0 or 1 is drawn as it is.
+    assert drawn.history_["loss"] == given.history_["loss"]
+    np.testing.assert_array_equal(drawn.kl_, given.kl_)
+
+    grey = small(likelihood="binarized", epochs=3).fit(pictures)
+    once, again, other = (grey.log_likelihood(pictures, 5, random_state=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(once, again)
+    assert (once != other).any()
+    assert grey.noise_variance_ is None
+    # A cell that is 1 with probability 1/2 costs log 2, which only cells of 0 and 1 can beat.
+    assert -64 * grey.history_["loss"][-1] < drawn.log_likelihood(crisp, 5).mean()
+
+
 @quiet
 def test_missing_cells_are_left_out_of_the_likelihood(table):
     model = small(epochs=20).fit(table)

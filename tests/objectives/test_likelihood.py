@@ -88,6 +88,7 @@ def test_the_values_decide(values, name):
     ("name", "values", "message"),
     [
         ("bernoulli", "real", "values within"),
+        ("binarized", "mixed", "values within"),
         ("mixture", "unit", "several kinds"),
         ("gausian", "real", "did you mean 'gaussian'"),
         (3, "real", "likelihood: expected one of"),

@@ -74,6 +74,15 @@ def salt_pepper(level: float, schema: Schema) -> Corruption:
     return corrupt
 
 
+def draw(key: Array, inputs: Array) -> Array:
+    """Set each cell to 1 with the probability that it says, else to 0: dynamic binarisation.
+
+    Salakhutdinov and Murray, 2008, "On the quantitative analysis of deep belief networks",
+    section 6, drawn anew in each step.
+    """
+    return (jax.random.uniform(key, inputs.shape, inputs.dtype) < inputs).astype(inputs.dtype)
+
+
 NOISES: Catalogue[Callable[[float, Schema], Corruption]] = Catalogue(
     "noise", {"gaussian": gaussian, "masking": masking, "salt_pepper": salt_pepper}
 )

@@ -7,11 +7,14 @@ import warnings
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidParameter, TrainingWarning
 from isthmus.core.randomness import generator_for, key_for, resolve_seed
+from isthmus.data.corruption import draw
 from isthmus.estimators import _checks
 from isthmus.estimators._base import BaseAutoencoder, Goal
 from isthmus.estimators._posterior import Whole, divergences
@@ -55,11 +58,13 @@ class VariationalAutoencoder(BaseAutoencoder):
         Share of the epochs over which that weight rises from 0.
     free_bits : float, default=0.0
         Nats in each latent dimension that cost nothing to use.
-    likelihood : {"auto", "bernoulli", "gaussian", "mse", "mixture"}, default="auto"
-        What the decoder's output says of a cell. "bernoulli": the probability of a 1. "gaussian":
-        the mean, with noise of one variance, the best for the data. "mse": the squared error summed
-        over cells, as textbooks have it; a gaussian of variance 1/2. "mixture": by the kind of
-        each column. "auto": bernoulli for images and values in [0, 1], gaussian for numeric
+    likelihood : {"auto", "bernoulli", "binarized", "gaussian", "mse", "mixture"}, default="auto"
+        What the decoder's output says of a cell. "bernoulli": the probability of a 1. "binarized":
+        the same of cells that are drawn anew in each step, 1 with the probability that the data
+        say, as papers do with pictures; `log_likelihood` draws them too. "gaussian": the mean,
+        with noise of one variance, the best for the data. "mse": the squared error summed over
+        cells, as textbooks have it; a gaussian of variance 1/2. "mixture": by the kind of each
+        column. "auto": bernoulli for images and values in [0, 1], gaussian for numeric
         columns, mixture for tables with categories or booleans; for models of your own mse.
     encoder, decoder : keras.Model, default=None
         A pair of the user's own: samples -> features (n, any width), to which two dense layers for
@@ -227,7 +232,8 @@ class VariationalAutoencoder(BaseAutoencoder):
         key = key_for(resolve_seed(random_state), "importance")
         samples = _checks.count("samples", samples)
         term = LIKELIHOODS[self.loss_].make(self.schema_.segments, self.noise_variance_)
-        return self._whole.log_evidence(self.schema_.to_matrix(X), term, samples, key)
+        rows = self._seen(self.schema_.to_matrix(X), jax.random.fold_in(key, 1))
+        return self._whole.log_evidence(rows, term, samples, key)
 
     def _goal(self, schema: Schema) -> Goal:
         given = self.likelihood
@@ -241,11 +247,12 @@ class VariationalAutoencoder(BaseAutoencoder):
             free_bits=_checks.number("free_bits", self.free_bits, at_least=0),
         )
         term = LIKELIHOODS[name].make(schema.segments, None)
-        return Goal(Objective(term, (penalty,)), name)
+        corruption = draw if name == "binarized" else None
+        return Goal(Objective(term, (penalty,)), name, corruption)
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         chosen = data.training if data.validation is None else data.validation
-        rows = data.matrix[chosen[:_MOST_MEASURED]]
+        rows = self._seen(data.matrix[chosen[:_MOST_MEASURED]], key_for(seed, "measured rows"))
         outputs = self._whole.outputs(rows, key_for(seed, "measure"))
         self.kl_ = divergences(outputs)
         self.noise_variance_ = self._noise_variance(rows, outputs.reconstruction)
@@ -260,10 +267,17 @@ class VariationalAutoencoder(BaseAutoencoder):
                 stacklevel=4,
             )
 
+    def _seen(self, rows: Floats, key: Any) -> Floats:
+        """Return rows as training would see them: drawn, where the likelihood is of drawn cells."""
+        if self.loss_ != "binarized":
+            return rows
+        drawn: Floats = np.where(np.isnan(rows), rows, np.asarray(draw(key, jnp.asarray(rows))))
+        return drawn
+
     def _noise_variance(self, rows: Floats, reconstruction: Any) -> float | None:
         """Return the variance of the decoder's noise, for likelihoods that have one."""
         known = LIKELIHOODS[self.loss_].variance
-        if known is not None or self.loss_ == "bernoulli":
+        if known is not None or self.loss_ in ("bernoulli", "binarized"):
             return known
         squares = np.square(rows - reconstruction, dtype=np.float64)
         if self.schema_.values == "mixed" and self.loss_ == "mixture":

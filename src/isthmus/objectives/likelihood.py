@@ -53,6 +53,19 @@ def bernoulli(_segments: Sequence[Segment] = (), _variance: float | None = None)
     return term
 
 
+def binarized(_segments: Sequence[Segment] = (), _variance: float | None = None) -> PerSample:
+    """Return the Bernoulli term of cells drawn anew in each step, which the network was fed.
+
+    The corruption `isthmus.data.corruption.draw` makes the inputs: what is to be rebuilt is what
+    was drawn, not the shares that it was drawn from.
+    """
+
+    def term(batch: Batch, outputs: Outputs) -> Array:
+        return _per_cell(binary_cells(batch.inputs, outputs), batch)
+
+    return term
+
+
 def gaussian(_segments: Sequence[Segment] = (), variance: float | None = None) -> PerSample:
     """Return the term of independent cells with normal noise of one variance.
 
@@ -99,6 +112,7 @@ LIKELIHOODS: Catalogue[Likelihood] = Catalogue(
     "likelihood",
     {
         "bernoulli": Likelihood(bernoulli, ("unit",)),
+        "binarized": Likelihood(binarized, ("unit",)),
         "gaussian": Likelihood(gaussian, ("real", "unit", "mixed")),
         "mse": Likelihood(mse, ("real", "unit", "mixed"), variance=0.5),
         "mixture": Likelihood(mixture, ("mixed",)),
@@ -118,14 +132,15 @@ def resolve_likelihood(name: str, values: Values) -> str:
     if name == "auto":
         return _AUTO[values]
     if values not in LIKELIHOODS[name].fits:
-        wanted = {"bernoulli": "values within [0, 1]", "mixture": "a table of several kinds"}
-        received = {"real": "real numbers", "unit": "values within [0, 1]", "mixed": "such a table"}
+        shares = "values within [0, 1]"
+        wanted = {"bernoulli": shares, "binarized": shares, "mixture": "a table of several kinds"}
+        received = {"real": "real numbers", "unit": shares, "mixed": "such a table"}
         raise InvalidParameter(
             f"likelihood {name!r}",
             expected=wanted[name],
             received=received[values],
             remedy="leave likelihood='auto'"
-            + (", or scale='range'" if name == "bernoulli" else ""),
+            + (", or scale='range'" if shares == wanted[name] else ""),
         )
     return name
 
