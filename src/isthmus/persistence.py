@@ -15,6 +15,7 @@ _KINDS = Catalogue(
     "archive kind",
     {
         **ESTIMATORS,
+        "anomaly detector": f"{_TASKS}.anomaly.detector:AnomalyDetector",
         "latent map": f"{_TASKS}.maps:LatentMap",
         "latent sampler": f"{_TASKS}.sampling:LatentSampler",
         "similarity index": f"{_TASKS}.search:SimilarityIndex",

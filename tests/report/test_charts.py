@@ -44,7 +44,9 @@ def test_lines_and_scatters_stay_inside(y):
 @settings(max_examples=60, deadline=None)
 @given(values=some, others=some)
 def test_histograms_stay_inside(values, others):
-    check(histogram_chart([("a", values, "--c0"), ("b", others, "--c1")], **WORDS))
+    samples = [("a", values, "--c0"), ("b", others, "--c1")]
+    check(histogram_chart(samples, **WORDS))
+    check(histogram_chart(samples, **WORDS, mark=float(others[0]), log=True))
     ET.fromstring(small_histogram(values))
 
 
@@ -56,7 +58,10 @@ def test_a_wide_range_gets_a_logarithmic_axis_with_round_ticks():
     assert {"1", "0.1", "0.01", "0.001"} <= set(texts)
 
 
-@pytest.mark.parametrize(("high", "ticks"), [(1.0, ["0", "0.2", "0.4"]), (9.0, ["0", "2", "4"])])
+@pytest.mark.parametrize(
+    ("high", "ticks"),
+    [(1.0, ["0", "0.2", "0.4"]), (9.0, ["0", "2", "4"]), (12.0, ["0", "2.5", "5.0"])],
+)
 def test_ticks_are_round(high, ticks):
     x = np.array([0.0, high])
     root = check(scatter_chart([Series("s", x, x, "--c0")], **WORDS))

@@ -9,6 +9,8 @@ from isthmus._version import __version__
 from isthmus.cli import tasks
 from isthmus.cli.apply import decode, encode, reconstruct
 from isthmus.cli.demo import demo
+from isthmus.cli.detect import detect
+from isthmus.cli.explain import explain
 from isthmus.cli.fit import fit
 from isthmus.cli.guard import guarded
 from isthmus.cli.inspect import inspect
@@ -18,6 +20,7 @@ from isthmus.cli.report import report
 COMMANDS = (
     *(demo, fit, encode, decode, reconstruct),
     *(tasks.map, tasks.search, tasks.sample),
+    *(detect, explain),
     *(report, inspect),
 )
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import outputs, where
+from isthmus.cli import outputs, series, where
 
 if TYPE_CHECKING:
     from isthmus.cli.rows import Parts
 
 _MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
+_DETECTOR = "A detector, --kind detector"
 
 
 def fit(
@@ -48,7 +49,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column that holds labels: not trained on, it colours the report.",
+            help="The column that holds labels: not trained on, it colours the report. Of a "
+            "detector, 1 marks anomalies, which it is judged by.",
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -72,7 +74,9 @@ def fit(
     ] = None,
     kind: Annotated[
         str,
-        typer.Option(help="autoencoder, denoising or variational.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="autoencoder, denoising, variational or detector.", rich_help_panel=_MODEL
+        ),
     ] = "autoencoder",
     architecture: Annotated[
         str | None,
@@ -135,6 +139,41 @@ def fit(
             rich_help_panel=_TRAINING,
         ),
     ] = None,
+    false_alarm_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Of normal rows, at most so large a share raises an alarm.",
+            show_default="0.01",
+            rich_help_panel=_DETECTOR,
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="novelty, where DATA are normal rows; outlier, where some may be anomalies.",
+            show_default="novelty",
+            rich_help_panel=_DETECTOR,
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ROWS",
+            help="DATA is a series, seen through windows of so many rows.",
+            show_default="each row stands by itself",
+            rich_help_panel=_DETECTOR,
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help=series.TIME_HELP,
+            show_default=series.TIME_DEFAULT,
+            rich_help_panel=_DETECTOR,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(help="The same seed gives the same model again.", rich_help_panel=_TRAINING),
@@ -142,7 +181,8 @@ def fit(
 ) -> None:
     """Train an autoencoder on a file, judge it, save it, report.
 
-    It is judged on rows that training never sees, beside PCA and the mean row.
+    It is judged on rows that training never sees, beside PCA and the mean row; a detector, by its
+    alarms on them beside the rate that it promises.
     """
     outputs.require_ending(output, [".isthmus"], "a model file")
     if no_report and report is not None:
@@ -164,9 +204,20 @@ def fit(
         "patience": patience,
         "checkpoint": checkpoint,
         "checkpoint_every": checkpoint_every,
+        "false_alarm_rate": false_alarm_rate,
+        "mode": mode,
+        "window": window,
         "random_state": seed,
     }
     given = {name: value for name, value in settings.items() if value is not None}
+
+    if kind == "detector":
+        from isthmus.cli import detector
+
+        detector.fit(data, test, label, given, output, page, time=time)
+        return
+    if time is not None:
+        raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
 
     name, parts = _rows(data, test, label, scale=given.get("scale", "auto"), seed=seed)
 
@@ -175,7 +226,8 @@ def fit(
     estimator = KINDS[kind]
     for option in given:
         if option not in inspect.signature(estimator).parameters:
-            raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=f"--{option}")
+            hint = f"--{option.replace('_', '-')}"
+            raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=hint)
     run(Job(name, parts, given, output, page, estimator))
 
 

@@ -43,7 +43,7 @@ def _show_archive(model: Path) -> None:
     from isthmus.inspection.verdict import inspect as judge
 
     archive = artifact.read(model)
-    estimator = models.autoencoder(model)
+    estimator = models.autoencoder(model, of_rows=False)
     versions = ", ".join(f"{name} {version}" for name, version in archive.versions.items())
     typer.echo(f"{model}: {archive.kind}, written by {versions}")
     typer.echo(f"data      {_data(estimator.schema_)}")

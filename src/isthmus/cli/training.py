@@ -13,6 +13,7 @@ from isthmus.core.catalogue import Catalogue
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.denoising import DenoisingAutoencoder
 from isthmus.estimators.variational import VariationalAutoencoder
+from isthmus.tasks.anomaly.detector import AnomalyDetector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,15 +34,16 @@ class Job:
     """Parameters of the estimator; those left out keep its defaults."""
     model_path: Path
     report_path: Path | None
-    estimator: type[BaseAutoencoder] = Autoencoder
+    estimator: type[BaseAutoencoder | AnomalyDetector] = Autoencoder
 
 
-KINDS: Catalogue[type[BaseAutoencoder]] = Catalogue(
+KINDS: Catalogue[type[BaseAutoencoder | AnomalyDetector]] = Catalogue(
     "--kind",
     {
         "autoencoder": Autoencoder,
         "denoising": DenoisingAutoencoder,
         "variational": VariationalAutoencoder,
+        "detector": AnomalyDetector,
     },
 )
 

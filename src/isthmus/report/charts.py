@@ -2,28 +2,36 @@
 
 They are drawn by hand rather than by a plotting library because they must follow the reader's
 light or dark theme without a script: every colour is a CSS variable of the page (``--c0`` to
-``--c11`` for categories, ``--s0`` to ``--s7`` for a scale). The drawing is some 380 units wide,
-so that its text keeps its size on a phone.
+``--c11`` for categories, ``--s0`` to ``--s7`` for a scale).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
-from isthmus.inspection.figures import number
+from isthmus.report.axes import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    grid,
+    linear,
+    logarithmic,
+    path_points,
+    span,
+    svg,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-WIDTH = 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 10, 40
 _CROWD = 800  # points from which on they must be small to leave each other visible
 _WIDE = 20.0  # beyond this ratio of largest to smallest, a linear axis hides the end of a curve
 
@@ -39,24 +47,6 @@ class Series:
     """A CSS variable of the page: ``"--c0"``."""
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Maps values to positions, and knows where its ticks are."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    ticks: list[float]
-    log: bool = False
-
-    def __call__(self, values: ArrayLike) -> NDArray[np.float64]:
-        values = np.asarray(values, dtype=np.float64)
-        scale: Callable[[ArrayLike], NDArray[np.float64]] = np.log if self.log else np.asarray
-        share = (scale(values) - scale(self.low)) / (scale(self.high) - scale(self.low))
-        return np.asarray(self.start + share * (self.end - self.start))
-
-
 def line_chart(
     series: Sequence[Series],
     *,
@@ -66,6 +56,7 @@ def line_chart(
     x_label: str,
     y_label: str,
     mark: float | None = None,
+    from_zero: bool = False,
 ) -> Markup:
     """Draw curves over a common axis; the vertical one is logarithmic if the values span far.
 
@@ -81,26 +72,25 @@ def line_chart(
         Names of the axes.
     mark : float, optional
         Where to draw a vertical line.
+    from_zero : bool
+        Whether the vertical axis begins at 0, and is linear.
     """
     height = 250
-    x, y = _span([s.x for s in series]), _span([s.y for s in series])
+    x, y = span([s.x for s in series]), span([s.y for s in series])
+    if from_zero:
+        y = (0.0, y[1])
     log = y[0] > 0 and y[1] / y[0] > _WIDE
-    across = _linear(*x, _LEFT, WIDTH - _RIGHT, whole=True)
-    up = (_logarithmic if log else _linear)(*y, height - _BOTTOM, _TOP)
-    body = [_grid(across, up, height, x_label, f"{y_label}, log scale" if log else y_label)]
+    across = linear(*x, LEFT, WIDTH - RIGHT, whole=True)
+    up = (logarithmic if log else linear)(*y, height - BOTTOM, TOP)
+    body = [grid(across, up, x_label, f"{y_label}, log scale" if log else y_label)]
     if mark is not None:
-        place = float(across(mark))
-        body.append(
-            Markup('<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(
-                place, _TOP, height - _BOTTOM
-            )
-        )
+        body.append(_mark(float(across(mark)), height))
     for one in series:
         good = np.isfinite(one.x) & np.isfinite(one.y)
-        points = _points(across(one.x[good]), up(one.y[good]))
+        points = path_points(across(one.x[good]), up(one.y[good]))
         colour = f"stroke:var({one.colour})"
         body.append(Markup('<path class="curve" style="{}" d="M{}"/>').format(colour, points))
-    return _svg(body, height, name, title, description)
+    return svg(body, height, name, title, description)
 
 
 def scatter_chart(
@@ -115,9 +105,9 @@ def scatter_chart(
 ) -> Markup:
     """Draw points, one colour per group; `labelled` writes each group's name at its median."""
     height = 370
-    across = _linear(*_span([g.x for g in groups]), _LEFT, WIDTH - _RIGHT, pad=0.03)
-    up = _linear(*_span([g.y for g in groups]), height - _BOTTOM, _TOP, pad=0.03)
-    body = [_grid(across, up, height, x_label, y_label)]
+    across = linear(*span([g.x for g in groups]), LEFT, WIDTH - RIGHT, pad=0.03)
+    up = linear(*span([g.y for g in groups]), height - BOTTOM, TOP, pad=0.03)
+    body = [grid(across, up, x_label, y_label)]
     dot = 6 if sum(len(group.x) for group in groups) < _CROWD else 4
     for group in groups:
         # Lines of no length with round ends are dots, at a fraction of the size of circles.
@@ -136,7 +126,7 @@ def scatter_chart(
             for group in groups
             if len(group.x)
         ]
-    return _svg(body, height, name, title, description)
+    return svg(body, height, name, title, description)
 
 
 def histogram_chart(
@@ -147,32 +137,49 @@ def histogram_chart(
     description: str,
     x_label: str,
     y_label: str,
-    bins: int = 40,
+    bins: int | NDArray[np.float64] = 40,
+    mark: float | None = None,
+    log: bool = False,
 ) -> Markup:
     """Draw the distributions of named samples over each other: the first filled, others outlined.
 
     The axis ends where 99 % of the widest sample lie; what is beyond is counted in the last bin.
+
+    Parameters
+    ----------
+    samples : sequence of (str, array, str)
+        Name, values and colour of each.
+    name, title, description, x_label, y_label
+        As for `line_chart`.
+    bins : int or array
+        How many; or their edges.
+    mark : float, optional
+        Where to draw a vertical line; the axis reaches beyond it.
+    log : bool
+        Whether the horizontal axis may be logarithmic, where positive values span far; it then
+        begins where 99 % of the sample of the smallest values lie above.
     """
     height = 250
-    top = max(float(np.quantile(values, 0.99)) for _, values, _ in samples)
-    low = min(float(values.min()) for _, values, _ in samples)
-    edges = np.linspace(low, top if top > low else low + 1, bins + 1)
+    edges, log = _edges(samples, bins, mark, log=log)
     shares = [
-        np.histogram(np.clip(values, None, edges[-1]), edges)[0] / len(values)
+        np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)
         for _, values, _ in samples
     ]
-    across = _linear(low, float(edges[-1]), _LEFT, WIDTH - _RIGHT)
-    up = _linear(0.0, max(float(s.max()) for s in shares) * 100, height - _BOTTOM, _TOP)
-    body = [_grid(across, up, height, x_label, y_label)]
+    axis = logarithmic if log else linear
+    across = axis(float(edges[0]), float(edges[-1]), LEFT, WIDTH - RIGHT)
+    up = linear(0.0, max(float(s.max()) for s in shares) * 100, height - BOTTOM, TOP)
+    body = [grid(across, up, f"{x_label}, log scale" if log else x_label, y_label)]
     for place, ((_, _, colour), share) in enumerate(zip(samples, shares, strict=True)):
-        steps = _points(across(np.repeat(edges, 2)[1:-1]), up(np.repeat(share * 100, 2)))
+        steps = path_points(across(np.repeat(edges, 2)[1:-1]), up(np.repeat(share * 100, 2)))
         floor = float(up(0.0))
         path = f"M{float(across(edges[0])):.1f} {floor:.1f}L{steps}V{floor:.1f}"
         kind = "filled" if place == 0 else "outline"
         body.append(
             Markup('<path class="{}" style="--colour:var({})" d="{}"/>').format(kind, colour, path)
         )
-    return _svg(body, height, name, title, description)
+    if mark is not None:
+        body.append(_mark(float(across(mark)), height))
+    return svg(body, height, name, title, description)
 
 
 def small_histogram(values: NDArray[np.float64], *, bins: int = 24) -> Markup:
@@ -189,98 +196,28 @@ def small_histogram(values: NDArray[np.float64], *, bins: int = 24) -> Markup:
     ).format(bins * 4, bars)
 
 
-def _span(arrays: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    joined = np.concatenate([np.asarray(a, dtype=np.float64).ravel() for a in arrays])
-    joined = joined[np.isfinite(joined)]
-    return (float(joined.min()), float(joined.max())) if len(joined) else (0.0, 1.0)
+def _edges(
+    samples: Sequence[tuple[str, NDArray[np.float64], str]],
+    bins: int | NDArray[np.float64],
+    mark: float | None,
+    *,
+    log: bool,
+) -> tuple[NDArray[np.float64], bool]:
+    """Return the edges of bins, and whether they are spaced logarithmically."""
+    if not isinstance(bins, int):
+        return bins, False
+    top = max(float(np.quantile(values, 0.99)) for _, values, _ in samples)
+    low = min(float(values.min()) for _, values, _ in samples)
+    if mark is not None:
+        low, top = min(low, mark), max(top, mark + 0.25 * (mark - low))
+    least = min([*(float(np.quantile(values, 0.01)) for _, values, _ in samples), mark or top])
+    if log and least > 0 and top / least > _WIDE:
+        return np.geomspace(least, top, bins + 1), True
+    return np.linspace(low, top if top > low else low + 1, bins + 1), False
 
 
-def _linear(
-    low: float, high: float, start: float, end: float, *, pad: float = 0.0, whole: bool = False
-) -> _Axis:
-    if high <= low:
-        room = abs(low) * 0.1 or 1.0
-        low, high = low - room, high + room
-    margin = (high - low) * pad
-    step = _nice((high - low) / 5)
-    if whole:
-        step = max(1.0, round(step))
-    first, last = math.ceil(low / step), math.floor(high / step + 1e-9)
-    ticks = [i * step for i in range(first, last + 1)]
-    return _Axis(low - margin, high + margin, start, end, ticks)
-
-
-def _logarithmic(low: float, high: float, start: float, end: float) -> _Axis:
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    # Few decades leave room for ticks at 2 and 5 as well; many need every second or third.
-    steps = (1, 2, 5) if len(powers) <= 4 else (1,)
-    stride = max(1, len(powers) // 6)
-    ticks = [m * 10.0**p for p in powers[::stride] for m in steps]
-    return _Axis(low, high, start, end, [t for t in ticks if low <= t <= high], log=True)
-
-
-def _nice(step: float) -> float:
-    power = 10.0 ** math.floor(math.log10(step))
-    return power * next(m for m in (1, 2, 2.5, 5, 10) if m * power >= step * 0.999)
-
-
-def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-
-
-def _grid(across: _Axis, up: _Axis, height: int, x_label: str, y_label: str) -> Markup:
-    bottom, right = height - _BOTTOM, WIDTH - _RIGHT
-    parts = []
-    for tick, place in zip(up.ticks, up(up.ticks), strict=True):
-        parts.append(
-            Markup(
-                '<line class="grid" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>'
-                '<text class="tick" x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>'
-            ).format(_LEFT, right, place, _LEFT - 6, place + 4, _tick(tick, up))
-        )
-    for tick, place in zip(across.ticks, across(across.ticks), strict=True):
-        parts.append(
-            Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-                place, bottom + 16, _tick(tick, across)
-            )
-        )
-    parts.append(
-        Markup(
-            '<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>'
-            '<text class="label" x="{3}" y="{4}" text-anchor="middle">{5}</text>'
-            '<text class="label" transform="translate(11 {6}) rotate(-90)" '
-            'text-anchor="middle">{7}</text>'
-        ).format(
-            _LEFT,
-            right,
-            bottom,
-            (_LEFT + right) / 2,
-            height - 6,
-            x_label,
-            (_TOP + bottom) / 2,
-            y_label,
-        )
+def _mark(place: float, height: int) -> Markup:
+    """Draw a vertical line."""
+    return Markup('<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(
+        place, TOP, height - BOTTOM
     )
-    return Markup("").join(parts)
-
-
-def _tick(value: float, axis: _Axis) -> str:
-    if value == 0:
-        return "0"
-    if axis.log:
-        return number(value, 1)
-    step = abs(axis.ticks[1] - axis.ticks[0]) if len(axis.ticks) > 1 else abs(value)
-    if abs(value) >= 1e5 or step < 1e-4:
-        return number(value, 2)
-    # As many decimals as part one tick from the next.
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    if decimals and abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
-        decimals += 1
-    return f"{value:,.{decimals}f}".replace("-", "−")
-
-
-def _svg(body: Sequence[Markup], height: int, name: str, title: str, description: str) -> Markup:
-    return Markup(
-        '<svg class="chart" viewBox="0 0 {0} {1}" role="img" aria-labelledby="{2}-t {2}-d">'
-        '<title id="{2}-t">{3}</title><desc id="{2}-d">{4}</desc>{5}</svg>'
-    ).format(WIDTH, height, name, title, description, Markup("").join(body))

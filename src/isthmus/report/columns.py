@@ -125,8 +125,8 @@ def worst_rows(contest: Contest, schema: Any, X: Any) -> list[WorstRow]:
         cells = [
             Cell(
                 schema.columns[i],
-                _text(values[i][place]),
-                _text(rebuilt[i][place]),
+                cell_text(values[i][place]),
+                cell_text(rebuilt[i][place]),
                 percent(float(shares[i])),
             )
             for i in top
@@ -178,13 +178,13 @@ def _describe_column(name: str, column: pa.ChunkedArray) -> Column:
     if kind in ("text", "booleans"):
         return Column(name, kind, share, _commonest(column))
     ends = pc.min_max(column).as_py()
-    return Column(name, kind, share, f"{_text(ends['min'])} to {_text(ends['max'])}")
+    return Column(name, kind, share, f"{cell_text(ends['min'])} to {cell_text(ends['max'])}")
 
 
 def _commonest(column: pa.ChunkedArray, most: int = 4) -> str:
     counts = pc.value_counts(column.drop_null()).to_pylist()
     counts.sort(key=lambda entry: -entry["counts"])
-    names = ", ".join(_text(entry["values"]) for entry in counts[:most])
+    names = ", ".join(cell_text(entry["values"]) for entry in counts[:most])
     if len(counts) <= most:
         return names
     return f"{len(counts):,} different, most often {names}"
@@ -224,7 +224,7 @@ def _more(columns: int) -> str:
     return f"The first {MOST_COLUMNS} of {columns:,} columns are listed."
 
 
-def _text(cell: Any) -> str:
+def cell_text(cell: Any) -> str:
     """Write a cell as a person would."""
     if cell is None or (isinstance(cell, (float, np.floating)) and np.isnan(cell)):
         return "missing"

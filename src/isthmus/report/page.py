@@ -10,7 +10,9 @@ from isthmus.inspection.figures import count, number, percent, ratio, seconds
 from isthmus.inspection.parameters import ParameterTable, parameter_table
 from isthmus.inspection.referee import judge
 from isthmus.report import codes, columns, samples, training
+from isthmus.report.anomalies import write_anomaly_report
 from isthmus.report.template import colophon, filled, free_path
+from isthmus.tasks.anomaly.detector import AnomalyDetector
 
 if TYPE_CHECKING:
     import os
@@ -48,20 +50,21 @@ def write_report(
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a report on a fitted autoencoder that a stranger can read.
+    """Write a report on a fitted autoencoder, or on a detector's alarms, for a stranger to read.
 
     The page fetches nothing: pictures, charts and styles are inside it. It follows the reader's
     light or dark theme, and parts that do not apply are left out.
 
     Parameters
     ----------
-    model : fitted autoencoder
+    model : fitted autoencoder or AnomalyDetector
     X : array or table of n rows
         Rows that the model was not fitted on, in the form that it was fitted on.
     path : path
         Where the page goes, such as ``"report.html"``.
     y : array of shape (n,), optional
-        Labels that colour the codes; they judge nothing but a supervised model's predictions.
+        Labels that colour the codes; they judge nothing but a supervised model's predictions, and
+        the alarms of a detector, for which they are 1 for an anomaly and 0 for a normal row.
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
     contest : Contest, optional
@@ -84,6 +87,8 @@ def write_report(
     InvalidParameter, InvalidData
         As `isthmus.referee`; or the labels are not one per row.
     """
+    if isinstance(model, AnomalyDetector):
+        return write_anomaly_report(model, X, path, y=y, title=title, overwrite=overwrite)
     target = free_path(path, overwrite=overwrite)
     contest = contest or hold(model, X, X_train=X_train)
     atomic_write(target, render(model, X, contest, y=y, title=title).encode())

@@ -1,0 +1,40 @@
+"""Worker: isthmus' detector, with its own settings, on ADBench; or its score without a part.
+
+job: data, sets, protocol, seeds, without ("", "network")
+"""
+
+import warnings
+
+import adbench
+import job
+import numpy as np
+
+import isthmus as ist
+from isthmus.core.errors import DataWarning
+from isthmus.tasks.anomaly.score import _mean
+
+MODES = {"S": "novelty", "U": "outlier"}
+OF_NETWORK = [2, 3, 4]
+"""Measures of the score that the network makes: distances of codes, lengths of code, residual."""
+
+
+def main() -> None:
+    task = job.read()
+    warnings.simplefilter("ignore", DataWarning)  # too few rows for a threshold; scores have none
+
+    def fitted(rows: np.ndarray, seed: int) -> ist.AnomalyDetector:
+        return ist.AnomalyDetector(mode=MODES[task.protocol], random_state=seed).fit(rows)
+
+    def score(detector: ist.AnomalyDetector, rows: np.ndarray) -> np.ndarray:
+        if not task.without:
+            return detector.anomaly_score(rows)
+        fitted_score = detector._learned.score
+        logs = fitted_score._logs(detector._matrix(rows))
+        z = (logs - fitted_score.center) / fitted_score.scale
+        return _mean(np.delete(z, OF_NETWORK, axis=1))
+
+    job.report(sets=adbench.measure(task, fitted, score))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""``isthmus explain``: the cells that make rows anomalous, and what was expected of them."""
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from isthmus.cli import models, outputs, series, where
+from isthmus.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from isthmus.inspection.reasons import Reasons
+
+_TABLES = (".csv", ".parquet")
+
+
+class _Row(NamedTuple):
+    """One row that is explained."""
+
+    number: int
+    """In the file."""
+    score: float
+    why: "Reasons"
+    place: int
+    """Its place in `why`."""
+
+
+def explain(
+    model: models.DetectorFile,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was fitted on.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the reasons go: .csv or .parquet.")
+    ],
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Which rows, as 3,17; the first is 0.",
+            show_default="those that raise an alarm",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="The rows with the highest scores.", show_default="none"
+        ),
+    ] = None,
+    time: series.Time = None,
+    normal: models.Normal = None,
+    force: outputs.Force = False,
+) -> None:
+    """Say which cells make rows anomalous.
+
+    The result has a line for each row and column: row, column, value, expected, contribution and
+    share, the largest contribution of a row first. Contributions of a row sum to its score.
+    """
+    outputs.require_ending(output, _TABLES, "a table of reasons")
+    outputs.check([output], force=force)
+    if rows is not None and top is not None:
+        raise typer.BadParameter("--rows and --top exclude each other")
+    wanted = None if rows is None else _numbers(rows)
+
+    from isthmus.data import sinks
+    from isthmus.inspection.figures import count
+
+    detector = models.detector(model, normal=normal)
+    if detector.window is None:
+        series.refuse({"--time": time})
+        explained = _of_rows(detector, data, wanted, top)
+    else:
+        explained = _of_series(detector, data, wanted, top, time)
+    if not explained:
+        typer.echo("No row raises an alarm; nothing was written. --top 10 explains the highest.")
+        return
+    sinks.write(output, _table(explained), overwrite=force)
+    many = count(len(explained), "row")
+    typer.echo(f"Wrote the reasons of {many} to {outputs.described(output)}")
+
+
+def _of_rows(
+    detector: Any, data: Path, wanted: "NDArray[np.intp] | None", top: int | None
+) -> list[_Row]:
+    from isthmus.cli import columns
+    from isthmus.cli.scan import batches
+
+    explained, end = [], 0
+    for start, whole in batches(detector, data):
+        rows, end = columns.without(whole, columns.unknown(detector, whole)), start + len(whole)
+        with where.about(where.batch(data.name, start, len(rows))):
+            inside = None if wanted is None else wanted - start
+            explained += _explained(detector, rows, inside, top, start)
+    _check_numbers(wanted, end, data)
+    return explained if top is None else sorted(explained, key=lambda row: -row.score)[:top]
+
+
+def _of_series(
+    detector: Any,
+    data: Path,
+    wanted: "NDArray[np.intp] | None",
+    top: int | None,
+    time: str | None,
+) -> list[_Row]:
+    whole = series.read(data, time=time, label=None, sensors=detector.sensors_)
+    _check_numbers(wanted, len(whole.rows), data)
+    with where.about(data.name):
+        return _explained(detector, whole.rows, wanted, top, 0)
+
+
+def _explained(
+    detector: Any, rows: Any, wanted: "NDArray[np.intp] | None", top: int | None, start: int
+) -> list[_Row]:
+    """Explain those of some rows that are wanted, or have the highest scores, or raise an alarm."""
+    import numpy as np
+
+    from isthmus.inspection.reasons import reasons
+
+    scores = np.asarray(detector.anomaly_score(rows), dtype=np.float64)
+    if wanted is not None:
+        chosen = wanted[(wanted >= 0) & (wanted < len(rows))]
+    elif top is not None:
+        chosen = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:top]
+    else:
+        chosen = np.flatnonzero(np.nan_to_num(scores, nan=-np.inf) > detector.threshold_)
+    if not len(chosen):
+        return []
+    why = reasons(detector, rows, chosen)
+    return [
+        _Row(int(row) + start, float(scores[row]), why, place) for place, row in enumerate(chosen)
+    ]
+
+
+def _check_numbers(wanted: "NDArray[np.intp] | None", rows: int, data: Path) -> None:
+    if wanted is not None and wanted.max() >= rows:
+        raise InvalidParameter(
+            "--rows",
+            expected=f"numbers from 0 to {rows - 1:,}, as {data.name} has {rows:,} rows",
+            received=str(wanted.max()),
+            remedy="count rows from 0, without the line of names",
+        )
+
+
+def _table(explained: list[_Row]) -> "pa.Table":
+    """Return one line for each row and column, a row's largest contribution first."""
+    import pyarrow as pa
+
+    lines = [
+        {
+            "row": row.number,
+            "column": row.why.columns[i],
+            "value": row.why.values[i][row.place],
+            "expected": row.why.expected[i][row.place],
+            "contribution": float(row.why.contributions[row.place, i]),
+            "share": float(row.why.shares[row.place, i]),
+        }
+        for row in explained
+        for i in (-row.why.contributions[row.place]).argsort(kind="stable")
+    ]
+    made = {name: [line[name] for line in lines] for name in lines[0]}
+    for name in ("value", "expected"):
+        # A column of a table has one type, and those that are explained may differ.
+        if any(isinstance(cell, (str, bool, datetime.date, datetime.time)) for cell in made[name]):
+            made[name] = [_text(cell) for cell in made[name]]
+        else:
+            made[name] = pa.array(made[name], pa.float64(), from_pandas=True)
+    return pa.table(made)
+
+
+def _text(cell: Any) -> str | None:
+    if cell is None or isinstance(cell, bool):
+        return None if cell is None else str(cell).lower()
+    return str(cell)
+
+
+def _numbers(text: str) -> "NDArray[np.intp]":
+    """Read ``3,17``."""
+    import numpy as np
+
+    try:
+        found = np.array([int(each) for each in text.split(",") if each.strip()], dtype=np.intp)
+    except (ValueError, OverflowError):
+        found = np.empty(0, dtype=np.intp)
+    if not len(found) or found.min() < 0:
+        raise typer.BadParameter(
+            f"expected numbers from 0, such as 3,17, received {text!r}", param_hint="--rows"
+        )
+    return found

@@ -1,0 +1,194 @@
+"""Series <-> windows, in memory for a few blocks; window scores -> one score per timestamp.
+
+`pieces` cuts a series where no window may cross, `windows` slides over the pieces, and
+`per_timestamp` gives back to each row the mean of what the windows that cover it were given. Rows
+of a piece count as evenly spaced.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InvalidData
+from isthmus.data.series import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Float64s = NDArray[np.float64]
+
+
+class Piece(NamedTuple):
+    """Consecutive rows of a series that are all there."""
+
+    start: int
+    """Number of the first row in the series."""
+    rows: NDArray[Any]
+    """(k, sensors), finite."""
+    continues: bool
+    """Whether it follows on the piece before without a gap."""
+
+
+class Windows(NamedTuple):
+    """Windows that begin in consecutive rows."""
+
+    start: int
+    """Number of the first window's first row in the series."""
+    values: NDArray[Any]
+    """(k, window, sensors), a read-only view: nothing is copied."""
+
+
+def pieces(chunks: Iterable[Chunk], longest: int) -> Iterator[Piece]:
+    """Cut a series at its gaps, and fill what is missing for a short time.
+
+    A cell is filled on the line between the sensor's values before and after it, where at most
+    `longest` rows lie between these and no gap in time. A row with a cell that is missing still is
+    left out, and what follows it does not continue what goes before.
+
+    Parameters
+    ----------
+    chunks : iterable of Chunk
+        The series.
+    longest : int
+        Rows for which a sensor may be silent.
+
+    Raises
+    ------
+    InvalidData
+        A value is infinite.
+    """
+    held: Chunk | None = None
+    # The rows of `held` that were yielded, kept to draw lines from, and the first one's number.
+    done, number, whole = 0, 0, False
+    for chunk in _and_an_end(chunks):
+        if chunk is not None:
+            _check_finite(chunk.rows, number + (0 if held is None else len(held.rows)))
+            held = chunk if held is None else Chunk(*map(_join, held, chunk))
+        if held is None:
+            return
+        rows = _filled(held, longest)
+        ready = len(rows) if chunk is None else len(rows) - _undecided(held.rows, longest)
+        for start, stop in _runs(rows, held.breaks, done, ready):
+            follows = start == done and whole and not held.breaks[start]
+            yield Piece(number + start, rows[start:stop], follows)
+        if ready > done:
+            whole = bool(np.isfinite(rows[ready - 1]).all())
+            kept = ready - 1
+            held = Chunk(held.rows[kept:], held.breaks[kept:])
+            done, number = 1, number + kept
+
+
+def windows(series: Iterable[Piece], width: int) -> Iterator[Windows]:
+    """Slide a window of so many rows over the pieces, row by row.
+
+    Parameters
+    ----------
+    series : iterable of Piece
+        As `pieces` yields them.
+    width : int
+        Rows of a window.
+    """
+    before: NDArray[Any] | None = None
+    for piece in series:
+        rows, start = piece.rows, piece.start
+        if before is not None and piece.continues:
+            rows, start = np.concatenate([before, rows]), start - len(before)
+        if len(rows) >= width:
+            yield Windows(start, windows_of(rows, width))
+        before = rows[max(0, len(rows) - width + 1) :]
+
+
+def windows_of(rows: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return all windows of rows (k, sensors) as a view, (k - width + 1, width, sensors)."""
+    return sliding_window_view(rows, width, axis=0).transpose(0, 2, 1)
+
+
+def per_timestamp(scores: NDArray[Any], width: int) -> Float64s:
+    """Return for each row the mean over the windows that cover it, NaN where none does.
+
+    Parameters
+    ----------
+    scores : array of shape (n,) or (n, sensors)
+        What the window that begins in each row was given; NaN where none begins.
+    width : int
+        Rows of a window.
+    """
+    there = np.isfinite(scores)
+    found = np.where(there, scores, 0.0)
+    total, count = np.zeros(scores.shape), np.zeros(scores.shape, dtype=np.int32)
+    for shift in range(min(width, len(scores))):
+        total[shift:] += found[: len(found) - shift]
+        count[shift:] += there[: len(there) - shift]
+    with np.errstate(invalid="ignore"):
+        return np.where(count > 0, total / count, np.nan)
+
+
+def _and_an_end(chunks: Iterable[Chunk]) -> Iterator[Chunk | None]:
+    yield from chunks
+    yield None
+
+
+def _join(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
+    if before.shape[1:] != after.shape[1:]:
+        raise InvalidData(
+            "a chunk of the series",
+            expected=f"{before.shape[1]} sensors, as in the chunk before",
+            received=f"{after.shape[1]}",
+            remedy="pass chunks of the same columns",
+        )
+    return np.concatenate([before, after])
+
+
+def _check_finite(rows: Float64s, number: int) -> None:
+    bad = np.argwhere(np.isinf(rows))
+    if len(bad):
+        row, sensor = bad[0]
+        raise InvalidData(
+            f"row {number + row}, sensor {sensor} of the series",
+            expected="a finite number, or NaN where it is missing",
+            received=str(rows[row, sensor]),
+            remedy="replace infinities by NaN",
+        )
+
+
+def _filled(chunk: Chunk, longest: int) -> Float64s:
+    """Return the rows with what is missing for a short time on the line between its neighbours."""
+    rows, breaks = chunk
+    missing = np.isnan(rows)
+    if not missing.any():
+        return rows
+    rows, stretch, places = rows.copy(), np.cumsum(breaks), np.arange(len(rows))
+    for sensor in np.flatnonzero(missing.any(axis=0)):
+        seen = np.flatnonzero(~missing[:, sensor])
+        after = np.searchsorted(seen, places[missing[:, sensor]])
+        inside = (after > 0) & (after < len(seen))
+        holes = places[missing[:, sensor]][inside]
+        left, right = seen[after[inside] - 1], seen[after[inside]]
+        short = (right - left - 1 <= longest) & (stretch[left] == stretch[right])
+        if len(seen):
+            rows[holes[short], sensor] = np.interp(holes[short], seen, rows[seen, sensor])
+    return rows
+
+
+def _undecided(rows: Float64s, longest: int) -> int:
+    """Count the last rows that hold a cell which a later row may yet help to fill."""
+    last: NDArray[np.bool_] = np.isnan(rows[-longest - 1 :])
+    # One that is missing in all these rows is so for too long, or since the series began.
+    silent = np.where(last.all(axis=0), 0, last[::-1].argmin(axis=0))
+    return int(silent.max())
+
+
+def _runs(
+    rows: Float64s, breaks: NDArray[np.bool_], start: int, stop: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the ends of stretches of whole rows without a break, between `start` and `stop`."""
+    whole = np.asarray(np.isfinite(rows[start:stop]).all(axis=1))
+    follows = whole[1:] & whole[:-1] & ~breaks[start + 1 : stop]
+    firsts = np.flatnonzero(whole & ~np.concatenate([[False], follows]))
+    lasts = np.flatnonzero(whole & ~np.concatenate([follows, [False]]))
+    for first, last in zip(firsts, lasts, strict=True):
+        yield int(start + first), int(start + last + 1)

@@ -1,0 +1,211 @@
+"""The charts of a report on anomalies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from isthmus.data.series import as_series
+from isthmus.inspection import alarms
+from isthmus.inspection.figures import count, number, percent
+from isthmus.report.charts import Series, histogram_chart, line_chart
+from isthmus.report.timeline import timeline_chart
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from numpy.typing import NDArray
+
+    from isthmus.inspection.alarms import Seen
+
+_MOST_INTERVALS = 20
+_MOST_POINTS = 400
+_P_EDGES = np.linspace(0.0, 1.0, 21)
+
+
+class Chart(NamedTuple):
+    """A drawing with the names of its colours and a sentence on it."""
+
+    chart: Markup
+    legend: list[tuple[str, str]]
+    caption: str
+
+
+class Row(NamedTuple):
+    """One interval of alarms."""
+
+    start: str
+    end: str
+    peak: str
+    rows: str
+    score: str
+    sensors: str
+
+
+class Timeline(NamedTuple):
+    """The scores along time, and the alarms."""
+
+    note: str
+    chart: Markup
+    legend: list[tuple[str, str]]
+    intervals: list[Row]
+    more: str
+
+
+def histogram(seen: Seen) -> Chart:
+    """Draw how the scores are spread, and the threshold."""
+    samples = _groups(seen, seen.scores)
+    caption = (
+        f"Anomaly scores; the line is the threshold, {number(seen.threshold)}, above which a row "
+        "raises an alarm."
+    )
+    chart = histogram_chart(
+        samples,
+        name="histogram",
+        title="Anomaly scores",
+        description=caption,
+        x_label="score (the last bin holds all above)",
+        y_label="% of rows",
+        mark=seen.threshold,
+        log=True,
+    )
+    return Chart(chart, [(name, colour) for name, _, colour in samples], caption)
+
+
+def p_values(seen: Seen) -> Chart:
+    """Draw how the p-values are spread."""
+    samples = _groups(seen, seen.p_values)
+    caption = (
+        "p-values: anomalies crowd at the left; those of normal rows are spread evenly, or lie "
+        "higher."
+    )
+    chart = histogram_chart(
+        samples,
+        name="p-values",
+        title="p-values",
+        description=caption,
+        x_label="p-value",
+        y_label="% of rows",
+        bins=_P_EDGES,
+    )
+    return Chart(chart, [(name, colour) for name, _, colour in samples], caption)
+
+
+def curves(seen: Seen) -> list[Chart]:
+    """Draw the ROC and the precision-recall curve, where labels allow it."""
+    drawn, found = alarms.curves(seen), alarms.found(seen)
+    if drawn is None or found is None:
+        return []
+    false_alarms = 100 * found.false_alarms / found.normal
+    recall = 100 * (found.recall or 0.0)
+    return [
+        _curve(
+            drawn.roc,
+            "roc",
+            "ROC curve",
+            f"Anomalies found at each rate of false alarms; area {number(found.roc_auc)}. The line "
+            f"is where the alarms of this page are, {percent(false_alarms / 100)}.",
+            ("false alarms, % of normal rows", "found, % of anomalies"),
+            mark=false_alarms,
+        ),
+        _curve(
+            drawn.precision_recall[1:],  # the first is put there by convention, at 100 %
+            "precision-recall",
+            "Precision-recall curve",
+            f"Alarms that are anomalies, as more are found; average precision "
+            f"{number(found.average_precision)}. The line is where the alarms of this page are, "
+            f"{percent(recall / 100)}.",
+            ("found, % of anomalies", "anomalies, % of alarms"),
+            mark=recall,
+        ),
+    ]
+
+
+def timeline(detector: Any, X: Any, seen: Seen) -> Timeline:
+    """Draw the scores of a series, and list its alarms."""
+    series = as_series(X)
+    found = detector.intervals(X)
+    times = series.times
+    dated = times is not None and times.dtype.kind == "M"
+    note = (
+        f"{count(len(found), 'alarm')}; rows above the threshold that lie close together are one."
+    )
+    chart = timeline_chart(
+        seen.scores,
+        threshold=seen.threshold,
+        alarms=[one.rows for one in found],
+        name="scores-along-time",
+        title="Anomaly scores along time",
+        description=note,
+        y_label="score",
+        times=times if dated else None,
+        truth=[] if seen.anomalous is None else _stretches(seen.anomalous),
+    )
+    legend = [("score", "--c0"), ("alarm", "--c1")]
+    if seen.anomalous is not None:
+        legend.append(("labelled as an anomaly, at the top", "--c3"))
+    highest = sorted(found, key=lambda one: -one.score)[:_MOST_INTERVALS]
+    more = (
+        f"The {_MOST_INTERVALS} of {len(found):,} alarms with the highest scores are listed."
+        if len(found) > _MOST_INTERVALS
+        else ""
+    )
+    return Timeline(note, chart, legend, [_row(one) for one in highest], more)
+
+
+def _row(one: Any) -> Row:
+    first, last = one.rows
+    return Row(
+        start=_moment(one.start),
+        end=_moment(one.end),
+        peak=_moment(one.peak),
+        rows=f"{first:,} to {last:,}",
+        score=number(one.score),
+        sensors=", ".join(one.sensors),
+    )
+
+
+def _moment(moment: Any) -> str:
+    if isinstance(moment, np.datetime64):
+        moment = moment.astype("datetime64[s]")
+    return str(moment).replace("T", " ")
+
+
+def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the first and the last row of each run of True."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
+    return [(int(first), int(last) - 1) for first, last in ends.reshape(-1, 2)]
+
+
+def _groups(seen: Seen, values: NDArray[np.float64]) -> list[tuple[str, NDArray[np.float64], str]]:
+    """Return values by label, those of rows without a score left out."""
+    if seen.anomalous is None:
+        return [("rows", values[seen.scored], "--c0")]
+    groups = [
+        ("normal", values[seen.scored & ~seen.anomalous], "--c0"),
+        ("anomalies", values[seen.scored & seen.anomalous], "--c1"),
+    ]
+    return [group for group in groups if len(group[1])]
+
+
+def _curve(
+    points: NDArray[np.float64],
+    name: str,
+    title: str,
+    caption: str,
+    axes: tuple[str, str],
+    *,
+    mark: float,
+) -> Chart:
+    some = np.unique(np.linspace(0, len(points) - 1, _MOST_POINTS).round().astype(int))
+    chart = line_chart(
+        [Series(title, points[some, 0], points[some, 1], "--c0")],
+        name=name,
+        title=title,
+        description=caption,
+        x_label=axes[0],
+        y_label=axes[1],
+        mark=mark,
+        from_zero=True,
+    )
+    return Chart(chart, [], caption)

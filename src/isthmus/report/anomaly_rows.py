@@ -1,0 +1,208 @@
+"""The tables and pictures of a report on anomalies: the worst rows, blind spots, drift."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from isthmus.inspection.figures import count, number, percent
+from isthmus.inspection.reasons import reasons
+from isthmus.report.columns import CELLS_PER_ROW, cell_text
+from isthmus.report.pictures import SMALL, data_uri, heat_uri, shares_of_range
+from isthmus.report.samples import Picture, image_shape
+
+if TYPE_CHECKING:
+    from isthmus.inspection.alarms import Seen
+    from isthmus.inspection.reasons import Reasons
+
+_MOST_ROWS = 10
+_MOST_COLUMNS = 20
+_WEAK = 0.5
+"""Less than this share of faults found is a blind spot."""
+_ALPHA = 0.05
+
+
+class TopCell(NamedTuple):
+    """One of the cells that made a row's score, in the column's own unit."""
+
+    column: str
+    value: str
+    expected: str
+    share: float
+    share_text: str
+
+
+class TopRow(NamedTuple):
+    """A row with a high score and the cells that made it so."""
+
+    number: str
+    score: str
+    p_value: str
+    alarm: bool
+    label: str
+    cells: list[TopCell]
+
+
+class Top(NamedTuple):
+    """The rows with the highest scores, as a table or, of images, as strips of pictures."""
+
+    title: str
+    note: str
+    rows: list[TopRow]
+    strips: list[tuple[str, list[Picture]]]
+    lines: list[tuple[str, list[str]]]
+    labelled: bool
+    smooth: bool
+
+
+class BlindTable(NamedTuple):
+    """Detection power by column and fault; of each cell its text and whether it is weak."""
+
+    note: str
+    headers: list[str]
+    rows: list[tuple[str, list[tuple[str, bool]]]]
+    more: str
+
+
+class DriftTable(NamedTuple):
+    """By column: name, p-value, corrected p-value, whether it has changed."""
+
+    note: str
+    rows: list[tuple[str, str, str, bool]]
+    more: str
+
+
+def top(detector: Any, X: Any, seen: Seen) -> Top:
+    """Show the rows with the highest scores, and why they have them."""
+    order = np.argsort(-seen.scores, kind="stable")[:_MOST_ROWS]
+    why = reasons(detector, X, order)
+    shape = image_shape(detector.schema_)
+    rows = [
+        TopRow(
+            f"{int(row):,}",
+            number(float(seen.scores[row])),
+            number(float(seen.p_values[row]), 2),
+            bool(seen.raised[row]),
+            "" if seen.anomalous is None else ("anomaly" if seen.anomalous[row] else "normal"),
+            _cells(why, place),
+        )
+        for place, row in enumerate(order)
+    ]
+    labelled = seen.anomalous is not None
+    alarms = int(seen.raised[order].sum())
+    note = (
+        f"The {count(len(order), 'row')} with the highest scores, counted from 0; "
+        f"{'all of them' if alarms == len(order) else f'{alarms} of them'} "
+        f"{'raises an alarm' if alarms == 1 else 'raise alarms'}. "
+    )
+    title = "Highest scores"
+    if shape is None:
+        note += "Of each, the columns that contribute most to its score, in their own units."
+        return Top(title, note, rows, [], [], labelled, smooth=False)
+    largest = float(why.contributions.max())
+    note += f"The brightest contribution of a pixel is {number(largest)}."
+    lines = [
+        ("row", [row.number for row in rows]),
+        ("score", [row.score for row in rows]),
+        ("p-value", [row.p_value for row in rows]),
+        *([("label", [row.label for row in rows])] if labelled else []),
+    ]
+    strips = _strips(why, shape, largest)
+    return Top(title, note, [], strips, lines, labelled, smooth=max(shape[:2]) > SMALL)
+
+
+def blind_table(blind: Any) -> BlindTable:
+    """Lay detection power out by column and fault, the weakest columns first."""
+    powers: dict[str, dict[str, float]] = {}
+    for spot in blind.spots:
+        size = "" if math.isnan(spot.size) else f" {spot.size:g}".replace("-", "−")
+        powers.setdefault(spot.column, {})[spot.kind + size] = spot.power
+    headers = list(dict.fromkeys(header for row in powers.values() for header in row))
+    weakest = sorted(powers, key=lambda name: float(np.mean(list(powers[name].values()))))
+    note = (
+        f"How many of {count(blind.n_rows, 'normal row')} raise an alarm once one cell is faulty: "
+        "a spike up or down, stuck at a value, scaled by a factor, with noise, or swapped with "
+        "another row's. Sizes are standard deviations of the column. Untouched, "
+        f"{percent(blind.false_alarm_rate)} do."
+    )
+    rows = [(name, [_power(powers[name].get(h)) for h in headers]) for name in weakest]
+    more = (
+        f"The weakest {_MOST_COLUMNS} of {len(weakest):,} columns are listed."
+        if len(weakest) > _MOST_COLUMNS
+        else ""
+    )
+    return BlindTable(note, headers, rows[:_MOST_COLUMNS], more)
+
+
+def drift_table(drift: Any) -> DriftTable:
+    """List the columns that have changed most."""
+    changed = sum(p < _ALPHA for p in drift.adjusted.values())
+    verdict = (
+        "These rows are no longer what the detector was fitted on"
+        if drift.p_value < _ALPHA
+        else "Nothing shows that these rows differ from those that the detector was fitted on"
+    )
+    note = (
+        f"{verdict} (p = {number(drift.p_value, 2)}; {count(drift.n_rows, 'row')} beside "
+        f"{drift.n_reference:,}). {changed} of {count(len(drift.columns), 'column')} "
+        f"{'has' if changed == 1 else 'have'} changed; of the scores, p is "
+        f"{number(drift.score, 2)}."
+    )
+    order = sorted(drift.columns, key=drift.columns.__getitem__)
+    rows = [
+        (
+            name,
+            number(drift.columns[name], 2),
+            number(drift.adjusted[name], 2),
+            drift.adjusted[name] < _ALPHA,
+        )
+        for name in order[:_MOST_COLUMNS]
+    ]
+    more = (
+        f"The {_MOST_COLUMNS} of {len(order):,} columns with the smallest p-values are listed."
+        if len(order) > _MOST_COLUMNS
+        else ""
+    )
+    return DriftTable(note, rows, more)
+
+
+def _cells(why: Reasons, row: int) -> list[TopCell]:
+    shares = why.shares
+    return [
+        TopCell(
+            why.columns[i],
+            cell_text(why.values[i][row]),
+            cell_text(why.expected[i][row]),
+            float(shares[row, i]),
+            percent(float(shares[row, i])),
+        )
+        for i in why.largest(row, CELLS_PER_ROW)
+    ]
+
+
+def _strips(
+    why: Reasons, shape: tuple[int, ...], largest: float
+) -> list[tuple[str, list[Picture]]]:
+    values = np.asarray(why.values, dtype=np.float32).T
+    expected = np.asarray(why.expected, dtype=np.float32).T
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    pictures = [
+        (name, [Picture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)])
+        for name, alt, images in (
+            ("picture", "Picture", shares_of_range(values.reshape(-1, *shape), low, high)),
+            (
+                "expected",
+                "Expected picture",
+                shares_of_range(expected.reshape(-1, *shape), low, high),
+            ),
+        )
+    ]
+    shares = why.contributions.astype(np.float32).reshape(-1, *shape)
+    heats = [Picture(heat_uri(x, largest), f"Contribution {i}") for i, x in enumerate(shares, 1)]
+    return [*pictures, ("contribution", heats)]
+
+
+def _power(power: float | None) -> tuple[str, bool]:
+    return ("–", False) if power is None else (f"{power:.0%}".replace("%", " %"), power < _WEAK)

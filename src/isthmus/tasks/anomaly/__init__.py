@@ -1,0 +1,1 @@
+"""Anomalies: alarms at a promised rate, their reasons, and what they would miss."""

@@ -1,0 +1,115 @@
+"""From scores to alarms: p-values, the threshold of a promised rate, the false discovery rate.
+
+Scores are of held-out rows ("calibration") and of new ones; higher is worse. All that is promised
+rests on one assumption: the held-out rows and new normal rows are exchangeable.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Scores = NDArray[np.float64]
+
+_SHARE = 0.25
+"""Of the rows that are held out, where that is enough for the promised rate."""
+_LARGEST_SHARE = 0.5
+_LADDER = 2
+"""How many held-out rows may lie above the threshold, at least, where there are rows enough."""
+_MOST = 20_000
+"""Held out: the rate is then known to some thousandths of itself."""
+_LEAST_SLOPE = 0.2
+_FENCE = 3.0
+"""Interquartile ranges beyond the upper quartile (Tukey, 1977, "far out")."""
+
+
+def calibration_size(n: int, rate: float) -> int:
+    """Return how many of `n` rows to hold out for alarms at a false-alarm rate.
+
+    Where there are rows enough, a number for which ``rate * (number + 1)`` is whole, so that the
+    rate is met and not merely undercut.
+    """
+    wanted = min(max(_SHARE * n, _LADDER / rate), _LARGEST_SHARE * n, _MOST)
+    whole = math.floor(rate * (wanted + 1) + 1e-9)
+    exact = round(whole / rate) - 1 if whole else wanted
+    return max(1, math.floor(min(exact, _LARGEST_SHARE * n)))
+
+
+def p_values(scores: Scores, calibration: Scores) -> Scores:
+    """Return conformal p-values, (n,), in (0, 1] (Vovk et al., 2005; Laxhammar, 2014).
+
+    ``(1 + held-out rows that score as high or higher) / (1 + held-out rows)``: of a normal row,
+    at most `alpha` with probability at most `alpha`, whatever the score is.
+
+    Parameters
+    ----------
+    scores : array of shape (n,)
+        Of new rows.
+    calibration : array of shape (m,)
+        Of held-out normal rows, in ascending order.
+    """
+    below = np.searchsorted(calibration, scores, side="left")
+    above = 1 + len(calibration) - below
+    values: Scores = above.astype(np.float64) / (1 + len(calibration))
+    return values
+
+
+def is_enough(held_out: int, rate: float) -> bool:
+    """Tell whether p-values from so many held-out rows can be as small as `rate`."""
+    return math.floor(rate * (held_out + 1) + 1e-9) >= 1
+
+
+def threshold(calibration: Scores, rate: float) -> float:
+    """Return the score above which a row's p-value is at most `rate`.
+
+    With too few held-out rows no p-value is so small. Scores are then continued beyond the largest
+    as an exponential tail of twice the slope: no promise, but meant to alarm too rarely and not
+    too often.
+
+    Parameters
+    ----------
+    calibration : array of shape (m,)
+        Of held-out normal rows, in ascending order.
+    rate : float
+        The promised rate.
+    """
+    whole = math.floor(rate * (len(calibration) + 1) + 1e-9)
+    if whole >= 1:
+        return float(calibration[-whole])
+    upper = np.quantile(calibration, 0.75)
+    slope = (calibration[-1] - upper) / math.log(max(2.0, 0.25 * (len(calibration) + 1)))
+    missing = math.log(1 / (rate * (len(calibration) + 1)))
+    return float(calibration[-1] + 2 * max(slope, _LEAST_SLOPE) * missing)
+
+
+def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
+    """Return which p-values to reject so that the false discovery rate is at most `rate`.
+
+    The procedure of Benjamini and Hochberg (1995), which stays valid for conformal p-values that
+    share their held-out rows (Bates et al., 2023, "Testing for outliers with conformal p-values").
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        p-values.
+    rate : float
+        The highest expected share of false ones among those rejected.
+    """
+    ordered = np.sort(values)
+    passing = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered))
+    if len(passing) == 0:
+        return np.zeros(len(values), dtype=bool)
+    rejected: NDArray[np.bool_] = values <= ordered[passing[-1]]
+    return rejected
+
+
+def suspicious(scores: Scores) -> NDArray[np.bool_]:
+    """Return which rows of a contaminated set lie far out, (n,)."""
+    low, high = np.quantile(scores, [0.25, 0.75])
+    far: NDArray[np.bool_] = scores > high + _FENCE * (high - low)
+    return far

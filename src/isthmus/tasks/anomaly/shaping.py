@@ -1,0 +1,77 @@
+"""Numbers per column of the matrix, back in the shape of what a person gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isthmus.data import frames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from isthmus.data.schema import Schema
+
+
+class Repaired(NamedTuple):
+    """Rows with a few cells changed so that they look normal."""
+
+    X: Any
+    """As they were given, but for the cells that are changed."""
+    changed: Any
+    """Of X's shape: True where they are."""
+    before: NDArray[np.float64]
+    """(n,), the anomaly scores of the rows as they came."""
+    after: NDArray[np.float64]
+    """(n,), and repaired."""
+
+
+def names(schema: Schema) -> Sequence[str]:
+    """Return the names of the columns that are learned, in the order of the matrix."""
+    return [segment.name for segment in schema.segments] or schema.columns
+
+
+def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
+    """Return a value for each cell in the container and shape of `like`.
+
+    Parameters
+    ----------
+    values : array of shape (n, learned columns)
+        Numbers or booleans; columns that are not learned get zero.
+    schema : Schema
+        Which columns are.
+    like : array, DataFrame or Arrow table
+        The rows they belong to.
+    """
+    if not schema.segments:
+        return values.reshape(len(values), *schema.sample_shape)
+    known = dict(zip(names(schema), values.T, strict=True))
+    rest = np.zeros(len(values), dtype=values.dtype)
+    columns = {name: known.get(name, rest) for name in schema.columns}
+    if not frames.is_table(like):
+        return np.column_stack(list(columns.values()))
+    container = frames.container_of(like)
+    table = frames.from_arrow(pa.table(columns), container, None, {}, ())
+    if container == "pandas":
+        labels = {str(label): label for label in like.columns}
+        table.columns, table.index = [labels[name] for name in schema.columns], like.index
+    return table
+
+
+def merged(changed: NDArray[np.bool_], new: Any, old: Any, schema: Schema) -> Any:
+    """Return `old` with the cells of `new` where `changed`, (n, learned columns), says so."""
+    if not frames.is_table(old):
+        return np.where(shaped(changed, schema, old), new, old)
+    before, after = frames.to_arrow(old), frames.to_arrow(new)
+    for name, rows in zip(names(schema), changed.T, strict=True):
+        if rows.any():
+            place = before.column_names.index(name)
+            cells = after.column(name).cast(before.column(name).type)
+            mixed = pc.if_else(pa.array(rows), cells, before.column(name))
+            before = before.set_column(place, name, mixed)
+    return frames.from_arrow(before, frames.container_of(old), old, {}, ())

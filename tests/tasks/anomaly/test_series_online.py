@@ -1,0 +1,66 @@
+"""Scores of a series row by row."""
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.core.errors import InvalidData
+from isthmus.data.windows import windows_of
+
+WINDOW = 20
+ROWS = np.random.default_rng(0).standard_normal((300, 3)).cumsum(axis=0) * 0.1
+
+
+@pytest.fixture(scope="module")
+def detector():
+    autoencoder = ist.Autoencoder(3, hidden=8, epochs=2, scale="none", verbose=0, random_state=0)
+    return ist.AnomalyDetector(autoencoder, window=WINDOW).fit(ROWS)
+
+
+@pytest.fixture(autouse=True)
+def forget(detector):
+    detector.reset()
+
+
+def scored(detector, rows):
+    return np.array([detector.score_next(row) for row in rows])
+
+
+def test_a_row_has_the_score_of_the_window_that_ends_with_it(detector):
+    found = scored(detector, ROWS[:100])
+    assert np.isnan(found[: WINDOW - 1]).all()
+    series = detector._series
+    scaled = ((ROWS[:100] - series.scaling.centre) / series.scaling.scale).astype(np.float32)
+    windows = np.ascontiguousarray(windows_of(scaled, WINDOW))
+    assert found[WINDOW - 1 :] == pytest.approx(series.contributions(windows).sum(axis=1), rel=1e-3)
+
+
+def test_what_was_seen_is_forgotten(detector):
+    first = scored(detector, ROWS[:50])
+    detector.reset()
+    assert (scored(detector, ROWS[:50])[WINDOW:] == first[WINDOW:]).all()
+
+
+def test_a_sensor_may_be_silent_for_a_tenth_of_a_window(detector):
+    rows = ROWS[:100].copy()
+    rows[50:52, 1] = np.nan
+    rows[60:63, 2] = np.nan
+    held = rows.copy()
+    held[50:52, 1] = held[49, 1]
+    found = scored(detector, rows)
+    assert np.flatnonzero(np.isnan(found[WINDOW - 1 :])).tolist() == list(range(43, 63))
+    detector.reset()
+    assert (found[49:60] == scored(detector, held)[49:60]).all()
+
+
+def test_a_sensor_that_was_never_heard_is_waited_for(detector):
+    assert np.isnan(scored(detector, np.full((3, 3), np.nan))).all()
+    assert np.isfinite(scored(detector, ROWS[:WINDOW])[-1])
+
+
+@pytest.mark.parametrize(
+    "row", [np.zeros(2), np.zeros((1, 3)), ["a", 1, 2], None, [np.inf, 0, 0], 3.0]
+)
+def test_what_is_no_row_is_refused(detector, row):
+    with pytest.raises(InvalidData, match="a row: expected 3 finite numbers"):
+        detector.score_next(row)
