@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -14,13 +15,13 @@ from isthmus.core.memory import device_copy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import jax
-
     from isthmus.training.recipe import Recipe
 
 # Weights up to which one vector of them all beats a program for each: those take longer to compile
 # than a small table to learn. Beyond, the copies to and from it cost more than they save.
 _FEW_WEIGHTS = 32_768
+_NOT_FROM_ZERO = ("nadam", "adagrad")
+"""The known optimizers of which some slots begin at other numbers than 0."""
 
 
 class Update:
@@ -40,17 +41,28 @@ class Update:
         self._optimizer = recipe.build_optimizer()
         size = sum(math.prod(v.shape) for v in variables)
         plain = all(v.dtype == "float32" for v in variables)
+        self._from_zero = recipe.scheduled and recipe.optimizer not in _NOT_FROM_ZERO
         self._as_one = recipe.scheduled and plain and 0 < size <= _FEW_WEIGHTS
         if self._as_one:
             variables = [keras.Variable(np.zeros(size, np.float32), name="weights")]
-        self._optimizer.build(variables)
+        self._build(variables)
         rate = self._optimizer.learning_rate
         places = [i for i, v in enumerate(self._optimizer.variables) if v is rate]
         self._place_of_rate = places[0] if places and recipe.scheduled else None
 
+    def _build(self, variables: Sequence[Any]) -> None:
+        if self._from_zero:
+            # Slots with shapes alone: for their zeros JAX would compile a program for each shape.
+            jax.eval_shape(lambda: self._optimizer.build(variables))
+        else:
+            self._optimizer.build(variables)
+
     def fresh_slots(self) -> list[jax.Array]:
         """Return the optimizer's state before the first step."""
-        return [device_copy(variable.value) for variable in self._optimizer.variables]
+        slots = self._optimizer.variables
+        if self._from_zero:  # the learning rate too, which each step sets
+            return [device_copy(np.zeros(slot.shape, slot.dtype)) for slot in slots]
+        return [device_copy(slot.value) for slot in slots]
 
     def __call__(
         self,
