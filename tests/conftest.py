@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import isthmus  # noqa: F401 - before keras, whose backend it selects
@@ -16,6 +17,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Each worker has its own folder, as JAX does not write entries in one step; a thread that reads
     while another writes only compiles for itself, and the warning that JAX gives is of no interest.
     """
+    # Machines are shared, and a first call compiles: how long an example takes says nothing.
+    hypothesis.settings.register_profile("isthmus", deadline=None)
+    hypothesis.settings.load_profile("isthmus")
     folder = tempfile.TemporaryDirectory(prefix="isthmus-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.memory import aligned_empty, device_copy
+from isthmus.core.programs import compiled
 from isthmus.networks.acceleration import accelerated, rows_at_once
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Function:
                 values, _ = model.stateless_call(trainable, fixed, values, training=False)
             return values.astype(jnp.float32)
 
-        self._run = jax.jit(run)
+        self._jitted = jax.jit(run)
+        self._programs: dict[int, Any] = {}
 
     def then(self, after: Function) -> Self:
         """Return the function that applies `after` to what this one returns, as one program."""
@@ -125,12 +127,18 @@ class Function:
         """Start a program for each tile, and return at once what they will answer."""
         outputs, done = [], 0
         if len(block) == 1:
-            return [self._run(self._weights, block)]
+            return [self._run(block)]
         while done < len(block):
             tile = _FEW if len(block) - done <= _FEW else self._tile
-            outputs.append(self._run(self._weights, _padded(block[done : done + tile], tile)))
+            outputs.append(self._run(_padded(block[done : done + tile], tile)))
             done += tile
         return outputs
+
+    def _run(self, rows: Floats) -> jax.Array:
+        if len(rows) not in self._programs:
+            self._programs[len(rows)] = compiled(self._jitted.lower(self._weights, rows))
+        output: jax.Array = self._programs[len(rows)](self._weights, rows)
+        return output
 
     def _collected(self, block: Floats, outputs: list[jax.Array]) -> Floats:
         result = np.empty((len(block), *self._out_shape), dtype=np.float32)

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from isthmus.core.programs import Program
 from isthmus.core.types import Batch, Corruption, Outputs, TrainState
-from isthmus.training.programs import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.errors import TrainingDiverged, TrainingWarning
@@ -341,7 +340,8 @@ class _Run:
         return Snapshot(self.epoch, arrays, self.history.best_epoch, self._best_loss, history)
 
     def _finite_weights(self) -> bool:
-        return all(bool(jnp.isfinite(value).all()) for value in self._state.trainable)
+        # In NumPy: JAX would compile two programs for each shape.
+        return all(np.isfinite(np.asarray(value)).all() for value in self._state.trainable)
 
     def _alive(self) -> bool:
         """Whether the state was not lost to a step that an exception cut off."""

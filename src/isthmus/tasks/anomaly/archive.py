@@ -12,7 +12,7 @@ from isthmus.data.schema import schema_from_config
 from isthmus.tasks._autoencoder import checked_arrays
 from isthmus.tasks.anomaly.cells import CellModel
 from isthmus.tasks.anomaly.score import Score
-from isthmus.tasks.anomaly.space import Space
+from isthmus.tasks.anomaly.space import Space, shown_width
 from isthmus.tasks.anomaly.training import Learned
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def to_arrays(learned: Learned) -> dict[str, np.ndarray]:
 def from_arrays(autoencoder: Any, schema: Any, arrays: Mapping[str, np.ndarray]) -> Learned:
     """Take back what `to_arrays` and `own_schema` returned; raises InvalidArchive."""
     own = autoencoder.schema_ if schema is None else schema_from_config(schema)
-    if own.sample_shape != autoencoder.schema_.sample_shape:
+    width = math.prod(own.sample_shape)
+    if schema is not None and autoencoder.schema_.sample_shape != (shown_width(width),):
         raise InvalidArchive(
             "the archive's schema",
-            expected=f"samples of shape {autoencoder.schema_.sample_shape}, as its network",
+            expected=f"samples that a network for {autoencoder.schema_.sample_shape} sees",
             received=str(own.sample_shape),
         )
-    width = math.prod(own.sample_shape)
     parts = (_SCORE, _CELLS)
     checked_arrays(
         {name: array for name, array in arrays.items() if not name.startswith(parts)},

@@ -44,8 +44,8 @@ class AnomalyDetector(OutlierMixin, Task):
     Parameters
     ----------
     autoencoder : isthmus estimator, default=None
-        None: a small denoising autoencoder for numbers and pictures alike, of dense layers, that
-        sees the standardised data. One of your own is cloned and fitted, unless it is in
+        None: a linear denoising autoencoder for numbers and pictures alike, which is learned in a
+        moment and sees the standardised data. One of your own is cloned and fitted, unless it is in
         scikit-learn's ``FrozenEstimator``: then what is promised holds for rows of X that it was
         not trained on.
     false_alarm_rate : float, default=0.01

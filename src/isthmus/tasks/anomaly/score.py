@@ -140,8 +140,8 @@ class Score:
         held_out: NDArray[np.intp],
         contaminated: bool,
         seed: int,
-    ) -> Self:
-        """Learn what is usual.
+    ) -> tuple[Self, NDArray[np.float64]]:
+        """Learn what is usual; return it, and the scores of the held-out rows, (held out,).
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class Score:
             Of the part.
         """
         rows = distinct(matrix, seed)
-        unseen = matrix[held_out[:_MOST_ROWS]]
+        unseen = matrix[held_out]
         # The held-out rows are to be like new ones, and covariances fit those they were made of.
         seen = np.delete(matrix, held_out, axis=0)[:_MOST_ROWS]
         residuals = compress(seen) - compress(network.reconstruct(seen))
@@ -173,7 +173,8 @@ class Score:
         logs = fitted._logs(unseen)
         center = np.median(logs, axis=0)
         scale = np.maximum(np.quantile(logs, _UPPER, axis=0) - center, _LEAST_SPREAD)
-        return replace(fitted, center=center, scale=scale)
+        fitted = replace(fitted, center=center, scale=scale)
+        return fitted, fitted._joined(logs)
 
     def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return the score of standardised rows, (n,), above 0, higher is worse.
@@ -188,8 +189,7 @@ class Score:
         for start in range(0, len(matrix), _CHUNK):
             part = slice(start, start + _CHUNK)
             source = None if copies_of is None else copies_of[part]
-            z = (self._logs(matrix[part], source) - self.center) / self.scale
-            scores[part] = np.logaddexp(0, _mean(z))
+            scores[part] = self._joined(self._logs(matrix[part], source))
         return scores
 
     def reconstruct(self, matrix: Floats) -> Floats:
@@ -240,6 +240,9 @@ class Score:
         )
         return cls(network, arrays["rows"], codes, residuals, center, scale, contaminated)
 
+    def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.logaddexp(0, _mean((logs - self.center) / self.scale))
+
     def _logs(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return the logarithm of each measure of each row, (n, measures)."""
         near = _AROUND if self.contaminated else _NEAR
@@ -255,8 +258,9 @@ class Score:
         measures = [each.mean(axis=1) for each in distances]
         measures += [np.linalg.norm(part.astype(np.float64), axis=1) for part in (codes, residuals)]
         if not self.contaminated:
-            density = reach_density(found, self._radius)
-            measures.append(self._density[found.points].mean(axis=1) / density)
+            radius, around = self._radius_and_density
+            density = reach_density(found, radius)
+            measures.append(around[found.points].mean(axis=1) / density)
         all_of_them: NDArray[np.float64] = np.stack(measures, axis=1)
         return np.log(np.maximum(all_of_them, float(np.finfo(np.float32).eps)))
 
@@ -273,13 +277,11 @@ class Score:
         return Neighbours(self.codes(self.network.encode(self.rows)))
 
     @cached_property
-    def _radius(self) -> NDArray[np.float64]:
-        radius: NDArray[np.float64] = self._plain.find(self.rows, _AROUND).distances[:, -1]
-        return radius
-
-    @cached_property
-    def _density(self) -> NDArray[np.float64]:
-        return reach_density(self._plain.find(self.rows, _AROUND), self._radius)
+    def _radius_and_density(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distance of each of the rows to its farthest neighbour, and its density."""
+        found = self._plain.find(self.rows, _AROUND)
+        radius = found.distances[:, -1]
+        return radius, reach_density(found, radius)
 
 
 def _mean(z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ _FARTHEST = 1e9
 _RARE = 0.25
 """What the deviation of a category's or a picture's cell counts as at least, of the usual one."""
 _BLOCK_CELLS = 1 << 22
+_GRAIN = 128
+"""Columns of the default network are a multiple of so many."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class Space:
     autoencoder : isthmus estimator
         Fitted.
     compressed : bool
-        Whether the network sees ``sign(x) log(1 + |x|)`` of the matrix, as the default one does;
-        otherwise the schema is its own, and it sees that one's units.
+        Whether the network sees ``sign(x) log(1 + |x|)`` of the matrix and zeros behind it
+        (`shown`), as the default one does; otherwise the schema is its own, and it sees that one's
+        units.
     """
 
     schema: Schema
@@ -60,7 +63,7 @@ class Space:
         missing = np.isnan(rows)
         if missing.any():
             gaps = np.flatnonzero(missing.any(axis=1))
-            given = compress(rows[gaps]) if self.compressed else scaled[gaps]
+            given = shown(rows[gaps]) if self.compressed else scaled[gaps]
             rows[gaps] = np.where(missing[gaps], self._seen(self._through(given)), rows[gaps])
         return rows
 
@@ -74,19 +77,19 @@ class Space:
 
     def encode(self, matrix: Floats) -> Floats:
         """Return the codes of standardised rows, (n, latent_dim)."""
-        given = _at_least_two(self._shaped(self._shown(matrix)))
+        given = _at_least_two(self._shown(matrix))
         return self.autoencoder.encode_matrix(given)[: len(matrix)]
 
     def _shown(self, matrix: Floats) -> Floats:
-        return compress(matrix) if self.compressed else self._scaled(matrix)
+        return shown(matrix) if self.compressed else self._scaled(matrix)
 
     def _through(self, given: Floats) -> Floats:
-        rebuilt = self.autoencoder.reconstruct_matrix(_at_least_two(self._shaped(given)))
+        rebuilt = self.autoencoder.reconstruct_matrix(_at_least_two(given))
         return rebuilt[: len(given)].reshape(len(given), -1)
 
     def _seen(self, rebuilt: Floats) -> Floats:
         if self.compressed:
-            return expand(rebuilt)
+            return expand(rebuilt[:, : len(self.center)])
         return standardised(rebuilt, self.schema, self.center, self.scale)
 
     def _shaped(self, rows: Floats) -> Floats:
@@ -180,6 +183,22 @@ def robust_cells(schema: Schema) -> NDArray[np.bool_]:
 def compress(matrix: Floats) -> Floats:
     """Return ``sign(x) log(1 + |x|)``, in float32: near 0 as it is, far out like a logarithm."""
     return np.copysign(np.log1p(np.abs(matrix)), matrix).astype(np.float32, copy=False)
+
+
+def shown_width(width: int) -> int:
+    """Return how many columns the default network has for a matrix of `width` columns."""
+    return -(-width // _GRAIN) * _GRAIN
+
+
+def shown(matrix: Floats) -> Floats:
+    """Return the matrix compressed, zeros behind it, as the default network sees it.
+
+    Sets of many widths then have networks of one shape, whose programs are compiled once.
+    """
+    width = matrix.shape[1]
+    rows = np.zeros((len(matrix), shown_width(width)), dtype=np.float32)
+    rows[:, :width] = compress(matrix)
+    return rows
 
 
 def expand(matrix: Floats) -> Floats:

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from isthmus.training.programs import Program
+from isthmus.core.programs import Program
 
 
 def scaled_by(factor):
