@@ -18,6 +18,7 @@ REQUIREMENTS = {
     "torch": (TORCH, KERAS),
     "pyod": ("pyod==3.6.7", "tqdm", TORCH),  # it does not name tqdm, which it imports
     "pythae": ("pythae==0.1.2", TORCH),
+    "imagecodecs": ("imagecodecs==2026.3.6", "pillow==13.0.0"),
 }
 
 

@@ -11,6 +11,7 @@ from .persistence import load as load
 from .report.page import write_report as write_report
 from .tasks.anomaly.detector import AnomalyDetector as AnomalyDetector
 from .tasks.anomaly.pyod import PyODAdapter as PyODAdapter
+from .tasks.codec import Codec as Codec
 from .tasks.maps import LatentMap as LatentMap
 from .tasks.sampling import LatentSampler as LatentSampler
 from .tasks.search import SimilarityIndex as SimilarityIndex

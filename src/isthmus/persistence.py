@@ -16,6 +16,7 @@ _KINDS = Catalogue(
     {
         **ESTIMATORS,
         "anomaly detector": f"{_TASKS}.anomaly.detector:AnomalyDetector",
+        "codec": f"{_TASKS}.codec:Codec",
         "latent map": f"{_TASKS}.maps:LatentMap",
         "latent sampler": f"{_TASKS}.sampling:LatentSampler",
         "similarity index": f"{_TASKS}.search:SimilarityIndex",

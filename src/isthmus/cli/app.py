@@ -8,6 +8,7 @@ import typer
 from isthmus._version import __version__
 from isthmus.cli import tasks
 from isthmus.cli.apply import decode, encode, reconstruct
+from isthmus.cli.codec import compress, decompress
 from isthmus.cli.demo import demo
 from isthmus.cli.detect import detect
 from isthmus.cli.explain import explain
@@ -21,6 +22,7 @@ COMMANDS = (
     *(demo, fit, encode, decode, reconstruct),
     *(tasks.map, tasks.search, tasks.sample),
     *(detect, explain),
+    *(compress, decompress),
     *(report, inspect),
 )
 

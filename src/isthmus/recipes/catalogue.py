@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.recipes import (
+    compress,
     conv_transpose,
     conv_upsampling,
     custom_loss,
@@ -19,6 +20,7 @@ from isthmus.recipes import (
     linear_2,
     recurrent,
     reduce_then_map,
+    sensor_anomalies,
     similar,
     supervised_2,
     variational,
@@ -43,6 +45,8 @@ _MODULES = (
     variational,
     linear_2,
     dense_25_elu,
+    compress,
+    sensor_anomalies,
     similar,
     verdict,
     recurrent,

@@ -1,0 +1,232 @@
+"""``isthmus compress`` and ``decompress``: files as few bytes, and back."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus.cli import outputs, where
+from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
+
+if TYPE_CHECKING:
+    from isthmus.tasks.codec import Codec
+
+_ENDING = (".isz",)
+_OUT = (".npy", ".npz", ".csv", ".parquet")
+_MEMORY, _MOST_PER_BYTE = 2**30, 1000
+
+_MODEL_HELP = "A codec saved from Python; the file names it instead of holding it."
+
+
+def compress(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="CSV, Parquet, NPY, NPZ, IDX or a folder.")
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where it goes: .isz.")],
+    max_error: Annotated[
+        float, typer.Option(min=0, help="How far a number may move; 0 keeps every bit.")
+    ] = 0.0,
+    relative: Annotated[
+        bool, typer.Option("--relative", help="The error is a share of each column's range.")
+    ] = False,
+    quality: Annotated[
+        float | None,
+        typer.Option(help="Instead: decibels of peak to error.", show_default="errors count"),
+    ] = None,
+    bits: Annotated[
+        float | None,
+        typer.Option(help="Instead: the most for a number.", show_default="errors count"),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help=_MODEL_HELP, show_default="none is needed")
+    ] = None,
+    force: outputs.Force = False,
+) -> None:
+    """Compress a file, without loss or within a bound.
+
+    Every chunk is decoded and compared before it is written. A model pays for images of bytes
+    that are kept exactly. With --quality or --bits a model is trained on the rows, and the file
+    holds it, unless --model brings one.
+    """
+    outputs.require_ending(output, _ENDING, "a compressed file")
+    outputs.check([output], force=force)
+
+    if model is None:
+        codec = _settled(max_error, relative, quality, bits)
+        with where.about(data.name), _progress("looking at") as done:
+            learns = codec.relative or codec.max_error is None
+            codec.fit(_watched(data, done) if learns else iter(()))
+    elif max_error or relative or (quality, bits) != (None, None):
+        raise InvalidParameter(
+            "--model",
+            expected="no promise beside it, as the codec brings its own",
+            received="both",
+            remedy="leave one out",
+        )
+    else:
+        codec = _codec(model)
+    with where.about(data.name), _progress("compressed") as done:
+        summary = codec.compress_to(_rows(data), output, embed=model is None, progress=done)
+    if model is not None and codec.coder_:
+        size = model.stat().st_size
+        whole = summary.raw_bytes / (summary.packed_bytes + size)
+        typer.echo(f"With the model's {size:,} bytes counted, {whole:.2f} to 1.")
+    typer.echo(f"{data.name}: {summary}.")
+    typer.echo(f"Wrote {outputs.described(output)}")
+
+
+def _settled(
+    max_error: float, relative: bool, quality: float | None, bits: float | None
+) -> "Codec":
+    from isthmus.tasks.codec import Codec
+
+    if (quality, bits) == (None, None):
+        return Codec(max_error=max_error, relative=relative and max_error > 0)
+    if max_error or relative:
+        raise InvalidParameter(
+            "--max-error",
+            expected="none, and no --relative, beside --quality or --bits",
+            received="both",
+            remedy="leave one out",
+        )
+    return Codec(max_error=None, quality=quality, bits=bits, random_state=0)
+
+
+def decompress(
+    data: Annotated[Path, typer.Argument(metavar="FILE", help="A .isz file.")],
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="OUTPUT", help="Where rows go: .npy, .npz, .csv or .parquet."),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The codec that the file names.", show_default="most files need none"),
+    ] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out the rows of damaged chunks.")
+    ] = False,
+    force: outputs.Force = False,
+) -> None:
+    """Give back the rows that a compressed file holds."""
+    outputs.require_ending(output, _OUT, "a file of rows")
+    outputs.check([output], force=force)
+
+    from isthmus.tasks.codec import Codec
+
+    codec = Codec() if model is None else _codec(model)
+    rows = _decompress(codec, data, output, skip_damaged=skip_damaged)
+    typer.echo(f"Wrote {rows:,} rows to {outputs.described(output)}")
+
+
+def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool) -> int:
+    """Write a compressed file's rows to another, in constant memory to .npy; say how many."""
+    import numpy as np
+    import pyarrow as pa
+
+    from isthmus.core.files import atomic_write
+    from isthmus.data import frames, sinks
+
+    size = codec.size_of(data)
+    if size.raw_bytes > max(_MEMORY, _MOST_PER_BYTE * size.packed_bytes):
+        raise InvalidArchive(
+            str(data),
+            expected=f"at most {_MOST_PER_BYTE} times its own size, or 1 GiB",
+            received=f"{size.raw_bytes:,} bytes once decompressed",
+            remedy="read it chunk by chunk from Python: Codec().decompress_from(path)",
+        )
+    parts = codec.decompress_from(data, skip_damaged=skip_damaged)
+    first = next(parts)
+    with _progress("decompressed") as done:
+        if isinstance(first, np.ndarray) and output.suffix.lower() == ".npy" and not skip_damaged:
+            shape = (size.rows, *first.shape[1:])
+            head = {"descr": first.dtype.str, "fortran_order": False, "shape": shape}
+
+            def write(file: Any) -> None:
+                np.lib.format.write_array_header_1_0(file, head)
+                count = 0
+                for part in _with(first, parts):
+                    file.write(np.ascontiguousarray(part).tobytes())
+                    count += len(part)
+                    done(count)
+
+            atomic_write(output, write)
+            return size.rows
+        every = list(_with(first, parts))
+        if frames.is_table(first):
+            whole = pa.concat_tables([frames.to_arrow(each) for each in every])
+        else:
+            whole = np.concatenate(every)
+    sinks.write(output, whole, overwrite=True)
+    return len(whole)
+
+
+def _with(first: Any, others: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from others
+
+
+def _rows(path: Path) -> Any:
+    """Return a file's rows: an array mapped into memory, or an iterator of batches."""
+    import numpy as np
+
+    from isthmus.data import sources
+
+    if path.suffix.lower() != ".npy" or not path.is_file():
+        return iter(sources.stream(path))
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UnreadableFile(
+            str(path),
+            expected="an array in NumPy's format, of numbers",
+            received=str(error).splitlines()[0][:200],
+            remedy="check that the file is complete, or save it again with numpy.save",
+        ) from None
+
+
+def _watched(path: Path, done: Callable[[int], object]) -> Any:
+    rows = _rows(path)
+    if not hasattr(rows, "__next__"):
+        return rows
+
+    def each() -> Iterator[Any]:
+        count = 0
+        for batch in rows:
+            yield batch
+            count += len(batch)
+            done(count)
+
+    return each()
+
+
+def _codec(path: Path) -> "Codec":
+    from isthmus.persistence import load
+    from isthmus.tasks.codec import Codec
+
+    codec = load(path)
+    if not isinstance(codec, Codec):
+        raise InvalidParameter(
+            "--model",
+            expected="a codec that Codec.save wrote",
+            received=f"a model of the kind {getattr(codec, 'kind', '?')!r}",
+            remedy="fit and save an isthmus.Codec, or leave --model out",
+        )
+    return codec
+
+
+@contextmanager
+def _progress(word: str) -> Iterator[Callable[[int], object]]:
+    """Show how many rows are done to somebody at a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _rows: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(word)
+        yield lambda rows: bar.update(task, description=f"{word} {rows:,} rows")

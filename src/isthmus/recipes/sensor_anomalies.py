@@ -1,0 +1,129 @@
+"""Anomalies in a log of sensors: a reconstruction error above a threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from isthmus.core.randomness import generator_for
+from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.recipes import documents
+from isthmus.recipes.pictures import Lines, Table
+from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.tasks.anomaly.detector import AnomalyDetector
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+    from isthmus.recipes.digits import Digits
+    from isthmus.recipes.recipe import Plan
+
+_SENSORS, _ROWS, _WINDOW, _RATE = 8, 4000, 30, 0.01
+_FAULTS = ("off by three deviations", "stuck", "out of step with the others")
+_LONG, _CODE = 100, 3
+
+
+class _Log(NamedTuple):
+    """Measurements (rows, sensors), and which rows have which fault, 0 for none."""
+
+    rows: Floats
+    fault: NDArray[np.intp]
+
+
+def log(rows: int, seed: int, *, faulty: bool) -> _Log:
+    """Return what eight sensors of one machine show: three rhythms, mixed, and noise."""
+    shape, noise = generator_for(0, "machine"), generator_for(seed, "log")
+    mix, period = shape.normal(size=(3, _SENSORS)), np.array([37.0, 61.0, 190.0])
+    at = np.arange(rows)[:, None]
+    hidden = np.sin(2 * np.pi * at / period + noise.uniform(0, 2 * np.pi, 3))
+    values = hidden @ mix + 0.15 * noise.normal(size=(rows, _SENSORS))
+    fault = np.zeros(rows, dtype=np.intp)
+    if faulty:
+        starts = np.linspace(0, rows, len(_FAULTS) + 2, dtype=int)[1:-1]
+        for kind, start in enumerate(starts, 1):
+            part, sensor = slice(start, start + _LONG), 2 * kind
+            fault[part] = kind
+            values[part, sensor] = _broken(values[:, sensor], part, kind)
+    return _Log(values.astype(np.float32), fault)
+
+
+def _broken(sensor: NDArray[np.float64], part: slice, kind: int) -> Any:
+    if kind == 1:
+        return sensor[part] + 3 * sensor.std()
+    if kind == 2:
+        return sensor[part.start]
+    return sensor[part][::-1]  # each value is usual, and so is the way it changes
+
+
+def _make(digits: Digits, plan: Plan) -> Result:  # noqa: ARG001 - digits are no log
+    normal, new = log(_ROWS, plan.seed, faulty=False), log(_ROWS, plan.seed + 1, faulty=True)
+    half = len(normal.rows) // 2
+    settings: dict[str, Any] = {"epochs": plan.epochs, "random_state": plan.seed}
+    plain = Autoencoder(_CODE, **settings).fit(normal.rows[:half])
+    limit = np.quantile(plain.reconstruction_error(normal.rows[half:]), 1 - _RATE)
+    simple = plain.reconstruction_error(new.rows) > limit
+    detector = AnomalyDetector(
+        Autoencoder(16, scale="none", **settings), window=_WINDOW, random_state=plan.seed
+    ).fit(normal.rows)
+    scores = detector.anomaly_score(new.rows)
+    alarms = scores > detector.threshold_
+    faulty = new.fault > 0
+    # Windows that end just before a fault, or begin just behind one, hold a part of it.
+    near = np.convolve(faulty, np.ones(2 * _WINDOW + 1), "same") > 0
+    return Result(
+        figures=(
+            Figure("faulty rows found by the error of a row", float(simple[faulty].mean()), "%"),
+            Figure("false alarms of it", float(simple[~near].mean()), "%"),
+            Figure("faulty rows found through windows", float(alarms[faulty].mean()), "%"),
+            Figure("false alarms of them", float(alarms[~near].mean()), "%"),
+        ),
+        pictures=(_timeline(scores / detector.threshold_), _by_kind(new.fault, simple, alarms)),
+        notes=(
+            "The document describes no network; a row's error is that of a dense one with a code "
+            f"of {_CODE}, and the threshold the 99 % quantile of rows that it did not learn from.",
+            f"isthmus.AnomalyDetector(window={_WINDOW}) looks through windows of so many rows, and "
+            f"its threshold is for {_RATE:.0%} of false alarms. Rows within a window of a fault "
+            "count as neither.",
+        ),
+        estimators={"autoencoder": plain, "detector": detector},
+        data=f"Eight sensors, made: {_ROWS:,} rows to train on, {_ROWS:,} with three faults",
+    )
+
+
+def _timeline(shares: NDArray[np.float64]) -> Lines:
+    at = np.arange(len(shares), dtype=np.float64)
+    some = slice(None, None, 5)
+    limit = np.ones(2)
+    return Lines(
+        "The score, in thresholds",
+        {
+            "score": (at[some], np.minimum(np.nan_to_num(shares), 10)[some]),
+            "threshold": (at[[0, -1]], limit),
+        },
+        ("row", "score / threshold"),
+        caption=f"Cut off at 10. The faults, {_LONG} rows each, begin at rows "
+        "1,000, 2,000 and 3,000.",
+    )
+
+
+def _by_kind(fault: Any, simple: Any, alarms: Any) -> Table:
+    return Table(
+        "Share of faulty rows found",
+        ("fault", "error of a row", "windows"),
+        tuple(
+            (name, *(f"{found[fault == kind].mean():.0%}" for found in (simple, alarms)))
+            for kind, name in enumerate(_FAULTS, 1)
+        ),
+    )
+
+
+RECIPE = Recipe(
+    "sensor-anomalies",
+    "faults in a log of eight sensors",
+    f"{documents.OUTPUTS}, {documents.ARCHITECTURE}",
+    "Autoencoders find anomalies in high-dimensional sensor data by their reconstruction error.",
+    epochs=40,
+    make=_make,
+)
