@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 from isthmus.cli.__main__ import main
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
@@ -14,7 +16,16 @@ def blocks(language: str) -> list[str]:
 
 def test_python_blocks(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {"X": digits.images[:200], "X_test": digits.images[200:260]}
+    swing = np.sin(np.arange(900)[:, None] / [5, 7, 11])
+    log = swing + np.random.default_rng(0).normal(scale=0.1, size=swing.shape)
+    names = {
+        "X": digits.images[:200],
+        "X_test": digits.images[200:260],
+        "X_new": digits.images[260:300],
+        "log": log[:600],
+        "new_log": log[600:],
+        "pictures": digits.images[:50].astype(np.uint8),
+    }
     for block in blocks("python"):
         exec(block, names)
     assert (tmp_path / "model.isthmus").exists()

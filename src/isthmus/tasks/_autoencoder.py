@@ -65,15 +65,8 @@ class Task(BaseEstimator, ABC):
     def _fit_codes(self, X: Any, y: Any, seed: int) -> Floats:
         """Set ``autoencoder_`` and return the codes of `X`, (n, latent_dim)."""
         given = Autoencoder(random_state=seed) if self.autoencoder is None else self.autoencoder
-        frozen = isinstance(given, FrozenEstimator)
-        if not isinstance(given.estimator if frozen else given, BaseAutoencoder):
-            raise InvalidParameter(
-                "autoencoder",
-                expected="an isthmus estimator or None",
-                received=repr(given)[:200],
-                remedy="leave it out for a default, or pass for example ist.Autoencoder(2)",
-            )
-        self._keep(given.estimator if frozen else clone(given).fit(X, y))
+        inner, frozen = unwrapped(given)
+        self._keep(inner if frozen else clone(inner).fit(X, y))
         return self._encode(X)
 
     def _keep(self, autoencoder: BaseAutoencoder) -> None:
@@ -121,6 +114,26 @@ class Task(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def unwrapped(given: Any) -> tuple[BaseAutoencoder, bool]:
+    """Return the autoencoder that a task was given, and whether it is to be used as it is.
+
+    Raises
+    ------
+    InvalidParameter
+        It is none of isthmus' estimators, by itself or in a ``FrozenEstimator``.
+    """
+    frozen = isinstance(given, FrozenEstimator)
+    inner = given.estimator if frozen else given
+    if not isinstance(inner, BaseAutoencoder):
+        raise InvalidParameter(
+            "autoencoder",
+            expected="an isthmus estimator or None",
+            received=repr(given)[:200],
+            remedy="leave it out for a default, or pass for example ist.Autoencoder(2)",
+        )
+    return inner, frozen
 
 
 def checked_arrays(

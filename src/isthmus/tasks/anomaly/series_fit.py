@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidData, InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.data.series import as_series
 from isthmus.data.windows import per_timestamp, pieces
-from isthmus.estimators._base import BaseAutoencoder
 from isthmus.estimators._checks import count
 from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.tasks._autoencoder import unwrapped
 from isthmus.tasks.anomaly.blocks import Calibration
 from isthmus.tasks.anomaly.levels import Levels, describe
 from isthmus.tasks.anomaly.series import (
@@ -154,15 +153,7 @@ def _trained(given: Any, block: Floats, seed: int) -> Any:
     """Return an autoencoder of windows, fitted; raises InvalidParameter."""
     if given is None:
         return _default(block.shape[1:], seed).fit(block)
-    frozen = isinstance(given, FrozenEstimator)
-    inner = given.estimator if frozen else given
-    if not isinstance(inner, BaseAutoencoder):
-        raise InvalidParameter(
-            "autoencoder",
-            expected="an isthmus estimator or None",
-            received=repr(given)[:200],
-            remedy="leave it out for a default, or pass for example ist.Autoencoder(8)",
-        )
+    inner, frozen = unwrapped(given)
     if not frozen:
         return clone(inner).fit(block)
     check_is_fitted(inner)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.core.errors import DataWarning, InvalidData, InvalidParameter
+from isthmus.core.errors import DataWarning, InvalidData
 from isthmus.core.randomness import derive_seed, generator_for
 from isthmus.data.schema import infer_schema
-from isthmus.estimators._base import BaseAutoencoder
 from isthmus.estimators.denoising import DenoisingAutoencoder
+from isthmus.tasks._autoencoder import unwrapped
 from isthmus.tasks.anomaly import conformal, space
 from isthmus.tasks.anomaly.cells import CellModel
 from isthmus.tasks.anomaly.neighbours import Neighbours
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
+    from isthmus.estimators._base import BaseAutoencoder
 
 # The default network, chosen on ADBench's ten sets of 1,000 to 10,000 rows. Hidden layers took
 # longer and found less there; on six sets that nothing was chosen on they found a little more.
@@ -202,15 +202,7 @@ def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
 
 def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:
     """Return a person's own autoencoder, fitted to some rows of X unless it is frozen."""
-    frozen = isinstance(autoencoder, FrozenEstimator)
-    inner = autoencoder.estimator if frozen else autoencoder
-    if not isinstance(inner, BaseAutoencoder):
-        raise InvalidParameter(
-            "autoencoder",
-            expected="an isthmus estimator or None",
-            received=repr(autoencoder)[:200],
-            remedy="leave it out for a default, or pass for example ist.Autoencoder(2)",
-        )
+    inner, frozen = unwrapped(autoencoder)
     if frozen:
         check_is_fitted(inner)
         return inner
