@@ -6,9 +6,14 @@ are carried past the model, and a note says so.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from isthmus.core.errors import InvalidData
+from isthmus.core.errors import InvalidData, InvalidParameter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def unknown(estimator: Any, rows: Any) -> list[str]:
@@ -46,6 +51,40 @@ def beside(carried: Any, names: list[str], result: Any) -> Any:
     order += [name for name in result.column_names if name not in order]
     columns = [(carried if name in names else result).column(name) for name in order]
     return type(result).from_arrays(columns, names=order)
+
+
+def named(path: Path, rows: Any, name: str, *, option: str, purpose: str) -> NDArray[Any]:
+    """Return the column that an option names.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the rows.
+    rows : pyarrow.Table or ndarray
+    name : str
+        The column.
+    option : str
+        As it is typed, such as ``"--label"``.
+    purpose : str
+        What the column does, to end "the column that".
+
+    Raises
+    ------
+    InvalidParameter
+        The rows have no such column.
+    """
+    known = getattr(rows, "column_names", [])
+    if name not in known:
+        raise InvalidParameter(
+            option,
+            expected=f"a column of {path.name}: {listed(known)}"
+            if known
+            else f"nothing, as {path.name} has no columns",
+            received=repr(name),
+            remedy=f"name the column that {purpose}, or leave {option} out",
+        )
+    found: NDArray[Any] = rows.column(name).to_numpy()
+    return found
 
 
 def listed(names: list[str]) -> str:

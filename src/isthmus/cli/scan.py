@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.cli import columns, where
-from isthmus.core.errors import DataWarning, InvalidParameter
+from isthmus.core.errors import DataWarning
 from isthmus.data import sources
 from isthmus.inspection.alarms import scored
 from isthmus.inspection.reasons import reasons
@@ -84,7 +84,7 @@ def scan(detector: Any, path: Path, label: str | None, *, most: float) -> Scan:
         extra = columns.unknown(detector, whole)
         rows = columns.without(whole, extra)
         with where.about(where.batch(path.name, start, len(rows))):
-            labels = None if label is None else column(path, whole, label)
+            labels = None if label is None else _labels(path, whole, label)
             carried = whole.select(extra) if extra else None
             parts.append(_scanned(detector, rows, carried, labels, most))
     return Scan(
@@ -117,20 +117,9 @@ def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
         start += len(rows)
 
 
-def column(path: Path, rows: Any, name: str) -> NDArray[Any]:
-    """Return the column of labels."""
-    known = getattr(rows, "column_names", [])
-    if name not in known:
-        raise InvalidParameter(
-            "--label",
-            expected=f"a column of {path.name}: {columns.listed(known)}"
-            if known
-            else f"nothing, as {path.name} has no columns",
-            received=repr(name),
-            remedy="name the column that says which rows are anomalies, or leave --label out",
-        )
-    found: NDArray[Any] = rows.column(name).to_numpy()
-    return found
+def _labels(path: Path, rows: Any, name: str) -> NDArray[Any]:
+    purpose = "says which rows are anomalies"
+    return columns.named(path, rows, name, option="--label", purpose=purpose)
 
 
 def _scanned(

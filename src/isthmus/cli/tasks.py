@@ -194,18 +194,7 @@ def _rows(path: Path, estimator: Any) -> tuple[Any, list[str]]:
 
 def _names(path: Path, rows: Any, column: str) -> "np.ndarray":
     """Return the column that names rows."""
-    known = getattr(rows, "column_names", [])
-    if column not in known:
-        raise InvalidParameter(
-            "--id",
-            expected=f"a column of {path.name}: {columns.listed(known)}"
-            if known
-            else f"nothing, as {path.name} has no columns",
-            received=repr(column),
-            remedy="name the column that identifies rows, or leave --id out",
-        )
-    names: np.ndarray = rows.column(column).to_numpy()
-    return names
+    return columns.named(path, rows, column, option="--id", purpose="identifies rows")
 
 
 def _frozen(estimator: Any) -> Any:

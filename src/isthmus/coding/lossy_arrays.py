@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from isthmus.core.errors import InvalidArchive
+from isthmus.coding import checks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, NDArray[Any]]
 
+_MODEL = "a lossy model"
 _LARGEST = 2**28
 """Cells of an array, at most: 1 GiB of float32."""
 
@@ -32,19 +33,9 @@ def take(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]) -
     shape : tuple of int or None
         None stands for any number from 1.
     """
-    array = arrays.get(name)
-    if (
-        not isinstance(array, np.ndarray)
-        or array.dtype != dtype
-        or array.ndim != len(shape)
-        or any(
-            actual < 1 if size is None else size != actual
-            for size, actual in zip(shape, array.shape, strict=True)
-        )
-        or array.size > _LARGEST
-    ):
-        received = "none" if array is None else f"{getattr(array, 'dtype', type(array))}"
-        unfit(name, f"{np.dtype(dtype)} of shape {shape}", received)
+    array = checks.array_of(arrays, name, dtype, shape, model=_MODEL, longest=_LARGEST)
+    if array.size > _LARGEST:
+        unfit(name, f"at most {_LARGEST} numbers", f"{array.size}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         unfit(name, "finite numbers", "others")
     return array
@@ -87,19 +78,9 @@ def only(arrays: Arrays, names: set[str]) -> None:
 
 def unfit(name: str, expected: str, received: str) -> NoReturn:
     """Raise InvalidArchive about a model."""
-    raise InvalidArchive(
-        f"a lossy model, {name}",
-        expected=expected,
-        received=received[:300],
-        remedy="use the file as it was written",
-    )
+    raise checks.unfit(_MODEL, name, expected, received)
 
 
 def damaged(received: str) -> NoReturn:
     """Raise InvalidArchive about what a model wrote."""
-    raise InvalidArchive(
-        "lossily coded samples",
-        expected="bytes as they were written",
-        received=received,
-        remedy="read them from an undamaged copy, with the model that wrote them",
-    )
+    raise checks.damaged("lossily coded samples", received)

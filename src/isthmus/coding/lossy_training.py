@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from isthmus.coding import descent
+from isthmus.coding.descent import Rate, State
 from isthmus.coding.lossy_arrays import rounded
 from isthmus.coding.lossy_levels import LAYERS, WINDOW, Grid, Refiner, windows
 from isthmus.coding.lossy_transform import Network, network_sizes
-from isthmus.core.errors import TrainingDiverged
 from isthmus.core.randomness import generator_for, key_for
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     Weights = dict[str, jax.Array]
     Loss = Callable[[Weights, jax.Array], jax.Array]
 
-_BATCH, _RATE, _WARM_UP = 128, 1.5e-3, 200
+_BATCH, _RATE = 128, Rate(1.5e-3, warm_up=200)
 _UNITS = (64, 512)
 _PRIOR = ("center", "narrow", "wide", "share")
 _FACTORS = {"linear": 0.1, "gain": 3.0, **dict.fromkeys(_PRIOR, 3.0)}
 """Learning rates of some weights, by the last part of their name, over that of the others."""
-_REFINER_BATCH, _REFINER_RATE = 2048, 3e-3
+_REFINER_BATCH, _REFINER_RATE = 2048, Rate(3e-3, warm_up=200)
 _REFINER_UNITS = (64, 64)
 _WINDOWS = 2**18
 """Pixels that a refiner learns from."""
@@ -89,7 +90,7 @@ def train_network(
         return ((bits + trade[point] * error) / jnp.sqrt(trade[point])).mean() / cells.shape[1]
 
     weights = _initial(samples, mean, ranges, basis, steps, seed)
-    trained = _adam(loss, weights, updates, _RATE, key_for(seed, "network"))
+    trained = _trained(loss, weights, updates, _RATE, key_for(seed, "network"))
     for side in ("encoder.gain", "decoder.gain"):
         trained[side] = np.exp(trained[side])
     sizes = network_sizes(samples.shape[1], len(basis), trained["encoder.1"].shape, points)
@@ -195,7 +196,7 @@ def train_refiner(grid: Grid, images: NDArray[np.uint8], *, seed: int, updates: 
             return ((hidden + middle - data[1][rows] / 255) ** 2).mean()
 
         key = key_for(seed, f"refiner {grid.levels} {grid.factor}")
-        weights = _adam(loss, weights, updates, _REFINER_RATE, key)
+        weights = _trained(loss, weights, updates, _REFINER_RATE, key)
     return Refiner(rounded({name: np.asarray(value) for name, value in weights.items()}), flat)
 
 
@@ -209,37 +210,12 @@ def _refiner_weights(grid: Grid, generator: np.random.Generator) -> Weights:
     return weights
 
 
-def _adam(loss: Loss, weights: Weights, updates: int, rate: float, key: jax.Array) -> Any:
-    """Kingma and Ba, 2015, "Adam: a method for stochastic optimization", algorithm 1."""
+def _trained(loss: Loss, weights: Weights, updates: int, rate: Rate, key: jax.Array) -> Any:
+    factors = {name: _FACTORS.get(name.rpartition(".")[2], 1.0) for name in weights}
 
-    def step(i: Any, state: Any) -> Any:
-        weights, mean, square = state
-        gradient = jax.grad(loss)(weights, jax.random.fold_in(key, i))
-        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradient)
-        square = jax.tree.map(lambda s, g: 0.99 * s + 0.01 * g * g, square, gradient)
-        now = rate * jnp.minimum(1, (i + 1) / _WARM_UP)
-        now *= 0.5 * (1 + jnp.cos(math.pi * i / updates)) + 0.002
-        now *= jnp.sqrt(1 - 0.99 ** (i + 1)) / (1 - 0.9 ** (i + 1))
-        new = {
-            name: weights[name]
-            - now
-            * _FACTORS.get(name.rpartition(".")[2], 1.0)
-            * mean[name]
-            / (jnp.sqrt(square[name]) + 1e-8)
-            for name in weights
-        }
-        return new, mean, square
+    def step(i: Any, state: State) -> State:
+        gradient = jax.grad(loss)(state.weights, jax.random.fold_in(key, i))
+        return descent.adam(state, gradient, rate.at(i, updates), i, factors)
 
-    zeros = {name: jnp.zeros_like(value) for name, value in weights.items()}
-    state = jax.jit(lambda state: jax.lax.fori_loop(0, updates, step, state))(
-        (weights, zeros, zeros)
-    )
-    trained = {name: np.asarray(value) for name, value in state[0].items()}
-    if not all(np.isfinite(value).all() for value in trained.values()):
-        raise TrainingDiverged(
-            "training a lossy model",
-            expected="finite weights",
-            received="others",
-            remedy="pass another seed",
-        )
-    return trained
+    run = jax.jit(lambda state: jax.lax.fori_loop(0, updates, step, state))
+    return descent.learned(run(descent.fresh(weights)).weights, "a lossy model")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from isthmus.coding import checks
 from isthmus.coding.integers import WEIGHT_LIMIT, IntegerDense, Odds, activate
-from isthmus.core.errors import InvalidArchive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.coding.neighbours import Neighbours
+    from isthmus.core.errors import InvalidArchive
     from isthmus.core.types import Floats
 
 LAYERS = 3
@@ -27,6 +28,7 @@ NETWORK_ARRAYS = [
     *("rows", "columns", "shifts"),
     *(f"{kind}{i}" for kind in ("weights", "bias") for i in range(LAYERS)),
 ]
+_MODEL = "a model of pixels"
 _MOST_UNITS = 1024
 
 
@@ -117,26 +119,9 @@ def checked_array(
     arrays: Mapping[str, NDArray[Any]], name: str, dtype: Any, shape: tuple[int | None, ...]
 ) -> NDArray[Any]:
     """Return an array of this type and shape, where None is any size from 1 to 1024."""
-    array = arrays.get(name)
-    if (
-        not isinstance(array, np.ndarray)
-        or array.dtype != dtype
-        or array.ndim != len(shape)
-        or any(
-            size not in (None, actual) or not 0 < actual <= _MOST_UNITS
-            for size, actual in zip(shape, array.shape, strict=True)
-        )
-    ):
-        received = "none" if array is None else f"{getattr(array, 'dtype', type(array))}"
-        raise unfit(name, f"{np.dtype(dtype)} of shape {shape}", received)
-    return array
+    return checks.array_of(arrays, name, dtype, shape, model=_MODEL, longest=_MOST_UNITS)
 
 
 def unfit(name: str, expected: str, received: str) -> InvalidArchive:
     """Return what to raise for an array that no model has."""
-    return InvalidArchive(
-        f"a model of pixels, {name}",
-        expected=expected,
-        received=received,
-        remedy="use the file as it was written",
-    )
+    return checks.unfit(_MODEL, name, expected, received)

@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from isthmus.coding import descent
+from isthmus.coding.descent import Rate, State
 from isthmus.coding.integers import ACTIVATION_LIMIT, STEPS_PER_BIT, WEIGHT_LIMIT, IntegerDense
 from isthmus.coding.pixel_network import LAYERS, PLACE_INPUT, PLACES, PixelNetwork, places
-from isthmus.core.errors import TrainingDiverged
 from isthmus.core.randomness import generator_for, key_for
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 
 _UNITS = (64, 64)
 _BATCH = 4096
-_LEARNING_RATE = 4e-3
-_WARM_UP = 100
+_RATE = Rate(4e-3, warm_up=100)
 _ROUNDED_FROM = 0.6
 """The share of the steps after which weights and activations are rounded."""
 _FEWEST_STEPS, _MOST_STEPS = 1500, 20_000
@@ -109,14 +109,6 @@ class _Place(NamedTuple):
     channel: int
 
 
-class _State(NamedTuple):
-    """What a step changes: the weights, and the means of their gradients and of the squares."""
-
-    weights: Weights
-    mean: Weights
-    square: Weights
-
-
 def _steps(pixels: int, epochs: float | None) -> int:
     if epochs is not None:
         return max(1, math.ceil(epochs * pixels / _BATCH))
@@ -141,8 +133,7 @@ def _initial(
 
 def _train_channel(weights: Weights, pixels: _Pixels, place: _Place, steps: int) -> PixelNetwork:
     """Run the steps, first with floats, then with what the integers will be."""
-    zeros = {name: jnp.zeros_like(value) for name, value in weights.items()}
-    state = _State(weights, zeros, zeros)
+    state = descent.fresh(weights)
     first = int(steps * _ROUNDED_FROM)
     state = _run(state, pixels, place, 0, first, steps, 0.0)
     state = _run(state, pixels, place, first, steps, steps, 1.0)
@@ -151,24 +142,23 @@ def _train_channel(weights: Weights, pixels: _Pixels, place: _Place, steps: int)
 
 @functools.partial(jax.jit, static_argnames="place")
 def _run(
-    state: _State,
+    state: State,
     pixels: _Pixels,
     place: _Place,
     first: Any,
     last: Any,
     steps: Any,
     rounding: Any,
-) -> _State:
+) -> State:
     """Run steps `first` to `last` of `steps`; `rounding` is 1 to round and 0 not to."""
 
-    def step(i: Any, state: _State) -> _State:
+    def step(i: Any, state: State) -> State:
         key = jax.random.fold_in(pixels.key, i)
         gradient = jax.grad(_bits)(state.weights, pixels, key, place, rounding)
-        rate = _LEARNING_RATE * jnp.minimum(1, (i + 1) / _WARM_UP)
-        rate *= 0.5 * (1 + jnp.cos(math.pi * i / steps)) + 0.002
-        return _adam(state, gradient, rate, i + 1)
+        state = descent.adam(state, gradient, _RATE.at(i, steps), i, {})
+        return state._replace(weights=state.weights | _small(state.weights))
 
-    done: _State = jax.lax.fori_loop(first, last, step, state)
+    done: State = jax.lax.fori_loop(first, last, step, state)
     return done
 
 
@@ -192,18 +182,10 @@ def _bits(
     return (jax.nn.logsumexp(logits, 1) - chosen).mean() / math.log(2)
 
 
-def _adam(state: _State, gradient: Weights, rate: Any, step: Any) -> _State:
-    """Kingma and Ba, 2015, "Adam: a method for stochastic optimization", algorithm 1."""
-    mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.mean, gradient)
-    square = jax.tree.map(lambda s, g: 0.99 * s + 0.01 * g * g, state.square, gradient)
-    rate = rate * jnp.sqrt(1 - 0.99**step) / (1 - 0.9**step)
-    weights = jax.tree.map(
-        lambda w, m, s: w - rate * m / (jnp.sqrt(s) + 1e-8), state.weights, mean, square
-    )
-    for name, places_ in _PLACES_OF.items():
-        limit = WEIGHT_LIMIT * 2.0**-places_
-        weights[name] = jnp.clip(weights[name], -limit, limit)
-    return _State(weights, mean, square)
+def _small(weights: Weights) -> Weights:
+    """Return the weights that have to fit 8 bits, kept within them."""
+    limits = {name: WEIGHT_LIMIT * 2.0**-places_ for name, places_ in _PLACES_OF.items()}
+    return {name: jnp.clip(weights[name], -limit, limit) for name, limit in limits.items()}
 
 
 def _logits(
@@ -236,14 +218,8 @@ def _to_grid(values: jax.Array, step: Any, rounding: Any) -> jax.Array:
 
 def _integers(weights: Weights) -> PixelNetwork:
     """Return the network of whole numbers that the rounded weights stand for."""
-    exact = {name: np.asarray(value, np.float64) for name, value in weights.items()}
-    if not all(np.isfinite(array).all() for array in exact.values()):
-        raise TrainingDiverged(
-            "training a model of pixels",
-            expected="finite weights",
-            received="others",
-            remedy="pass another seed",
-        )
+    trained = descent.learned(weights, "a model of pixels")
+    exact = {name: array.astype(np.float64) for name, array in trained.items()}
     small = {
         name: np.round(exact[name] * 2.0**places_).astype(np.int8)
         for name, places_ in _PLACES_OF.items()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from isthmus.coding import checks
 from isthmus.coding.alphabet import Alphabet
 from isthmus.coding.lanes import Decoder, Encoder
 from isthmus.coding.neighbours import Neighbours
@@ -300,12 +301,7 @@ def _entropy(counts: NDArray[np.int64]) -> float:
 
 
 def _damaged(received: str) -> InvalidArchive:
-    return InvalidArchive(
-        "coded images",
-        expected="bytes as they were written",
-        received=received,
-        remedy="read them from an undamaged copy, with the model that wrote them",
-    )
+    return checks.damaged("coded images", received)
 
 
 def _check_images(images: Any, shape: tuple[int, int, int] | None) -> None:

@@ -39,11 +39,11 @@ class Program:
     def __call__(self, *arguments: Any) -> Any:
         """Return what the function makes of the arguments."""
         if self._compiled is None:
-            self._compiled = compiled(self._jitted.lower(*arguments))
+            self._compiled = _compiled(self._jitted.lower(*arguments))
         return self._compiled(*arguments)
 
 
-def compiled(lowered: Any) -> Any:
+def _compiled(lowered: Any) -> Any:
     """Return what ``jax.jit(function).lower(...)`` compiles to, or what an equal one did before."""
     # The text leaves out how arguments and results are packed into trees.
     trees = f"{lowered.in_tree}{lowered.out_tree}{lowered.donate_argnums}"

@@ -98,11 +98,9 @@ def look(detector: Any, X: Any, *, y: Any = None) -> Seen:
 
 
 def scored(detector: Any, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return scores and p-values of rows, (n,) each; rows are scored once where that is enough."""
+    """Return scores and p-values of rows, (n,) each; rows are scored once."""
     scores = np.asarray(detector.anomaly_score(X), dtype=np.float64)
-    if detector.window is None:
-        return scores, conformal.p_values(scores, detector.calibration_scores_)
-    return scores, np.asarray(detector.p_values(X), dtype=np.float64)
+    return scores, np.asarray(detector.p_values_of(scores), dtype=np.float64)
 
 
 def seen_from(

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.memory import aligned_empty, device_copy
-from isthmus.core.programs import compiled
+from isthmus.core.programs import Program
 from isthmus.networks.acceleration import accelerated, rows_at_once
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Function:
                 values, _ = model.stateless_call(trainable, fixed, values, training=False)
             return values.astype(jnp.float32)
 
-        self._jitted = jax.jit(run)
-        self._programs: dict[int, Any] = {}
+        self._function = run
+        self._programs: dict[int, Program] = {}
 
     def then(self, after: Function) -> Self:
         """Return the function that applies `after` to what this one returns, as one program."""
@@ -136,7 +136,7 @@ class Function:
 
     def _run(self, rows: Floats) -> jax.Array:
         if len(rows) not in self._programs:
-            self._programs[len(rows)] = compiled(self._jitted.lower(self._weights, rows))
+            self._programs[len(rows)] = Program(self._function)
         output: jax.Array = self._programs[len(rows)](self._weights, rows)
         return output
 

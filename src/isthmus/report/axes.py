@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH = 380
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 10, 40
+_WIDE = 20.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def span(arrays: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
     joined = np.concatenate([np.asarray(a, dtype=np.float64).ravel() for a in arrays])
     joined = joined[np.isfinite(joined)]
     return (float(joined.min()), float(joined.max())) if len(joined) else (0.0, 1.0)
+
+
+def is_wide(low: float, high: float) -> bool:
+    """Tell whether values lie so far apart that a linear axis would hide the small ones."""
+    return low > 0 and high / low > _WIDE
 
 
 def linear(

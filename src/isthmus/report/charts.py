@@ -20,6 +20,7 @@ from isthmus.report.axes import (
     TOP,
     WIDTH,
     grid,
+    is_wide,
     linear,
     logarithmic,
     path_points,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CROWD = 800  # points from which on they must be small to leave each other visible
-_WIDE = 20.0  # beyond this ratio of largest to smallest, a linear axis hides the end of a curve
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def line_chart(
     x, y = span([s.x for s in series]), span([s.y for s in series])
     if from_zero:
         y = (0.0, y[1])
-    log = y[0] > 0 and y[1] / y[0] > _WIDE
+    log = is_wide(*y)
     across = linear(*x, LEFT, WIDTH - RIGHT, whole=True)
     up = (logarithmic if log else linear)(*y, height - BOTTOM, TOP)
     body = [grid(across, up, x_label, f"{y_label}, log scale" if log else y_label)]
@@ -211,7 +211,7 @@ def _edges(
     if mark is not None:
         low, top = min(low, mark), max(top, mark + 0.25 * (mark - low))
     least = min([*(float(np.quantile(values, 0.01)) for _, values, _ in samples), mark or top])
-    if log and least > 0 and top / least > _WIDE:
+    if log and is_wide(least, top):
         return np.geomspace(least, top, bins + 1), True
     return np.linspace(low, top if top > low else low + 1, bins + 1), False
 

@@ -14,6 +14,7 @@ from isthmus.report.axes import (
     TOP,
     Axis,
     grid,
+    is_wide,
     linear,
     logarithmic,
     path_points,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 WIDE = 900
 """Units; on a phone it is read by moving it to and fro."""
 _MOST_POINTS = 800
-_FAR = 20.0  # as in other charts: beyond this ratio, a linear axis hides what is small
 _THINNEST = 1.5  # units, so that an alarm of a moment can be seen
 _SECOND, _MINUTE, _HOUR, _DAY = 1, 60, 3600, 86400
 _STEPS = (
@@ -105,7 +105,7 @@ def timeline_chart(
 
 def _score_axis(scores: NDArray[np.float64], threshold: float, height: int) -> Axis:
     low, high = span([scores, np.array([threshold])])
-    if low > 0 and high / low > _FAR:
+    if is_wide(low, high):
         return logarithmic(low, high, height - BOTTOM, TOP)
     return linear(min(0.0, low), high, height - BOTTOM, TOP)
 

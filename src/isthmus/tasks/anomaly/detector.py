@@ -182,7 +182,11 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         """
-        scores = self.anomaly_score(X)
+        return self.p_values_of(self.anomaly_score(X))
+
+    def p_values_of(self, scores: Scores) -> Scores:
+        """Return `p_values` of rows whose scores, (n,), are known from `anomaly_score`."""
+        check_is_fitted(self)
         if self.window is not None:
             found: Scores = self._series.p_values(scores)
             return found

@@ -1,0 +1,78 @@
+"""What files bring, checked; and what is said of it if it cannot be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.core.errors import InvalidArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+
+def array_of(
+    arrays: Mapping[str, NDArray[Any]],
+    name: str,
+    dtype: Any,
+    shape: tuple[int | None, ...],
+    *,
+    model: str,
+    longest: int,
+) -> NDArray[Any]:
+    """Return an array of a model.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    name : str
+    dtype : dtype
+    shape : tuple of int or None
+        None stands for any number from 1.
+    model : str
+        What the model is called, as in ``"a lossy model"``.
+    longest : int
+        The most of any dimension.
+
+    Raises
+    ------
+    InvalidArchive
+        It is missing, or of another type or shape.
+    """
+    array = arrays.get(name)
+    if (
+        not isinstance(array, np.ndarray)
+        or array.dtype != dtype
+        or array.ndim != len(shape)
+        or any(
+            actual < 1 if size is None else size != actual
+            for size, actual in zip(shape, array.shape, strict=True)
+        )
+        or max(array.shape, default=0) > longest
+    ):
+        received = "none" if array is None else f"{getattr(array, 'dtype', type(array))}"
+        raise unfit(model, name, f"{np.dtype(dtype)} of shape {shape}", received)
+    return array
+
+
+def unfit(model: str, name: str, expected: str, received: str) -> InvalidArchive:
+    """Return what to raise for an array that no model has."""
+    return InvalidArchive(
+        f"{model}, {name}",
+        expected=expected,
+        received=received[:300],
+        remedy="use the file as it was written",
+    )
+
+
+def damaged(what: str, received: str) -> InvalidArchive:
+    """Return what to raise for coded bytes that cannot be what a model wrote."""
+    return InvalidArchive(
+        what,
+        expected="bytes as they were written",
+        received=received,
+        remedy="read them from an undamaged copy, with the model that wrote them",
+    )
