@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from isthmus.core import artifact
+from isthmus.persistence import artifact
 
 
 def command(folder: Path) -> list[str]:

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import isthmus as ist
-from isthmus.recipes import measures
+from isthmus.recipes import metrics
 from isthmus.recipes.denoising import noisy
 from isthmus.recipes.digits import Digits, from_file
 from speed_parts import harness
@@ -57,7 +57,7 @@ def two_numbers(d: Digits) -> tuple[Any, list[Figure]]:
     model = ist.Autoencoder(2, epochs=80, **SEED).fit(d.x_train)
     train, test = (model.transform(rows) for rows in (d.x_train, d.x_test))
     return model, [
-        Figure("5-NN accuracy", measures.neighbours_accuracy(train, test, d, neighbours=5), 0.85),
+        Figure("5-NN accuracy", metrics.neighbours_accuracy(train, test, d, neighbours=5), 0.85),
         Figure("squared error", _error(model, d.x_test), 0.0360, "≤"),
     ]
 
@@ -95,8 +95,8 @@ def denoising(d: Digits) -> tuple[Any, list[Figure]]:
     ).fit(d.x_train)
     clean = model.denoise(noisy(d.x_test, seed=1))
     return model, [
-        Figure("PSNR over all test pixels, dB", measures.psnr(d.x_test, clean), 20.8),
-        Figure("cross-entropy", measures.cross_entropy(d.x_test, clean), 0.0838, "≤"),
+        Figure("PSNR over all test pixels, dB", metrics.psnr(d.x_test, clean), 20.8),
+        Figure("cross-entropy", metrics.cross_entropy(d.x_test, clean), 0.0838, "≤"),
     ]
 
 
@@ -149,7 +149,7 @@ SYSTEMS: dict[str, Callable[[Digits], tuple[Any, list[Figure]]]] = {
 
 
 def _error(model: Any, rows: Any) -> float:
-    return measures.squared_error(rows, model.reconstruct(rows))
+    return metrics.squared_error(rows, model.reconstruct(rows))
 
 
 def _linear(train: Any, test: Any, d: Digits) -> float:

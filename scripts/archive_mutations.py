@@ -114,7 +114,7 @@ def arrays(chance, blob, _):
     """Exchange, drop, add, reshape or retype an array, under right checksums."""
     import numpy as np
 
-    from isthmus.core import artifact
+    from isthmus.persistence import artifact
 
     stored = artifact.from_bytes(blob)
     found = dict(stored.arrays)

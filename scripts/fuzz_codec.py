@@ -43,14 +43,14 @@ def make() -> dict[str, bytes]:
     from sklearn.datasets import load_digits, load_iris
 
     import isthmus as ist
-    from isthmus.coding.block import Block, Layout
-    from isthmus.coding.catalogue import Plain
-    from isthmus.coding.learned import Lossy, Model
-    from isthmus.coding.lossy import LossyModel
-    from isthmus.coding.matrices import LAYOUTS
-    from isthmus.coding.plain import COMPRESSORS
-    from isthmus.coding.strands import Strands
-    from isthmus.coding.tables import Tables
+    from isthmus.compression.coders.block import ColumnBlock, Layout
+    from isthmus.compression.coders.catalogue import GeneralPurposeCoder
+    from isthmus.compression.coders.context_mixing import ContextMixing
+    from isthmus.compression.coders.general_compressors import COMPRESSORS
+    from isthmus.compression.coders.matrix_bytes import LAYOUTS
+    from isthmus.compression.coders.residual_tables import ResidualTables
+    from isthmus.compression.learned_coders import LearnedCoder, LearnedLossy
+    from isthmus.compression.lossy.model import LossyModel
 
     rng = np.random.default_rng(0)
     iris = load_iris().data
@@ -75,17 +75,19 @@ def make() -> dict[str, bytes]:
     for name, X, bits in (("lossy images", images, 0.3), ("lossy", iris, 3)):
         codec = ist.Codec(max_error=None, bits=bits, random_state=0)
         # As fit would, but briefly: how good a model is does not matter here.
-        codec._keep(None, Model("lossy", Lossy(LossyModel.fit(X, seed=0, epochs=0.5))))
+        codec._keep(
+            None, LearnedCoder("lossy", LearnedLossy(LossyModel.fit(X, seed=0, epochs=0.5)))
+        )
         found[name] = codec.compress(X)
     sink = io.BytesIO()
     writer = _writer(sink, {"dtype": "<f4", "row": [4], "bound": 0.05}, None)
     columns = list(gaps.T.copy())
-    block = Block(columns, (0.05,) * 4, Layout((np.dtype("f4"),) * 4, (4,)))
-    coders = [Strands(), Tables()]
+    block = ColumnBlock(columns, (0.05,) * 4, Layout((np.dtype("f4"),) * 4, (4,)))
+    coders = [ContextMixing(), ResidualTables()]
     for number, compressor in enumerate(COMPRESSORS):
         layouts = (*LAYOUTS, 255) if number == 1 else (3,)
         choose = lambda content, n=number, c=compressor: (n, c.encode(content))  # noqa: E731
-        coders += [Plain(layout, choose) for layout in layouts]
+        coders += [GeneralPurposeCoder(layout, choose) for layout in layouts]
     for coder in coders:
         writer.add(len(gaps), bytes([coder.number]) + coder.encode(block))
     writer.close()
@@ -94,9 +96,9 @@ def make() -> dict[str, bytes]:
 
 
 def _writer(sink, manifest, model):
-    from isthmus.coding.container import Writer
+    from isthmus.compression.container import ContainerWriter
 
-    return Writer(sink, manifest, model)
+    return ContainerWriter(sink, manifest, model)
 
 
 # --- the mutations ----------------------------------------------------------------------------
@@ -143,9 +145,9 @@ def _damaged(chance, payload: bytes) -> bytes:
 
 def forge_chunk(chance, blob, _):
     """Change chunks, and make their checksums right."""
-    from isthmus.coding.container import Reader
+    from isthmus.compression.container import ContainerReader
 
-    reader, sink = Reader(io.BytesIO(blob), ""), io.BytesIO()
+    reader, sink = ContainerReader(io.BytesIO(blob), ""), io.BytesIO()
     writer = _writer(sink, reader.manifest, reader.model)
     for chunk in reader.chunks:
         rows, payload = chunk.rows, reader.read(chunk)
@@ -160,9 +162,9 @@ def forge_chunk(chance, blob, _):
 
 def forge_manifest(chance, blob, _):
     """Change the manifest or the model, and make their checksums right."""
-    from isthmus.coding.container import Reader
+    from isthmus.compression.container import ContainerReader
 
-    reader, sink = Reader(io.BytesIO(blob), ""), io.BytesIO()
+    reader, sink = ContainerReader(io.BytesIO(blob), ""), io.BytesIO()
     manifest, model = reader.manifest, reader.model
     key = chance.choice(sorted(manifest))
     values = [None, 0, -1, 2**70, 1e300, "", "<f4", ">f8", "O", "V9", "<M8[s]", [], {}, True]
@@ -175,11 +177,11 @@ def forge_manifest(chance, blob, _):
     else:
         manifest[key] = chance.choice(values)
     if model is not None and chance.random() < 0.5:
-        from isthmus.coding import learned
+        from isthmus.compression import learned_coders
 
-        content = flip(chance, learned.unpack(model), None)
-        manifest["model"] = {"sha256": learned.digest(content), "embedded": True}
-        model = learned.pack(content) if chance.random() < 0.8 else flip(chance, model, None)
+        content = flip(chance, learned_coders.unpack(model), None)
+        manifest["model"] = {"sha256": learned_coders.digest(content), "embedded": True}
+        model = learned_coders.pack(content) if chance.random() < 0.8 else flip(chance, model, None)
     writer = _writer(sink, manifest, model)
     for chunk in reader.chunks:
         writer.add(chunk.rows, reader.read(chunk))

@@ -44,9 +44,9 @@ from sklearn.metrics import average_precision_score
 
 import isthmus as ist
 from anomalies_parts.vus import vus_pr
-from isthmus.tasks.anomaly.levels import Levels
-from isthmus.tasks.anomaly.online import Online
-from isthmus.tasks.anomaly.series_fit import fit_series
+from isthmus.anomaly.online import Online
+from isthmus.anomaly.series_score import SeriesScore
+from isthmus.anomaly.series_training import fit_series
 
 RATE = 0.01
 TRAINED = 400
@@ -98,7 +98,7 @@ def skab(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
         print(f"| isthmus, seed {seed} | {flagged(files, options, seed)} |", flush=True)
     for name, left_out in {"no network": (1, 2), "network alone": (0,)}.items():
-        with mock.patch.object(Levels, "of", without(left_out)):
+        with mock.patch.object(SeriesScore, "of", without(left_out)):
             print(f"| {name}, seed 0 | {flagged(files, options, 0)} |", flush=True)
 
 
@@ -114,11 +114,11 @@ def flagged(
     return f"{rates(found)} | {time.perf_counter() - began:.0f}"
 
 
-def without(left_out: tuple[int, ...]) -> Callable[[np.ndarray, int], Levels]:
+def without(left_out: tuple[int, ...]) -> Callable[[np.ndarray, int], SeriesScore]:
     """Return `Levels.of` with some of the statistics of no weight."""
-    original = Levels.of
+    original = SeriesScore.of
 
-    def of(described: np.ndarray, width: int) -> Levels:
+    def of(described: np.ndarray, width: int) -> SeriesScore:
         levels = original(described, width)
         levels.change[list(left_out)] = 1e30
         return levels
@@ -173,7 +173,7 @@ def faults(options: argparse.Namespace) -> None:
     train, parts = swinging(3_000, 0), {"isthmus": (), "no network": (1, 2), "network alone": (0,)}
     print("| fault | | average precision | found | false alarms |\n|---|---|--:|--:|--:|")
     for name, left_out in parts.items():
-        with mock.patch.object(Levels, "of", without(left_out)):
+        with mock.patch.object(SeriesScore, "of", without(left_out)):
             detector = fit_series(train, network(options, 0), options.window, 0)
         for fault, made in FAULTS.items():
             rows, wrong = swinging(4_000, 1), np.zeros(4_000, dtype=bool)

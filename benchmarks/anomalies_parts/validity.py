@@ -22,8 +22,8 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 import isthmus as ist
+from isthmus.anomaly import conformal
 from isthmus.core.errors import DataWarning
-from isthmus.tasks.anomaly import conformal
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "adbench"
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import environments
-from isthmus.coding.lossy import LossyModel
+from isthmus.compression.lossy.model import LossyModel
 
 WORKER = Path(__file__).resolve().parents[1] / "workers" / "image_codecs.py"
 DECIBELS = (15, 18, 21, 24, 27, 30)

@@ -10,8 +10,8 @@ import job
 import numpy as np
 
 import isthmus as ist
+from isthmus.anomaly.row_score import _mean
 from isthmus.core.errors import DataWarning
-from isthmus.tasks.anomaly.score import _mean
 
 MODES = {"S": "novelty", "U": "outlier"}
 OF_NETWORK = [2, 3, 4]

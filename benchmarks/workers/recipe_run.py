@@ -16,14 +16,16 @@ import isthmus as ist
 from isthmus.recipes import denoising, supervised_2
 from isthmus.recipes.catalogue import RECIPES
 from isthmus.recipes.digits import from_file
-from isthmus.recipes.recipe import Plan
-from isthmus.recipes.system import System
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import RecipePlan
 
 KERAS_LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
 Rows = np.ndarray
 
 
-def by_isthmus(name: str, system: System, plan: Plan, train: Rows, y: Rows, test: Rows) -> float:
+def by_isthmus(
+    name: str, system: KerasPair, plan: RecipePlan, train: Rows, y: Rows, test: Rows
+) -> float:
     settings = system.settings(plan)
     if name == "variational":
         model = ist.VariationalAutoencoder(**settings, likelihood="mse").fit(train)
@@ -42,7 +44,9 @@ def by_isthmus(name: str, system: System, plan: Plan, train: Rows, y: Rows, test
     return figure_of(name, system)(test, model.reconstruct(test))
 
 
-def by_keras(name: str, system: System, plan: Plan, train: Rows, y: Rows, test: Rows) -> float:
+def by_keras(
+    name: str, system: KerasPair, plan: RecipePlan, train: Rows, y: Rows, test: Rows
+) -> float:
     keras.utils.set_random_seed(plan.seed)
     run = {"batch_size": system.batch_size, "epochs": plan.epochs, "verbose": 0}
     if name == "variational":
@@ -76,7 +80,7 @@ def head(code: Any) -> Any:
     return layers.Dense(10, activation="softmax")(code)
 
 
-def figure_of(name: str, system: System) -> Callable[[Rows, Rows], float]:
+def figure_of(name: str, system: KerasPair) -> Callable[[Rows, Rows], float]:
     if name == "linear-2":
         return lambda target, logits: job.cross_entropy(target, 1 / (1 + np.exp(-logits)))
     return job.cross_entropy if system.loss == "bce" else job.squared_error
@@ -90,7 +94,7 @@ def layers_alone(task: Any) -> dict[str, Any]:
     if task.recipe == "dense-25-elu":
         train, test = train * 255, test * 255
     trained = {"isthmus": by_isthmus, "keras": by_keras}[task.by]
-    plan = Plan(task.epochs, task.seed)
+    plan = RecipePlan(task.epochs, task.seed)
     return {"loss": trained(task.recipe, system, plan, train, labels, test)}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import isthmus as ist
 from isthmus.cli.__main__ import main
-from isthmus.coding.lossy import LossyModel
+from isthmus.compression.lossy.model import LossyModel
 
 
 def run(*arguments: str | Path | float) -> int:

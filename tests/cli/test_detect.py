@@ -11,7 +11,7 @@ import pytest
 
 import isthmus as ist
 from isthmus.cli.__main__ import main
-from isthmus.data import sources
+from isthmus.data import reading
 
 RATE = 0.05
 SMALL = ("--epochs", 5, "--hidden", 16, "--latent-dim", 3)
@@ -154,7 +154,7 @@ def test_batches_change_nothing(
     assert run(*arguments, tmp_path / "whole.csv") == 0
     why = ("explain", files / "d.isthmus", files / "new.csv", "-o")
     assert run(*why, tmp_path / "why-whole.csv", "--top", 3) == 0
-    monkeypatch.setattr(sources, "stream", functools.partial(sources.stream, rows=13))
+    monkeypatch.setattr(reading, "stream", functools.partial(reading.stream, rows=13))
     assert run(*arguments, tmp_path / "parts.csv") == 0
     assert run(*why, tmp_path / "why-parts.csv", "--top", 3) == 0
     for name in ("", "why-"):

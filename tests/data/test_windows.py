@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import InvalidData
-from isthmus.data.series import Chunk, as_series, framed
+from isthmus.data.sensor_series import SeriesChunk, as_series, framed
 from isthmus.data.windows import per_timestamp, pieces, windows, windows_of
 
 MINUTES = pd.date_range("2024-01-01", periods=8, freq="min")
@@ -25,7 +25,7 @@ def chunks(rows, sizes, breaks=()):
     at, flags = 0, np.isin(np.arange(len(rows)), breaks)
     for size in sizes:
         if at < len(rows):
-            yield Chunk(rows[at : at + size], flags[at : at + size])
+            yield SeriesChunk(rows[at : at + size], flags[at : at + size])
         at += size
 
 
@@ -80,7 +80,7 @@ def test_short_silence_is_filled_and_long_silence_splits():
 
 def test_nothing_is_filled_before_the_first_or_after_the_last_value_or_over_a_gap():
     rows = np.array([[np.nan], [1.0], [2.0], [np.nan], [4.0], [np.nan]])
-    found = list(pieces([Chunk(rows, np.arange(6) == 4)], 3))
+    found = list(pieces([SeriesChunk(rows, np.arange(6) == 4)], 3))
     assert [(piece.start, len(piece.rows)) for piece in found] == [(1, 2), (4, 1)]
 
 
@@ -163,6 +163,6 @@ def test_infinities_are_named():
 
 
 def test_chunks_of_other_columns_are_refused():
-    found = [Chunk(np.zeros((2, width)), np.zeros(2, dtype=bool)) for width in (2, 3)]
+    found = [SeriesChunk(np.zeros((2, width)), np.zeros(2, dtype=bool)) for width in (2, 3)]
     with pytest.raises(InvalidData, match="2 sensors, as in the chunk before"):
         list(pieces(found, 1))

@@ -8,8 +8,8 @@ import pytest
 from sklearn.datasets import load_iris
 
 import isthmus as ist
-from isthmus.core import artifact
 from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter
+from isthmus.persistence import artifact
 
 IRIS = load_iris().data
 SCRIPT = """

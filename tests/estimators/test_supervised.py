@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus as ist
-from isthmus.core import artifact
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter
+from isthmus.persistence import artifact
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 NAMES = load_iris().target_names[SPECIES]

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus as ist
-from isthmus.core import artifact
 from isthmus.core.errors import InvalidArchive, InvalidParameter, TrainingWarning
+from isthmus.persistence import artifact
 
 QUICK = {"epochs": 2, "random_state": 0, "verbose": 0}
 quiet = pytest.mark.filterwarnings("ignore:.*latent dimensions collapsed")

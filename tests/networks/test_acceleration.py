@@ -9,10 +9,10 @@ from keras import layers
 import isthmus as ist
 from isthmus.networks import acceleration, fast_layers
 from isthmus.networks.acceleration import accelerated, rows_at_once
-from isthmus.networks.bottlenecks import Point
+from isthmus.networks.architecture_settings import ArchitectureSettings
+from isthmus.networks.bottlenecks import DeterministicBottleneck
 from isthmus.networks.catalogue import ARCHITECTURES
 from isthmus.networks.network import clone_given, join
-from isthmus.networks.settings import Settings
 
 pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="needs a run on the CPU")
 
@@ -89,7 +89,7 @@ def picture(activation="sigmoid"):
 
 def joined(first, second):
     """The whole autoencoder, all of whose variables have values other than zero."""
-    full = clone_given(first, second, Point(2), seed=0).full
+    full = clone_given(first, second, DeterministicBottleneck(2), seed=0).full
     rng = np.random.default_rng(0)
     for variable in full.variables:
         if "seed" not in variable.path:
@@ -352,9 +352,9 @@ def test_where_nothing_is_gained_the_model_comes_back():
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_convolutional_architecture(precision):
-    settings = Settings(SHAPE, "unit", (3, 4), "gelu", "auto", True, precision)
+    settings = ArchitectureSettings(SHAPE, "unit", (3, 4), "gelu", "auto", True, precision)
     architecture = ARCHITECTURES["convolutional"].from_settings(settings)
-    full = join(architecture, SHAPE, Point(2), values="unit", seed=0).full
+    full = join(architecture, SHAPE, DeterministicBottleneck(2), values="unit", seed=0).full
     twin = accelerated(full)
     assert fast_layers.Conv2D in kinds(twin)
     values = (

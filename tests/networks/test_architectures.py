@@ -6,7 +6,8 @@ import pytest
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.types import Segment
-from isthmus.networks.bottlenecks import Gaussian, Point
+from isthmus.networks.architecture_settings import ArchitectureSettings
+from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
 from isthmus.networks.catalogue import (
     ARCHITECTURES,
     architecture_class,
@@ -15,7 +16,6 @@ from isthmus.networks.catalogue import (
 )
 from isthmus.networks.layers import TableOutput
 from isthmus.networks.network import check_pair, clone_given, join
-from isthmus.networks.settings import Settings
 
 SEGMENTS = (
     Segment("a", "numeric", 0, 1),
@@ -35,7 +35,9 @@ DIMENSIONS = {
 def build(name, shape=(12,), **settings):
     plain = {"hidden": None, "activation": "gelu", "normalization": "batch"}
     plain |= {"linear_path": True, "precision": "float32"}
-    return ARCHITECTURES[name].from_settings(Settings(shape, "unit", **{**plain, **settings}))
+    return ARCHITECTURES[name].from_settings(
+        ArchitectureSettings(shape, "unit", **{**plain, **settings})
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,9 @@ def build(name, shape=(12,), **settings):
         if len(shape) in DIMENSIONS.get(name, (1, 2, 3))
     ],
 )
-@pytest.mark.parametrize("bottleneck", [Point(2), Gaussian(2)], ids=["point", "gaussian"])
+@pytest.mark.parametrize(
+    "bottleneck", [DeterministicBottleneck(2), GaussianBottleneck(2)], ids=["point", "gaussian"]
+)
 def test_contract(name, shape, bottleneck):
     architecture = build(name, shape)
     a, b, c = (join(architecture, shape, bottleneck, values="unit", seed=s) for s in (0, 0, 1))
@@ -117,11 +121,21 @@ def test_a_strangers_architecture_is_refused(config):
 
 def test_the_textbook_parameter_count():
     dense = build("dense", (784,), hidden=(100,), normalization="none", linear_path=False)
-    assert join(dense, (784,), Point(20), values="unit", seed=0).full.count_params() == 161_804
+    assert (
+        join(dense, (784,), DeterministicBottleneck(20), values="unit", seed=0).full.count_params()
+        == 161_804
+    )
 
 
 def test_table_output_is_a_distribution_per_column():
-    network = join(build("dense", (5,)), (5,), Point(2), values="mixed", segments=SEGMENTS, seed=0)
+    network = join(
+        build("dense", (5,)),
+        (5,),
+        DeterministicBottleneck(2),
+        values="mixed",
+        segments=SEGMENTS,
+        seed=0,
+    )
     rebuilt = np.asarray(network.full(np.ones((3, 5), np.float32))["reconstruction"])
     np.testing.assert_allclose(rebuilt[:, 1:4].sum(axis=1), 1, rtol=1e-5)
     assert ((rebuilt[:, 4] > 0) & (rebuilt[:, 4] < 1)).all()
@@ -164,7 +178,9 @@ def test_random_layers_are_keyed():
     x = np.ones((50, 4), np.float32)
     a, b, c = (
         np.asarray(
-            clone_given(GOOD, BACK, Point(2), seed=s).full(x, training=True)["reconstruction"]
+            clone_given(GOOD, BACK, DeterministicBottleneck(2), seed=s).full(x, training=True)[
+                "reconstruction"
+            ]
         )
         for s in (0, 0, 1)
     )

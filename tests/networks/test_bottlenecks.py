@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from isthmus.networks.bottlenecks import LARGEST_LOG_VARIANCE, Gaussian
+from isthmus.networks.bottlenecks import LARGEST_LOG_VARIANCE, GaussianBottleneck
 from isthmus.networks.dense import Dense
 from isthmus.networks.network import clone_given, join
 
@@ -15,7 +15,7 @@ def arrays(network, rows=ROWS, noise=NOISE):
 
 
 def test_the_code_is_the_mean_and_so_many_deviations():
-    network = join(Dense((4,)), (5,), Gaussian(3), values="real", seed=0)
+    network = join(Dense((4,)), (5,), GaussianBottleneck(3), values="real", seed=0)
     assert network.noise_dim == 3
     made = arrays(network)
     expected = made["mean"] + np.exp(made["log_variance"] / 2) * NOISE
@@ -25,7 +25,7 @@ def test_the_code_is_the_mean_and_so_many_deviations():
 
 
 def test_no_log_variance_overflows():
-    network = join(Dense(()), (5,), Gaussian(3), values="real", seed=0)
+    network = join(Dense(()), (5,), GaussianBottleneck(3), values="real", seed=0)
     made = arrays(network, 1e6 * ROWS)
     assert np.abs(made["log_variance"]).max() <= LARGEST_LOG_VARIANCE
     assert np.isfinite(made["code"]).all()
@@ -38,7 +38,7 @@ def test_no_log_variance_overflows():
 def test_a_pair_of_the_users_own_gives_features():
     encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(7, activation="relu")])
     decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
-    a, b, c = (clone_given(encoder, decoder, Gaussian(3), seed=s) for s in (0, 0, 1))
+    a, b, c = (clone_given(encoder, decoder, GaussianBottleneck(3), seed=s) for s in (0, 0, 1))
     first, same, other = (arrays(network) for network in (a, b, c))
     assert first["mean"].shape == (6, 3)
     assert "logits" not in first

@@ -3,15 +3,15 @@ import pytest
 
 import isthmus as ist
 from isthmus.core.errors import InvalidParameter
-from isthmus.networks.bottlenecks import Point
+from isthmus.networks.architecture_settings import ArchitectureSettings
+from isthmus.networks.bottlenecks import DeterministicBottleneck
 from isthmus.networks.catalogue import ARCHITECTURES
 from isthmus.networks.convolutional import Convolutional, Convolutional1D, Strided
 from isthmus.networks.network import join
-from isthmus.networks.settings import Settings
 
 
 def settings(shape=(8, 8), hidden=None):
-    return Settings(shape, "unit", hidden, "gelu", "auto", True, "float32")
+    return ArchitectureSettings(shape, "unit", hidden, "gelu", "auto", True, "float32")
 
 
 PICTURES = [(1, 1), (1, 9), (7, 5), (8, 8, 1), (6, 11, 2), (5, 4, 3), (9, 9, 4), (3, 3, 7)]
@@ -25,7 +25,13 @@ SERIES = [(1, 1), (2, 3), (9, 1), (16, 4), (21, 8)]
     + [(Convolutional1D, shape) for shape in SERIES],
 )
 def test_any_size_comes_back(kind, shape, linear_path):
-    net = join(kind((3, 4, 5), linear_path=linear_path), shape, Point(2), values="real", seed=0)
+    net = join(
+        kind((3, 4, 5), linear_path=linear_path),
+        shape,
+        DeterministicBottleneck(2),
+        values="real",
+        seed=0,
+    )
     x = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
     assert net.full(x)["reconstruction"].shape == x.shape
 
@@ -34,7 +40,7 @@ def test_any_size_comes_back(kind, shape, linear_path):
     ("kind", "shape"), [(Convolutional, (7, 5, 2)), (Strided, (7, 5, 2)), (Convolutional1D, (9, 2))]
 )
 def test_what_trains_computes_the_same(kind, shape):
-    net = join(kind((3, 4)), shape, Point(2), values="unit", seed=0)
+    net = join(kind((3, 4)), shape, DeterministicBottleneck(2), values="unit", seed=0)
     x = np.random.default_rng(0).random((4, *shape)).astype(np.float32)
     weights = [[v.value for v in net.full.trainable_variables]]
     weights += [[v.value for v in net.full.non_trainable_variables]]
@@ -77,7 +83,13 @@ def test_what_is_no_series_is_refused(shape):
 
 
 def test_odd_sides_are_not_cut_off_before_they_are_seen():
-    net = join(Convolutional((4,), linear_path=False), (5, 5), Point(3), values="real", seed=0)
+    net = join(
+        Convolutional((4,), linear_path=False),
+        (5, 5),
+        DeterministicBottleneck(3),
+        values="real",
+        seed=0,
+    )
     x = np.zeros((2, 5, 5), np.float32)
     x[1, 4, 4] = 1
     codes = np.asarray(net.encoder(x))
@@ -105,7 +117,13 @@ def test_no_blocks_are_refused():
 
 
 def test_kernels_start_as_glorot_and_bengio_say():
-    net = join(Convolutional((64,), linear_path=False), (8, 8, 4), Point(2), values="real", seed=0)
+    net = join(
+        Convolutional((64,), linear_path=False),
+        (8, 8, 4),
+        DeterministicBottleneck(2),
+        values="real",
+        seed=0,
+    )
     kernel = next(v for v in net.full.trainable_variables if tuple(v.shape) == (3, 3, 4, 64))
     limit = np.sqrt(6 / (9 * (4 + 64)))
     values = np.asarray(kernel.value)

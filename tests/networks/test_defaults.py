@@ -2,8 +2,8 @@
 
 import pytest
 
+from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import ARCHITECTURES
-from isthmus.networks.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ from isthmus.networks.settings import Settings
     ],
 )
 def test_dense(cells, values, hidden, normalization):
-    settings = Settings((cells,), values, None, "gelu", "auto", True, "float32")
+    settings = ArchitectureSettings((cells,), values, None, "gelu", "auto", True, "float32")
     dense = ARCHITECTURES["dense"].from_settings(settings)
     assert (dense.hidden, dense.normalization) == (hidden, normalization)

@@ -2,12 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from isthmus.networks.bottlenecks import Point
-from isthmus.networks.config import weights_of
+from isthmus.networks.bottlenecks import DeterministicBottleneck
 from isthmus.networks.convolutional import Convolutional
 from isthmus.networks.dense import Dense
 from isthmus.networks.head import Head
 from isthmus.networks.network import clone_given, join
+from isthmus.networks.serialization import weights_of
 
 ROWS = np.random.default_rng(0).random((6, 8, 8)).astype(np.float32)
 HEAD = Head(3, True, (7, 5), "tanh", 0.5)
@@ -26,9 +26,11 @@ def pair():
 
 def networks(head):
     shape = (8, 8)
-    yield join(Dense((9,)), shape, Point(2), values="unit", head=head, seed=1)
-    yield join(Convolutional((3,)), shape, Point(2), values="unit", head=head, seed=1)
-    yield clone_given(*pair(), Point(2), head, seed=1)
+    yield join(Dense((9,)), shape, DeterministicBottleneck(2), values="unit", head=head, seed=1)
+    yield join(
+        Convolutional((3,)), shape, DeterministicBottleneck(2), values="unit", head=head, seed=1
+    )
+    yield clone_given(*pair(), DeterministicBottleneck(2), head, seed=1)
 
 
 @pytest.mark.parametrize("head", [HEAD, Head(3, True), Head(2, False, (4,))])
@@ -65,13 +67,17 @@ def test_probabilities_are_a_softmax_of_the_response():
 
 
 def test_targets_are_the_response():
-    network = join(Dense(()), (8, 8), Point(2), values="real", head=Head(2, False), seed=0)
+    network = join(
+        Dense(()), (8, 8), DeterministicBottleneck(2), values="real", head=Head(2, False), seed=0
+    )
     made = network.full(ROWS)
     np.testing.assert_allclose(network.head(made["code"]), made["response"], rtol=1e-5)
 
 
 def test_a_single_class_is_certain():
-    network = join(Dense(()), (8, 8), Point(2), values="real", head=Head(1, True), seed=0)
+    network = join(
+        Dense(()), (8, 8), DeterministicBottleneck(2), values="real", head=Head(1, True), seed=0
+    )
     np.testing.assert_array_equal(network.head(np.ones((4, 2), np.float32)), np.ones((4, 1)))
 
 
@@ -90,7 +96,9 @@ def test_the_fast_twin_serves_networks_with_a_head():
 
 def test_dropout_is_keyed_by_the_seed():
     def draw(seed):
-        network = join(Dense((9,)), (8, 8), Point(2), values="unit", head=HEAD, seed=seed)
+        network = join(
+            Dense((9,)), (8, 8), DeterministicBottleneck(2), values="unit", head=HEAD, seed=seed
+        )
         states = [
             np.asarray(v.value)
             for v in network.full.non_trainable_variables

@@ -4,15 +4,17 @@ from sklearn.decomposition import PCA
 
 import isthmus as ist
 from isthmus.core.errors import InvalidParameter
-from isthmus.networks.bottlenecks import Point
+from isthmus.networks.architecture_settings import ArchitectureSettings
+from isthmus.networks.bottlenecks import DeterministicBottleneck
 from isthmus.networks.catalogue import ARCHITECTURES
 from isthmus.networks.network import join
 from isthmus.networks.recurrent import GRU, LSTM
-from isthmus.networks.settings import Settings
 
 
 def network(architecture, time, channels=2, seed=0):
-    return join(architecture, (time, channels), Point(3), values="real", seed=seed)
+    return join(
+        architecture, (time, channels), DeterministicBottleneck(3), values="real", seed=seed
+    )
 
 
 def sines(n, rng, time=50):
@@ -112,12 +114,12 @@ def test_recurrent_kernels_begin_orthogonal_and_lstms_remembering():
 
 @pytest.mark.parametrize("shape", [(9,), (4, 4, 3)])
 def test_what_is_no_sequence_is_refused(shape):
-    asked = Settings(shape, "real", None, "gelu", "auto", True, "float32")
+    asked = ArchitectureSettings(shape, "real", None, "gelu", "auto", True, "float32")
     with pytest.raises(InvalidParameter, match=r"expected sequences.*Remedy"):
         ARCHITECTURES["recurrent"].from_settings(asked)
 
 
 def test_no_layers_are_refused():
-    asked = Settings((9, 2), "real", (), "gelu", "auto", True, "float32")
+    asked = ArchitectureSettings((9, 2), "real", (), "gelu", "auto", True, "float32")
     with pytest.raises(InvalidParameter, match="at least one layer"):
         ARCHITECTURES["gru"].from_settings(asked)

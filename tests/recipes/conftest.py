@@ -8,7 +8,7 @@ import pytest
 
 from isthmus.recipes.catalogue import RECIPES
 from isthmus.recipes.digits import Digits, bundled
-from isthmus.recipes.recipe import Result
+from isthmus.recipes.recipe import RecipeResult
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,6 @@ def few() -> Digits:
 
 
 @pytest.fixture(scope="session")
-def result_of(few: Digits) -> Callable[[str], Result]:
+def result_of(few: Digits) -> Callable[[str], RecipeResult]:
     """Return what came of a recipe after one epoch."""
     return cache(lambda name: RECIPES[name].run(few, epochs=1))

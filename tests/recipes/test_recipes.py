@@ -9,13 +9,13 @@ import pytest
 
 import isthmus as ist
 from isthmus.core.errors import InvalidParameter
-from isthmus.recipes import custom_loss, documents
+from isthmus.recipes import custom_loss, sources
 from isthmus.recipes.catalogue import RECIPES
-from isthmus.recipes.pictures import Lines, Mosaic, Scatter, Strips, Table
-from isthmus.recipes.recipe import Plan
-from isthmus.report.recipe import picture_file, write_recipe_report
+from isthmus.recipes.figure_types import ImageStrips, Lines, Mosaic, Scatter, Table
+from isthmus.recipes.recipe import RecipePlan
+from isthmus.report.recipe_page import picture_file, write_recipe_report
 
-SOURCES = [text for name, text in vars(documents).items() if name.isupper()]
+SOURCES = [text for name, text in vars(sources).items() if name.isupper()]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -93,7 +93,7 @@ def test_a_recipe_is_trained_as_plain_keras_trains_it(few):
     model = keras.Sequential([encoder, decoder])
     model.compile(optimizer=system.optimizer(), loss="binary_crossentropy")
     model.fit(train, train, batch_size=len(train), epochs=5, shuffle=False, verbose=0)
-    ours, _ = system.train(few, Plan(5, 0), batch_size=len(train))
+    ours, _ = system.train(few, RecipePlan(5, 0), batch_size=len(train))
     np.testing.assert_allclose(
         ours.reconstruct(test), model.predict(test, verbose=0), rtol=1e-4, atol=1e-5
     )
@@ -133,9 +133,9 @@ def test_smaller_codes_are_not(name, result_of):
 @pytest.mark.parametrize(
     ("name", "kind", "rows"),
     [
-        ("dense-32", Strips, ["original", "code", "rebuilt", "difference"]),
-        ("denoising", Strips, ["noisy", "denoised", "clean"]),
-        ("dense-25-elu", Strips, ["rebuilt", "original", "difference"]),
+        ("dense-32", ImageStrips, ["original", "code", "rebuilt", "difference"]),
+        ("denoising", ImageStrips, ["noisy", "denoised", "clean"]),
+        ("dense-25-elu", ImageStrips, ["rebuilt", "original", "difference"]),
         ("variational", Mosaic, None),
         ("deep-tanh-2", Scatter, None),
         ("linear-2", Scatter, None),

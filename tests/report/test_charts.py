@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from isthmus.report.charts import (
     WIDTH,
-    Series,
+    PlotLine,
     histogram_chart,
     line_chart,
     scatter_chart,
@@ -36,7 +36,7 @@ def check(svg):
 @settings(max_examples=60, deadline=None)
 @given(y=some)
 def test_lines_and_scatters_stay_inside(y):
-    series = [Series("s", np.arange(len(y), dtype=float), y, "--c0")]
+    series = [PlotLine("s", np.arange(len(y), dtype=float), y, "--c0")]
     check(line_chart(series, **WORDS, mark=0.0))
     check(scatter_chart(series, **WORDS, labelled=True))
 
@@ -52,7 +52,7 @@ def test_histograms_stay_inside(values, others):
 
 def test_a_wide_range_gets_a_logarithmic_axis_with_round_ticks():
     x = np.arange(5.0)
-    root = check(line_chart([Series("s", x, 10.0**-x, "--c0")], **WORDS))
+    root = check(line_chart([PlotLine("s", x, 10.0**-x, "--c0")], **WORDS))
     texts = [node.text for node in root.iter("text")]
     assert "y, log scale" in texts
     assert {"1", "0.1", "0.01", "0.001"} <= set(texts)
@@ -64,13 +64,13 @@ def test_a_wide_range_gets_a_logarithmic_axis_with_round_ticks():
 )
 def test_ticks_are_round(high, ticks):
     x = np.array([0.0, high])
-    root = check(scatter_chart([Series("s", x, x, "--c0")], **WORDS))
+    root = check(scatter_chart([PlotLine("s", x, x, "--c0")], **WORDS))
     texts = [node.text for node in root.iter("text")]
     assert set(ticks) <= set(texts)
 
 
 def test_points_that_are_not_finite_are_left_out():
     y = np.array([1.0, np.nan, np.inf, 2.0])
-    root = check(line_chart([Series("s", np.arange(4.0), y, "--c0")], **WORDS))
+    root = check(line_chart([PlotLine("s", np.arange(4.0), y, "--c0")], **WORDS))
     assert "nan" not in ET.tostring(root, "unicode")
     assert root.find("title").text == "T <&>"

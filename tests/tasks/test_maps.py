@@ -111,7 +111,7 @@ def test_saving_and_pickling_keep_the_bits(fitted, digits, tmp_path):
     ],
 )
 def test_forged_files_are_refused(fitted, tmp_path, alter):
-    from isthmus.core import artifact
+    from isthmus.persistence import artifact
 
     stored = fitted._to_artifact()
     forged = artifact.Artifact(stored.kind, stored.manifest, alter(stored.arrays))

@@ -9,8 +9,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture
 
 import isthmus as ist
-from isthmus.core import artifact
 from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.persistence import artifact
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
 import isthmus as ist
-from isthmus.core import artifact
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter, MissingExtra
+from isthmus.persistence import artifact
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import TrainingDiverged, TrainingWarning
-from isthmus.networks.bottlenecks import Point
+from isthmus.networks.bottlenecks import DeterministicBottleneck
 from isthmus.networks.convolutional import Convolutional
 from isthmus.networks.dense import Dense
 from isthmus.networks.network import Network, join, join_given
 from isthmus.objectives.contraction import contraction
 from isthmus.objectives.objective import Metric, Objective, Term
 from isthmus.objectives.reconstruction import mse
+from isthmus.training.config import TrainingConfig
 from isthmus.training.events import EpochEnd
 from isthmus.training.loop import TrainingData, train
-from isthmus.training.recipe import Recipe
 
 RNG = np.random.default_rng(0)
 ROWS = (RNG.normal(size=(96, 2)) @ RNG.normal(size=(2, 5))).astype(np.float32)
@@ -32,11 +32,11 @@ def data(rows=ROWS, validation=0, columns=()):
 
 
 def network(seed=0, width=5):
-    return join(Dense((8,)), (width,), Point(2), values="real", seed=seed)
+    return join(Dense((8,)), (width,), DeterministicBottleneck(2), values="real", seed=seed)
 
 
 def recipe(**settings):
-    return Recipe(
+    return TrainingConfig(
         **{"epochs": 4, "batch_size": 20, "learning_rate": 0.01, "patience": None, **settings}
     )
 
@@ -108,8 +108,14 @@ def test_padding_rows_do_not_count():
     losses = []
     for size in (96, 40):
         settings = {**vars(frozen), "batch_size": size}
-        net = join(Dense((8,), normalization="none"), (5,), Point(2), values="real", seed=0)
-        run = train(net, Objective(mse, (plain,)), data(ROWS), Recipe(**settings), seed=0)
+        net = join(
+            Dense((8,), normalization="none"),
+            (5,),
+            DeterministicBottleneck(2),
+            values="real",
+            seed=0,
+        )
+        run = train(net, Objective(mse, (plain,)), data(ROWS), TrainingConfig(**settings), seed=0)
         losses += run.epochs["loss"]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
@@ -247,7 +253,7 @@ def test_contraction_shrinks_the_jacobian():
     norms = []
     plain = Dense((8,), normalization="none")
     for penalties in ((), (contraction(10.0),)):
-        net = join(plain, (5,), Point(2), values="real", seed=0)
+        net = join(plain, (5,), DeterministicBottleneck(2), values="real", seed=0)
         train(net, Objective(mse, penalties), data(ROWS), recipe(epochs=30), seed=0)
         x = jnp.asarray(ROWS[:20])
         moved = net.encoder(x + 0.01) - net.encoder(x)
@@ -257,7 +263,7 @@ def test_contraction_shrinks_the_jacobian():
 
 def test_contraction_of_a_convolutional_network_learns():
     images = np.random.default_rng(0).normal(size=(32, 4, 4, 1)).astype("float32")
-    net = join(Convolutional((4,)), (4, 4, 1), Point(2), values="real", seed=0)
+    net = join(Convolutional((4,)), (4, 4, 1), DeterministicBottleneck(2), values="real", seed=0)
     run = train(net, Objective(mse, (contraction(0.1),)), data(images), recipe(), seed=0)
     assert np.isfinite(run.epochs["loss"]).all()
 
@@ -277,7 +283,7 @@ def test_regularisers_of_the_users_layers_count():
         decoder = keras.Sequential(
             [keras.Input((2,)), keras.layers.Dense(5, kernel_initializer="ones")]
         )
-        return join_given(encoder, decoder, Point(2))
+        return join_given(encoder, decoder, DeterministicBottleneck(2))
 
     frozen = recipe(epochs=1, optimizer="sgd", learning_rate=1e-12, schedule="constant")
     losses = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from isthmus.cli.guard import BROKEN_PIPE, INTERRUPTED
+from isthmus.cli.command_wrapper import BROKEN_PIPE, INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

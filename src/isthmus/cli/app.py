@@ -9,11 +9,11 @@ from isthmus._version import __version__
 from isthmus.cli import tasks
 from isthmus.cli.apply import decode, encode, reconstruct
 from isthmus.cli.codec import compress, decompress
+from isthmus.cli.command_wrapper import guarded
 from isthmus.cli.demo import demo
 from isthmus.cli.detect import detect
 from isthmus.cli.explain import explain
 from isthmus.cli.fit import fit
-from isthmus.cli.guard import guarded
 from isthmus.cli.inspect import inspect
 from isthmus.cli.recipe import recipe
 from isthmus.cli.report import report

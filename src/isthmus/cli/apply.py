@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import columns, models, outputs, where
+from isthmus.cli import carried_columns, error_context, model_files, output_checks
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ _OUTPUT = Annotated[
 ]
 
 
-def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: outputs.Force = False) -> None:
+def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.Force = False) -> None:
     """Turn rows into codes: columns code0, code1, ... or an array.
 
     In a table, columns that the model was not trained on stand before the codes.
     """
-    outputs.require_ending(output, [*_TABLES, *_ARRAYS], "a file of codes")
+    output_checks.require_ending(output, [*_TABLES, *_ARRAYS], "a file of codes")
     tabular = output.suffix.lower() in _TABLES
 
     def codes(estimator: Any, rows: Any) -> Any:
@@ -45,7 +45,9 @@ def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: outputs.Force = F
     _apply(model, data, output, codes, force=force)
 
 
-def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: outputs.Force = False) -> None:
+def decode(
+    model: _MODEL, codes: _CODES, output: _OUTPUT, force: output_checks.Force = False
+) -> None:
     """Turn codes back into rows, in the original columns and units.
 
     Columns that codes cannot hold, as names and numbers of rows, stay empty or are left out.
@@ -63,7 +65,9 @@ def decode(model: _MODEL, codes: _CODES, output: _OUTPUT, force: outputs.Force =
     _run(model, codes, output, rows, types, force=force)
 
 
-def reconstruct(model: _MODEL, data: _DATA, output: _OUTPUT, force: outputs.Force = False) -> None:
+def reconstruct(
+    model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.Force = False
+) -> None:
     """Pass rows through a model; missing cells are filled in.
 
     The same columns, names and types come out. Columns that the model was not trained on come out
@@ -76,18 +80,18 @@ def _apply(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -
     """Send a file of samples through a model, past which unknown columns are carried."""
 
     def past(estimator: Any, rows: Any) -> Any:
-        names = columns.unknown(estimator, rows)
-        result = step(estimator, columns.without(rows, names))
+        names = carried_columns.unknown(estimator, rows)
+        result = step(estimator, carried_columns.without(rows, names))
         if not names:
             return result
         tabular = hasattr(result, "column_names")
         fate = "passed on unchanged" if tabular else "left out"
         warnings.warn(
-            f"The model was not trained on {columns.listed(names)}; {fate}.",
+            f"The model was not trained on {carried_columns.listed(names)}; {fate}.",
             DataWarning,
             stacklevel=2,
         )
-        return columns.beside(rows, names, result) if tabular else result
+        return carried_columns.beside(rows, names, result) if tabular else result
 
     _run(model, data, output, past, lambda estimator: estimator.schema_.arrow_types, force=force)
 
@@ -106,20 +110,20 @@ def _run(
     A CSV file does not say what its columns hold, and a part of one may look like something else
     than the whole: `types` says, by column, what the model expects.
     """
-    outputs.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
+    output_checks.check([output], force=force)
 
-    from isthmus.data import sinks, sources
+    from isthmus.data import reading, writing
 
-    estimator = models.autoencoder(model)
+    estimator = model_files.autoencoder(model)
     results, start = [], 0
-    for rows in sources.stream(data, types=types(estimator)):
-        with where.about(where.batch(data.name, start, len(rows))):
+    for rows in reading.stream(data, types=types(estimator)):
+        with error_context.about(error_context.batch(data.name, start, len(rows))):
             results.append(step(estimator, rows))
         start += len(rows)
     result = _joined(results)
-    sinks.write(output, result, overwrite=force)
-    typer.echo(f"Wrote {len(result):,} rows to {outputs.described(output)}")
+    writing.write(output, result, overwrite=force)
+    typer.echo(f"Wrote {len(result):,} rows to {output_checks.described(output)}")
 
 
 def _joined(batches: list[Any]) -> Any:
@@ -149,9 +153,15 @@ def _note_what_codes_lack(estimator: Any, batch: Any) -> None:
     empty = [field.name for field in estimator.schema_.fields if field.kind == "identifier"]
     names = _code_names(estimator.latent_dim_)
     carried = [name for name in getattr(batch, "column_names", []) if name not in names]
-    parts = [f"{columns.listed(empty)} stay{'s' if len(empty) == 1 else ''} empty"] if empty else []
+    parts = (
+        [f"{carried_columns.listed(empty)} stay{'s' if len(empty) == 1 else ''} empty"]
+        if empty
+        else []
+    )
     if carried and len(carried) + len(names) == len(batch.column_names):
-        parts.append(f"{columns.listed(carried)} {'is' if len(carried) == 1 else 'are'} left out")
+        parts.append(
+            f"{carried_columns.listed(carried)} {'is' if len(carried) == 1 else 'are'} left out"
+        )
     if parts:
         warnings.warn(
             f"Codes hold only what the model learned: {' and '.join(parts)}.",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import outputs, where
+from isthmus.cli import error_context, output_checks
 from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
 
 if TYPE_CHECKING:
-    from isthmus.tasks.codec import Codec
+    from isthmus.compression.codec import Codec
 
 _ENDING = (".isz",)
 _OUT = (".npy", ".npz", ".csv", ".parquet")
@@ -43,7 +43,7 @@ def compress(
     model: Annotated[
         Path | None, typer.Option(help=_MODEL_HELP, show_default="none is needed")
     ] = None,
-    force: outputs.Force = False,
+    force: output_checks.Force = False,
 ) -> None:
     """Compress a file, without loss or within a bound.
 
@@ -51,12 +51,12 @@ def compress(
     that are kept exactly. With --quality or --bits a model is trained on the rows, and the file
     holds it, unless --model brings one.
     """
-    outputs.require_ending(output, _ENDING, "a compressed file")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, _ENDING, "a compressed file")
+    output_checks.check([output], force=force)
 
     if model is None:
         codec = _settled(max_error, relative, quality, bits)
-        with where.about(data.name), _progress("looking at") as done:
+        with error_context.about(data.name), _progress("looking at") as done:
             learns = codec.relative or codec.max_error is None
             codec.fit(_watched(data, done) if learns else iter(()))
     elif max_error or relative or (quality, bits) != (None, None):
@@ -68,20 +68,20 @@ def compress(
         )
     else:
         codec = _codec(model)
-    with where.about(data.name), _progress("compressed") as done:
+    with error_context.about(data.name), _progress("compressed") as done:
         summary = codec.compress_to(_rows(data), output, embed=model is None, progress=done)
     if model is not None and codec.coder_:
         size = model.stat().st_size
         whole = summary.raw_bytes / (summary.packed_bytes + size)
         typer.echo(f"With the model's {size:,} bytes counted, {whole:.2f} to 1.")
     typer.echo(f"{data.name}: {summary}.")
-    typer.echo(f"Wrote {outputs.described(output)}")
+    typer.echo(f"Wrote {output_checks.described(output)}")
 
 
 def _settled(
     max_error: float, relative: bool, quality: float | None, bits: float | None
 ) -> "Codec":
-    from isthmus.tasks.codec import Codec
+    from isthmus.compression.codec import Codec
 
     if (quality, bits) == (None, None):
         return Codec(max_error=max_error, relative=relative and max_error > 0)
@@ -108,17 +108,17 @@ def decompress(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out the rows of damaged chunks.")
     ] = False,
-    force: outputs.Force = False,
+    force: output_checks.Force = False,
 ) -> None:
     """Give back the rows that a compressed file holds."""
-    outputs.require_ending(output, _OUT, "a file of rows")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, _OUT, "a file of rows")
+    output_checks.check([output], force=force)
 
-    from isthmus.tasks.codec import Codec
+    from isthmus.compression.codec import Codec
 
     codec = Codec() if model is None else _codec(model)
     rows = _decompress(codec, data, output, skip_damaged=skip_damaged)
-    typer.echo(f"Wrote {rows:,} rows to {outputs.described(output)}")
+    typer.echo(f"Wrote {rows:,} rows to {output_checks.described(output)}")
 
 
 def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool) -> int:
@@ -126,8 +126,8 @@ def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool)
     import numpy as np
     import pyarrow as pa
 
-    from isthmus.core.files import atomic_write
-    from isthmus.data import frames, sinks
+    from isthmus.core.atomic_files import atomic_write
+    from isthmus.data import frames, writing
 
     size = codec.size_of(data)
     if size.raw_bytes > max(_MEMORY, _MOST_PER_BYTE * size.packed_bytes):
@@ -159,7 +159,7 @@ def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool)
             whole = pa.concat_tables([frames.to_arrow(each) for each in every])
         else:
             whole = np.concatenate(every)
-    sinks.write(output, whole, overwrite=True)
+    writing.write(output, whole, overwrite=True)
     return len(whole)
 
 
@@ -172,10 +172,10 @@ def _rows(path: Path) -> Any:
     """Return a file's rows: an array mapped into memory, or an iterator of batches."""
     import numpy as np
 
-    from isthmus.data import sources
+    from isthmus.data import reading
 
     if path.suffix.lower() != ".npy" or not path.is_file():
-        return iter(sources.stream(path))
+        return iter(reading.stream(path))
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -203,8 +203,8 @@ def _watched(path: Path, done: Callable[[int], object]) -> Any:
 
 
 def _codec(path: Path) -> "Codec":
-    from isthmus.persistence import load
-    from isthmus.tasks.codec import Codec
+    from isthmus.compression.codec import Codec
+    from isthmus.persistence.loading import load
 
     codec = load(path)
     if not isinstance(codec, Codec):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import outputs
+from isthmus.cli import output_checks
 
 
 def demo(
@@ -21,20 +21,20 @@ def demo(
     They are scikit-learn's pictures of handwritten digits, 8 × 8 pixels: no network is needed.
     Writes digits.isthmus and digits-report.html.
     """
-    outputs.make_folder(out)
+    output_checks.make_folder(out)
     model_path, report_path = out / "digits.isthmus", out / "digits-report.html"
-    outputs.check([model_path, report_path], force=force)
+    output_checks.check([model_path, report_path], force=force)
 
     from sklearn.datasets import load_digits
 
-    from isthmus.cli.rows import part
-    from isthmus.cli.training import Job, run
-    from isthmus.data.sources import Dataset
+    from isthmus.cli.fit_job import FitJob, run
+    from isthmus.cli.row_split import part
+    from isthmus.data.reading import Dataset
 
     digits: Any = load_digits()
     dataset = Dataset("digits", digits.images, digits.target)
     run(
-        Job(
+        FitJob(
             "digits",
             part(dataset, test=None, seed=0),
             {"latent_dim": 8, "epochs": 60, "batch_size": 64, "random_state": 0},

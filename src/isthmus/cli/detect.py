@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import models, outputs, series
+from isthmus.cli import model_files, output_checks, series_files
 
 if TYPE_CHECKING:
-    from isthmus.inspection.alarms import Seen
+    from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _TABLES = (".csv", ".parquet")
 
 
 def detect(
-    model: models.DetectorFile,
+    model: model_files.DetectorFile,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was fitted on.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where the alarms go: .csv or .parquet.")
@@ -43,42 +43,42 @@ def detect(
             show_default="none is written",
         ),
     ] = None,
-    time: series.Time = None,
-    normal: models.Normal = None,
-    force: outputs.Force = False,
+    time: series_files.Time = None,
+    normal: model_files.Normal = None,
+    force: output_checks.Force = False,
 ) -> None:
     """Find anomalies: score, p-value and alarm of each row.
 
     The result has the columns row, score, p_value, alarm and top_columns, which names the columns
     that contribute most to an alarm. Columns that the detector was not fitted on stand before them.
     """
-    outputs.require_ending(output, _TABLES, "a table of alarms")
+    output_checks.require_ending(output, _TABLES, "a table of alarms")
     if report is not None:
-        outputs.require_ending(report, [".html", ".htm"], "a report")
+        output_checks.require_ending(report, [".html", ".htm"], "a report")
     if intervals is not None:
-        outputs.require_ending(intervals, _TABLES, "a table of intervals")
-    outputs.check([p for p in (output, report, intervals) if p is not None], force=force)
+        output_checks.require_ending(intervals, _TABLES, "a table of intervals")
+    output_checks.check([p for p in (output, report, intervals) if p is not None], force=force)
 
-    from isthmus.cli.scan import scan, scan_series
-    from isthmus.data import sinks
-    from isthmus.inspection.alarms import seen_from, told
-    from isthmus.inspection.figures import count
+    from isthmus.cli.detector_scan import scan, scan_series
+    from isthmus.core.number_format import count
+    from isthmus.data import writing
+    from isthmus.evaluation.alarm_evaluation import seen_from, told
 
-    detector = models.detector(model, normal=normal)
+    detector = model_files.detector(model, normal=normal)
     most = detector.false_alarm_rate if fdr is None else fdr
     if detector.window is None:
-        series.refuse({"--intervals": intervals, "--time": time})
+        series_files.refuse({"--intervals": intervals, "--time": time})
         whole, found = None, scan(detector, data, label, most=most)
     else:
-        whole = series.read(data, time=time, label=label, sensors=detector.sensors_)
+        whole = series_files.read(data, time=time, label=label, sensors=detector.sensors_)
         found = scan_series(detector, whole, most=most)
     seen = seen_from(detector, found.scores, found.p_values, y=found.labels, fdr=fdr)
-    sinks.write(output, found.table(seen), overwrite=force)
-    typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {outputs.described(output)}")
+    writing.write(output, found.table(seen), overwrite=force)
+    typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.described(output)}")
     if intervals is not None and whole is not None:
-        table = series.intervals(detector, whole.rows)
-        sinks.write(intervals, table, overwrite=force)
-        typer.echo(f"Wrote {count(len(table), 'alarm')} to {outputs.described(intervals)}")
+        table = series_files.intervals(detector, whole.rows)
+        writing.write(intervals, table, overwrite=force)
+        typer.echo(f"Wrote {count(len(table), 'alarm')} to {output_checks.described(intervals)}")
     if report is not None:
         rows = _all_rows(detector, data) if whole is None else whole.rows
         _report(detector, rows, seen, data, report)
@@ -87,16 +87,16 @@ def detect(
 
 
 def _all_rows(detector: Any, data: Path) -> Any:
-    from isthmus.cli import columns
-    from isthmus.data import sources
+    from isthmus.cli import carried_columns
+    from isthmus.data import reading
 
-    rows = sources.read(data, types=detector.schema_.arrow_types).X
-    return columns.without(rows, columns.unknown(detector, rows))
+    rows = reading.read(data, types=detector.schema_.arrow_types).X
+    return carried_columns.without(rows, carried_columns.unknown(detector, rows))
 
 
-def _report(detector: Any, rows: Any, seen: "Seen", data: Path, path: Path) -> None:
-    from isthmus.report.anomalies import write_anomaly_report
+def _report(detector: Any, rows: Any, seen: "AlarmCounts", data: Path, path: Path) -> None:
+    from isthmus.report.anomaly_page import write_anomaly_report
 
     title = f"Anomalies in {data.name}"
     write_anomaly_report(detector, rows, path, seen=seen, title=title, overwrite=True)
-    typer.echo(f"Wrote {outputs.described(path)}")
+    typer.echo(f"Wrote {output_checks.described(path)}")

@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from isthmus.cli import outputs, series, where
-from isthmus.cli.guard import INTERRUPTED, note
-from isthmus.cli.rows import Parts, part
-from isthmus.data import sources
+from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.cli import error_context, output_checks, series_files
+from isthmus.cli.command_wrapper import INTERRUPTED, note
+from isthmus.cli.row_split import RowParts, part
+from isthmus.core.number_format import percent
+from isthmus.data import reading
 from isthmus.data.schema import infer_schema
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.inspection import alarms
-from isthmus.inspection.figures import percent
-from isthmus.report.anomalies import write_anomaly_report
-from isthmus.tasks.anomaly.detector import AnomalyDetector
+from isthmus.evaluation import alarm_evaluation
+from isthmus.report.anomaly_page import write_anomaly_report
 from isthmus.training.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from isthmus.tasks.anomaly.blind_spots import BlindSpots
+    from isthmus.anomaly.blind_spots import BlindSpots
 
 _NOT_APPLYING = ("checkpoint", "checkpoint_every")
 _LAST = 10
@@ -63,7 +63,7 @@ def fit(
         raise typer.BadParameter("does not apply to --kind detector", param_hint="--checkpoint")
     window = given.get("window")
     if window is None:
-        series.refuse({"--time": time})
+        series_files.refuse({"--time": time})
         parts = _rows(data, test, label, mode=given.get("mode"), seed=given["random_state"])
     else:
         parts = _series(data, test, label, window, time)
@@ -71,7 +71,7 @@ def fit(
         f"{data.name}: {len(parts.train):,} rows to fit on, {len(parts.held_out):,} to judge by "
         f"({parts.origin})"
     )
-    with where.about(f"{data.name}, counting only the rows to fit on"):
+    with error_context.about(f"{data.name}, counting only the rows to fit on"):
         detector = _made(given).fit(parts.train)
     with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
         detector.save(output)
@@ -88,17 +88,17 @@ def fit(
 
 
 def _judge(
-    detector: AnomalyDetector, parts: Parts, name: str, output: Path, page: Path | None
+    detector: AnomalyDetector, parts: RowParts, name: str, output: Path, page: Path | None
 ) -> None:
-    seen = alarms.look(detector, parts.held_out, y=parts.held_out_labels)
+    seen = alarm_evaluation.look(detector, parts.held_out, y=parts.held_out_labels)
     blind = None if detector.window is not None else detector.blind_spots()
     _tell(seen, blind)
-    typer.echo(f"Wrote {outputs.described(output)}")
+    typer.echo(f"Wrote {output_checks.described(output)}")
     if page is not None:
         write_anomaly_report(
             detector, parts.held_out, page, seen=seen, blind=blind, title=name, overwrite=True
         )
-        typer.echo(f"Wrote {outputs.described(page)}")
+        typer.echo(f"Wrote {output_checks.described(page)}")
 
 
 def _made(given: dict[str, Any]) -> AnomalyDetector:
@@ -117,31 +117,31 @@ def _made(given: dict[str, Any]) -> AnomalyDetector:
 
 def _rows(
     data: Path, test: Path | None, label: str | None, *, mode: str | None, seed: int
-) -> Parts:
+) -> RowParts:
     """Read and part rows; those labelled as anomalies are judged by, unless they may be fitted."""
-    dataset = sources.read(data, label=label)
-    with where.about(data.name):
+    dataset = reading.read(data, label=label)
+    with error_context.about(data.name):
         schema = infer_schema(dataset.X)
-    other = None if test is None else sources.read(test, label=label, types=schema.arrow_types)
+    other = None if test is None else reading.read(test, label=label, types=schema.arrow_types)
     if other is not None and test is not None:
-        with where.about(test.name, remedy=f"make its rows like those of {data.name}"):
+        with error_context.about(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)
     if label is None:
         parts = part(dataset, test=other, seed=seed)
         return replace(parts, held_out_labels=None)  # a file's own labels may be of anything
-    with where.about(data.name):
-        anomalous = alarms.is_anomaly(dataset.y, len(dataset.X))
+    with error_context.about(data.name):
+        anomalous = alarm_evaluation.is_anomaly(dataset.y, len(dataset.X))
     if other is not None and test is not None:
-        with where.about(test.name):
-            alarms.is_anomaly(other.y, len(other.X))
+        with error_context.about(test.name):
+            alarm_evaluation.is_anomaly(other.y, len(other.X))
     if mode == "outlier" or not anomalous.any():
         return part(dataset, test=other, seed=seed)
-    normal = sources.Dataset(dataset.name, _where(dataset.X, ~anomalous))
+    normal = reading.Dataset(dataset.name, _where(dataset.X, ~anomalous))
     parts = part(normal, test=other, seed=seed)
     if other is not None:
         return parts
     held_out, worse = parts.held_out, _where(dataset.X, anomalous)
-    return Parts(
+    return RowParts(
         parts.train,
         _joined(held_out, worse),
         np.repeat([False, True], [len(held_out), len(worse)]),
@@ -151,22 +151,22 @@ def _rows(
 
 def _series(
     data: Path, test: Path | None, label: str | None, window: int, time: str | None
-) -> Parts:
+) -> RowParts:
     """Read a series and set its end aside."""
-    whole = series.read(data, time=time, label=label)
+    whole = series_files.read(data, time=time, label=label)
     if test is not None:
-        other = series.read(test, time=time, label=label)
-        return Parts(whole.rows, other.rows, other.labels, f"the rows of {test.name}")
+        other = series_files.read(test, time=time, label=label)
+        return RowParts(whole.rows, other.rows, other.labels, f"the rows of {test.name}")
     rows = len(whole.rows)
     first = rows - min(max(rows // _LAST, 2 * window), rows // 2)
     labels = None if whole.labels is None else whole.labels[first:]
-    return Parts(whole.rows[:first], whole.rows[first:], labels, "the end of the series")
+    return RowParts(whole.rows[:first], whole.rows[first:], labels, "the end of the series")
 
 
-def _tell(seen: alarms.Seen, blind: BlindSpots | None) -> None:
+def _tell(seen: alarm_evaluation.AlarmCounts, blind: BlindSpots | None) -> None:
     """Say what came of the promise, how often a fault of middling size is found, and where not."""
     typer.echo()
-    for sentence in alarms.told(seen):
+    for sentence in alarm_evaluation.told(seen):
         typer.echo(sentence)
     spots = [] if blind is None else blind.spots
     powers = {s.column: s.power for s in spots if s.kind == "spike" and s.size == _SPIKE}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from isthmus.cli import models, outputs, series, where
+from isthmus.cli import error_context, model_files, output_checks, series_files
 from isthmus.core.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from isthmus.inspection.reasons import Reasons
+    from isthmus.evaluation.alarm_reasons import Reasons
 
 _TABLES = (".csv", ".parquet")
 
@@ -31,7 +31,7 @@ class _Row(NamedTuple):
 
 
 def explain(
-    model: models.DetectorFile,
+    model: model_files.DetectorFile,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was fitted on.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where the reasons go: .csv or .parquet.")
@@ -50,48 +50,51 @@ def explain(
             metavar="N", min=1, help="The rows with the highest scores.", show_default="none"
         ),
     ] = None,
-    time: series.Time = None,
-    normal: models.Normal = None,
-    force: outputs.Force = False,
+    time: series_files.Time = None,
+    normal: model_files.Normal = None,
+    force: output_checks.Force = False,
 ) -> None:
     """Say which cells make rows anomalous.
 
     The result has a line for each row and column: row, column, value, expected, contribution and
     share, the largest contribution of a row first. Contributions of a row sum to its score.
     """
-    outputs.require_ending(output, _TABLES, "a table of reasons")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, _TABLES, "a table of reasons")
+    output_checks.check([output], force=force)
     if rows is not None and top is not None:
         raise typer.BadParameter("--rows and --top exclude each other")
     wanted = None if rows is None else _numbers(rows)
 
-    from isthmus.data import sinks
-    from isthmus.inspection.figures import count
+    from isthmus.core.number_format import count
+    from isthmus.data import writing
 
-    detector = models.detector(model, normal=normal)
+    detector = model_files.detector(model, normal=normal)
     if detector.window is None:
-        series.refuse({"--time": time})
+        series_files.refuse({"--time": time})
         explained = _of_rows(detector, data, wanted, top)
     else:
         explained = _of_series(detector, data, wanted, top, time)
     if not explained:
         typer.echo("No row raises an alarm; nothing was written. --top 10 explains the highest.")
         return
-    sinks.write(output, _table(explained), overwrite=force)
+    writing.write(output, _table(explained), overwrite=force)
     many = count(len(explained), "row")
-    typer.echo(f"Wrote the reasons of {many} to {outputs.described(output)}")
+    typer.echo(f"Wrote the reasons of {many} to {output_checks.described(output)}")
 
 
 def _of_rows(
     detector: Any, data: Path, wanted: "NDArray[np.intp] | None", top: int | None
 ) -> list[_Row]:
-    from isthmus.cli import columns
-    from isthmus.cli.scan import batches
+    from isthmus.cli import carried_columns
+    from isthmus.cli.detector_scan import batches
 
     explained, end = [], 0
     for start, whole in batches(detector, data):
-        rows, end = columns.without(whole, columns.unknown(detector, whole)), start + len(whole)
-        with where.about(where.batch(data.name, start, len(rows))):
+        rows, end = (
+            carried_columns.without(whole, carried_columns.unknown(detector, whole)),
+            start + len(whole),
+        )
+        with error_context.about(error_context.batch(data.name, start, len(rows))):
             inside = None if wanted is None else wanted - start
             explained += _explained(detector, rows, inside, top, start)
     _check_numbers(wanted, end, data)
@@ -105,9 +108,9 @@ def _of_series(
     top: int | None,
     time: str | None,
 ) -> list[_Row]:
-    whole = series.read(data, time=time, label=None, sensors=detector.sensors_)
+    whole = series_files.read(data, time=time, label=None, sensors=detector.sensors_)
     _check_numbers(wanted, len(whole.rows), data)
-    with where.about(data.name):
+    with error_context.about(data.name):
         return _explained(detector, whole.rows, wanted, top, 0)
 
 
@@ -117,7 +120,7 @@ def _explained(
     """Explain those of some rows that are wanted, or have the highest scores, or raise an alarm."""
     import numpy as np
 
-    from isthmus.inspection.reasons import reasons
+    from isthmus.evaluation.alarm_reasons import reasons
 
     scores = np.asarray(detector.anomaly_score(rows), dtype=np.float64)
     if wanted is not None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import outputs, series, where
+from isthmus.cli import error_context, output_checks, series_files
 
 if TYPE_CHECKING:
-    from isthmus.cli.rows import Parts
+    from isthmus.cli.row_split import RowParts
 
 _MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
 _DETECTOR = "A detector, --kind detector"
@@ -169,8 +169,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help=series.TIME_HELP,
-            show_default=series.TIME_DEFAULT,
+            help=series_files.TIME_HELP,
+            show_default=series_files.TIME_DEFAULT,
             rich_help_panel=_DETECTOR,
         ),
     ] = None,
@@ -184,12 +184,12 @@ def fit(
     It is judged on rows that training never sees, beside PCA and the mean row; a detector, by its
     alarms on them beside the rate that it promises.
     """
-    outputs.require_ending(output, [".isthmus"], "a model file")
+    output_checks.require_ending(output, [".isthmus"], "a model file")
     if no_report and report is not None:
         raise typer.BadParameter("--report and --no-report exclude each other")
     page = None if no_report else report or output.with_name(f"{output.stem}-report.html")
     if page is not None:
-        outputs.require_ending(page, [".html", ".htm"], "a report")
+        output_checks.require_ending(page, [".html", ".htm"], "a report")
     _check_outputs(output, page, checkpoint, force=force)
 
     settings: dict[str, Any] = {
@@ -221,37 +221,37 @@ def fit(
 
     name, parts = _rows(data, test, label, scale=given.get("scale", "auto"), seed=seed)
 
-    from isthmus.cli.training import KINDS, Job, run
+    from isthmus.cli.fit_job import KINDS, FitJob, run
 
     estimator = KINDS[kind]
     for option in given:
         if option not in inspect.signature(estimator).parameters:
             hint = f"--{option.replace('_', '-')}"
             raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=hint)
-    run(Job(name, parts, given, output, page, estimator))
+    run(FitJob(name, parts, given, output, page, estimator))
 
 
 def _rows(
     data: Path, test: Path | None, label: str | None, *, scale: str, seed: int
-) -> tuple[str, "Parts"]:
+) -> tuple[str, "RowParts"]:
     """Read and part the rows, and refuse here, not after training, what cannot be judged.
 
     All rows are looked at before some are held out, so that messages number the file's rows.
     """
-    from isthmus.cli.rows import part
+    from isthmus.cli.row_split import part
+    from isthmus.data.reading import read
     from isthmus.data.schema import infer_schema
-    from isthmus.data.sources import read
 
     dataset = read(data, label=label)
-    with where.about(data.name):
+    with error_context.about(data.name):
         schema = infer_schema(dataset.X, scale=scale)
     other = None if test is None else read(test, label=label, types=schema.arrow_types)
     if other is not None and test is not None:
-        with where.about(test.name, remedy=f"make its rows like those of {data.name}"):
+        with error_context.about(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)
     elif dataset.X_test is not None:
         remedy = "mend them, or judge by others: --test FILE"
-        with where.about(f"the test rows of {data.name}", remedy=remedy):
+        with error_context.about(f"the test rows of {data.name}", remedy=remedy):
             schema.to_matrix(dataset.X_test)
     return dataset.name, part(dataset, test=other, seed=seed)
 
@@ -259,10 +259,10 @@ def _rows(
 def _check_outputs(
     output: Path, page: Path | None, checkpoint: Path | None, *, force: bool
 ) -> None:
-    outputs.check([output, *([page] if page else [])], force=force)
+    output_checks.check([output, *([page] if page else [])], force=force)
     if checkpoint is not None:
         # A checkpoint is meant to be taken up again, so that one exists is no obstacle.
-        outputs.check([checkpoint], force=True)
+        output_checks.check([checkpoint], force=True)
         if checkpoint.resolve() in {path.resolve() for path in (output, page) if path}:
             raise typer.BadParameter("--checkpoint needs a file of its own")
 

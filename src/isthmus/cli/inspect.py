@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from isthmus.cli import models
+from isthmus.cli import model_files
 
 _VALUES = {"unit": "as shares of a range", "real": "standardised", "mixed": "by column"}
 
@@ -22,8 +22,8 @@ def inspect(
 
     Verdict with reasons, parameters by layer; of .isthmus files kind, versions, data, training.
     """
-    from isthmus.inspection.archive import is_archive
-    from isthmus.inspection.verdict import inspect as judge
+    from isthmus.verdict.archives import is_archive
+    from isthmus.verdict.verdict import inspect as judge
 
     if not is_archive(model):
         typer.echo(
@@ -39,11 +39,11 @@ def inspect(
 
 
 def _show_archive(model: Path) -> None:
-    from isthmus.core import artifact
-    from isthmus.inspection.verdict import inspect as judge
+    from isthmus.persistence import artifact
+    from isthmus.verdict.verdict import inspect as judge
 
     archive = artifact.read(model)
-    estimator = models.autoencoder(model, of_rows=False)
+    estimator = model_files.autoencoder(model, of_rows=False)
     versions = ", ".join(f"{name} {version}" for name, version in archive.versions.items())
     typer.echo(f"{model}: {archive.kind}, written by {versions}")
     typer.echo(f"data      {_data(estimator.schema_)}")

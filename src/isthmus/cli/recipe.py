@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isthmus.cli import outputs
-from isthmus.cli.guard import guarded
+from isthmus.cli import output_checks
+from isthmus.cli.command_wrapper import guarded
 
 if TYPE_CHECKING:
-    from isthmus.recipes.recipe import Recipe, Result
+    from isthmus.recipes.recipe import Recipe, RecipeResult
 
 recipe = typer.Typer(
     help="List and run well-known autoencoders.",
@@ -59,30 +59,30 @@ def run(
 ) -> None:
     """Train a recipe, measure it beside its claim, report."""
     page = output or Path(f"{Path(name).name}.html")
-    outputs.require_ending(page, [".html", ".htm"], "a report")
-    outputs.check([page], force=force)
+    output_checks.require_ending(page, [".html", ".htm"], "a report")
+    output_checks.check([page], force=force)
 
-    from isthmus.inspection.figures import count
+    from isthmus.core.number_format import count
     from isthmus.recipes import digits
     from isthmus.recipes.catalogue import RECIPES
-    from isthmus.report.recipe import write_recipe_report
+    from isthmus.report.recipe_page import write_recipe_report
 
     chosen = RECIPES[name]
     if pictures is not None:
-        outputs.make_folder(pictures)
+        output_checks.make_folder(pictures)
     rows = digits.bundled() if data is None else digits.from_file(data)
     typer.echo(f"{chosen.name}: {chosen.title}")
     result = chosen.run(rows, epochs=epochs, seed=seed)
     typer.echo(f"{result.data}, {count(result.epochs, 'epoch')}")
     _show(chosen, result)
     write_recipe_report(chosen, result, page, overwrite=True)
-    typer.echo(f"Wrote {outputs.described(page)}")
+    typer.echo(f"Wrote {output_checks.described(page)}")
     if pictures is not None:
         _write_pictures(chosen, result, pictures)
 
 
-def _show(chosen: "Recipe", result: "Result") -> None:
-    from isthmus.inspection.figures import seconds, text_table
+def _show(chosen: "Recipe", result: "RecipeResult") -> None:
+    from isthmus.core.number_format import seconds, text_table
 
     figures, standing = result.figures, {True: "holds", False: "does not hold", None: ""}
     headers, rows = ["figure", "measured"], [[f.name, f.text] for f in figures]
@@ -97,9 +97,9 @@ def _show(chosen: "Recipe", result: "Result") -> None:
     typer.echo(f"\n{seconds(result.seconds)} in all.")
 
 
-def _write_pictures(chosen: "Recipe", result: "Result", folder: Path) -> None:
-    from isthmus.core.files import atomic_write
-    from isthmus.report.recipe import picture_file
+def _write_pictures(chosen: "Recipe", result: "RecipeResult", folder: Path) -> None:
+    from isthmus.core.atomic_files import atomic_write
+    from isthmus.report.recipe_page import picture_file
 
     for place, shown in enumerate(result.pictures, 1):
         made = picture_file(shown)
@@ -107,7 +107,7 @@ def _write_pictures(chosen: "Recipe", result: "Result", folder: Path) -> None:
             ending, content = made
             path = folder / f"{chosen.name}-{place}{ending}"
             atomic_write(path, content)
-            typer.echo(f"Wrote {outputs.described(path)}")
+            typer.echo(f"Wrote {output_checks.described(path)}")
 
 
 recipe.command("list")(guarded(list_))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from isthmus.cli import columns, models, outputs, where
-from isthmus.cli.guard import note
+from isthmus.cli import carried_columns, error_context, model_files, output_checks
+from isthmus.cli.command_wrapper import note
 
 
 def report(
@@ -21,35 +21,35 @@ def report(
         str | None,
         typer.Option(metavar="COLUMN", help="The column that holds labels; they colour the codes."),
     ] = None,
-    force: outputs.Force = False,
+    force: output_checks.Force = False,
 ) -> None:
     """Write an HTML report on a model and some data.
 
     Verdict, comparison with PCA, training curves, reconstructions and codes. PCA and the mean
     row are fitted on the training rows that DATA has, else on one half of its rows.
     """
-    outputs.require_ending(output, [".html", ".htm"], "a report")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, [".html", ".htm"], "a report")
+    output_checks.check([output], force=force)
 
-    from isthmus.data.sources import read
+    from isthmus.data.reading import read
     from isthmus.report.page import write_report
 
-    estimator = models.autoencoder(model)
+    estimator = model_files.autoencoder(model)
     types = estimator.schema_.arrow_types
     dataset = read(data, label=label, types=types)
     # A label that the model was trained on as a column colours the codes and stays a column.
     rows = read(data, types=types) if label in estimator.schema_.columns else dataset
-    if extra := columns.unknown(estimator, rows.X):
-        note(f"The model was not trained on {columns.listed(extra)}; left out.")
+    if extra := carried_columns.unknown(estimator, rows.X):
+        note(f"The model was not trained on {carried_columns.listed(extra)}; left out.")
     has_test = rows.X_test is not None
-    with where.about(data.name):
+    with error_context.about(data.name):
         write_report(
             estimator,
-            rows.X_test if has_test else columns.without(rows.X, extra),
+            rows.X_test if has_test else carried_columns.without(rows.X, extra),
             output,
             y=dataset.y_test if has_test else dataset.y,
             X_train=rows.X if has_test else None,
             title=dataset.name,
             overwrite=True,
         )
-    typer.echo(f"Wrote {outputs.described(output)}")
+    typer.echo(f"Wrote {output_checks.described(output)}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import columns, models, outputs, where
-from isthmus.cli.guard import note
+from isthmus.cli import carried_columns, error_context, model_files, output_checks
+from isthmus.cli.command_wrapper import note
 from isthmus.core.errors import DataWarning, InvalidParameter
 
 if TYPE_CHECKING:
@@ -31,34 +31,34 @@ def map(  # noqa: A001 - the command's name
     ],
     method: Annotated[str, typer.Option(help="tsne or umap.")] = "tsne",
     seed: _SEED = 0,
-    force: outputs.Force = False,
+    force: output_checks.Force = False,
 ) -> None:
     """Lay rows out on a plane, alike beside alike.
 
     The result has the columns map0 and map1, or is an array. In a table, columns that the model was
     not trained on, such as labels, stand before the two.
     """
-    outputs.require_ending(output, [*_TABLES, *_ARRAYS], "a file of positions")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, [*_TABLES, *_ARRAYS], "a file of positions")
+    output_checks.check([output], force=force)
 
-    from isthmus.data import sinks
+    from isthmus.data import writing
     from isthmus.tasks.maps import LatentMap
 
-    estimator = models.autoencoder(model)
+    estimator = model_files.autoencoder(model)
     rows, extra = _rows(data, estimator)
     task = LatentMap(_frozen(estimator), method=method, random_state=seed)
     if len(rows) > _MANY:
         note(f"Laying out {len(rows):,} rows; 10,000 take about half a minute.")
-    with where.about(data.name):
-        places = task.fit_transform(columns.without(rows, extra))
+    with error_context.about(data.name):
+        places = task.fit_transform(carried_columns.without(rows, extra))
     result: Any = places
     if output.suffix.lower() in _TABLES:
         import pyarrow as pa
 
         result = pa.table({f"map{i}": places[:, i] for i in range(2)})
-        result = columns.beside(rows, extra, result) if extra else result
-    sinks.write(output, result, overwrite=force)
-    typer.echo(f"Wrote the places of {len(result):,} rows to {outputs.described(output)}")
+        result = carried_columns.beside(rows, extra, result) if extra else result
+    writing.write(output, result, overwrite=force)
+    typer.echo(f"Wrote the places of {len(result):,} rows to {output_checks.described(output)}")
 
 
 def search(
@@ -80,30 +80,30 @@ def search(
     ] = None,
     metric: Annotated[str, typer.Option(help="euclidean or cosine.")] = "euclidean",
     method: Annotated[str, typer.Option(help="exact, or approximate, which is quicker.")] = "exact",
-    force: outputs.Force = False,
+    force: output_checks.Force = False,
 ) -> None:
     """Find the rows whose codes are most like those of a query.
 
     The result has the columns query, rank, neighbour and distance, the nearest with rank 1.
     """
-    outputs.require_ending(output, _TABLES, "a table of neighbours")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, _TABLES, "a table of neighbours")
+    output_checks.check([output], force=force)
 
     import numpy as np
     import pyarrow as pa
 
-    from isthmus.data import sinks
+    from isthmus.data import writing
     from isthmus.tasks.search import SimilarityIndex
 
-    estimator = models.autoencoder(model)
+    estimator = model_files.autoencoder(model)
     rows, extra = _rows(data, estimator)
     names = None if id_column is None else _names(data, rows, id_column)
     asked, unasked = _rows(query, estimator)
     index = SimilarityIndex(_frozen(estimator), metric=metric, method=method)
-    with where.about(data.name):
-        index.fit(columns.without(rows, extra), ids=names)
-    with where.about(query.name):
-        distances, found = index.kneighbors(columns.without(asked, unasked), n)
+    with error_context.about(data.name):
+        index.fit(carried_columns.without(rows, extra), ids=names)
+    with error_context.about(query.name):
+        distances, found = index.kneighbors(carried_columns.without(asked, unasked), n)
     queries = np.arange(len(asked))
     if id_column in getattr(asked, "column_names", []):
         queries = _names(query, asked, str(id_column))
@@ -115,9 +115,10 @@ def search(
             "distance": distances.ravel(),
         }
     )
-    sinks.write(output, result, overwrite=force)
+    writing.write(output, result, overwrite=force)
     typer.echo(
-        f"Wrote {n:,} neighbours for each of {len(queries):,} rows to {outputs.described(output)}"
+        f"Wrote {n:,} neighbours for each of {len(queries):,} rows to "
+        f"{output_checks.described(output)}"
     )
 
 
@@ -138,25 +139,25 @@ def sample(
         ),
     ] = None,
     seed: _SEED = 0,
-    force: outputs.Force = False,
+    force: output_checks.Force = False,
 ) -> None:
     """Make new rows: draw codes and decode them.
 
     Codes come from a mixture of gaussians fitted on those of DATA; without it, from the prior of
     a variational model.
     """
-    outputs.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
-    outputs.check([output], force=force)
+    output_checks.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
+    output_checks.check([output], force=force)
 
-    from isthmus.data import sinks
+    from isthmus.data import writing
     from isthmus.tasks.sampling import LatentSampler
 
-    source = models.autoencoder(model)
+    source = model_files.autoencoder(model)
     if data is not None:
         rows, extra = _rows(data, source)
-        with where.about(data.name):
+        with error_context.about(data.name):
             source = LatentSampler(_frozen(source), random_state=seed).fit(
-                columns.without(rows, extra)
+                carried_columns.without(rows, extra)
             )
     elif not hasattr(source, "sample"):
         raise InvalidParameter(
@@ -166,26 +167,26 @@ def sample(
             remedy="add --data FILE with rows like those it was trained on",
         )
     result = source.sample(n, random_state=seed)
-    sinks.write(output, result, overwrite=force)
-    typer.echo(f"Wrote {n:,} samples to {outputs.described(output)}")
+    writing.write(output, result, overwrite=force)
+    typer.echo(f"Wrote {n:,} samples to {output_checks.described(output)}")
 
 
 def _rows(path: Path, estimator: Any) -> tuple[Any, list[str]]:
     """Read a file whole; return its rows and the names of columns that the model has not seen."""
     import numpy as np
 
-    from isthmus.data import sources
+    from isthmus.data import reading
 
-    batches = list(sources.stream(path, types=estimator.schema_.arrow_types))
+    batches = list(reading.stream(path, types=estimator.schema_.arrow_types))
     if isinstance(batches[0], np.ndarray):
         return np.concatenate(batches), []
     import pyarrow as pa
 
     rows = pa.concat_tables(batches)
-    extra = columns.unknown(estimator, rows)
+    extra = carried_columns.unknown(estimator, rows)
     if extra:
         warnings.warn(
-            f"The model was not trained on {columns.listed(extra)}; not used.",
+            f"The model was not trained on {carried_columns.listed(extra)}; not used.",
             DataWarning,
             stacklevel=2,
         )
@@ -194,7 +195,7 @@ def _rows(path: Path, estimator: Any) -> tuple[Any, list[str]]:
 
 def _names(path: Path, rows: Any, column: str) -> "np.ndarray":
     """Return the column that names rows."""
-    return columns.named(path, rows, column, option="--id", purpose="identifies rows")
+    return carried_columns.named(path, rows, column, option="--id", purpose="identifies rows")
 
 
 def _frozen(estimator: Any) -> Any:

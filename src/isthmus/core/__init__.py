@@ -1,1 +1,1 @@
-"""What every room stands on: types, errors, randomness, catalogues and the archive."""
+"""What every room uses: types, errors, randomness and catalogues."""

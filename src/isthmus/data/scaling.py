@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import InvalidArchive, InvalidData
-from isthmus.data.vetting import finite_numbers, one_of
+from isthmus.persistence.config_checks import finite_numbers, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +130,7 @@ class Scaling:
 IDENTITY = Scaling("none", np.zeros(1), np.ones(1))
 
 
-class Summary(NamedTuple):
+class ColumnStatistics(NamedTuple):
     """What one pass over columns of numbers tells."""
 
     low: Float64s
@@ -141,7 +141,7 @@ class Summary(NamedTuple):
     """Whether every observed value is an integer."""
 
 
-def summarise(values: NDArray[Any]) -> Summary:
+def summarise(values: NDArray[Any]) -> ColumnStatistics:
     """Summarise `values` of shape (n, columns), NaN for a missing cell, a block at a time."""
     low = np.full(values.shape[1], np.nan)
     high = low.copy()
@@ -154,11 +154,11 @@ def summarise(values: NDArray[Any]) -> Summary:
             with np.errstate(invalid="ignore"):
                 block -= np.rint(block)
             whole = not np.any(np.abs(block) > 0)
-    return Summary(low, high, whole)
+    return ColumnStatistics(low, high, whole)
 
 
 def check_columns(
-    summary: Summary, values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
+    summary: ColumnStatistics, values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
 ) -> None:
     """Refuse columns that cannot be learned from.
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
-from isthmus.data.array import ArraySchema, infer_array
+from isthmus.data.array_schema import ArraySchema, infer_array
 from isthmus.data.frames import is_table
-from isthmus.data.table import TableSchema, infer_table
-from isthmus.data.vetting import one_of
+from isthmus.data.table_schema import TableSchema, infer_table
+from isthmus.persistence.config_checks import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from isthmus.core.errors import InvalidData
-from isthmus.data.series import Chunk
+from isthmus.data.sensor_series import SeriesChunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +42,7 @@ class Windows(NamedTuple):
     """(k, window, sensors), a read-only view: nothing is copied."""
 
 
-def pieces(chunks: Iterable[Chunk], longest: int) -> Iterator[Piece]:
+def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
     """Cut a series at its gaps, and fill what is missing for a short time.
 
     A cell is filled on the line between the sensor's values before and after it, where at most
@@ -61,13 +61,13 @@ def pieces(chunks: Iterable[Chunk], longest: int) -> Iterator[Piece]:
     InvalidData
         A value is infinite.
     """
-    held: Chunk | None = None
+    held: SeriesChunk | None = None
     # The rows of `held` that were yielded, kept to draw lines from, and the first one's number.
     done, number, whole = 0, 0, False
     for chunk in _and_an_end(chunks):
         if chunk is not None:
             _check_finite(chunk.rows, number + (0 if held is None else len(held.rows)))
-            held = chunk if held is None else Chunk(*map(_join, held, chunk))
+            held = chunk if held is None else SeriesChunk(*map(_join, held, chunk))
         if held is None:
             return
         rows = _filled(held, longest)
@@ -78,7 +78,7 @@ def pieces(chunks: Iterable[Chunk], longest: int) -> Iterator[Piece]:
         if ready > done:
             whole = bool(np.isfinite(rows[ready - 1]).all())
             kept = ready - 1
-            held = Chunk(held.rows[kept:], held.breaks[kept:])
+            held = SeriesChunk(held.rows[kept:], held.breaks[kept:])
             done, number = 1, number + kept
 
 
@@ -127,7 +127,7 @@ def per_timestamp(scores: NDArray[Any], width: int) -> Float64s:
         return np.where(count > 0, total / count, np.nan)
 
 
-def _and_an_end(chunks: Iterable[Chunk]) -> Iterator[Chunk | None]:
+def _and_an_end(chunks: Iterable[SeriesChunk]) -> Iterator[SeriesChunk | None]:
     yield from chunks
     yield None
 
@@ -155,7 +155,7 @@ def _check_finite(rows: Float64s, number: int) -> None:
         )
 
 
-def _filled(chunk: Chunk, longest: int) -> Float64s:
+def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
     """Return the rows with what is missing for a short time on the line between its neighbours."""
     rows, breaks = chunk
     missing = np.isnan(rows)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from isthmus.estimators import _settings
-from isthmus.estimators._base import BaseAutoencoder, Goal
+from isthmus.estimators import resolved_settings
+from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.objectives.objective import Objective
 
 if TYPE_CHECKING:
@@ -145,6 +145,6 @@ class Autoencoder(BaseAutoencoder):
     ) -> None:
         self._store(locals())
 
-    def _goal(self, schema: Schema) -> Goal:
-        reconstruction, loss = _settings.reconstruction(self, schema)
-        return Goal(Objective(reconstruction, _settings.penalties(self)), loss)
+    def _goal(self, schema: Schema) -> TrainingGoal:
+        reconstruction, loss = resolved_settings.reconstruction(self, schema)
+        return TrainingGoal(Objective(reconstruction, resolved_settings.penalties(self)), loss)

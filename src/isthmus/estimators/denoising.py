@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.corruption import NOISES, SHARES
-from isthmus.estimators import _checks, _settings
-from isthmus.estimators._base import BaseAutoencoder, Goal
+from isthmus.estimators import parameter_checks, resolved_settings
+from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.objectives.objective import Objective
 
 if TYPE_CHECKING:
@@ -106,13 +106,13 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         return self.reconstruct(X)
 
-    def _goal(self, schema: Schema) -> Goal:
-        reconstruction, loss = _settings.reconstruction(self, schema)
-        objective = Objective(reconstruction, _settings.penalties(self))
-        return Goal(objective, loss, self._corruption(schema))
+    def _goal(self, schema: Schema) -> TrainingGoal:
+        reconstruction, loss = resolved_settings.reconstruction(self, schema)
+        objective = Objective(reconstruction, resolved_settings.penalties(self))
+        return TrainingGoal(objective, loss, self._corruption(schema))
 
     def _corruption(self, schema: Schema) -> Corruption:
-        level = _checks.number("noise_level", self.noise_level, at_least=0)
+        level = parameter_checks.number("noise_level", self.noise_level, at_least=0)
         if callable(self.noise):
             _check_noise(self.noise, schema.sample_shape)
             own: Corruption = self.noise
@@ -126,7 +126,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             )
         make = NOISES[self.noise]
         if self.noise in SHARES:
-            _checks.number("noise_level", level, at_least=0, at_most=1)
+            parameter_checks.number("noise_level", level, at_least=0, at_most=1)
         return make(level, schema)
 
 

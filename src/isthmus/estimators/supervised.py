@@ -11,12 +11,12 @@ from sklearn.utils.metaestimators import available_if
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidData
-from isthmus.estimators import _checks, _settings
-from isthmus.estimators._base import BaseAutoencoder, Goal
-from isthmus.estimators._labels import Classes, Labelling, Targets
+from isthmus.estimators import parameter_checks, resolved_settings
+from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
+from isthmus.estimators.labels import Classes, Labelling, Targets
+from isthmus.networks.architecture_settings import ACTIVATIONS
 from isthmus.networks.head import Head
 from isthmus.networks.inference import Function
-from isthmus.networks.settings import ACTIVATIONS
 from isthmus.objectives.objective import Metric, Objective
 from isthmus.objectives.supervision import cross_entropy, hits, squared_error, supervision
 
@@ -201,25 +201,25 @@ class SupervisedAutoencoder(BaseAutoencoder):
         self.labelled_share_ = 1.0 - float(missing.mean())
         return labels
 
-    def _goal(self, schema: Schema) -> Goal:
+    def _goal(self, schema: Schema) -> TrainingGoal:
         labelling = self._labels_known()
-        reconstruction, loss = _settings.reconstruction(self, schema)
+        reconstruction, loss = resolved_settings.reconstruction(self, schema)
         term, metric = supervision(
             cross_entropy if labelling.classifies else squared_error,
-            _checks.number("classification_weight", self.classification_weight, above=0),
+            parameter_checks.number("classification_weight", self.classification_weight, above=0),
             labelled_share=self.labelled_share_,
         )
         metrics = (metric, Metric("accuracy", hits)) if labelling.classifies else (metric,)
-        hidden = _checks.layers("head_hidden", self.head_hidden)
+        hidden = parameter_checks.layers("head_hidden", self.head_hidden)
         head = Head(
             labelling.outputs,
             labelling.classifies,
             _AUTO_HEAD if hidden is None else hidden,
             ACTIVATIONS[self.head_activation],
-            _checks.number("head_dropout", self.head_dropout, at_least=0, below=1),
+            parameter_checks.number("head_dropout", self.head_dropout, at_least=0, below=1),
         )
-        penalties = (*_settings.penalties(self), term)
-        return Goal(Objective(reconstruction, penalties, metrics), loss, head=head)
+        penalties = (*resolved_settings.penalties(self), term)
+        return TrainingGoal(Objective(reconstruction, penalties, metrics), loss, head=head)
 
     def _labels_known(self) -> Labelling:
         if self._labelling is None:

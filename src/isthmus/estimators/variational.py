@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.errors import InvalidParameter, TrainingWarning
 from isthmus.core.randomness import generator_for, key_for, resolve_seed
 from isthmus.data.corruption import draw
-from isthmus.estimators import _checks
-from isthmus.estimators._base import BaseAutoencoder, Goal
-from isthmus.estimators._posterior import Whole, divergences
-from isthmus.networks.bottlenecks import Gaussian
-from isthmus.objectives.divergence import divergence
+from isthmus.estimators import parameter_checks
+from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
+from isthmus.estimators.posterior import FittedVariationalModel, divergences
+from isthmus.networks.bottlenecks import GaussianBottleneck
+from isthmus.objectives.kl import divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
 from isthmus.objectives.objective import Objective
 
@@ -97,7 +97,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     """
 
     kind = "variational autoencoder"
-    bottleneck = Gaussian
+    bottleneck = GaussianBottleneck
     figures = ("kl_", "noise_variance_")
 
     beta: float
@@ -155,7 +155,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         """
         check_is_fitted(self)
         rng = generator_for(resolve_seed(random_state), "prior")
-        codes = rng.standard_normal((_checks.count("n", n), self.latent_dim_), np.float32)
+        codes = rng.standard_normal((parameter_checks.count("n", n), self.latent_dim_), np.float32)
         return self.schema_.from_matrix(self._decode(codes))
 
     def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
@@ -174,7 +174,9 @@ class VariationalAutoencoder(BaseAutoencoder):
             (steps, *sample shape).
         """
         check_is_fitted(self)
-        share = np.linspace(0, 1, _checks.count("steps", steps, at_least=2), dtype=np.float32)
+        share = np.linspace(
+            0, 1, parameter_checks.count("steps", steps, at_least=2), dtype=np.float32
+        )
         start, end = self._code_of("a", a), self._code_of("b", b)
         codes = start + share[:, None] * (end - start)
         return self.schema_.from_matrix(self._decode(codes))
@@ -204,7 +206,7 @@ class VariationalAutoencoder(BaseAutoencoder):
                 received=f"latent_dim={self.latent_dim_}",
                 remedy="fit one with latent_dim=2, or use sample or interpolate",
             )
-        steps = _checks.count("steps", steps)
+        steps = parameter_checks.count("steps", steps)
         quantiles = [NormalDist().inv_cdf((i + 0.5) / steps) for i in range(steps)]
         ticks = np.array(quantiles, np.float32)
         across, down = np.meshgrid(ticks, ticks[::-1])
@@ -230,25 +232,25 @@ class VariationalAutoencoder(BaseAutoencoder):
         """
         X = self._checked(X)
         key = key_for(resolve_seed(random_state), "importance")
-        samples = _checks.count("samples", samples)
+        samples = parameter_checks.count("samples", samples)
         term = LIKELIHOODS[self.loss_].make(self.schema_.segments, self.noise_variance_)
         rows = self._seen(self.schema_.to_matrix(X), jax.random.fold_in(key, 1))
         return self._whole.log_evidence(rows, term, samples, key)
 
-    def _goal(self, schema: Schema) -> Goal:
+    def _goal(self, schema: Schema) -> TrainingGoal:
         given = self.likelihood
         if self.encoder is not None and given == "auto":
             given = "mse"  # whether its last layer gives probabilities is not known
         name = resolve_likelihood(given, schema.values)
         penalty = divergence(
-            _checks.number("beta", self.beta, at_least=0),
+            parameter_checks.number("beta", self.beta, at_least=0),
             cells=math.prod(schema.sample_shape),
-            warmup=_checks.number("warmup", self.warmup, at_least=0, at_most=1),
-            free_bits=_checks.number("free_bits", self.free_bits, at_least=0),
+            warmup=parameter_checks.number("warmup", self.warmup, at_least=0, at_most=1),
+            free_bits=parameter_checks.number("free_bits", self.free_bits, at_least=0),
         )
         term = LIKELIHOODS[name].make(schema.segments, None)
         corruption = draw if name == "binarized" else None
-        return Goal(Objective(term, (penalty,)), name, corruption)
+        return TrainingGoal(Objective(term, (penalty,)), name, corruption)
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         chosen = data.training if data.validation is None else data.validation
@@ -302,4 +304,4 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     def _keep_network(self, network: Network) -> None:
         super()._keep_network(network)
-        self._whole = Whole(network)
+        self._whole = FittedVariationalModel(network)

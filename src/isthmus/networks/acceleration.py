@@ -16,7 +16,7 @@ import jax
 import keras
 
 from isthmus.networks import fast_layers
-from isthmus.networks.initial import without_values
+from isthmus.networks.initializers import without_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

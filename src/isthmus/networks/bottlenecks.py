@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 
-from isthmus.networks.blocks import dense
+from isthmus.networks.layer_blocks import dense
 
 LARGEST_LOG_VARIANCE = 20.0
 """Standard deviations stay between exp(-10) and exp(10), so that no exponential overflows."""
@@ -40,7 +40,7 @@ class Bottleneck(Protocol):
 
 
 @dataclass(frozen=True)
-class Point:
+class DeterministicBottleneck:
     """A code that is one point: a dense layer without activation, so that no code is out of reach.
 
     Parameters
@@ -60,7 +60,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class GaussianBottleneck:
     """A code that is a normal distribution without correlations: the posterior of a sample.
 
     Mean and log variance are two dense layers; the code is sampled as mean + standard deviation *

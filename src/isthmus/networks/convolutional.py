@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import keras
 
 from isthmus.core.errors import InvalidParameter
-from isthmus.networks.blocks import (
+from isthmus.networks.architecture_settings import LayerStyle, are_sizes, is_style
+from isthmus.networks.layer_blocks import (
     activated,
     convolution,
     dense,
@@ -18,10 +19,9 @@ from isthmus.networks.blocks import (
     with_inputs,
     with_straight,
 )
-from isthmus.networks.settings import Style, are_sizes, is_style
 
 if TYPE_CHECKING:
-    from isthmus.networks.settings import Settings
+    from isthmus.networks.architecture_settings import ArchitectureSettings
 
 _DEFAULT_FILTERS = (16, 32)  # docs/adr/0004-defaults.md
 _FORMAT = {"data_format": "channels_last"}
@@ -63,7 +63,7 @@ class _Halving(ABC):
     policy: str = "float32"
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: ArchitectureSettings) -> Self:
         """Return the architecture that a person asked for; raises InvalidParameter."""
         if len(settings.sample_shape) not in cls.dimensions:
             raise InvalidParameter(
@@ -138,8 +138,8 @@ class _Halving(ABC):
         """Convolve to so many filters; sides become twice as long."""
 
     @property
-    def _style(self) -> Style:
-        return Style(self.activation, self.normalization, self.policy)
+    def _style(self) -> LayerStyle:
+        return LayerStyle(self.activation, self.normalization, self.policy)
 
     @property
     def _normalized(self) -> bool:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
 
-from isthmus.networks.blocks import dense, hidden_block
-from isthmus.networks.settings import MANY_CELLS, Style, are_sizes, is_style
+from isthmus.networks.architecture_settings import MANY_CELLS, LayerStyle, are_sizes, is_style
+from isthmus.networks.layer_blocks import dense, hidden_block
 
 if TYPE_CHECKING:
-    from isthmus.networks.settings import Settings
+    from isthmus.networks.architecture_settings import ArchitectureSettings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Dense:
     policy: str = "float32"
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: ArchitectureSettings) -> Self:
         """Return the architecture that a person asked for; raises InvalidParameter."""
         hidden = settings.hidden
         if hidden is None:
@@ -98,7 +98,7 @@ class Dense:
         return keras.Model(code, x, name="expansion")
 
     def _block(self, x: Any, units: int, name: str) -> Any:
-        style = Style(self.activation, self.normalization, self.policy)
+        style = LayerStyle(self.activation, self.normalization, self.policy)
         return hidden_block(x, units, name, style)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 import keras
 
 from isthmus.core.randomness import derive_seed
-from isthmus.networks.blocks import dense
+from isthmus.networks.architecture_settings import ACTIVATIONS, are_sizes
+from isthmus.networks.layer_blocks import dense
 from isthmus.networks.layers import TableOutput
-from isthmus.networks.settings import ACTIVATIONS, are_sizes
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.core.memory import aligned_empty, device_copy
-from isthmus.core.programs import Program
+from isthmus.core.aligned_memory import aligned_empty, device_copy
+from isthmus.core.program_cache import Program
 from isthmus.networks.acceleration import accelerated, rows_at_once
 
 if TYPE_CHECKING:

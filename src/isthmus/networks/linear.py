@@ -11,7 +11,7 @@ from isthmus.networks.dense import Dense
 if TYPE_CHECKING:
     import keras
 
-    from isthmus.networks.settings import Settings
+    from isthmus.networks.architecture_settings import ArchitectureSettings
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Linear:
     name: ClassVar[str] = "linear"
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: ArchitectureSettings) -> Self:
         """Return the architecture that a person asked for; raises InvalidParameter."""
         # Checked though it changes nothing here: a misspelt setting should not wait to be noticed.
         settings.style()

@@ -12,17 +12,17 @@ import numpy as np
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.networks.acceleration import accelerated, rows_at_once
-from isthmus.networks.bottlenecks import Point, Sampled
-from isthmus.networks.initial import draw, without_values
+from isthmus.networks.bottlenecks import DeterministicBottleneck, Sampled
+from isthmus.networks.initializers import draw, without_values
 from isthmus.networks.layers import TableOutput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isthmus.core.types import Segment, Values
+    from isthmus.networks.architecture_settings import ArchitectureSettings
     from isthmus.networks.bottlenecks import Bottleneck
     from isthmus.networks.head import Head
-    from isthmus.networks.settings import Settings
 
 
 class Architecture(Protocol):
@@ -34,7 +34,7 @@ class Architecture(Protocol):
     name: ClassVar[str]
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: ArchitectureSettings) -> Self:
         """Return the architecture that a person asked for; raises InvalidParameter."""
 
     @classmethod
@@ -159,7 +159,7 @@ def join_given(
     Where the code is a point, the encoder's output is the code. A gaussian bottleneck takes the
     encoder's output for features, and adds layers for mean and log variance.
     """
-    between = None if isinstance(bottleneck, Point) else bottleneck
+    between = None if isinstance(bottleneck, DeterministicBottleneck) else bottleneck
     return _connect((encoder, decoder), between, None, head)
 
 
@@ -264,7 +264,10 @@ def _key_random_layers(model: keras.Model, seed: int) -> None:
 
 
 def check_pair(
-    encoder: Any, decoder: Any, sample_shape: tuple[int, ...], bottleneck: Any = Point
+    encoder: Any,
+    decoder: Any,
+    sample_shape: tuple[int, ...],
+    bottleneck: Any = DeterministicBottleneck,
 ) -> None:
     """Refuse models that cannot be the two halves of an autoencoder of such samples.
 
@@ -312,7 +315,7 @@ def check_pair(
     _check_shape("encoder input", tuple(encoder.inputs[0].shape[1:]), sample_shape)
     made, taken = tuple(encoder.outputs[0].shape[1:]), tuple(decoder.inputs[0].shape[1:])
     _check_vector("encoder output", made, "end it with keras.layers.Flatten() or Dense(latent_dim)")
-    if bottleneck is Point:
+    if bottleneck is DeterministicBottleneck:
         _check_shape("decoder input", taken, made)
     else:
         _check_vector("decoder input", taken, "begin it with keras.Input((latent_dim,))")

@@ -10,12 +10,12 @@ import keras
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
-from isthmus.networks.blocks import dense, with_inputs, with_straight
+from isthmus.networks.architecture_settings import POLICIES, are_sizes
+from isthmus.networks.layer_blocks import dense, with_inputs, with_straight
 from isthmus.networks.layers import LastStep
-from isthmus.networks.settings import POLICIES, are_sizes
 
 if TYPE_CHECKING:
-    from isthmus.networks.settings import Settings
+    from isthmus.networks.architecture_settings import ArchitectureSettings
 
 _DEFAULT_UNITS = (64,)
 _GUIDES = 8
@@ -60,7 +60,7 @@ class Recurrent(ABC):
     policy: str = "float32"
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: ArchitectureSettings) -> Self:
         """Return the architecture that a person asked for; raises InvalidParameter."""
         # Names are checked though they change nothing: a misspelt one should not wait.
         policy = settings.style().policy

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.inspection.figures import number
-from isthmus.recipes import dense_32, documents, measures, views
-from isthmus.recipes.pictures import Table
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.tasks.codec import Codec
+from isthmus.compression.codec import Codec
+from isthmus.core.number_format import number
+from isthmus.recipes import dense_32, figures, metrics, sources
+from isthmus.recipes.figure_types import Table
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 SYSTEM = dense_32.SYSTEM
 _BOUNDS = (0.1, 0.05, 0.02, 0.01)
@@ -25,7 +25,7 @@ _BOUNDS = (0.1, 0.05, 0.02, 0.01)
 _BOUND = 0.02
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     train, _ = digits.shaped(SYSTEM.shape)
     known, codes = (np.asarray(model.transform(rows)) for rows in (train, test))
@@ -38,25 +38,25 @@ def _make(digits: Digits, plan: Plan) -> Result:
         for bound in _BOUNDS:
             size, made = _through_a_file(Path(folder) / "codes.isz", known, codes, bound)
             rebuilt = model.inverse_transform(made)
-            error = measures.squared_error(test, rebuilt)
+            error = metrics.squared_error(test, rebuilt)
             rows.append((f"{bound:.0%}", f"{size:,}", number(before / size, 3), number(error, 4)))
             if bound == _BOUND:
                 chosen = size, rebuilt
     size, rebuilt = chosen
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("bytes before, N", before),
-            Figure("bytes in the file, M", size, claim="M < N", high=before - 1),
-            Figure("bytes in the file and the model's", size + weights),
-            Figure("N / M", before / size),
-            Figure("test squared error", measures.squared_error(test, rebuilt)),
-            Figure(
+            MeasuredFigure("bytes before, N", before),
+            MeasuredFigure("bytes in the file, M", size, claim="M < N", high=before - 1),
+            MeasuredFigure("bytes in the file and the model's", size + weights),
+            MeasuredFigure("N / M", before / size),
+            MeasuredFigure("test squared error", metrics.squared_error(test, rebuilt)),
+            MeasuredFigure(
                 "the same with codes as they are",
-                measures.squared_error(test, model.inverse_transform(codes)),
+                metrics.squared_error(test, model.inverse_transform(codes)),
             ),
         ),
         pictures=(
-            views.rebuilt(digits, rebuilt),
+            figures.rebuilt(digits, rebuilt),
             Table(
                 "By how far a number of a code may move",
                 ("of its range", "bytes", "N / M", "test squared error"),
@@ -86,7 +86,7 @@ def _through_a_file(path: Path, known: Floats, codes: Floats, bound: float) -> t
 RECIPE = Recipe(
     "compress",
     "a signal of N bytes, in M < N bytes, and back",
-    documents.ENCODERS,
+    sources.ENCODERS,
     "Compresses a signal of size N bytes into another of size M < N, and reconstructs it.",
     epochs=50,
     make=_make,

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from keras import layers
 
-from isthmus.recipes import documents, measures, views
+from isthmus.recipes import figures, metrics, sources
 from isthmus.recipes.conv_upsampling import pooled
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     import keras
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 
 def _transposed() -> list[keras.Layer]:
@@ -30,19 +30,21 @@ def _transposed() -> list[keras.Layer]:
     ]
 
 
-SYSTEM = System(shape=(28, 28, 1), encoder=pooled, decoder=_transposed, loss="mse")
+SYSTEM = KerasPair(shape=(28, 28, 1), encoder=pooled, decoder=_transposed, loss="mse")
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     made = model.reconstruct(test)
-    return Result(
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="mse"),
-            Figure("numbers in a code", model.latent_dim_, claim="7 · 7 · 16", low=784, high=784),
+            *metrics.both_losses(test, made, first="mse"),
+            MeasuredFigure(
+                "numbers in a code", model.latent_dim_, claim="7 · 7 · 16", low=784, high=784
+            ),
         ),
-        pictures=(views.rebuilt(digits, made),),
-        notes=(views.size_note(model),),
+        pictures=(figures.rebuilt(digits, made),),
+        notes=(figures.size_note(model),),
         estimators={"autoencoder": model},
     )
 
@@ -50,7 +52,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "conv-transpose",
     "convolutions with transposed convolutions",
-    documents.ARCHITECTURE,
+    sources.ARCHITECTURE,
     "It uses convolutions for better performance on images; the objective, mse, is the same.",
     epochs=100,
     make=_make,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from keras import layers
 
-from isthmus.recipes import documents, measures, views
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import figures, metrics, sources
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     import keras
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 
 def pooled() -> list[keras.Layer]:
@@ -39,20 +39,24 @@ def _upsampled() -> list[keras.Layer]:
     ]
 
 
-SYSTEM = System(shape=(28, 28, 1), encoder=pooled, decoder=_upsampled, loss="bce", batch_size=256)
+SYSTEM = KerasPair(
+    shape=(28, 28, 1), encoder=pooled, decoder=_upsampled, loss="bce", batch_size=256
+)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     made = model.reconstruct(test)
-    return Result(
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="bce"),
-            Figure("numbers in a code", model.latent_dim_, claim="7 × 7 × 16", low=784, high=784),
+            *metrics.both_losses(test, made, first="bce"),
+            MeasuredFigure(
+                "numbers in a code", model.latent_dim_, claim="7 × 7 × 16", low=784, high=784
+            ),
         ),
-        pictures=(views.rebuilt(digits, made),),
+        pictures=(figures.rebuilt(digits, made),),
         notes=(
-            views.size_note(model),
+            figures.size_note(model),
             "The document names no number of epochs; 10 are taken, in batches of 256 as in its "
             "denoising autoencoder.",
         ),
@@ -63,7 +67,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "conv-upsampling",
     "convolutions with pooling and upsampling",
-    documents.NOTES,
+    sources.NOTES,
     "Convolutional layers instead of dense ones yield better spatial features of images.",
     epochs=10,
     make=_make,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from isthmus.recipes import dense_32, documents, measures, views
-from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.recipes import dense_32, figures, metrics, sources
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 
 def custom_loss(y_true: Any, y_pred: Any) -> Any:
@@ -24,17 +24,17 @@ def custom_loss(y_true: Any, y_pred: Any) -> Any:
 SYSTEM = replace(dense_32.SYSTEM, loss=custom_loss)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     own, test = SYSTEM.train(digits, plan)
     built_in, _ = SYSTEM.train(digits, plan, loss="mse")
     made = own.reconstruct(test)
     apart = np.abs(made - built_in.reconstruct(test)).max()
-    return Result(
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="mse"),
-            Figure("largest difference of a pixel from the built-in mse", float(apart)),
+            *metrics.both_losses(test, made, first="mse"),
+            MeasuredFigure("largest difference of a pixel from the built-in mse", float(apart)),
         ),
-        pictures=(views.rebuilt(digits, made),),
+        pictures=(figures.rebuilt(digits, made),),
         notes=(
             "The function takes (y_true, y_pred) and may return one number or an array; it is "
             "called for one picture at a time, inside the compiled step. A saved model keeps its "
@@ -47,7 +47,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "custom-loss",
     "the same with a loss function of the user's own",
-    documents.OUTPUTS,
+    sources.OUTPUTS,
     "With a custom loss function the focus is still on reconstructing the input.",
     epochs=50,
     make=_make,

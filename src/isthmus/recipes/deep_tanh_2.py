@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 from sklearn.linear_model import LogisticRegression
 
-from isthmus.recipes import documents, measures, views
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import figures, metrics, sources
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 
 def rmsprop() -> Any:
@@ -28,7 +28,7 @@ def tanh_layers(sizes: Sequence[int]) -> list[keras.Layer]:
     return [keras.layers.Dense(size, activation="tanh") for size in sizes]
 
 
-SYSTEM = System(
+SYSTEM = KerasPair(
     shape=(784,),
     encoder=lambda: tanh_layers((500, 300, 100, 2)),
     decoder=lambda: [
@@ -42,46 +42,46 @@ SYSTEM = System(
 NEIGHBOURS = 15
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     train, _ = digits.shaped((784,))
     codes, test_codes = model.transform(train), model.transform(test)
     linear = LogisticRegression().fit(codes, digits.y_train)
     made = model.inverse_transform(test_codes)
-    return Result(
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="bce"),
-            Figure(
+            *metrics.both_losses(test, made, first="bce"),
+            MeasuredFigure(
                 f"accuracy of {NEIGHBOURS} nearest neighbours, 2 numbers",
-                measures.neighbours_accuracy(codes, test_codes, digits, neighbours=NEIGHBOURS),
+                metrics.neighbours_accuracy(codes, test_codes, digits, neighbours=NEIGHBOURS),
                 "%",
                 "about 55–70 %",
                 low=0.55,
             ),
-            Figure(
+            MeasuredFigure(
                 "accuracy of logistic regression, 2 numbers",
                 float(linear.score(test_codes, digits.y_test)),
                 "%",
             ),
-            Figure(
+            MeasuredFigure(
                 f"accuracy of {NEIGHBOURS} nearest neighbours, 784 pixels",
-                measures.neighbours_accuracy(train, test, digits, neighbours=NEIGHBOURS),
+                metrics.neighbours_accuracy(train, test, digits, neighbours=NEIGHBOURS),
                 "%",
                 "about 97 %",
                 low=0.96,
             ),
         ),
         pictures=(
-            views.codes(
+            figures.codes(
                 digits.y_test,
                 test_codes,
                 title="Test digits in two dimensions",
                 caption="Colours are the digits, which the network has not seen.",
             ),
-            views.rebuilt(digits, made),
+            figures.rebuilt(digits, made),
         ),
         notes=(
-            views.size_note(model),
+            figures.size_note(model),
             "The document names no number of epochs; 20 are taken, since after 10 some runs are "
             "still below 55 %.",
         ),
@@ -92,7 +92,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "deep-tanh-2",
     "a deep dense network to 2 numbers",
-    documents.NOTES,
+    sources.NOTES,
     "A classifier on the 2-d codes reaches only about 55–70 %, against about 97 % on the raw data.",
     epochs=20,
     make=_make,

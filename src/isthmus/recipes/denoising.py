@@ -8,15 +8,15 @@ import numpy as np
 
 from isthmus.core.randomness import generator_for
 from isthmus.estimators.denoising import DenoisingAutoencoder
-from isthmus.recipes import conv_upsampling, documents, measures
-from isthmus.recipes.pictures import Strip, Strips
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.views import pictures, size_note
+from isthmus.recipes import conv_upsampling, metrics, sources
+from isthmus.recipes.figure_types import ImageStrip, ImageStrips
+from isthmus.recipes.figures import pictures, size_note
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 NOISE = 0.4
 SYSTEM = conv_upsampling.SYSTEM
@@ -28,7 +28,7 @@ def noisy(clean: Floats, seed: int) -> Floats:
     return np.clip(clean + np.float32(NOISE) * noise, 0, 1)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     train, test = digits.shaped(SYSTEM.shape)
     model = DenoisingAutoencoder(
         **SYSTEM.settings(plan), noise="gaussian", noise_level=NOISE, loss="bce"
@@ -36,19 +36,19 @@ def _make(digits: Digits, plan: Plan) -> Result:
     given = noisy(test, plan.seed)
     made = model.denoise(given)
     chosen = digits.examples()
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("test cross-entropy, denoised", measures.cross_entropy(test, made)),
-            Figure("PSNR, noisy", measures.psnr(test, given), "dB"),
-            Figure("PSNR, denoised", measures.psnr(test, made), "dB"),
+            MeasuredFigure("test cross-entropy, denoised", metrics.cross_entropy(test, made)),
+            MeasuredFigure("PSNR, noisy", metrics.psnr(test, given), "dB"),
+            MeasuredFigure("PSNR, denoised", metrics.psnr(test, made), "dB"),
         ),
         pictures=(
-            Strips(
+            ImageStrips(
                 "Ten test digits without their noise",
                 (
-                    Strip("noisy", pictures(given)[chosen]),
-                    Strip("denoised", pictures(made)[chosen]),
-                    Strip("clean", digits.x_test[chosen]),
+                    ImageStrip("noisy", pictures(given)[chosen]),
+                    ImageStrip("denoised", pictures(made)[chosen]),
+                    ImageStrip("clean", digits.x_test[chosen]),
                 ),
             ),
         ),
@@ -64,7 +64,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "denoising",
     "clean pictures from noisy ones",
-    documents.NOTES,
+    sources.NOTES,
     "Clean images from corrupted ones: the network learns more robust features.",
     epochs=50,
     make=_make,

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from isthmus.inspection.parameters import ParameterTable, parameter_table
-from isthmus.recipes import deep_tanh_2, documents, measures, views
-from isthmus.recipes.pictures import Table
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import deep_tanh_2, figures, metrics, sources
+from isthmus.recipes.figure_types import Table
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
+from isthmus.verdict.parameter_table import ParameterTable, parameter_table
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 _SIZES = (784, 100, 20, 100, 784)
 _TOTAL = 161_804
-SYSTEM = System(
+SYSTEM = KerasPair(
     shape=(784,),
     encoder=lambda: deep_tanh_2.tanh_layers((100, 20)),
     decoder=lambda: [
@@ -31,18 +31,18 @@ SYSTEM = System(
 )
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     table = parameter_table(model)
     made = model.reconstruct(test)
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("parameters", table.total, claim=f"{_TOTAL:,}", low=_TOTAL, high=_TOTAL),
-            *measures.both_losses(test, made, first="bce"),
+            MeasuredFigure("parameters", table.total, claim=f"{_TOTAL:,}", low=_TOTAL, high=_TOTAL),
+            *metrics.both_losses(test, made, first="bce"),
         ),
-        pictures=(_counted(table), views.rebuilt(digits, made)),
+        pictures=(_counted(table), figures.rebuilt(digits, made)),
         notes=(
-            views.size_note(model),
+            figures.size_note(model),
             "The document only counts: activations, loss and batch are those of its other dense "
             "autoencoder, and 10 epochs are taken. The optimizer is adam: with that one's RMSprop "
             "this network stays at the mean digit (cross-entropy 0.221 on MNIST), in plain Keras "
@@ -66,7 +66,7 @@ def _counted(table: ParameterTable) -> Table:
 RECIPE = Recipe(
     "dense-100-20",
     "a dense network whose parameters are counted",
-    documents.NOTES,
+    sources.NOTES,
     "The layers have 78,500, 2,020, 2,100 and 79,184 parameters, 161,804 in all.",
     epochs=10,
     make=_make,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from isthmus.recipes import documents, measures, views
-from isthmus.recipes.recipe import Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import figures, metrics, sources
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
-SYSTEM = System(
+SYSTEM = KerasPair(
     shape=(784,),
     encoder=lambda: [keras.layers.Dense(size, activation="relu") for size in (128, 64, 32)],
     decoder=lambda: [
@@ -25,13 +25,13 @@ SYSTEM = System(
 )
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     made = model.reconstruct(test)
-    return Result(
-        figures=measures.both_losses(test, made, first="mse"),
-        pictures=(views.rebuilt(digits, made),),
-        notes=(views.size_note(model),),
+    return RecipeResult(
+        figures=metrics.both_losses(test, made, first="mse"),
+        pictures=(figures.rebuilt(digits, made),),
+        notes=(figures.size_note(model),),
         estimators={"autoencoder": model},
     )
 
@@ -39,7 +39,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "dense-128-64-32",
     "three dense layers to each side of 32 numbers",
-    documents.ARCHITECTURE,
+    sources.ARCHITECTURE,
     "It learns by minimising the squared error between input and output: it is an autoencoder.",
     epochs=100,
     make=_make,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from keras import layers
 
-from isthmus.recipes import documents, measures
-from isthmus.recipes.pictures import Lines, Strip, Strips
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import metrics, sources
+from isthmus.recipes.figure_types import ImageStrip, ImageStrips, Lines
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.estimators.autoencoder import Autoencoder
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 _WHITE = np.float32(255)
 _SIZE, _OTHERS = 25, (2, 5, 10, 50, 100)
 
 
-def system(size: int) -> System:
+def system(size: int) -> KerasPair:
     """Return the listing with another number for ``space_compressed_size``."""
-    return System(
+    return KerasPair(
         shape=(28, 28),
         encoder=lambda: [layers.Flatten(), layers.Dense(size, activation="elu")],
         decoder=lambda: [layers.Dense(28 * 28, activation="elu"), layers.Reshape((28, 28))],
@@ -37,7 +37,7 @@ def system(size: int) -> System:
 SYSTEM = system(_SIZE)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     train, test = digits.x_train * _WHITE, digits.x_test * _WHITE
 
     def fitted(size: int, **changed: float) -> Autoencoder:
@@ -46,19 +46,19 @@ def _make(digits: Digits, plan: Plan) -> Result:
 
     model = fitted(_SIZE)
     made = model.reconstruct(test)
-    errors = {_SIZE: measures.squared_error(test, made)}
+    errors = {_SIZE: metrics.squared_error(test, made)}
     rebuilt = {_SIZE: made}
     for size in _OTHERS:
         rebuilt[size] = fitted(size).reconstruct(test)
-        errors[size] = measures.squared_error(test, rebuilt[size])
+        errors[size] = metrics.squared_error(test, rebuilt[size])
     sizes = np.array(sorted(errors))
     apart = np.sqrt([errors[size] for size in sizes])
     knee = _knee(sizes, apart)
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("test squared error, pixels 0 to 255", errors[_SIZE]),
-            Figure("test squared error, as shares of white", errors[_SIZE] / 255**2),
-            Figure("code size at the knee of the sweep", int(sizes[knee])),
+            MeasuredFigure("test squared error, pixels 0 to 255", errors[_SIZE]),
+            MeasuredFigure("test squared error, as shares of white", errors[_SIZE] / 255**2),
+            MeasuredFigure("code size at the knee of the sweep", int(sizes[knee])),
         ),
         pictures=(
             _compared(digits, made),
@@ -76,15 +76,15 @@ def _make(digits: Digits, plan: Plan) -> Result:
     )
 
 
-def _compared(digits: Digits, made: Floats) -> Strips:
+def _compared(digits: Digits, made: Floats) -> ImageStrips:
     chosen = digits.examples()
     original, rebuilt = digits.x_test[chosen], made[chosen] / _WHITE
-    return Strips(
+    return ImageStrips(
         "Ten test digits, rebuilt from 25 numbers",
         (
-            Strip("rebuilt", rebuilt),
-            Strip("original", original),
-            Strip("difference", np.abs(rebuilt - original), heat=True),
+            ImageStrip("rebuilt", rebuilt),
+            ImageStrip("original", original),
+            ImageStrip("difference", np.abs(rebuilt - original), heat=True),
         ),
         "As the document's plots have it; the difference is absolute.",
     )
@@ -115,13 +115,13 @@ def _sweep(sizes: NDArray[np.intp], apart: NDArray[np.float64], knee: int) -> Li
     )
 
 
-def _by_size(digits: Digits, rebuilt: dict[int, Floats]) -> Strips:
+def _by_size(digits: Digits, rebuilt: dict[int, Floats]) -> ImageStrips:
     chosen = digits.examples()
-    return Strips(
+    return ImageStrips(
         "The same digits from codes of other sizes",
         (
-            *(Strip(f"{size}", made[chosen] / _WHITE) for size, made in rebuilt.items()),
-            Strip("original", digits.x_test[chosen]),
+            *(ImageStrip(f"{size}", made[chosen] / _WHITE) for size, made in rebuilt.items()),
+            ImageStrip("original", digits.x_test[chosen]),
         ),
     )
 
@@ -139,7 +139,7 @@ def _knee(x: NDArray[np.intp], y: NDArray[np.float64]) -> int:
 RECIPE = Recipe(
     "dense-25-elu",
     "a full listing, with pixels from 0 to 255",
-    documents.ENCODERS,
+    sources.ENCODERS,
     "mean_squared_error captures the grey levels; other code sizes change the quality.",
     epochs=10,
     make=_make,

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from isthmus.recipes import documents, measures, views
-from isthmus.recipes.pictures import Strip
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import figures, metrics, sources
+from isthmus.recipes.figure_types import ImageStrip
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
-SYSTEM = System(
+SYSTEM = KerasPair(
     shape=(784,),
     encoder=lambda: [keras.layers.Dense(32, activation="relu")],
     decoder=lambda: [keras.layers.Dense(784, activation="sigmoid")],
@@ -24,23 +24,23 @@ SYSTEM = System(
 )
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     slow, _ = SYSTEM.train(digits, plan, optimizer=keras.optimizers.Adadelta())
     codes = model.transform(test)
     made = model.inverse_transform(codes)
     some = codes[digits.examples()].reshape(-1, 4, 8)
-    strip = Strip("code", some / (some.max() or 1.0), heat=True)
-    return Result(
+    strip = ImageStrip("code", some / (some.max() or 1.0), heat=True)
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="bce"),
-            Figure("numbers in a code", codes.shape[1], claim="32", low=32, high=32),
-            Figure(
+            *metrics.both_losses(test, made, first="bce"),
+            MeasuredFigure("numbers in a code", codes.shape[1], claim="32", low=32, high=32),
+            MeasuredFigure(
                 "test cross-entropy with adadelta",
-                measures.cross_entropy(test, slow.reconstruct(test)),
+                metrics.cross_entropy(test, slow.reconstruct(test)),
             ),
         ),
-        pictures=(views.rebuilt(digits, made, strip),),
+        pictures=(figures.rebuilt(digits, made, strip),),
         notes=(
             "Encoder and decoder were taken apart: codes from the one, (n, 32), went into the "
             "other. In the pictures a code is drawn as 4 × 8 pixels.",
@@ -55,7 +55,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "dense-32",
     "one dense layer to each side of 32 numbers",
-    f"{documents.ENCODERS}, {documents.OUTPUTS}",
+    f"{sources.ENCODERS}, {sources.OUTPUTS}",
     "Learns a compressed representation of the input that allows to rebuild it.",
     epochs=50,
     make=_make,

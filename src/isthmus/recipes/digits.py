@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.core.errors import InvalidData
 from isthmus.core.randomness import generator_for
-from isthmus.data.sources import read
+from isthmus.data.reading import read
 
 if TYPE_CHECKING:
     import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
-    from isthmus.data.sources import Dataset
+    from isthmus.data.reading import Dataset
 
 SIDE = 28
 """Pixels along each side of a picture, as all the documents have it."""
@@ -88,7 +88,7 @@ def from_file(path: str | os.PathLike[str]) -> Digits:
     Parameters
     ----------
     path : path
-        Of whatever `isthmus.data.sources.read` knows; test rows are the file's own, else a random
+        Of whatever `isthmus.data.reading.read` knows; test rows are the file's own, else a random
         tenth.
 
     Raises

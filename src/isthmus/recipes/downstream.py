@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
-from isthmus.inspection.figures import percent
-from isthmus.recipes import dense_32, documents, views
-from isthmus.recipes.pictures import Table
-from isthmus.recipes.recipe import Figure, Plan, Recipe, Result
+from isthmus.core.number_format import percent
+from isthmus.recipes import dense_32, figures, sources
+from isthmus.recipes.figure_types import Table
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipePlan, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
@@ -23,7 +23,7 @@ _SEARCH_ROWS, _SEARCH_EPOCHS, _FOLDS = 3000, 5, 2
 _STRENGTHS = (0.1, 1.0, 10.0)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     train, test = digits.shaped((784,))
     raw = LogisticRegression()
     pipeline = _pipeline(plan)
@@ -35,12 +35,14 @@ def _make(digits: Digits, plan: Plan) -> Result:
         search = _search(train, digits, plan)
     encoder = pipeline["codes"]
     accuracies = search.cv_results_["mean_test_score"]
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure(
+            MeasuredFigure(
                 "test accuracy from 32 numbers", float(pipeline.score(test, digits.y_test)), "%"
             ),
-            Figure("test accuracy from the 784 pixels", float(raw.score(test, digits.y_test)), "%"),
+            MeasuredFigure(
+                "test accuracy from the 784 pixels", float(raw.score(test, digits.y_test)), "%"
+            ),
         ),
         pictures=(
             Table(
@@ -52,7 +54,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
                 ),
                 f"Mean over {_FOLDS} folds of the first {min(_SEARCH_ROWS, len(train)):,} rows.",
             ),
-            views.rebuilt(digits, encoder.reconstruct(test)),
+            figures.rebuilt(digits, encoder.reconstruct(test)),
         ),
         notes=(
             "The encoder never saw a label. The document classifies the rows that it trained on, "
@@ -62,14 +64,14 @@ def _make(digits: Digits, plan: Plan) -> Result:
     )
 
 
-def _pipeline(plan: Plan) -> Any:
+def _pipeline(plan: RecipePlan) -> Any:
     return Pipeline(
         [("codes", dense_32.SYSTEM.autoencoder(plan)), ("classifier", LogisticRegression())]
     )
 
 
-def _search(train: Floats, digits: Digits, plan: Plan) -> Any:
-    short = Plan(min(plan.epochs, _SEARCH_EPOCHS), plan.seed)
+def _search(train: Floats, digits: Digits, plan: RecipePlan) -> Any:
+    short = RecipePlan(min(plan.epochs, _SEARCH_EPOCHS), plan.seed)
     search = GridSearchCV(_pipeline(short), {"classifier__C": _STRENGTHS}, cv=_FOLDS, refit=False)
     some = slice(None, _SEARCH_ROWS)
     return search.fit(train[some], digits.y_train[some])
@@ -78,7 +80,7 @@ def _search(train: Floats, digits: Digits, plan: Plan) -> Any:
 RECIPE = Recipe(
     "downstream",
     "codes as features for a logistic regression",
-    documents.OUTPUTS,
+    sources.OUTPUTS,
     "The codes serve as input features of a classifier, though the autoencoder knows no label.",
     epochs=50,
     make=_make,

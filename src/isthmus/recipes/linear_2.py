@@ -10,16 +10,16 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from isthmus.recipes import documents, measures, views
-from isthmus.recipes.pictures import Strip, Strips
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import figures, metrics, sources
+from isthmus.recipes.figure_types import ImageStrip, ImageStrips
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 
 def cross_entropy_of_logits(y_true: Any, y_pred: Any) -> Any:
@@ -27,7 +27,7 @@ def cross_entropy_of_logits(y_true: Any, y_pred: Any) -> Any:
     return keras.ops.binary_crossentropy(y_true, y_pred, from_logits=True)
 
 
-SYSTEM = System(
+SYSTEM = KerasPair(
     shape=(784,),
     encoder=lambda: [keras.layers.Dense(2)],
     decoder=lambda: [keras.layers.Dense(784)],
@@ -35,7 +35,7 @@ SYSTEM = System(
 )
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     printed, _ = SYSTEM.train(digits, plan, loss="bce")
     codes = model.transform(test)
@@ -43,30 +43,30 @@ def _make(digits: Digits, plan: Plan) -> Result:
     clusters = KMeans(10, n_init=3, random_state=plan.seed).fit_predict(codes)
     letters = np.array(list("ABCDEFGHIJ"))[clusters]
     outside = printed.reconstruct(test)
-    return Result(
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="bce"),
-            Figure("test cross-entropy, as printed", measures.cross_entropy(test, outside)),
-            Figure(
+            *metrics.both_losses(test, made, first="bce"),
+            MeasuredFigure("test cross-entropy, as printed", metrics.cross_entropy(test, outside)),
+            MeasuredFigure(
                 "pixels outside [0, 1], as printed",
                 float(((outside < 0) | (outside > 1)).mean()),
                 "%",
             ),
-            Figure(
+            MeasuredFigure(
                 "agreement of ten clusters with the digits (adjusted Rand index)",
                 float(adjusted_rand_score(digits.y_test, clusters)),
             ),
         ),
         pictures=(
-            views.codes(
+            figures.codes(
                 digits.y_test,
                 codes,
                 title="The two features of the test digits",
                 caption="Colours are the digits, which the network has not seen.",
             ),
-            views.codes(letters, codes, title="The same, in ten clusters by k-means"),
+            figures.codes(letters, codes, title="The same, in ten clusters by k-means"),
             _nearest(digits, codes),
-            views.rebuilt(digits, made.astype(np.float32)),
+            figures.rebuilt(digits, made.astype(np.float32)),
         ),
         notes=(
             "As printed, the cross-entropy is fed raw outputs, which are no probabilities: outside "
@@ -78,15 +78,15 @@ def _make(digits: Digits, plan: Plan) -> Result:
     )
 
 
-def _nearest(digits: Digits, codes: NDArray[Any]) -> Strips:
+def _nearest(digits: Digits, codes: NDArray[Any]) -> ImageStrips:
     """Show the nine nearest test digits, by code, to each of five."""
     queries = digits.examples()[::2]
     index = NearestNeighbors(n_neighbors=min(10, len(codes))).fit(codes)
     found = index.kneighbors(codes[queries], return_distance=False)
-    return Strips(
+    return ImageStrips(
         "Nearest digits",
         tuple(
-            Strip(f"to a {digits.y_test[query]}", digits.x_test[near])
+            ImageStrip(f"to a {digits.y_test[query]}", digits.x_test[near])
             for query, near in zip(queries, found, strict=True)
         ),
         "The first of each row is the digit itself, the others are its nearest by code.",
@@ -96,7 +96,7 @@ def _nearest(digits: Digits, codes: NDArray[Any]) -> Strips:
 RECIPE = Recipe(
     "linear-2",
     "two numbers, without activations",
-    documents.INTUITIVE,
+    sources.INTUITIVE,
     "The two features characterise the digits, for visualisation, clustering or other purposes.",
     epochs=5,
     make=_make,

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.core.errors import InvalidParameter
+from isthmus.core.number_format import number, percent
 from isthmus.core.randomness import resolve_seed
-from isthmus.inspection.figures import number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.pictures import Picture
-    from isthmus.recipes.system import System
+    from isthmus.recipes.figure_types import Picture
+    from isthmus.recipes.keras_pair import KerasPair
 
 
 @dataclass(frozen=True)
-class Figure:
+class MeasuredFigure:
     """A measured number, beside what the document claims.
 
     Parameters
@@ -62,7 +62,7 @@ class Figure:
         )
 
 
-class Plan(NamedTuple):
+class RecipePlan(NamedTuple):
     """How long to train, and from which seed."""
 
     epochs: int
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class RecipeResult:
     """What came of a recipe.
 
     Attributes
@@ -89,7 +89,7 @@ class Result:
         How long, and how long that took; filled in by `Recipe.run`.
     """
 
-    figures: tuple[Figure, ...]
+    figures: tuple[MeasuredFigure, ...]
     pictures: tuple[Picture, ...]
     notes: tuple[str, ...] = ()
     estimators: dict[str, Any] | None = None
@@ -109,7 +109,7 @@ class Recipe:
     title : str
         The system in a few words.
     source : str
-        The document; see `isthmus.recipes.documents`.
+        The document; see `isthmus.recipes.sources`.
     claim : str
         What the document says of it, in one sentence.
     epochs : int
@@ -125,10 +125,10 @@ class Recipe:
     source: str
     claim: str
     epochs: int
-    make: Callable[[Digits, Plan], Result]
-    system: System | None = None
+    make: Callable[[Digits, RecipePlan], RecipeResult]
+    system: KerasPair | None = None
 
-    def run(self, digits: Digits, *, epochs: int | None = None, seed: int = 0) -> Result:
+    def run(self, digits: Digits, *, epochs: int | None = None, seed: int = 0) -> RecipeResult:
         """Train and measure.
 
         Parameters
@@ -151,7 +151,7 @@ class Recipe:
                 "epochs", expected="an integer of at least 1", received=repr(epochs)
             )
         began = time.perf_counter()
-        result = self.make(digits, Plan(wanted, resolve_seed(seed)))
+        result = self.make(digits, RecipePlan(wanted, resolve_seed(seed)))
         return replace(
             result,
             notes=result.notes if result.data else (*digits.notes, *result.notes),

@@ -8,14 +8,14 @@ import numpy as np
 
 from isthmus.core.randomness import generator_for
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.recipes import documents
-from isthmus.recipes.pictures import Lines
-from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.recipes import sources
+from isthmus.recipes.figure_types import Lines
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 _CODE, _SHOWN = 6, 3
 _STEPS, _SHORTEST = 40, 20
@@ -36,7 +36,7 @@ def sines(n: int, seed: int) -> Floats:
     return values[..., None].astype(np.float32)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:  # noqa: ARG001 - digits are no sequences
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - digits are no sequences
     train, test = sines(_TRAIN, plan.seed), sines(_TEST, plan.seed + 1)
     model = Autoencoder(
         _CODE, architecture="recurrent", epochs=plan.epochs, random_state=plan.seed
@@ -46,12 +46,12 @@ def _make(digits: Digits, plan: Plan) -> Result:  # noqa: ARG001 - digits are no
     lengths = np.isfinite(test[..., 0]).sum(axis=1)
     short = lengths < (_SHORTEST + _STEPS) // 2
     squares = np.nanmean(np.square(made - test, dtype=np.float64), axis=(1, 2))
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("variance explained", 1 - error / float(np.nanvar(test)), "%"),
-            Figure("test squared error", error),
-            Figure("test squared error, fewer than 30 steps", float(squares[short].mean())),
-            Figure("test squared error, 30 steps or more", float(squares[~short].mean())),
+            MeasuredFigure("variance explained", 1 - error / float(np.nanvar(test)), "%"),
+            MeasuredFigure("test squared error", error),
+            MeasuredFigure("test squared error, fewer than 30 steps", float(squares[short].mean())),
+            MeasuredFigure("test squared error, 30 steps or more", float(squares[~short].mean())),
         ),
         pictures=tuple(_rebuilt(test[i], made[i], i + 1) for i in range(_SHOWN)),
         notes=(
@@ -76,7 +76,7 @@ def _rebuilt(original: Floats, made: Floats, number: int) -> Lines:
 RECIPE = Recipe(
     "recurrent",
     "sequences of any length through an LSTM",
-    documents.ARCHITECTURE,
+    sources.ARCHITECTURE,
     "Recurrent layers merely influence the type of autoencoder and the data it is apt for.",
     epochs=60,
     make=_make,

@@ -9,10 +9,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.manifold import TSNE, trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from isthmus.inspection.figures import number, percent, seconds
-from isthmus.recipes import deep_tanh_2, dense_100_20, documents, views
-from isthmus.recipes.pictures import Scatter, Table
-from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.core.number_format import number, percent, seconds
+from isthmus.recipes import deep_tanh_2, dense_100_20, figures, sources
+from isthmus.recipes.figure_types import Scatter, Table
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 from isthmus.tasks.maps import LatentMap
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 SYSTEM = dense_100_20.SYSTEM
 _PERPLEXITY = 30
@@ -34,7 +34,7 @@ class _Map(NamedTuple):
     trust: float
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     _, test = digits.shaped((784,))
     began = time.perf_counter()
     reducer, _ = SYSTEM.train(digits, plan)
@@ -48,12 +48,12 @@ def _make(digits: Digits, plan: Plan) -> Result:
     tsne = TSNE(n_components=2, perplexity=perplexity, random_state=plan.seed)
     alone = _judged("784 → t-SNE", tsne.fit_transform(test), began, digits, test)
     maps = (both, code, alone)
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("1-NN accuracy, 784 → 20 → t-SNE", both.accuracy, "%"),
-            Figure("1-NN accuracy, 784 → 2", code.accuracy, "%"),
-            Figure("1-NN accuracy, t-SNE alone", alone.accuracy, "%"),
-            Figure("time, as a share of t-SNE's alone", both.seconds / alone.seconds, "%"),
+            MeasuredFigure("1-NN accuracy, 784 → 20 → t-SNE", both.accuracy, "%"),
+            MeasuredFigure("1-NN accuracy, 784 → 2", code.accuracy, "%"),
+            MeasuredFigure("1-NN accuracy, t-SNE alone", alone.accuracy, "%"),
+            MeasuredFigure("time, as a share of t-SNE's alone", both.seconds / alone.seconds, "%"),
         ),
         pictures=(
             _drawn(both, digits),
@@ -72,7 +72,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
             _drawn(alone, digits),
         ),
         notes=(
-            views.size_note(reducer),
+            figures.size_note(reducer),
             "t-SNE of the codes is openTSNE's, of the pixels scikit-learn's, as the document has "
             "it. The network is that whose parameters the document counts; 10 epochs are taken.",
         ),
@@ -89,7 +89,7 @@ def _judged(name: str, points: NDArray[Any], began: float, digits: Digits, test:
 
 
 def _drawn(made: _Map, digits: Digits) -> Scatter:
-    drawn = views.codes(digits.y_test, made.points, title=f"Test digits, {made.name}")
+    drawn = figures.codes(digits.y_test, made.points, title=f"Test digits, {made.name}")
     if "t-SNE" not in made.name:
         return drawn
     return Scatter(drawn.title, drawn.points, drawn.labels, ("map, across", "map, up"))
@@ -98,7 +98,7 @@ def _drawn(made: _Map, digits: Digits) -> Scatter:
 RECIPE = Recipe(
     "reduce-then-map",
     "to 20 numbers by a network, to a map by t-SNE",
-    documents.NOTES,
+    sources.NOTES,
     "Better than a 2-d code, and far faster than t-SNE of the pixels.",
     epochs=10,
     make=_make,

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.core.randomness import generator_for
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.recipes import documents
-from isthmus.recipes.pictures import Lines, Table
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.tasks.anomaly.detector import AnomalyDetector
+from isthmus.recipes import sources
+from isthmus.recipes.figure_types import Lines, Table
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 _SENSORS, _ROWS, _WINDOW, _RATE = 8, 4000, 30, 0.01
 _FAULTS = ("off by three deviations", "stuck", "out of step with the others")
@@ -57,7 +57,7 @@ def _broken(sensor: NDArray[np.float64], part: slice, kind: int) -> Any:
     return sensor[part][::-1]  # each value is usual, and so is the way it changes
 
 
-def _make(digits: Digits, plan: Plan) -> Result:  # noqa: ARG001 - digits are no log
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - digits are no log
     normal, new = log(_ROWS, plan.seed, faulty=False), log(_ROWS, plan.seed + 1, faulty=True)
     half = len(normal.rows) // 2
     settings: dict[str, Any] = {"epochs": plan.epochs, "random_state": plan.seed}
@@ -72,12 +72,14 @@ def _make(digits: Digits, plan: Plan) -> Result:  # noqa: ARG001 - digits are no
     faulty = new.fault > 0
     # Windows that end just before a fault, or begin just behind one, hold a part of it.
     near = np.convolve(faulty, np.ones(2 * _WINDOW + 1), "same") > 0
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("faulty rows found by the error of a row", float(simple[faulty].mean()), "%"),
-            Figure("false alarms of it", float(simple[~near].mean()), "%"),
-            Figure("faulty rows found through windows", float(alarms[faulty].mean()), "%"),
-            Figure("false alarms of them", float(alarms[~near].mean()), "%"),
+            MeasuredFigure(
+                "faulty rows found by the error of a row", float(simple[faulty].mean()), "%"
+            ),
+            MeasuredFigure("false alarms of it", float(simple[~near].mean()), "%"),
+            MeasuredFigure("faulty rows found through windows", float(alarms[faulty].mean()), "%"),
+            MeasuredFigure("false alarms of them", float(alarms[~near].mean()), "%"),
         ),
         pictures=(_timeline(scores / detector.threshold_), _by_kind(new.fault, simple, alarms)),
         notes=(
@@ -122,7 +124,7 @@ def _by_kind(fault: Any, simple: Any, alarms: Any) -> Table:
 RECIPE = Recipe(
     "sensor-anomalies",
     "faults in a log of eight sensors",
-    f"{documents.OUTPUTS}, {documents.ARCHITECTURE}",
+    f"{sources.OUTPUTS}, {sources.ARCHITECTURE}",
     "Autoencoders find anomalies in high-dimensional sensor data by their reconstruction error.",
     epochs=40,
     make=_make,

@@ -8,23 +8,23 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
-from isthmus.inspection.figures import percent
-from isthmus.recipes import dense_32, documents, views
-from isthmus.recipes.pictures import Strip, Strips, Table
-from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.core.number_format import percent
+from isthmus.recipes import dense_32, figures, sources
+from isthmus.recipes.figure_types import ImageStrip, ImageStrips, Table
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 from isthmus.tasks.search import SimilarityIndex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 SYSTEM = dense_32.SYSTEM
 _NEAREST, _QUERIES = 10, 2000
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     train, _ = digits.shaped(SYSTEM.shape)
     queries, truth = test[:_QUERIES], digits.y_test[:_QUERIES]
@@ -33,10 +33,12 @@ def _make(digits: Digits, plan: Plan) -> Result:
     by_pixels = NearestNeighbors(n_neighbors=_NEAREST).fit(train)
     _, pixels_found = by_pixels.kneighbors(queries)
     right, pixels_right = (digits.y_train[f] == truth[:, None] for f in (found, pixels_found))
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("share of the ten nearest that show the same digit", float(right.mean()), "%"),
-            Figure("the same by 784 pixels", float(pixels_right.mean()), "%"),
+            MeasuredFigure(
+                "share of the ten nearest that show the same digit", float(right.mean()), "%"
+            ),
+            MeasuredFigure("the same by 784 pixels", float(pixels_right.mean()), "%"),
         ),
         pictures=(
             _shown(digits, index),
@@ -55,7 +57,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
             ),
         ),
         notes=(
-            views.size_note(model),
+            figures.size_note(model),
             "The search is exact, by Euclidean distance. The document compares codes of two "
             "numbers; the network here is that of dense-32, with codes of 32.",
         ),
@@ -63,14 +65,14 @@ def _make(digits: Digits, plan: Plan) -> Result:
     )
 
 
-def _shown(digits: Digits, index: Any) -> Strips:
+def _shown(digits: Digits, index: Any) -> ImageStrips:
     queries: NDArray[np.intp] = digits.examples()[::2]
     pictures = digits.x_test[queries].reshape(-1, *SYSTEM.shape)
     _, found = index.kneighbors(pictures, n_neighbors=_NEAREST)
-    return Strips(
+    return ImageStrips(
         "The most similar training digits",
         tuple(
-            Strip(f"query {digits.y_test[query]}", np.concatenate([query_picture, near]))
+            ImageStrip(f"query {digits.y_test[query]}", np.concatenate([query_picture, near]))
             for query, query_picture, near in zip(
                 queries, digits.x_test[queries][:, None], digits.x_train[found], strict=True
             )
@@ -82,7 +84,7 @@ def _shown(digits: Digits, index: Any) -> Strips:
 RECIPE = Recipe(
     "similar",
     "the ten most similar pictures by their codes",
-    documents.INTUITIVE,
+    sources.INTUITIVE,
     "With such features we could compare two faces and find similar ones.",
     epochs=20,
     make=_make,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isthmus.estimators.supervised import SupervisedAutoencoder
-from isthmus.recipes import deep_tanh_2, documents, measures, views
-from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.recipes import deep_tanh_2, figures, metrics, sources
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 SYSTEM = deep_tanh_2.SYSTEM
 HEAD = {
@@ -21,38 +21,38 @@ HEAD = {
 }
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     train, test = digits.shaped(SYSTEM.shape)
     settings = {**SYSTEM.settings(plan), "loss": SYSTEM.loss, **HEAD}
     model = SupervisedAutoencoder(**settings).fit(train, digits.y_train)
     codes, test_codes = model.transform(train), model.transform(test)
     made = model.inverse_transform(test_codes)
     neighbours = deep_tanh_2.NEIGHBOURS
-    return Result(
+    return RecipeResult(
         figures=(
-            *measures.both_losses(test, made, first="bce"),
-            Figure(
+            *metrics.both_losses(test, made, first="bce"),
+            MeasuredFigure(
                 f"accuracy of {neighbours} nearest neighbours, 2 numbers",
-                measures.neighbours_accuracy(codes, test_codes, digits, neighbours=neighbours),
+                metrics.neighbours_accuracy(codes, test_codes, digits, neighbours=neighbours),
                 "%",
                 "> 90 %",
                 low=0.9,
             ),
-            Figure(
+            MeasuredFigure(
                 "test accuracy of the network's own head", model.score(test, digits.y_test), "%"
             ),
         ),
         pictures=(
-            views.codes(
+            figures.codes(
                 digits.y_test,
                 test_codes,
                 title="Test digits in two dimensions",
                 caption="Colours are the digits; the network has seen those of the training rows.",
             ),
-            views.rebuilt(digits, made),
+            figures.rebuilt(digits, made),
         ),
         notes=(
-            views.size_note(model),
+            figures.size_note(model),
             "From the code go Dense 64 and 128 in tanh, dropout 0.5 after each, and a softmax over "
             "10; its cross-entropy counts a tenth. The document names no number of epochs; 20 are "
             "taken, as for deep-tanh-2.",
@@ -64,7 +64,7 @@ def _make(digits: Digits, plan: Plan) -> Result:
 RECIPE = Recipe(
     "supervised-2",
     "the same deep network with a classifier off the code",
-    documents.NOTES,
+    sources.NOTES,
     "A classifier on the 2-d codes achieves more than 90 % test accuracy.",
     epochs=20,
     make=_make,

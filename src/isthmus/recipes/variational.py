@@ -9,17 +9,17 @@ import numpy as np
 from keras import layers
 
 from isthmus.estimators.variational import VariationalAutoencoder
-from isthmus.recipes import documents, measures, views
-from isthmus.recipes.pictures import Mosaic
-from isthmus.recipes.recipe import Figure, Recipe, Result
-from isthmus.recipes.system import System
+from isthmus.recipes import figures, metrics, sources
+from isthmus.recipes.figure_types import Mosaic
+from isthmus.recipes.keras_pair import KerasPair
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     import keras
 
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 _SIDE, _SAMPLES = 15, 40
 
@@ -44,41 +44,41 @@ def _decoder() -> list[keras.Layer]:
 
 
 # The 16 features of the encoder become z_mean and z_log_var, 2 numbers each, in the estimator.
-SYSTEM = System(shape=(28, 28, 1), encoder=_encoder, decoder=_decoder, loss="mse", code=2)
+SYSTEM = KerasPair(shape=(28, 28, 1), encoder=_encoder, decoder=_decoder, loss="mse", code=2)
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     train, test = digits.shaped(SYSTEM.shape)
     model = VariationalAutoencoder(**SYSTEM.settings(plan), likelihood="mse").fit(train)
     said = model.network_.full.predict(
         [test, np.zeros((len(test), 2), np.float32)], batch_size=1000, verbose=0
     )
     divergence = _divergence(said["mean"], said["log_variance"])
-    error = measures.squared_error(test, said["reconstruction"])
+    error = metrics.squared_error(test, said["reconstruction"])
     evidence = model.log_likelihood(test, samples=1, random_state=plan.seed)
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("784 · MSE + KL of a test digit", 784 * error + divergence),
-            Figure("test squared error", error),
-            Figure("KL of a test digit", divergence, "nats"),
-            Figure("ELBO of a test digit", float(evidence.mean()), "nats"),
+            MeasuredFigure("784 · MSE + KL of a test digit", 784 * error + divergence),
+            MeasuredFigure("test squared error", error),
+            MeasuredFigure("KL of a test digit", divergence, "nats"),
+            MeasuredFigure("ELBO of a test digit", float(evidence.mean()), "nats"),
         ),
         pictures=(
             Mosaic(
                 "The latent plane, decoded",
-                views.pictures(model.latent_plane(_SIDE)),
+                figures.pictures(model.latent_plane(_SIDE)),
                 _SIDE,
                 "Codes at steps of equal probability: the first number grows to the right, the "
                 "second upwards.",
             ),
             Mosaic(
                 "Samples",
-                views.pictures(model.sample(_SAMPLES, random_state=plan.seed)),
+                figures.pictures(model.sample(_SAMPLES, random_state=plan.seed)),
                 10,
                 "Digits that nobody wrote, decoded from codes drawn from the prior.",
             ),
-            views.codes(digits.y_test, said["mean"], title="Posterior means of test digits"),
-            views.rebuilt(digits, said["reconstruction"]),
+            figures.codes(digits.y_test, said["mean"], title="Posterior means of test digits"),
+            figures.rebuilt(digits, said["reconstruction"]),
         ),
         notes=(
             "Reconstructions are decoded from the posterior's mean; the ELBO is of one sampled "
@@ -100,7 +100,7 @@ def _divergence(mean: Floats, log_variance: Floats) -> float:
 RECIPE = Recipe(
     "variational",
     "a convolutional VAE with two latent dimensions",
-    documents.ARCHITECTURE,
+    sources.ARCHITECTURE,
     "It reconstructs the input, with a divergence added to the loss, crucial for VAEs.",
     epochs=100,
     make=_make,

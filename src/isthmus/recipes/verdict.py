@@ -10,7 +10,6 @@ from keras import layers
 from isthmus.estimators.denoising import DenoisingAutoencoder
 from isthmus.estimators.supervised import SupervisedAutoencoder
 from isthmus.estimators.variational import VariationalAutoencoder
-from isthmus.inspection.verdict import inspect
 from isthmus.recipes import (
     conv_transpose,
     conv_upsampling,
@@ -19,17 +18,18 @@ from isthmus.recipes import (
     dense_32,
     dense_100_20,
     dense_128_64_32,
-    documents,
     linear_2,
+    sources,
     supervised_2,
     variational,
 )
-from isthmus.recipes.pictures import Table
-from isthmus.recipes.recipe import Figure, Recipe, Result
+from isthmus.recipes.figure_types import Table
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
+from isthmus.verdict.verdict import inspect
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import Plan
+    from isthmus.recipes.recipe import RecipePlan
 
 _ROWS = 500  # enough to have fitted estimators to look at
 _SYSTEMS = {
@@ -53,7 +53,7 @@ class _Case(NamedTuple):
     truth: bool | None
 
 
-def _make(digits: Digits, plan: Plan) -> Result:
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     cases = [*_recipes(plan), *_fitted(digits, plan), *_others(plan)]
     verdicts = [inspect(case.model, target=case.target) for case in cases]
     right = [v.is_autoencoder is c.truth for v, c in zip(verdicts, cases, strict=True)]
@@ -61,10 +61,10 @@ def _make(digits: Digits, plan: Plan) -> Result:
         (case.name, _ANSWERS[verdict.is_autoencoder], verdict.kind, verdict.reasons[0])
         for case, verdict in zip(cases, verdicts, strict=True)
     )
-    return Result(
+    return RecipeResult(
         figures=(
-            Figure("verdicts that are right", sum(right) / len(right), "%"),
-            Figure("models", len(cases)),
+            MeasuredFigure("verdicts that are right", sum(right) / len(right), "%"),
+            MeasuredFigure("models", len(cases)),
         ),
         pictures=(
             Table(
@@ -81,14 +81,14 @@ def _make(digits: Digits, plan: Plan) -> Result:
     )
 
 
-def _recipes(plan: Plan) -> list[_Case]:
+def _recipes(plan: RecipePlan) -> list[_Case]:
     return [
         _Case(name, _whole(*system.pair(plan.seed)), "input", True)
         for name, system in _SYSTEMS.items()
     ]
 
 
-def _fitted(digits: Digits, plan: Plan) -> list[_Case]:
+def _fitted(digits: Digits, plan: RecipePlan) -> list[_Case]:
     rows, labels = digits.x_train[:_ROWS], digits.y_train[:_ROWS]
     deep = {**supervised_2.SYSTEM.settings(plan), "loss": "bce", **supervised_2.HEAD}
     estimators = {
@@ -103,7 +103,7 @@ def _fitted(digits: Digits, plan: Plan) -> list[_Case]:
     return [_Case(name, model, None, True) for name, model in estimators.items()]
 
 
-def _others(plan: Plan) -> list[_Case]:
+def _others(plan: RecipePlan) -> list[_Case]:
     encoder, decoder = dense_128_64_32.SYSTEM.pair(plan.seed)
     whole = _whole(encoder, decoder)
     classes = layers.Dense(10, activation="softmax", name="classes")
@@ -132,7 +132,7 @@ def _whole(encoder: keras.Model, decoder: keras.Model) -> keras.Model:
 RECIPE = Recipe(
     "verdict",
     "which models are autoencoders, and why",
-    f"{documents.ARCHITECTURE}, {documents.OUTPUTS}",
+    f"{sources.ARCHITECTURE}, {sources.OUTPUTS}",
     "Encoder and decoder are necessary, not sufficient: the objective decides.",
     epochs=1,
     make=_make,

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from isthmus.data.series import as_series
-from isthmus.inspection import alarms
-from isthmus.inspection.figures import count, number, percent
-from isthmus.report.charts import Series, histogram_chart, line_chart
+from isthmus.core.number_format import count, number, percent
+from isthmus.data.sensor_series import as_series
+from isthmus.evaluation import alarm_evaluation
+from isthmus.report.charts import PlotLine, histogram_chart, line_chart
 from isthmus.report.timeline import timeline_chart
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from numpy.typing import NDArray
 
-    from isthmus.inspection.alarms import Seen
+    from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _MOST_INTERVALS = 20
 _MOST_POINTS = 400
 _P_EDGES = np.linspace(0.0, 1.0, 21)
 
 
-class Chart(NamedTuple):
+class AnomalyChart(NamedTuple):
     """A drawing with the names of its colours and a sentence on it."""
 
     chart: Markup
@@ -31,7 +31,7 @@ class Chart(NamedTuple):
     caption: str
 
 
-class Row(NamedTuple):
+class AnomalyChartRow(NamedTuple):
     """One interval of alarms."""
 
     start: str
@@ -48,11 +48,11 @@ class Timeline(NamedTuple):
     note: str
     chart: Markup
     legend: list[tuple[str, str]]
-    intervals: list[Row]
+    intervals: list[AnomalyChartRow]
     more: str
 
 
-def histogram(seen: Seen) -> Chart:
+def histogram(seen: AlarmCounts) -> AnomalyChart:
     """Draw how the scores are spread, and the threshold."""
     samples = _groups(seen, seen.scores)
     caption = (
@@ -69,10 +69,10 @@ def histogram(seen: Seen) -> Chart:
         mark=seen.threshold,
         log=True,
     )
-    return Chart(chart, [(name, colour) for name, _, colour in samples], caption)
+    return AnomalyChart(chart, [(name, colour) for name, _, colour in samples], caption)
 
 
-def p_values(seen: Seen) -> Chart:
+def p_values(seen: AlarmCounts) -> AnomalyChart:
     """Draw how the p-values are spread."""
     samples = _groups(seen, seen.p_values)
     caption = (
@@ -88,12 +88,12 @@ def p_values(seen: Seen) -> Chart:
         y_label="% of rows",
         bins=_P_EDGES,
     )
-    return Chart(chart, [(name, colour) for name, _, colour in samples], caption)
+    return AnomalyChart(chart, [(name, colour) for name, _, colour in samples], caption)
 
 
-def curves(seen: Seen) -> list[Chart]:
+def curves(seen: AlarmCounts) -> list[AnomalyChart]:
     """Draw the ROC and the precision-recall curve, where labels allow it."""
-    drawn, found = alarms.curves(seen), alarms.found(seen)
+    drawn, found = alarm_evaluation.curves(seen), alarm_evaluation.found(seen)
     if drawn is None or found is None:
         return []
     false_alarms = 100 * found.false_alarms / found.normal
@@ -121,7 +121,7 @@ def curves(seen: Seen) -> list[Chart]:
     ]
 
 
-def timeline(detector: Any, X: Any, seen: Seen) -> Timeline:
+def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
     """Draw the scores of a series, and list its alarms."""
     series = as_series(X)
     found = detector.intervals(X)
@@ -153,9 +153,9 @@ def timeline(detector: Any, X: Any, seen: Seen) -> Timeline:
     return Timeline(note, chart, legend, [_row(one) for one in highest], more)
 
 
-def _row(one: Any) -> Row:
+def _row(one: Any) -> AnomalyChartRow:
     first, last = one.rows
-    return Row(
+    return AnomalyChartRow(
         start=_moment(one.start),
         end=_moment(one.end),
         peak=_moment(one.peak),
@@ -177,7 +177,9 @@ def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(last) - 1) for first, last in ends.reshape(-1, 2)]
 
 
-def _groups(seen: Seen, values: NDArray[np.float64]) -> list[tuple[str, NDArray[np.float64], str]]:
+def _groups(
+    seen: AlarmCounts, values: NDArray[np.float64]
+) -> list[tuple[str, NDArray[np.float64], str]]:
     """Return values by label, those of rows without a score left out."""
     if seen.anomalous is None:
         return [("rows", values[seen.scored], "--c0")]
@@ -196,10 +198,10 @@ def _curve(
     axes: tuple[str, str],
     *,
     mark: float,
-) -> Chart:
+) -> AnomalyChart:
     some = np.unique(np.linspace(0, len(points) - 1, _MOST_POINTS).round().astype(int))
     chart = line_chart(
-        [Series(title, points[some, 0], points[some, 1], "--c0")],
+        [PlotLine(title, points[some, 0], points[some, 1], "--c0")],
         name=name,
         title=title,
         description=caption,
@@ -208,4 +210,4 @@ def _curve(
         mark=mark,
         from_zero=True,
     )
-    return Chart(chart, [], caption)
+    return AnomalyChart(chart, [], caption)

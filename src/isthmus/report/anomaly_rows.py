@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from isthmus.inspection.figures import count, number, percent
-from isthmus.inspection.reasons import reasons
-from isthmus.report.columns import CELLS_PER_ROW, cell_text
-from isthmus.report.pictures import SMALL, data_uri, heat_uri, shares_of_range
-from isthmus.report.samples import Picture, image_shape
+from isthmus.core.number_format import count, number, percent
+from isthmus.evaluation.alarm_reasons import reasons
+from isthmus.report.column_errors import CELLS_PER_ROW, cell_text
+from isthmus.report.image_data import SMALL, data_uri, heat_uri, shares_of_range
+from isthmus.report.image_samples import SamplePicture, image_shape
 
 if TYPE_CHECKING:
-    from isthmus.inspection.alarms import Seen
-    from isthmus.inspection.reasons import Reasons
+    from isthmus.evaluation.alarm_evaluation import AlarmCounts
+    from isthmus.evaluation.alarm_reasons import Reasons
 
 _MOST_ROWS = 10
 _MOST_COLUMNS = 20
@@ -24,7 +24,7 @@ _WEAK = 0.5
 _ALPHA = 0.05
 
 
-class TopCell(NamedTuple):
+class AnomalousCell(NamedTuple):
     """One of the cells that made a row's score, in the column's own unit."""
 
     column: str
@@ -34,7 +34,7 @@ class TopCell(NamedTuple):
     share_text: str
 
 
-class TopRow(NamedTuple):
+class AnomalousRow(NamedTuple):
     """A row with a high score and the cells that made it so."""
 
     number: str
@@ -42,16 +42,16 @@ class TopRow(NamedTuple):
     p_value: str
     alarm: bool
     label: str
-    cells: list[TopCell]
+    cells: list[AnomalousCell]
 
 
-class Top(NamedTuple):
+class AnomalousRows(NamedTuple):
     """The rows with the highest scores, as a table or, of images, as strips of pictures."""
 
     title: str
     note: str
-    rows: list[TopRow]
-    strips: list[tuple[str, list[Picture]]]
+    rows: list[AnomalousRow]
+    strips: list[tuple[str, list[SamplePicture]]]
     lines: list[tuple[str, list[str]]]
     labelled: bool
     smooth: bool
@@ -74,13 +74,13 @@ class DriftTable(NamedTuple):
     more: str
 
 
-def top(detector: Any, X: Any, seen: Seen) -> Top:
+def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
     """Show the rows with the highest scores, and why they have them."""
     order = np.argsort(-seen.scores, kind="stable")[:_MOST_ROWS]
     why = reasons(detector, X, order)
     shape = image_shape(detector.schema_)
     rows = [
-        TopRow(
+        AnomalousRow(
             f"{int(row):,}",
             number(float(seen.scores[row])),
             number(float(seen.p_values[row]), 2),
@@ -100,7 +100,7 @@ def top(detector: Any, X: Any, seen: Seen) -> Top:
     title = "Highest scores"
     if shape is None:
         note += "Of each, the columns that contribute most to its score, in their own units."
-        return Top(title, note, rows, [], [], labelled, smooth=False)
+        return AnomalousRows(title, note, rows, [], [], labelled, smooth=False)
     largest = float(why.contributions.max())
     note += f"The brightest contribution of a pixel is {number(largest)}."
     lines = [
@@ -110,7 +110,7 @@ def top(detector: Any, X: Any, seen: Seen) -> Top:
         *([("label", [row.label for row in rows])] if labelled else []),
     ]
     strips = _strips(why, shape, largest)
-    return Top(title, note, [], strips, lines, labelled, smooth=max(shape[:2]) > SMALL)
+    return AnomalousRows(title, note, [], strips, lines, labelled, smooth=max(shape[:2]) > SMALL)
 
 
 def blind_table(blind: Any) -> BlindTable:
@@ -168,10 +168,10 @@ def drift_table(drift: Any) -> DriftTable:
     return DriftTable(note, rows, more)
 
 
-def _cells(why: Reasons, row: int) -> list[TopCell]:
+def _cells(why: Reasons, row: int) -> list[AnomalousCell]:
     shares = why.shares
     return [
-        TopCell(
+        AnomalousCell(
             why.columns[i],
             cell_text(why.values[i][row]),
             cell_text(why.expected[i][row]),
@@ -184,12 +184,12 @@ def _cells(why: Reasons, row: int) -> list[TopCell]:
 
 def _strips(
     why: Reasons, shape: tuple[int, ...], largest: float
-) -> list[tuple[str, list[Picture]]]:
+) -> list[tuple[str, list[SamplePicture]]]:
     values = np.asarray(why.values, dtype=np.float32).T
     expected = np.asarray(why.expected, dtype=np.float32).T
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     pictures = [
-        (name, [Picture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)])
+        (name, [SamplePicture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)])
         for name, alt, images in (
             ("picture", "Picture", shares_of_range(values.reshape(-1, *shape), low, high)),
             (
@@ -200,7 +200,9 @@ def _strips(
         )
     ]
     shares = why.contributions.astype(np.float32).reshape(-1, *shape)
-    heats = [Picture(heat_uri(x, largest), f"Contribution {i}") for i, x in enumerate(shares, 1)]
+    heats = [
+        SamplePicture(heat_uri(x, largest), f"Contribution {i}") for i, x in enumerate(shares, 1)
+    ]
     return [*pictures, ("contribution", heats)]
 
 

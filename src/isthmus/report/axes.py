@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from isthmus.inspection.figures import number
+from isthmus.core.number_format import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -37,7 +37,7 @@ _CROWD = 800  # points from which on they must be small to leave each other visi
 
 
 @dataclass(frozen=True)
-class Series:
+class PlotLine:
     """A named set of points in one colour."""
 
     name: str
@@ -48,7 +48,7 @@ class Series:
 
 
 def line_chart(
-    series: Sequence[Series],
+    series: Sequence[PlotLine],
     *,
     name: str,
     title: str,
@@ -94,7 +94,7 @@ def line_chart(
 
 
 def scatter_chart(
-    groups: Sequence[Series],
+    groups: Sequence[PlotLine],
     *,
     name: str,
     title: str,

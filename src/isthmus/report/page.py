@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isthmus.core.files import atomic_write
-from isthmus.inspection.contest import hold
-from isthmus.inspection.figures import count, number, percent, ratio, seconds
-from isthmus.inspection.parameters import ParameterTable, parameter_table
-from isthmus.inspection.referee import judge
-from isthmus.report import codes, columns, samples, training
-from isthmus.report.anomalies import write_anomaly_report
+from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.core.atomic_files import atomic_write
+from isthmus.core.number_format import count, number, percent, ratio, seconds
+from isthmus.evaluation.comparison import compare
+from isthmus.evaluation.referee import judge
+from isthmus.report import code_views, column_errors, image_samples, training_views
+from isthmus.report.anomaly_page import write_anomaly_report
 from isthmus.report.template import colophon, filled, free_path
-from isthmus.tasks.anomaly.detector import AnomalyDetector
+from isthmus.verdict.parameter_table import ParameterTable, parameter_table
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from isthmus.inspection.contest import Contest
-    from isthmus.inspection.judgement import Judgement
+    from isthmus.evaluation.comparison import Comparison
+    from isthmus.evaluation.judgement import Judgement
 
 _LEVELS = {"good": "Good", "note": "Note", "warning": "Warning"}
 
@@ -46,7 +46,7 @@ def write_report(
     *,
     y: Any = None,
     X_train: Any = None,
-    contest: Contest | None = None,
+    contest: Comparison | None = None,
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -68,7 +68,7 @@ def write_report(
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
     contest : Contest, optional
-        What `isthmus.inspection.contest.hold` returned for these very rows, where it was held
+        What `isthmus.evaluation.comparison.hold` returned for these very rows, where it was held
         already; else it is held now.
     title : str, optional
         The page's heading.
@@ -90,19 +90,21 @@ def write_report(
     if isinstance(model, AnomalyDetector):
         return write_anomaly_report(model, X, path, y=y, title=title, overwrite=overwrite)
     target = free_path(path, overwrite=overwrite)
-    contest = contest or hold(model, X, X_train=X_train)
+    contest = contest or compare(model, X, X_train=X_train)
     atomic_write(target, render(model, X, contest, y=y, title=title).encode())
     return target
 
 
-def render(model: Any, X: Any, contest: Contest, *, y: Any = None, title: str | None = None) -> str:
+def render(
+    model: Any, X: Any, contest: Comparison, *, y: Any = None, title: str | None = None
+) -> str:
     """Return the page that `write_report` writes of a trial of the rows `X`."""
     if y is not None:
-        codes.check_labels(y, len(X))
+        code_views.check_labels(y, len(X))
     schema = model.schema_
     judgement = judge(contest, model)
     table = parameter_table(model)
-    pictures = samples.pictures(contest, schema)
+    pictures = image_samples.pictures(contest, schema)
     tabular = pictures is None
     parts = {
         "title": title or f"{type(model).__name__} report",
@@ -112,14 +114,14 @@ def render(model: Any, X: Any, contest: Contest, *, y: Any = None, title: str | 
         "tiles": _tiles(judgement, table, model) + _label_tiles(model, X, y),
         "referee": _referee(judgement),
         "pictures": pictures,
-        "columns": columns.column_errors(contest, schema) if tabular else None,
-        "worst": columns.worst_rows(contest, schema, X) if tabular else [],
-        "curves": training.curves(model),
-        "spread": training.spread(contest),
-        "codes": codes.view(contest, model, y),
+        "columns": column_errors.column_errors(contest, schema) if tabular else None,
+        "worst": column_errors.worst_rows(contest, schema, X) if tabular else [],
+        "curves": training_views.curves(model),
+        "spread": training_views.spread(contest),
+        "codes": code_views.view(contest, model, y),
         "network": {"table": table, "note": _network_note(table)},
-        "data": columns.describe(X, schema),
-        "settings": training.settings(model),
+        "data": column_errors.describe(X, schema),
+        "settings": training_views.settings(model),
         "loading": _LOADING.format(size=model.latent_dim_),
         "colophon": colophon(),
     }

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import MissingExtra
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
-from isthmus.tasks._autoencoder import Task, checked_arrays
+from isthmus.tasks.base import Task, checked_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

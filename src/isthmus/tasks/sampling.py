@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
-from isthmus.estimators import _checks
-from isthmus.tasks._autoencoder import Task, checked_arrays
+from isthmus.estimators import parameter_checks
+from isthmus.tasks.base import Task, checked_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ class LatentSampler(Task):
         """
         wanted = self.n_components
         if wanted != "auto":
-            wanted = _checks.count("n_components", wanted)
+            wanted = parameter_checks.count("n_components", wanted)
         seed = resolve_seed(self.random_state)
         codes = self._fit_codes(X, y, seed).astype(np.float64)
         rows = generator_for(seed, "density").permutation(len(codes))[:_MOST_FITTED]
@@ -126,7 +126,9 @@ class LatentSampler(Task):
         """
         check_is_fitted(self)
         rng = generator_for(resolve_seed(random_state), "samples")
-        chosen = rng.choice(len(self.weights_), size=_checks.count("n", n), p=self.weights_)
+        chosen = rng.choice(
+            len(self.weights_), size=parameter_checks.count("n", n), p=self.weights_
+        )
         normal = rng.standard_normal((n, self.means_.shape[1]))
         codes = self.means_[chosen]
         for component in np.unique(chosen):

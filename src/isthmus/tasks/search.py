@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter, MissingExtra
 from isthmus.core.randomness import resolve_seed
-from isthmus.estimators import _checks
-from isthmus.tasks._autoencoder import Task, checked_arrays
+from isthmus.estimators import parameter_checks
+from isthmus.tasks.base import Task, checked_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,7 +173,7 @@ class SimilarityIndex(Task):
             Of the rows found; row numbers unless `fit` was given ids.
         """
         check_is_fitted(self)
-        count = _checks.count("n_neighbors", n_neighbors)
+        count = parameter_checks.count("n_neighbors", n_neighbors)
         if count > len(self.codes_):
             raise InvalidParameter(
                 "n_neighbors",

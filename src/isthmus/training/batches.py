@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import RowNumbers
 
 
-class Plan(NamedTuple):
+class BatchPlan(NamedTuple):
     """The rows of each batch and their weights, both (batches, batch_size).
 
     Behind the batches of the epoch, `steps` of them, there may be idle ones of weight zero.
@@ -40,16 +40,16 @@ def bucket(size: int) -> int:
     return -(-size // grain) * grain
 
 
-def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> Plan:
+def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> BatchPlan:
     """Return the plan of one epoch; the same `seed` and `epoch` give the same order."""
     return in_order(generator_for(seed, f"shuffle/{epoch}").permutation(rows), batch_size)
 
 
-def in_order(rows: RowNumbers, batch_size: int) -> Plan:
+def in_order(rows: RowNumbers, batch_size: int) -> BatchPlan:
     """Return the plan that takes rows, given by their numbers, as they stand."""
     steps = -(-len(rows) // batch_size)
     batches = bucket(steps)
     weights = np.zeros(batches * batch_size, dtype=np.float32)
     weights[: len(rows)] = 1.0
     order = np.resize(rows, batches * batch_size).astype(np.int32)  # again from the front
-    return Plan(order.reshape(batches, -1), weights.reshape(batches, -1), steps)
+    return BatchPlan(order.reshape(batches, -1), weights.reshape(batches, -1), steps)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from isthmus.core import artifact
-from isthmus.core.artifact import Artifact
 from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter, TrainingWarning
+from isthmus.persistence import artifact
+from isthmus.persistence.artifact import Artifact
 from isthmus.training.events import EpochEnd, Snapshot
 
 if TYPE_CHECKING:

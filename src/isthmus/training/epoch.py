@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.core.programs import Program
+from isthmus.core.program_cache import Program
 from isthmus.core.types import Batch, Corruption, Outputs, TrainState
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
-    from isthmus.training.update import Update
+    from isthmus.training.optimizer_step import OptimizerStep
 
 Array = jax.Array
 
@@ -44,7 +44,7 @@ class Tally(NamedTuple):
     """(metrics, 2), sum and weight of each; None where there are none."""
 
 
-class Rows(NamedTuple):
+class EpochRows(NamedTuple):
     """The rows of an epoch on the device."""
 
     matrix: Array
@@ -57,7 +57,7 @@ class Rows(NamedTuple):
     """(n,) or (n, targets), NaN where missing; None without labels."""
 
 
-class Span(NamedTuple):
+class StepRange(NamedTuple):
     """Where an epoch lies in the run: its number, and the steps before it and in all.
 
     Steps as floats, since a run may have more than an int32 can count.
@@ -87,7 +87,7 @@ def fresh_tally(metrics: int = 0) -> Tally:
 def compile_programs(
     network: Network,
     objective: Objective,
-    update: Update,
+    update: OptimizerStep,
     *,
     missing: bool,
     corruption: Corruption | None = None,
@@ -119,7 +119,7 @@ def compile_programs(
         return TrainState(trainable, non_trainable, slots), value, measured
 
     def train(
-        state: TrainState, tally: Tally, rows: Rows, stop: Array, span: Span, key: Array
+        state: TrainState, tally: Tally, rows: EpochRows, stop: Array, span: StepRange, key: Array
     ) -> tuple[TrainState, Tally]:
         key = jax.random.fold_in(key, span.epoch)
 
@@ -141,7 +141,7 @@ def compile_programs(
     def evaluate(
         trainable: list[Array],
         non_trainable: list[Array],
-        rows: Rows,
+        rows: EpochRows,
         steps: Array,
         progress: Array,
         key: Array,
@@ -279,7 +279,7 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     return batch._replace(inputs=inputs)
 
 
-def _batch(rows: Rows, step: Array, *, missing: bool) -> Batch:
+def _batch(rows: EpochRows, step: Array, *, missing: bool) -> Batch:
     index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
     y = None if rows.labels is None else jnp.take(rows.labels, index, axis=0, mode="clip")

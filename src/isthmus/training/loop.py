@@ -14,19 +14,19 @@ from isthmus.core.errors import TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
 from isthmus.core.types import Corruption, Floats, RowNumbers, TrainState
 from isthmus.training import batches
-from isthmus.training.divergence import describe_step
-from isthmus.training.epoch import Rows, Span, Tally, compile_programs, fresh_tally
+from isthmus.training.epoch import EpochRows, StepRange, Tally, compile_programs, fresh_tally
 from isthmus.training.events import EpochEnd, Observer, Snapshot
 from isthmus.training.interrupt import Interrupt
+from isthmus.training.nonfinite import describe_step
+from isthmus.training.optimizer_step import OptimizerStep
 from isthmus.training.snapshots import Weights, copies, pack, unpack
-from isthmus.training.update import Update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
-    from isthmus.training.recipe import Recipe
+    from isthmus.training.config import TrainingConfig
 
 StopReason = Literal["finished", "early stopping", "interrupted", "diverged"]
 
@@ -87,7 +87,7 @@ def train(
     network: Network,
     objective: Objective,
     data: TrainingData,
-    recipe: Recipe,
+    recipe: TrainingConfig,
     *,
     seed: int,
     corruption: Corruption | None = None,
@@ -151,7 +151,7 @@ class _Run:
         network: Network,
         objective: Objective,
         data: TrainingData,
-        recipe: Recipe,
+        recipe: TrainingConfig,
         seed: int,
         corruption: Corruption | None,
         interrupt: Interrupt,
@@ -161,7 +161,7 @@ class _Run:
         self._plan_size = min(recipe.batch_size, len(data.training))
         self._steps = -(-len(data.training) // self._plan_size)
         full = network.full
-        self._update = Update(recipe, full.trainable_variables)
+        self._update = OptimizerStep(recipe, full.trainable_variables)
         self._programs = compile_programs(
             network,
             objective,
@@ -248,7 +248,7 @@ class _Run:
         plan = self._plan(epoch)
         rows = self._rows(plan)
         done_before, in_all = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
-        span = Span(np.uint32(epoch), np.float32(done_before), np.float32(in_all))
+        span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(in_all))
         tally, done = fresh_tally(len(self._metrics)), 0
         while done < plan.steps and not self._interrupt.requested:
             began = time.perf_counter()
@@ -268,14 +268,14 @@ class _Run:
                 observer.on_steps(epoch, done / plan.steps)
         return tally
 
-    def _plan(self, epoch: int) -> batches.Plan:
+    def _plan(self, epoch: int) -> batches.BatchPlan:
         return batches.shuffled(self._data.training, self._plan_size, seed=self._seed, epoch=epoch)
 
-    def _rows(self, plan: batches.Plan) -> Rows:
+    def _rows(self, plan: batches.BatchPlan) -> EpochRows:
         order, weights = jax.device_put(plan.rows), jax.device_put(plan.weights)
-        return Rows(self._matrix, order, weights, self._labels)
+        return EpochRows(self._matrix, order, weights, self._labels)
 
-    def _validation_rows(self) -> tuple[Rows, int] | None:
+    def _validation_rows(self) -> tuple[EpochRows, int] | None:
         held = self._data.validation
         if held is None:
             return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.core.memory import device_copy
+from isthmus.core.aligned_memory import device_copy
 from isthmus.core.types import TrainState
 
 if TYPE_CHECKING:

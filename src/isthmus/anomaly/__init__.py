@@ -1,0 +1,1 @@
+"""Anomaly detection: scores, p-values, explanations and alarms at a chosen false-alarm rate."""

@@ -1,0 +1,112 @@
+"""Distances to the nearest of a set of points, in bounded memory.
+
+A point that is asked for and is itself one of the set does not count as its own neighbour. So rows
+of the training set and new ones are treated alike, and a score of the former means something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+
+_BLOCK_CELLS = 1 << 22
+"""Of the differences (queries, neighbours, columns) that are held at a time."""
+_TREE_WIDTH = 12
+"""Columns up to which a tree is faster than comparing with all points."""
+
+
+class NeighbourDistances(NamedTuple):
+    """The nearest points of each query."""
+
+    distances: NDArray[np.float64]
+    """(n, k), ascending."""
+    points: NDArray[np.intp]
+    """(n, k), numbers in the set."""
+    itself: NDArray[np.intp]
+    """(n,), which point the query is; -1 for none."""
+
+
+@dataclass(frozen=True)
+class NearestNeighbours:
+    """The set.
+
+    Parameters
+    ----------
+    points : float32 array of shape (m, d)
+        At least two.
+    """
+
+    points: Floats
+
+    def find(
+        self, queries: Floats, count: int, itself: NDArray[np.intp] | None = None
+    ) -> NeighbourDistances:
+        """Return the `count` nearest points of each query, or all the others if they are fewer.
+
+        Parameters
+        ----------
+        queries : array of shape (n, d)
+            What to look for.
+        count : int
+            How many.
+        itself : array of shape (n,), optional
+            Which point each query is, -1 for none. None: the one at distance 0, if any.
+        """
+        count = min(count, len(self.points) - 1)
+        distances = np.empty((len(queries), count))
+        chosen = np.empty((len(queries), count), dtype=np.intp)
+        own = np.empty(len(queries), dtype=np.intp)
+        step = max(1, _BLOCK_CELLS // ((count + 1) * queries.shape[1]))
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            known = None if itself is None else itself[part]
+            distances[part], chosen[part], own[part] = self._find(queries[part], count, known)
+        return NeighbourDistances(distances, chosen, own)
+
+    def _find(
+        self, queries: Floats, count: int, itself: NDArray[np.intp] | None
+    ) -> NeighbourDistances:
+        rows = self._search.kneighbors(queries, count + 1, return_distance=False)
+        # Searches round in ways that depend on what else is asked: distances are taken anew.
+        away = queries[:, None].astype(np.float64) - self.points[rows]
+        distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away))
+        if itself is None:
+            nearest = np.argmin(distances, axis=1)[:, None]
+            at_zero = np.take_along_axis(distances, nearest, axis=1) == 0
+            itself = np.where(at_zero, np.take_along_axis(rows, nearest, axis=1), -1)[:, 0]
+        order = np.argsort(np.where(rows == itself[:, None], np.inf, distances), kind="stable")
+        order = order[:, :count]
+        return NeighbourDistances(
+            np.take_along_axis(distances, order, axis=1),
+            np.take_along_axis(rows, order, axis=1),
+            itself,
+        )
+
+    @cached_property
+    def _search(self) -> NearestNeighbors:
+        method = "kd_tree" if self.points.shape[1] <= _TREE_WIDTH else "brute"
+        return NearestNeighbors(algorithm=method).fit(self.points)
+
+
+def reach_density(found: NeighbourDistances, radius: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the local reachability density of points, (n,) (Breunig et al., 2000, LOF).
+
+    Parameters
+    ----------
+    found : Found
+        Their neighbours.
+    radius : array of shape (m,)
+        Distance of each of the set to its own farthest neighbour.
+    """
+    reach = np.maximum(found.distances, radius[found.points]).mean(axis=1)
+    density: NDArray[np.float64] = 1 / np.maximum(reach, np.finfo(np.float32).tiny)
+    return density

@@ -1,0 +1,310 @@
+"""The anomaly score: how unusual a row is by several measures, each against normal rows.
+
+No single measure is best for all data. A row is measured
+
+- by its distance to the nearest normal rows, plainly and with outliers compressed
+  (Ramaswamy et al., 2000),
+- by the same distance between the autoencoder's codes, whitened,
+- by the length of its whitened code and of its whitened residual (Mahalanobis, 1936), which are
+  Hotelling's T² and the Q of process control for a network that is not linear,
+- by its local outlier factor (Breunig et al., 2000).
+
+Where the rows are contaminated, anomalies are each other's nearest neighbours: then more of these
+count, and the local outlier factor, which takes any clump for normal, has no say.
+
+The logarithm of each is put in units of its spread over normal rows. The score is their mean, in
+which large ones count for more: a row that one measure finds very unusual is an anomaly, though the
+others do not see it. No label has a say in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+from scipy.special import logsumexp
+
+from isthmus.anomaly.nearest_neighbours import NearestNeighbours, reach_density
+from isthmus.anomaly.standardization import compress
+from isthmus.core.errors import InvalidArchive, InvalidData
+from isthmus.core.randomness import generator_for
+from isthmus.tasks.base import checked_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+
+_MOST_ROWS = 20_000
+_MOST_CELLS = 20_000_000
+"""Of the normal rows kept: wide ones are fewer, but 1,000."""
+_FEWEST_ROWS = 1_000
+_NEAR = 3
+"""Neighbours whose mean distance counts, where all rows are normal."""
+_AROUND = 20
+"""Neighbours that make a density, or whose mean distance counts, where some rows are not."""
+_SHRINKAGE = 0.01
+"""Share of the mean variance that is added to every direction's."""
+_WIDEST = 512
+"""Columns from which on each is scaled by itself, without the covariance."""
+_TEMPERATURE = 3.0
+"""Of the mean: a plain one where it is large, the largest where it is small."""
+_UPPER = 0.9
+_LEAST_SPREAD = 0.05
+_CHUNK = 8192
+
+
+class Reconstructor(Protocol):
+    """What the score needs of the autoencoder; matrices are standardised, (n, d)."""
+
+    def reconstruct(self, matrix: Floats) -> Floats:
+        """Return the reconstruction, (n, d)."""
+
+    def encode(self, matrix: Floats) -> Floats:
+        """Return codes, (n, latent_dim)."""
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Makes the covariance of points the unit matrix, but for directions of hardly any variance."""
+
+    center: Floats
+    """(d,)"""
+    root: Floats
+    """(d, d), or (d,) where each column is scaled by itself."""
+
+    @classmethod
+    def fit(cls, points: Floats) -> Self:
+        """Learn from points, (n, d)."""
+        center = points.mean(axis=0, dtype=np.float64)
+        away = points - center
+        if points.shape[1] > _WIDEST:
+            variance = np.square(away).mean(axis=0)
+            root = 1 / np.sqrt(variance + _floor(variance))
+        else:
+            variance, axes = np.linalg.eigh(away.T @ away / len(points))
+            variance = np.maximum(variance, 0)
+            root = axes / np.sqrt(variance + _floor(variance))
+        return cls(center.astype(np.float32), root.astype(np.float32))
+
+    def __call__(self, points: Floats) -> Floats:
+        """Return points whitened, (n, d)."""
+        # In float64: far outliers would round away what is beside them.
+        away = points.astype(np.float64) - self.center
+        white = away * self.root if self.root.ndim == 1 else away @ self.root.astype(np.float64)
+        return white.astype(np.float32)
+
+
+def _floor(variance: NDArray[np.float64]) -> float:
+    return _SHRINKAGE * float(variance.mean()) or 1.0
+
+
+@dataclass(frozen=True)
+class RowScore:
+    """A fitted score.
+
+    Parameters
+    ----------
+    network : Network
+        The autoencoder.
+    rows : float32 array of shape (m, d)
+        Distinct normal rows, standardised.
+    codes : Whitening
+        Of codes.
+    residuals : Whitening
+        Of residuals between compressed rows.
+    center, scale : float64 array of shape (measures,)
+        Median, and distance from there to the upper decile, of each measure's logarithm.
+    contaminated : bool
+        Whether some of the rows may be anomalies.
+    """
+
+    network: Reconstructor
+    rows: Floats
+    codes: Whitening
+    residuals: Whitening
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    contaminated: bool
+
+    @classmethod
+    def fit(
+        cls,
+        network: Reconstructor,
+        matrix: Floats,
+        *,
+        held_out: NDArray[np.intp],
+        contaminated: bool,
+        seed: int,
+    ) -> tuple[Self, NDArray[np.float64]]:
+        """Learn what is usual; return it, and the scores of the held-out rows, (held out,).
+
+        Parameters
+        ----------
+        network : Network
+            Trained on rows that are not held out.
+        matrix : array of shape (n, d)
+            Normal rows, standardised. Of very many, a random part is kept.
+        held_out : array of int
+            Numbers of the rows that the network never saw.
+        contaminated : bool
+            Whether some of the rows may be anomalies.
+        seed : int
+            Of the part.
+        """
+        rows = distinct(matrix, seed)
+        unseen = matrix[held_out]
+        # The held-out rows are to be like new ones, and covariances fit those they were made of.
+        seen = np.delete(matrix, held_out, axis=0)[:_MOST_ROWS]
+        residuals = compress(seen) - compress(network.reconstruct(seen))
+        fitted = cls(
+            network,
+            rows,
+            codes=Whitening.fit(network.encode(seen)),
+            residuals=Whitening.fit(residuals),
+            center=np.zeros(1),
+            scale=np.ones(1),
+            contaminated=contaminated,
+        )
+        logs = fitted._logs(unseen)
+        center = np.median(logs, axis=0)
+        scale = np.maximum(np.quantile(logs, _UPPER, axis=0) - center, _LEAST_SPREAD)
+        fitted = replace(fitted, center=center, scale=scale)
+        return fitted, fitted._joined(logs)
+
+    def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
+        """Return the score of standardised rows, (n,), above 0, higher is worse.
+
+        Where rows are changed copies of others, `copies_of`, (n, d), those are not compared with:
+        a fault put into a training row would else find the row without it close by.
+
+        It is log(1 + exp(z)) of the mean `z` of the measures: about 0.7 for a row in the middle of
+        normal ones, 1.3 at their upper decile, and from there on it grows like `z`.
+        """
+        scores = np.empty(len(matrix))
+        for start in range(0, len(matrix), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            source = None if copies_of is None else copies_of[part]
+            scores[part] = self._joined(self._logs(matrix[part], source))
+        return scores
+
+    def reconstruct(self, matrix: Floats) -> Floats:
+        """Return what the autoencoder makes of standardised rows, (n, d)."""
+        return self.network.reconstruct(matrix)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return what an archive has to hold."""
+        whitenings = {
+            f"{name}_{part}": getattr(getattr(self, name), part)
+            for name in _WHITENINGS
+            for part in ("center", "root")
+        }
+        measures = {"measures_center": self.center, "measures_scale": self.scale}
+        flag = {"contaminated": np.array([self.contaminated])}
+        return {"rows": self.rows, **whitenings, **measures, **flag}
+
+    @classmethod
+    def from_arrays(
+        cls, network: Reconstructor, arrays: Mapping[str, np.ndarray], *, width: int, code: int
+    ) -> Self:
+        """Take back what `to_arrays` returned, for `width` columns and codes of `code` numbers.
+
+        Raises
+        ------
+        InvalidArchive
+            They cannot be such arrays.
+        """
+        expected: dict[str, tuple[str, tuple[int | None, ...]]] = {
+            "rows": ("float32", (None, width)),
+            "measures_center": ("float64", (None,)),
+            "measures_scale": ("float64", (None,)),
+            "contaminated": ("bool", (1,)),
+        }
+        for name, size in (("codes", code), ("residuals", width)):
+            expected[f"{name}_center"] = ("float32", (size,))
+            expected[f"{name}_root"] = ("float32", (size, size) if size <= _WIDEST else (size,))
+        checked_arrays(arrays, expected)
+        contaminated = bool(arrays["contaminated"][0])
+        center, scale = arrays["measures_center"], arrays["measures_scale"]
+        fits = len(center) == len(scale) == _MEASURES - contaminated and scale.min() > 0
+        if len(arrays["rows"]) < 2 or not fits:
+            raise InvalidArchive(
+                "the archive's score", expected="rows, and a scale above 0 for each measure"
+            )
+        codes, residuals = (
+            Whitening(arrays[f"{name}_center"], arrays[f"{name}_root"]) for name in _WHITENINGS
+        )
+        return cls(network, arrays["rows"], codes, residuals, center, scale, contaminated)
+
+    def _joined(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.logaddexp(0, _mean((logs - self.center) / self.scale))
+
+    def _logs(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
+        """Return the logarithm of each measure of each row, (n, measures)."""
+        near = _AROUND if self.contaminated else _NEAR
+        dense, codes = compress(matrix), self.codes(self.network.encode(matrix))
+        residuals = self.residuals(dense - compress(self.network.reconstruct(matrix)))
+        itself = None if copies_of is None else self._plain.find(copies_of, 1).itself
+        found = self._plain.find(matrix, _AROUND, itself)
+        distances = (
+            found.distances[:, :near],
+            self._dense.find(dense, near, found.itself).distances,
+            self._codes.find(codes, near, found.itself).distances,
+        )
+        measures = [each.mean(axis=1) for each in distances]
+        measures += [np.linalg.norm(part.astype(np.float64), axis=1) for part in (codes, residuals)]
+        if not self.contaminated:
+            radius, around = self._radius_and_density
+            density = reach_density(found, radius)
+            measures.append(around[found.points].mean(axis=1) / density)
+        all_of_them: NDArray[np.float64] = np.stack(measures, axis=1)
+        return np.log(np.maximum(all_of_them, float(np.finfo(np.float32).eps)))
+
+    @cached_property
+    def _plain(self) -> NearestNeighbours:
+        return NearestNeighbours(self.rows)
+
+    @cached_property
+    def _dense(self) -> NearestNeighbours:
+        return NearestNeighbours(compress(self.rows))
+
+    @cached_property
+    def _codes(self) -> NearestNeighbours:
+        return NearestNeighbours(self.codes(self.network.encode(self.rows)))
+
+    @cached_property
+    def _radius_and_density(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distance of each of the rows to its farthest neighbour, and its density."""
+        found = self._plain.find(self.rows, _AROUND)
+        radius = found.distances[:, -1]
+        return radius, reach_density(found, radius)
+
+
+def _mean(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of exponentials, as a value of their exponents, (n, measures) -> (n,)."""
+    total: NDArray[np.float64] = logsumexp(z / _TEMPERATURE, axis=1) - np.log(z.shape[1])
+    return _TEMPERATURE * total
+
+
+_WHITENINGS = ("codes", "residuals")
+_MEASURES = 6
+
+
+def distinct(matrix: Floats, seed: int) -> Floats:
+    """Return distinct rows, a random part of so many as are kept, in an order of no meaning."""
+    kept = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_CELLS // matrix.shape[1]))
+    if len(matrix) > kept:
+        matrix = matrix[np.sort(generator_for(seed, "kept rows").permutation(len(matrix))[:kept])]
+    rows = np.unique(matrix, axis=0)
+    if len(rows) < 2:
+        raise InvalidData(
+            "X",
+            expected="at least 2 different rows",
+            received=f"n_samples={len(matrix)}, all alike",
+            remedy="bring more rows",
+        )
+    return rows

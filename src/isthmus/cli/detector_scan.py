@@ -1,0 +1,136 @@
+"""A file seen by a detector: scores, p-values, reasons, and what is carried past."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.cli import carried_columns, error_context
+from isthmus.core.errors import DataWarning
+from isthmus.data import reading
+from isthmus.evaluation.alarm_evaluation import scored
+from isthmus.evaluation.alarm_reasons import reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from isthmus.cli.series_files import SeriesFile
+    from isthmus.evaluation.alarm_evaluation import AlarmCounts
+
+_TOP = 3
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorScan:
+    """What a detector says of the rows of a file.
+
+    Parameters
+    ----------
+    scores, p_values : arrays of shape (n,)
+    top : list of str
+        Of rows that may raise an alarm, the columns that contribute most; of others "".
+    carried : pyarrow.Table or None
+        The columns that the detector was not fitted on.
+    labels : array of shape (n,) or None
+    """
+
+    scores: NDArray[np.float64]
+    p_values: NDArray[np.float64]
+    top: list[str]
+    carried: pa.Table | None
+    labels: NDArray[Any] | None
+
+    def table(self, seen: AlarmCounts) -> pa.Table:
+        """Return one line for each row, the columns that were carried first."""
+        found = pa.table(
+            {
+                "row": np.arange(len(self.scores)),
+                "score": pa.array(self.scores, from_pandas=True),
+                "p_value": pa.array(self.p_values, from_pandas=True),
+                "alarm": seen.raised,
+                "top_columns": [
+                    text if alarm else "" for text, alarm in zip(self.top, seen.raised, strict=True)
+                ],
+            }
+        )
+        if self.carried is None:
+            return found
+        return carried_columns.beside(self.carried, self.carried.column_names, found)
+
+
+def scan(detector: Any, path: Path, label: str | None, *, most: float) -> DetectorScan:
+    """Score a file in batches.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+        Not of series.
+    path : Path
+        The file.
+    label : str or None
+        The column of labels.
+    most : float
+        Rows with a larger p-value raise no alarm, so that their reasons are not asked for.
+    """
+    parts = []
+    for start, whole in batches(detector, path):
+        extra = carried_columns.unknown(detector, whole)
+        rows = carried_columns.without(whole, extra)
+        with error_context.about(error_context.batch(path.name, start, len(rows))):
+            labels = None if label is None else _labels(path, whole, label)
+            carried = whole.select(extra) if extra else None
+            parts.append(_scanned(detector, rows, carried, labels, most))
+    return DetectorScan(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.p_values for part in parts]),
+        [text for part in parts for text in part.top],
+        None if parts[0].carried is None else pa.concat_tables([part.carried for part in parts]),
+        None if label is None else np.concatenate([part.labels for part in parts]),
+    )
+
+
+def scan_series(detector: Any, S: SeriesFile, *, most: float) -> DetectorScan:
+    """Score a series, which is read whole."""
+    return _scanned(detector, S.rows, S.carried, S.labels, most)
+
+
+def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
+    """Read a file in batches: the number of the first row, and rows."""
+    start, noted = 0, False
+    for rows in reading.stream(path, types=detector.schema_.arrow_types):
+        extra = carried_columns.unknown(detector, rows)
+        if extra and not noted:
+            noted = True
+            warnings.warn(
+                f"The detector was not fitted on {carried_columns.listed(extra)}; "
+                "passed on unchanged.",
+                DataWarning,
+                stacklevel=2,
+            )
+        yield start, rows
+        start += len(rows)
+
+
+def _labels(path: Path, rows: Any, name: str) -> NDArray[Any]:
+    purpose = "says which rows are anomalies"
+    return carried_columns.named(path, rows, name, option="--label", purpose=purpose)
+
+
+def _scanned(
+    detector: Any, rows: Any, carried: pa.Table | None, labels: NDArray[Any] | None, most: float
+) -> DetectorScan:
+    scores, p_values = scored(detector, rows)
+    candidates = np.flatnonzero(p_values <= most)
+    top = [""] * len(scores)
+    if len(candidates):
+        why = reasons(detector, rows, candidates)
+        for place, row in enumerate(candidates):
+            top[row] = ", ".join(why.columns[i] for i in why.largest(place, _TOP))
+    return DetectorScan(scores, p_values, top, carried, labels)

@@ -1,0 +1,119 @@
+"""Parts data into the rows that train a model and the rows that judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.core.errors import InvalidData
+from isthmus.core.randomness import generator_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.data.reading import Dataset
+
+MAX_HELD_OUT = 10_000
+_BLOCK_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class RowParts:
+    """Rows that train, rows that judge, and how they came apart."""
+
+    train: Any
+    held_out: Any
+    held_out_labels: Any
+    origin: str
+    """Where the judging rows came from, as a part of a sentence."""
+
+
+def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
+    """Choose the rows that training must not see.
+
+    They are those of `test`, else the file's own test rows, else a random tenth of its rows
+    (at most 10,000), the same ones for the same `seed`. A row of that tenth with a text that no
+    other row has, or with the only values of a column, is trained on after all: a model can only
+    be judged by what it could learn.
+
+    Raises
+    ------
+    InvalidData
+        There are not two rows to part.
+    """
+    if test is not None:
+        return RowParts(dataset.X, test.X, test.y, f"the rows of {test.name}")
+    if dataset.X_test is not None:
+        return RowParts(dataset.X, dataset.X_test, dataset.y_test, "the file's own test rows")
+    rows = len(dataset.X)
+    if rows < 2:
+        raise InvalidData(
+            dataset.name,
+            expected="at least 2 rows, one to train on and one to judge by",
+            received=f"{rows} row{'' if rows == 1 else 's'}",
+            remedy="bring more rows, or pass others with --test",
+        )
+    order = generator_for(seed, "held-out rows").permutation(rows)
+    count = min(max(1, rows // 10), MAX_HELD_OUT)
+    # In their old order, so that reading them from a memory-mapped file goes one way.
+    chosen, train = order[:count], order[count:]
+    alone = _alone(dataset.X, chosen, train)
+    if not alone.all():
+        chosen, train = chosen[~alone], np.concatenate([train, chosen[alone]])
+    held_out, train = np.sort(chosen), np.sort(train)
+    return RowParts(
+        _take(dataset.X, train),
+        _take(dataset.X, held_out),
+        None if dataset.y is None else dataset.y[held_out],
+        "chosen at random, never trained on",
+    )
+
+
+def _alone(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of the chosen rows hold what no row to train on has, (len(chosen),)."""
+    if isinstance(X, np.ndarray):
+        return _alone_in_array(X, chosen, train)
+    found = np.zeros(len(chosen), dtype=bool)
+    for column in X.columns:
+        found |= _alone_in_column(column, chosen, train)
+    return found
+
+
+def _alone_in_array(
+    X: NDArray[Any], chosen: NDArray[Any], train: NDArray[Any]
+) -> NDArray[np.bool_]:
+    empty = np.ones(X.shape[1:], dtype=bool)
+    for start in range(0, len(train), _BLOCK_ROWS):
+        # x != x is true of NaN alone, and defined for every type.
+        block = X[train[start : start + _BLOCK_ROWS]]
+        empty &= (block != block).all(axis=0)
+        if not empty.any():
+            return np.zeros(len(chosen), dtype=bool)
+    cells = X[chosen][:, empty]
+    return np.asarray((cells == cells).any(axis=1))
+
+
+def _alone_in_column(column: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from isthmus.data.table_columns import is_identifier
+
+    present = ~np.asarray(column.is_null(nan_is_null=True), dtype=bool)
+    if not present[train].any():
+        return np.asarray(present[chosen])
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return np.zeros(len(chosen), dtype=bool)
+    known = column.take(train).combine_chunks()
+    if is_identifier(pc.count_distinct(known).as_py(), len(known) - known.null_count):
+        return np.zeros(len(chosen), dtype=bool)
+    seen = np.asarray(pc.is_in(column.take(chosen), value_set=known), dtype=bool)
+    return np.asarray(present[chosen] & ~seen)
+
+
+def _take(rows: Any, chosen: Any) -> Any:
+    return rows[chosen] if isinstance(rows, np.ndarray) else rows.take(chosen)

@@ -1,0 +1,39 @@
+"""How a judgement looks on a terminal, and as plain text in a pipe or a file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isthmus.evaluation.judgement import Judgement
+
+_MARKS = {"good": "[green]✓[/]", "note": "[dim]·[/]", "warning": "[yellow]![/]"}
+_PLAIN_WIDTH = 100
+
+
+def show(judgement: Judgement) -> None:
+    """Print the comparison and the findings, fitted to the width of the terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    headers, rows = judgement.table()
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="right" if place else "left", vertical="bottom")
+    for row in rows:
+        # Headers may be broken over lines; a figure and its unit stay together.
+        table.add_row(*(cell.replace(" ", "\N{NO-BREAK SPACE}") for cell in row))
+    # Texts come from the data too, so they are never read as Rich's markup.
+    findings = Table.grid(padding=(0, 1))
+    for finding in judgement.findings:
+        findings.add_row(_MARKS[finding.level], Text(finding.text))
+    console.print()
+    console.print(table)
+    console.print(Text(judgement.basis, style="dim"))
+    console.print()
+    console.print(findings)
+    console.print()

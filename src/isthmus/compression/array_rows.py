@@ -1,0 +1,177 @@
+"""Rows of an array as blocks, and back; and what the rows are of whatever somebody brings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.compression.coders.block import ColumnBlock, Layout
+from isthmus.compression.coders.byte_cursor import refuse
+from isthmus.compression.coders.catalogue import decode, describe
+from isthmus.compression.row_codec import CHUNK_BYTES, CHUNK_LIMIT, RowCodec, senseless, span
+from isthmus.compression.table_rows import TableRows, table_from
+from isthmus.core.errors import InvalidArchive, InvalidData
+from isthmus.data import frames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from isthmus.compression.coders.catalogue import BlockEncoder
+
+_MOST_COLUMNS = 1 << 24
+_KINDS = "biuf"
+
+
+@dataclass(frozen=True)
+class ArrayRows(RowCodec):
+    """Rows of an array.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Byte order included.
+    sample_shape : tuple of int
+        Of one row.
+    """
+
+    dtype: np.dtype[Any]
+    sample_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        cells = math.prod(self.sample_shape)
+        native = (self.dtype.newbyteorder("="),) * cells
+        object.__setattr__(self, "layout", Layout(native, self.sample_shape))
+        object.__setattr__(self, "names", ())
+
+    @property
+    def chunk_rows(self) -> int:
+        """As many as take `CHUNK_BYTES`."""
+        return max(1, CHUNK_BYTES // max(self.layout.row_bytes, 1))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the type and the shape."""
+        return {"dtype": self.dtype.str, "row": list(self.sample_shape)}
+
+    def encode(
+        self, part: NDArray[Any], bounds: tuple[float, ...], encoder: BlockEncoder
+    ) -> tuple[bytes, float]:
+        """Return some rows as bytes, and the largest error."""
+        if not part.size:
+            return b"", 0.0
+        native = part if self.dtype.isnative else part.byteswap().view(self.layout.dtypes[0])
+        flat = native.reshape(len(part), -1)
+        return encoder.encode(ColumnBlock(list(flat.T.copy()), bounds, self.layout))
+
+    def decode(self, payload: bytes, rows: int, fitted: Sequence[Any]) -> NDArray[Any]:
+        """Return the rows."""
+        values = np.empty((rows, *self.sample_shape), dtype=self.dtype)
+        if not values.size:
+            if payload:
+                refuse("bytes of rows that have none")
+            return values
+        columns = decode(memoryview(payload), rows, self.layout, fitted)
+        native = np.stack(columns, axis=1).reshape(values.shape)
+        return native if self.dtype.isnative else native.byteswap().view(self.dtype)
+
+    def join(self, parts: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return the parts after one another."""
+        if not parts:
+            return np.empty((0, *self.sample_shape), dtype=self.dtype)
+        # concatenate would forget a foreign byte order.
+        whole = np.empty((sum(map(len, parts)), *self.sample_shape), dtype=self.dtype)
+        at = 0
+        for part in parts:
+            whole.view(self._bytes())[at : at + len(part)] = part.view(self._bytes())
+            at += len(part)
+        return whole
+
+    def _bytes(self) -> np.dtype[Any]:
+        return np.dtype(f"V{self.dtype.itemsize}")
+
+    def ranges(self, part: NDArray[Any]) -> NDArray[np.float64]:
+        """Of each column of two dimensions or one; of all cells together of more."""
+        count = math.prod(self.sample_shape)
+        columns = part.reshape(len(part), count) if part.ndim <= 2 else part.reshape(-1, 1)
+        return np.array([span(column) for column in columns.T]).reshape(-1, 2).T
+
+    def ways(self, payload: bytes, fitted: Sequence[Any]) -> str:
+        """Return the coder's name."""
+        return describe(memoryview(payload), fitted) if payload else "nothing"
+
+    def raw_bytes(self, rows: int) -> int:
+        """Return how many bytes that many rows take."""
+        return rows * self.layout.row_bytes
+
+
+def rows_of(X: Any) -> tuple[RowCodec, Any]:
+    """Return what the rows of `X` are, and `X` as an array or Arrow table.
+
+    Raises
+    ------
+    InvalidData
+        It is neither an array of numbers with rows nor a table.
+    """
+    if frames.is_table(X):
+        table = frames.to_arrow(X)
+        container = frames.container_of(X)
+        rows = TableRows(
+            table.schema.remove_metadata(),
+            container,
+            frames.native_types(X),
+            frames.integer_labels(X),
+        )
+        return rows, table.replace_schema_metadata(None)
+    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
+        raise InvalidData(
+            "X",
+            expected="booleans, integers or floats of at most 8 bytes",
+            received=f"an array of {array.dtype}",
+            remedy="convert it, for example with X.astype(float), or pass a DataFrame",
+        )
+    if array.ndim < 1:
+        raise InvalidData("X", expected="rows", received="a single number", remedy="pass [X]")
+    rows_ = ArrayRows(array.dtype, array.shape[1:])
+    if rows_.layout.row_bytes > CHUNK_LIMIT:
+        raise InvalidData(
+            "X",
+            expected=f"rows of at most {CHUNK_LIMIT} bytes",
+            received=f"rows of {rows_.layout.row_bytes}",
+            remedy="cut each row into several",
+        )
+    return rows_, array
+
+
+def rows_from(manifest: dict[str, Any]) -> RowCodec:
+    """Return what a stranger's manifest says that rows are.
+
+    Raises
+    ------
+    InvalidArchive
+        It says nothing that makes sense.
+    """
+    try:
+        return _array_from(manifest) if "dtype" in manifest else table_from(manifest)
+    except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        if isinstance(error, InvalidArchive):
+            raise
+        senseless(str(error)[:100])
+
+
+def _array_from(manifest: dict[str, Any]) -> ArrayRows:
+    row, name = manifest["row"], manifest["dtype"]
+    sizes = isinstance(row, list) and all(type(size) is int and size >= 0 for size in row)
+    if not (sizes and len(row) < 32 and isinstance(name, str) and len(name) <= 4):
+        senseless("rows that are none")
+    dtype = np.dtype(name)
+    if dtype.kind not in _KINDS or dtype.itemsize > 8 or dtype.str != name:
+        senseless(f"values of the type {name!r}")
+    if math.prod(row) * dtype.itemsize > CHUNK_LIMIT or math.prod(row) > _MOST_COLUMNS:
+        senseless(f"rows of shape {row}")
+    return ArrayRows(dtype, tuple(row))

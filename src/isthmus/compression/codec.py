@@ -1,0 +1,392 @@
+"""Compression: rows as few bytes, kept bit for bit or within a stated error."""
+
+from __future__ import annotations
+
+import io
+import numbers
+import os
+import warnings
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Self
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.compression.array_rows import rows_from
+from isthmus.compression.codec_archive import from_artifact, to_artifact
+from isthmus.compression.column_ranges import spans, widened
+from isthmus.compression.container_reading import cut, opened, opened_rows, read_whole, summary_of
+from isthmus.compression.container_reading import read_chunk as chunk_of
+from isthmus.compression.container_writing import batches, write
+from isthmus.compression.error_bounds import ErrorBound, promise_of
+from isthmus.core.atomic_files import atomic_write
+from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, InvalidParameter
+from isthmus.core.randomness import resolve_seed
+from isthmus.estimators.storage import plain_params, storable
+from isthmus.persistence import artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.summary import Summary
+    from isthmus.persistence.artifact import Artifact
+
+_Path = str | os.PathLike[str]
+
+
+class Codec(BaseEstimator):
+    """Compresses rows to bytes, and gives back what it promised.
+
+    Three promises can be had. ``max_error=0``: every bit comes back, of booleans, integers and
+    floats, NaN and infinities included. A ``max_error`` above 0: no number moves by more, which is
+    found by decoding before anything is written; NaN and infinities stay what they are, and so do
+    texts, times and truth values. ``max_error=None``: of arrays of bytes, float32 or float64
+    without gaps, as few bytes as a `quality` takes, or the best quality that so many `bits` allow,
+    by a model that `fit` trains.
+
+    Each chunk of rows is given to several coders, well-known compressors among them, and the
+    smallest result is kept, so that a file is never larger than theirs by more than its head.
+    Whatever computes what comes back does so in whole numbers or single operations that IEEE 754
+    defines, so that every machine gets the same bits; with ``max_error=None`` a rebuilt float may
+    differ in its last digits, and a byte by 1.
+
+    Parameters
+    ----------
+    max_error : float or None, default=0
+        How far a number may be from what it was, in its own units.
+    relative : bool, default=False
+        Whether `max_error` is a share of each column's range, which `fit` learns and files state;
+        of the range of all cells where rows have more dimensions than one. A column that is
+        constant in `fit` is kept exactly.
+    bits : float, default=None
+        With ``max_error=None``: the most for each number, on the mean over a chunk, the file's
+        head and an embedded model not counted.
+    quality : float, default=None
+        With ``max_error=None``: the least ratio of peak to error in decibels, PSNR for images:
+        ``-10 log10`` of the mean squared error, relative to 255 for bytes and to the range of
+        each cell in `fit` for floats.
+    random_state : None, int, RandomState or Generator, default=None
+        For what `fit` trains.
+
+    Attributes
+    ----------
+    ranges_ : array of shape (columns,), dict by column, or None
+        Of the data given to `fit`, if `relative`.
+    coder_ : str or None
+        What learned from them: "pixels" of images of bytes that are kept exactly, "lossy" with
+        ``max_error=None``.
+
+    Examples
+    --------
+    >>> import isthmus as ist
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> codec = ist.Codec(max_error=0.05).fit(X)
+    >>> blob = codec.compress(X)
+    >>> bool(abs(codec.decompress(blob) - X).max() <= 0.05), len(blob) < X.nbytes / 10
+    (True, True)
+    """
+
+    kind = "codec"
+
+    _model: LearnedCoder | None
+
+    def __init__(
+        self,
+        *,
+        max_error: float | None = 0,
+        relative: bool = False,
+        bits: float | None = None,
+        quality: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.max_error = max_error
+        self.relative = relative
+        self.bits = bits
+        self.quality = quality
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn what compressing needs of data like these.
+
+        That is each column's range if `relative`, a model of images if they are bytes and
+        ``max_error=0``, and a model of any numbers if `max_error` is None; otherwise nothing.
+
+        Parameters
+        ----------
+        X : array, DataFrame, Arrow table, or an iterator of such
+            Rows: (n, columns), (n,) or (n, *shape of a row). An iterator gives some rows at a
+            time, for data larger than memory.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData
+            A setting cannot work, or `X` is not of such rows.
+        """
+        del y
+        promise, seed = self._promise(), resolve_seed(self.random_state)
+        limits: Any = None
+        model: LearnedCoder | None = None
+        for rows, part in batches(X):
+            if self.relative:
+                limits = widened(limits, rows, part)
+            model = model or promise.learn(rows, part, seed)
+        if model is None and self.max_error is None:
+            raise InvalidData("X", expected="at least one batch", received="an empty iterator")
+        self._keep(spans(limits), model)
+        return self
+
+    def compress(self, X: Any, *, embed: bool = True) -> bytes:
+        """Return rows as bytes.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            Rows.
+        embed : bool, default=True
+            Whether the bytes hold the model that `fit` made, if that makes them fewer, or the
+            parts that they need. If not, they name it, and only this codec, or one loaded from
+            its file, decompresses them.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        InvalidData, InvalidParameter
+            `X` is not of rows that can be compressed, or not of the columns given to `fit`.
+        """
+        check_is_fitted(self)
+        model, promise = self._learned(), self._promise(self.ranges_)
+        found = []
+        # Bits and quality cannot be kept without the model; other promises can.
+        for used in [model] if model is None or self.max_error is None else [model, None]:
+            sink = io.BytesIO()
+            write(X, sink, promise, used, embed=embed)
+            found.append(sink.getvalue())
+        return min(found, key=len)
+
+    def compress_to(
+        self,
+        X: Any,
+        path: _Path,
+        *,
+        embed: bool = True,
+        progress: Callable[[int], object] | None = None,
+    ) -> Summary:
+        """Write rows to a file, a chunk at a time.
+
+        Parameters
+        ----------
+        X : array, DataFrame, Arrow table, or an iterator of such
+            Rows; an iterator, or an array mapped into memory, may be larger than memory.
+        path : path
+            The file, by custom ``*.isz``. It is written wholly or not at all.
+        embed : bool, default=True
+            Whether the file holds the model that `fit` made, or names it; see `compress`.
+        progress : callable, optional
+            Told how many rows are done.
+
+        Returns
+        -------
+        Summary
+            Sizes, the ratio, the largest error, and which coders were smallest.
+
+        Raises
+        ------
+        CannotWrite
+            The file could not be written; what stood there is untouched.
+        InvalidData, InvalidParameter
+            As `compress`.
+        """
+        check_is_fitted(self)
+        model, promise = self._learned(), self._promise(self.ranges_)
+        found: list[Summary] = []
+        atomic_write(
+            path,
+            lambda file: found.append(
+                write(X, file, promise, model, embed=embed, progress=progress)
+            ),
+        )
+        return found[0]
+
+    def decompress(self, blob: bytes) -> Any:
+        """Return what `compress` made bytes of, or what a file holds that `compress_to` wrote.
+
+        The bytes may come from a stranger. A codec that was not fitted does as well, unless they
+        name a model without holding it.
+
+        Parameters
+        ----------
+        blob : bytes
+            All of them.
+
+        Returns
+        -------
+        array, DataFrame or Arrow table
+            Of the same kind, type, shape and column names. pandas' index is not kept.
+
+        Raises
+        ------
+        InvalidArchive
+            They are damaged, foreign, or name another codec's model; a damaged chunk is named. Or
+            they would take more than 1 GiB and 1,000 times their own size: `decompress_from`
+            reads a file of such rows chunk by chunk.
+        """
+        return read_whole(blob, self._learned())
+
+    def decompress_from(self, path: _Path, *, skip_damaged: bool = False) -> Iterator[Any]:
+        """Yield the rows of a file that `compress_to` wrote, chunk by chunk.
+
+        Parameters
+        ----------
+        path : path
+            The file; it may come from a stranger.
+        skip_damaged : bool, default=False
+            Leave out damaged chunks, with a warning that names them.
+
+        Yields
+        ------
+        array, DataFrame or Arrow table
+            At least one, which has no rows if the file has none.
+
+        Raises
+        ------
+        InvalidArchive
+            As `decompress`.
+
+        Warns
+        -----
+        DataWarning
+            A chunk was left out.
+        """
+        with opened(path) as reader:
+            rows, fitted = opened_rows(reader, self._learned())
+            given = False
+            for number in range(len(reader.chunks)):
+                try:
+                    part = chunk_of(reader, rows, fitted, number)
+                except InvalidArchive as error:
+                    if not skip_damaged:
+                        raise
+                    warnings.warn(f"left out: {error}", DataWarning, stacklevel=2)
+                    continue
+                given = True
+                yield rows.join([part])
+            if reader.cut:
+                if not skip_damaged:
+                    raise cut(reader)
+                warnings.warn(str(cut(reader)), DataWarning, stacklevel=2)
+            if not given:
+                yield rows.join([])
+
+    def read_chunk(self, path: _Path, number: int) -> Any:
+        """Return one chunk of a file, whatever state the others are in.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+        number : int
+            From 0; `describe` says how many there are.
+
+        Returns
+        -------
+        array, DataFrame or Arrow table
+
+        Raises
+        ------
+        InvalidArchive
+            As `decompress`.
+        InvalidParameter
+            There is no such chunk.
+        """
+        with opened(path) as reader:
+            rows, fitted = opened_rows(reader, self._learned())
+            if not isinstance(number, numbers.Integral) or not 0 <= number < len(reader.chunks):
+                raise InvalidParameter(
+                    "number",
+                    expected=f"the number of one of the {len(reader.chunks)} chunks, from 0",
+                    received=repr(number),
+                )
+            return rows.join([chunk_of(reader, rows, fitted, int(number))])
+
+    def describe(self, path: _Path) -> Summary:
+        """Return what a file holds, and which coders made it; all of it is read.
+
+        Raises
+        ------
+        InvalidArchive
+            As `decompress`.
+        """
+        with opened(path) as reader:
+            rows, fitted = opened_rows(reader, self._learned())
+            coders = Counter(rows.ways(reader.read(each), fitted) for each in reader.chunks)
+            return summary_of(reader, rows, coders)
+
+    def size_of(self, path: _Path) -> Summary:
+        """Return what a file says of its size.
+
+        Raises
+        ------
+        InvalidArchive
+            It is damaged before its first chunk, or foreign.
+        """
+        with opened(path) as reader:
+            return summary_of(reader, rows_from(reader.manifest))
+
+    def save(self, path: _Path) -> None:
+        """Write the fitted codec to a file; `isthmus.load` reads it.
+
+        Raises
+        ------
+        CannotWrite
+            The disk or folder does not allow it; what stood at `path` is untouched.
+        """
+        check_is_fitted(self)
+        artifact.write(path, self._to_artifact())
+
+    def _promise(self, ranges: Any = None) -> ErrorBound:
+        return promise_of(self.max_error, self.relative, self.bits, self.quality, ranges)
+
+    def _learned(self) -> LearnedCoder | None:
+        return getattr(self, "_model", None)
+
+    def _keep(self, ranges: Any, model: LearnedCoder | None) -> None:
+        self.ranges_, self._model = ranges, model
+        self.coder_ = None if model is None else model.name
+
+    def _to_artifact(self) -> Artifact:
+        params = {name: storable(value) for name, value in self.get_params(deep=False).items()}
+        return to_artifact(self.kind, params, self.ranges_, self._learned())
+
+    @classmethod
+    def _from_artifact(cls, stored: Artifact) -> Self:
+        params, ranges, model = from_artifact(stored)
+        codec = cls(**plain_params(cls, params))
+        codec._promise()
+        if (ranges is None) == bool(codec.relative):
+            raise InvalidArchive("the archive", expected="ranges if relative", received="the other")
+        lossy = model is not None and model.name == "lossy"
+        if lossy != (codec.max_error is None):
+            raise InvalidArchive(
+                "the archive", expected="the model that max_error needs", received="another"
+            )
+        codec._keep(ranges, model)
+        return codec
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coder_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

@@ -1,0 +1,69 @@
+"""A fitted codec as an archive: its settings, the ranges it learned, and its model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.compression.learned_coders import LEARNED, LearnedCoder
+from isthmus.core.errors import InvalidArchive
+from isthmus.persistence.artifact import Artifact
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ranges = NDArray[np.float64] | dict[str, float] | None
+
+_MODEL = "learned/"
+
+
+def to_artifact(
+    kind: str, params: dict[str, Any], ranges: Ranges, model: LearnedCoder | None
+) -> Artifact:
+    """Return what `from_artifact` reads."""
+    arrays: dict[str, NDArray[Any]] = {}
+    if isinstance(ranges, np.ndarray):
+        arrays["ranges"] = ranges
+    if model is not None:
+        arrays |= {f"{_MODEL}{name}": array for name, array in model.coder.to_arrays().items()}
+    manifest = {
+        "params": params,
+        "ranges": ranges if isinstance(ranges, dict) else None,
+        "coder": None if model is None else model.name,
+    }
+    return Artifact(kind, manifest, arrays)
+
+
+def from_artifact(stored: Artifact) -> tuple[Any, Ranges, LearnedCoder | None]:
+    """Return the settings, the ranges and the model of an archive that may come from a stranger.
+
+    Raises
+    ------
+    InvalidArchive
+        They are not a codec's.
+    """
+    content = stored.manifest
+    if set(content) != {"params", "ranges", "coder"}:
+        raise InvalidArchive("the archive", expected="a codec's parts", received="others")
+    ranges = stored.arrays.get("ranges", content["ranges"])
+    if not _sensible(ranges):
+        raise InvalidArchive("the archive", expected="ranges from 0", received="others")
+    name = content["coder"]
+    if name is None:
+        return content["params"], ranges, None
+    arrays = {
+        place.removeprefix(_MODEL): array
+        for place, array in stored.arrays.items()
+        if place.startswith(_MODEL)
+    }
+    return content["params"], ranges, LearnedCoder(name, LEARNED[name].from_arrays(arrays))
+
+
+def _sensible(ranges: Any) -> bool:
+    if isinstance(ranges, dict):
+        return all(isinstance(each, float) and each >= 0 for each in ranges.values())
+    if isinstance(ranges, np.ndarray):
+        whole = ranges.dtype == np.float64 and ranges.ndim == 1
+        return whole and bool((ranges >= 0).all())
+    return ranges is None

@@ -1,0 +1,129 @@
+"""Well-known compressors of bytes behind one face, decompression bounded by a known size."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from isthmus.compression.coders.byte_cursor import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SMALL = 1 << 18
+"""Bytes up to which the slowest settings are tried."""
+_LARGEST_WINDOW = 1 << 26
+
+
+class Compressor(NamedTuple):
+    """One way to make bytes fewer.
+
+    ``decode`` takes the packed bytes and the number of bytes to stop after.
+    """
+
+    name: str
+    encode: Callable[[bytes], bytes]
+    decode: Callable[[memoryview, int], bytes]
+
+
+def unpack(number: int, packed: memoryview, size: int) -> bytes:
+    """Return the `size` bytes that compressor `number` packed.
+
+    Raises
+    ------
+    InvalidArchive
+        There is no such compressor, or the bytes are not its, or more or fewer come out.
+    """
+    if number >= len(COMPRESSORS):
+        refuse(f"the compressor {number}, which is none")
+    compressor = COMPRESSORS[number]
+    try:
+        content = compressor.decode(packed, size + 1)
+    except (OSError, ValueError, EOFError, lzma.LZMAError, pa.ArrowException) as error:
+        refuse(f"bytes that {compressor.name} cannot unpack ({str(error)[:100]})")
+    if len(content) != size:
+        refuse(f"{'more' if len(content) > size else 'fewer'} than {size} bytes once unpacked")
+    return content
+
+
+def smallest(content: bytes, *, quick: bool = False) -> tuple[int, bytes]:
+    """Return the number of the compressor that does best, and what it makes.
+
+    Parameters
+    ----------
+    content : bytes
+        To be packed.
+    quick : bool
+        Leave out the compressors that are slower than some 20 MB/s.
+    """
+    tried = _QUICK if quick else range(len(COMPRESSORS))
+    packed = [(number, COMPRESSORS[number].encode(content)) for number in tried]
+    return min(packed, key=lambda each: len(each[1]))
+
+
+def _stored(content: bytes) -> bytes:
+    return content
+
+
+def _read_stored(packed: memoryview, limit: int) -> bytes:
+    return bytes(packed[:limit])
+
+
+def _zstd(content: bytes) -> bytes:
+    return _arrow("zstd", 19 if len(content) <= SMALL else 3, content)
+
+
+def _brotli(content: bytes) -> bytes:
+    return _arrow("brotli", 11 if len(content) <= SMALL else 4, content)
+
+
+def _arrow(name: str, level: int, content: bytes) -> bytes:
+    packed: bytes = pa.Codec(name, compression_level=level).compress(content, asbytes=True)
+    return packed
+
+
+def _arrow_reader(name: str) -> Callable[[memoryview, int], bytes]:
+    def decode(packed: memoryview, limit: int) -> bytes:
+        # As a stream, which stops at the limit; pyarrow.decompress believes the stated size.
+        with pa.CompressedInputStream(pa.BufferReader(packed), name) as stream:
+            content: bytes = stream.read(limit)
+            return content
+
+    return decode
+
+
+def _bz2(packed: memoryview, limit: int) -> bytes:
+    return bz2.BZ2Decompressor().decompress(packed, limit)
+
+
+def _lzma(literal_bits: int, position_bits: int) -> Compressor:
+    """Return LZMA without a container, for bytes of records of 2 to the `position_bits` bytes."""
+
+    def filters(size: int) -> list[dict[str, Any]]:
+        window = 1 << max(12, min(size, _LARGEST_WINDOW).bit_length())
+        options = {"lc": literal_bits, "lp": 0, "pb": position_bits, "dict_size": window}
+        return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, **options}]
+
+    def encode(content: bytes) -> bytes:
+        return lzma.compress(content, lzma.FORMAT_RAW, filters=filters(len(content) + 1))
+
+    def decode(packed: memoryview, limit: int) -> bytes:
+        reader = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters(limit))
+        return reader.decompress(packed, limit)
+
+    return Compressor("lzma", encode, decode)
+
+
+COMPRESSORS = (
+    Compressor("stored", _stored, _read_stored),
+    Compressor("zstd", _zstd, _arrow_reader("zstd")),
+    Compressor("brotli", _brotli, _arrow_reader("brotli")),
+    Compressor("bz2", bz2.compress, _bz2),
+    _lzma(3, 2),
+    _lzma(0, 0),
+)
+"""By their number in files: add at the end, and take none away."""
+_QUICK = (0, 1, 2)

@@ -1,0 +1,94 @@
+"""Ranges of columns, learned batch by batch, and the bounds that come of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from isthmus.compression.table_rows import TableRows
+from isthmus.core.errors import InvalidData, InvalidParameter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.compression.row_codec import RowCodec
+
+
+def widened(limits: Any, rows: RowCodec, part: Any) -> Any:
+    """Return limits that hold those of some more rows, too: (2, ranges), or dict by column."""
+    found = rows.ranges(part)
+    if isinstance(rows, TableRows):
+        own = {n: found[:, j] for j, n in enumerate(rows.names) if n in rows.lossy}
+        if limits is None:
+            return own
+        if not isinstance(limits, dict) or set(limits) != set(own):
+            raise InvalidData("X", expected="batches of the same columns", received="others")
+        return {name: _joined(limits[name], own[name]) for name in own}
+    if limits is None:
+        return found
+    if isinstance(limits, dict) or limits.shape != found.shape:
+        raise InvalidData("X", expected="batches of rows of one shape", received="others")
+    return _joined(limits, found)
+
+
+def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.stack([np.fmin(a[0], b[0]), np.fmax(a[1], b[1])])
+
+
+def spans(limits: Any) -> Any:
+    """Return the largest values less the smallest; 0 where there was no finite value."""
+    if limits is None:
+        return None
+    if isinstance(limits, dict):
+        return {name: float(spans(each)) for name, each in limits.items()}
+    return np.nan_to_num(limits[1] - limits[0], nan=0.0, posinf=0.0)
+
+
+def bounds_for(
+    rows: RowCodec, max_error: float, ranges: dict[str, float] | NDArray[np.float64] | None
+) -> tuple[float, ...]:
+    """Return how far the values of each column may move.
+
+    Parameters
+    ----------
+    rows : Rows
+        What is to be compressed.
+    max_error : float
+        Of every value; or, with `ranges`, as a share of them.
+    ranges : array of shape (ranges,), dict by column, or None
+        As `fit` learned them.
+
+    Raises
+    ------
+    InvalidParameter
+        The rows have columns of which `fit` learned no range.
+    """
+    columns = len(rows.layout.dtypes)
+    if isinstance(rows, TableRows):
+        moved = set(rows.lossy)
+        if ranges is None:
+            return tuple(max_error if name in moved else 0.0 for name in rows.names)
+        if not isinstance(ranges, dict) or not moved <= set(ranges):
+            _unlike(ranges)
+        return tuple(_short(max_error * ranges[n]) if n in moved else 0.0 for n in rows.names)
+    if ranges is None:
+        return (float(max_error),) * columns
+    if isinstance(ranges, dict) or len(ranges) not in (1, columns):
+        _unlike(ranges)
+    return tuple(map(_short, np.broadcast_to(max_error * ranges, columns).tolist()))
+
+
+def _short(bound: float) -> float:
+    """Return a number that is at most a millionth smaller, in fewer digits: it stands in files."""
+    short = float(f"{bound:.6g}")
+    return short if short <= bound else float(f"{bound * (1 - 5e-6):.6g}")
+
+
+def _unlike(ranges: Any) -> NoReturn:
+    raise InvalidParameter(
+        "X",
+        expected=f"the {len(ranges)} columns that fit learned ranges of",
+        received="other columns",
+        remedy="fit the codec to data of this kind",
+    )

@@ -1,0 +1,279 @@
+"""The file of compressed rows: a manifest, chunks that are read alone, and where they are.
+
+::
+
+    magic       b"ISZ", and the format's number in one byte
+    manifest    its size, its compressor, its packed bytes as a piece, their CRC-32
+                JSON: what the rows are; see `isthmus.compression.codec`
+    model       only if the manifest says so: a piece; see `isthmus.compression.learned_coders.pack`
+    chunk       1, rows, length, CRC-32 of number, rows, length and payload, payload
+    ...
+    end         0; with more chunks than one also, of each, rows and length; their CRC-32;
+                the length of all that from the 0 on, in 4 bytes; b"isz."
+
+Numbers are `varint` unless their length is stated. A chunk is found through the end or, where that
+is cut off, by going from one to the next. No length is believed before it is compared with the
+file's own size.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+
+from isthmus.compression.coders import general_compressors
+from isthmus.compression.coders.byte_cursor import Cursor, piece, varint, varints
+from isthmus.core.errors import InvalidArchive
+from isthmus.persistence import strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = b"ISZ"
+FORMAT = 1
+_TAIL = b"isz."
+_MANIFEST_LIMIT = 16 * 2**20
+_MOST_ROWS = 2**48
+_NUMBERS = 1 + 2 * 10
+"""What stands before a frame's or the manifest's bytes takes no more."""
+
+
+class ContainerWriter:
+    """Writes a container piece by piece.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+    manifest : dict
+        What the rows are, as JSON can say it.
+    model : bytes, optional
+        To be embedded.
+    """
+
+    def __init__(
+        self, file: BinaryIO, manifest: dict[str, Any], model: bytes | None = None
+    ) -> None:
+        self._file = file
+        self._chunks: list[tuple[int, int]] = []
+        text = strict_json.dumps(manifest, "the manifest").encode()
+        number, packed = general_compressors.smallest(text)
+        body = varint(len(text)) + bytes([number]) + piece(packed)
+        self._put(MAGIC + bytes([FORMAT]) + body + _checksum(body))
+        if model is not None:
+            self._put(piece(model))
+
+    def add(self, rows: int, payload: bytes) -> None:
+        """Write a chunk."""
+        numbers = varint(rows) + varint(len(payload))
+        check = _checksum(varint(len(self._chunks)) + numbers, payload)
+        self._put(b"\1" + numbers + check + payload)
+        self._chunks.append((rows, len(payload)))
+
+    def close(self) -> None:
+        """Write the end; the file itself stays open."""
+        if len(self._chunks) < 2:
+            self._put(b"\0")
+            return
+        body = b"\0" + varint(len(self._chunks))
+        body += b"".join(varints(each) for each in self._chunks)
+        body += _checksum(body)
+        self._put(body + len(body).to_bytes(4, "little") + _TAIL)
+
+    def _put(self, content: bytes) -> None:
+        self._file.write(content)
+
+
+@dataclass(frozen=True)
+class ContainerChunk:
+    """Where a chunk is.
+
+    Parameters
+    ----------
+    number, first, rows : int
+        Its number from 0, the number of its first row, and how many rows it has.
+    start, length : int
+        Of the payload, in bytes.
+    """
+
+    number: int
+    first: int
+    rows: int
+    start: int
+    length: int
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return f"chunk {self.number}"
+        last = self.first + self.rows - 1
+        return f"chunk {self.number} (rows {self.first:,} to {last:,}, counted from 0)"
+
+
+class ContainerReader:
+    """Reads a container that may come from a stranger.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading, and seekable.
+    shown : str
+        What errors call it.
+
+    Attributes
+    ----------
+    manifest : dict
+        What the rows are.
+    model : bytes or None
+        The embedded one, not yet compared with the manifest's checksum.
+    chunks : list of Chunk
+        In order.
+    cut : str
+        What is wrong with the file as a whole, "" if nothing is.
+
+    Raises
+    ------
+    InvalidArchive
+        It is no container, one of a newer version, or damaged before its first chunk.
+    """
+
+    def __init__(self, file: BinaryIO, shown: str) -> None:
+        self._file, self._shown = file, shown
+        self.size = file.seek(0, 2)
+        file.seek(0)
+        magic = file.read(4)
+        if magic[:3] != MAGIC or len(magic) < 4:
+            self._refuse("another kind of file")
+        if magic[3] > FORMAT:
+            raise InvalidArchive(
+                shown,
+                expected=f"a file in format {FORMAT} or older",
+                received=f"one in format {magic[3]}",
+                remedy="upgrade isthmus",
+            )
+        self.manifest = self._read_manifest()
+        model = self.manifest.get("model")
+        embedded = isinstance(model, dict) and model.get("embedded") is True
+        self.model = self._read_piece() if embedded else None
+        self._start = file.tell()
+        self.cut = ""
+        self.chunks = self._from_end() or list(self._from_start())
+
+    def read(self, chunk: ContainerChunk) -> bytes:
+        """Return a chunk's payload.
+
+        Raises
+        ------
+        InvalidArchive
+            It is damaged; the message names it.
+        """
+        numbers = varint(chunk.rows) + varint(chunk.length)
+        frame = 1 + len(numbers) + 4
+        self._file.seek(chunk.start - frame)
+        head, payload = self._file.read(frame), self._file.read(chunk.length)
+        whole = varint(chunk.number) + numbers
+        if head != b"\1" + numbers + _checksum(whole, payload) or len(payload) != chunk.length:
+            raise InvalidArchive(
+                f"{self._shown}, {chunk}",
+                expected="the bytes that were written",
+                received="damaged ones, by their checksum",
+                remedy="copy or download the file again; its other chunks can still be read",
+            )
+        return payload
+
+    def _read_manifest(self) -> dict[str, Any]:
+        start = self._file.tell()
+        try:
+            head = Cursor(self._file.read(_NUMBERS))
+            size, number = head.varint(_MANIFEST_LIMIT), head.take(1)[0]
+            length = head.varint(self.size)
+            numbers = head.position
+            self._file.seek(start)
+            body = self._file.read(numbers + length)
+            check = self._file.read(4)
+            if len(body) < numbers + length or check != _checksum(body):
+                self._refuse("a damaged manifest, by its checksum")
+            text = general_compressors.unpack(number, memoryview(body)[numbers:], size)
+            manifest = strict_json.loads(text.decode(), "the manifest")
+        except UnicodeDecodeError:
+            self._refuse("a manifest that is no text")
+        except InvalidArchive as error:
+            raise InvalidArchive(f"{self._shown}: {error}") from None
+        if not isinstance(manifest, dict):
+            self._refuse("a manifest that is none")
+        return manifest
+
+    def _read_piece(self) -> bytes:
+        start = self._file.tell()
+        head = Cursor(self._file.read(_NUMBERS))
+        try:
+            length = head.varint(self.size)
+        except InvalidArchive:
+            self._refuse("a model without a length")
+        self._file.seek(start + head.position)
+        content = self._file.read(length)
+        if len(content) < length:
+            self._refuse("a file that ends within its model")
+        return content
+
+    def _from_end(self) -> list[ContainerChunk]:
+        """Return the chunks as the end lists them, none if it is not there or contradicts."""
+        self._file.seek(max(self._start, self.size - 8))
+        tail = self._file.read(8)
+        length = int.from_bytes(tail[:4], "little")
+        if len(tail) < 8 or tail[4:] != _TAIL or length > self.size - 8 - self._start:
+            return []
+        self._file.seek(self.size - 8 - length)
+        body = self._file.read(length)
+        if len(body) < 4 or body[-4:] != _checksum(body[:-4]):
+            return []
+        cursor = Cursor(body[1:-4])
+        found, start, first = [], self._start, 0
+        try:
+            for number in range(cursor.varint(len(body) // 2)):
+                rows, size = cursor.varint(_MOST_ROWS), cursor.varint(self.size)
+                start += 1 + len(varint(rows)) + len(varint(size)) + 4
+                found.append(ContainerChunk(number, first, rows, start, size))
+                start, first = start + size, first + rows
+            cursor.close()
+        except InvalidArchive:
+            return []
+        return found if start == self.size - 8 - length else []
+
+    def _from_start(self) -> Iterator[ContainerChunk]:
+        """Go from chunk to chunk."""
+        at, first, number = self._start, 0, 0
+        while True:
+            self._file.seek(at)
+            head = Cursor(self._file.read(_NUMBERS))
+            try:
+                kind = head.take(1)[0]
+                if kind != 1:
+                    whole = kind == 0 and number < 2 and at + 1 == self.size
+                    self.cut = "" if whole else f"damage after chunk {number - 1}"
+                    return
+                rows, length = head.varint(_MOST_ROWS), head.varint(self.size)
+                start = at + head.position + 4
+            except InvalidArchive:
+                self.cut = f"an end after {number} chunks where more should stand"
+                return
+            if start + length > self.size:
+                self.cut = f"an end within chunk {number}"
+                return
+            yield ContainerChunk(number, first, rows, start, length)
+            at, first, number = start + length, first + rows, number + 1
+
+    def _refuse(self, received: str) -> NoReturn:
+        raise InvalidArchive(
+            self._shown,
+            expected="a file that compress() wrote",
+            received=received,
+            remedy="check the path, or copy the file again",
+        )
+
+
+def _checksum(*parts: bytes) -> bytes:
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return value.to_bytes(4, "little")

@@ -1,0 +1,1 @@
+"""Entropy coding and integer arithmetic that give the same bits on every machine."""

@@ -1,0 +1,152 @@
+"""An entropy coder in whole numbers: asymmetric numeral systems, in lanes side by side.
+
+Duda, 2013, "Asymmetric numeral systems: entropy coding combining speed of Huffman coding with
+compression rate of arithmetic coding"; the range variant with interleaved states of Giesen, 2014,
+"Interleaved entropy coders". Each lane is a number in [2**24, 2**40); symbol i of a batch goes to
+lane i modulo their number, and all lanes share one stream of 16-bit words::
+
+    lanes x 5 bytes     states that the decoder begins with, little endian
+    words x 2 bytes     in the order in which it takes them, little endian
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+
+from isthmus.compression.entropy.integer_networks import TOTAL_BITS
+from isthmus.core.errors import InvalidArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Shares = NDArray[np.uint32]
+    Find = Callable[[Shares, slice], tuple[NDArray[np.intp], Shares, Shares]]
+
+_LOWEST = 1 << 24
+"""Far above the number of shares: below some 2**8 times that, a state's rounding costs bits."""
+_FULL_BITS = np.uint64(24)
+"""A state that is this many bits longer than a symbol's shares has no room for the symbol."""
+_BITS = np.uint64(TOTAL_BITS)
+_MASK = np.uint64(2**TOTAL_BITS - 1)
+_STATE, _WORD = np.dtype("<u8"), np.dtype("<u2")
+_STATE_BYTES = 5
+
+
+class RansEncoder:
+    """Takes symbols in the decoder's order and writes them once it has all.
+
+    Parameters
+    ----------
+    lanes : int
+        At least 1.
+    """
+
+    def __init__(self, lanes: int) -> None:
+        self._lanes = lanes
+        self._batches: list[tuple[NDArray[np.uint16], NDArray[np.uint16]]] = []
+
+    def push(self, starts: Shares, stops: Shares) -> None:
+        """Add a batch of symbols: shape (m,) each, the shares that a symbol has of 2**16."""
+        self._batches.append((starts.astype(np.uint16), (stops - starts).astype(np.uint16)))
+
+    def finish(self) -> bytes:
+        """Return the stream. What was encoded last is decoded first, so it runs backwards."""
+        states = np.full(self._lanes, _LOWEST, np.uint64)
+        words: list[NDArray[np.uint64]] = []
+        for starts, widths in reversed(self._batches):
+            last = (len(starts) - 1) // self._lanes * self._lanes
+            for begin in range(last, -1, -self._lanes):
+                width = widths[begin : begin + self._lanes].astype(np.uint64)
+                state = states[: len(width)]
+                full = state >= width << _FULL_BITS
+                words.append(state[full] & _MASK)
+                state[full] >>= _BITS
+                quotient, remainder = np.divmod(state, width)
+                state[:] = (quotient << _BITS) + remainder + starts[begin : begin + self._lanes]
+        words.reverse()
+        flat = np.concatenate(words) if words else np.empty(0, np.uint64)
+        head = states.astype(_STATE).view(np.uint8).reshape(-1, _STATE.itemsize)[:, :_STATE_BYTES]
+        return head.tobytes() + flat.astype(_WORD).tobytes()
+
+
+class RansDecoder:
+    """Reads what an `Encoder` with as many lanes wrote, in batches of the same sizes.
+
+    Parameters
+    ----------
+    data : bytes
+        The stream.
+    lanes : int
+        At least 1.
+
+    Raises
+    ------
+    InvalidArchive
+        The stream is cut off or damaged; also in the methods.
+    """
+
+    def __init__(self, data: bytes, lanes: int) -> None:
+        head = lanes * _STATE_BYTES
+        if len(data) < head or (len(data) - head) % _WORD.itemsize:
+            _damaged(f"{len(data)} bytes")
+        states = np.zeros((lanes, _STATE.itemsize), np.uint8)
+        states[:, :_STATE_BYTES] = np.frombuffer(data, np.uint8, head).reshape(lanes, -1)
+        self._states = states.view(_STATE)[:, 0].astype(np.uint64)
+        self._words = np.frombuffer(data, _WORD, offset=head)
+        self._place = 0
+        if (self._states < _LOWEST).any():
+            _damaged("a state out of range")
+
+    def pop(self, count: int, find: Find) -> NDArray[np.intp]:
+        """Decode a batch.
+
+        Parameters
+        ----------
+        count : int
+            Symbols in it.
+        find : callable
+            Takes shares (w,) and which part of the batch they are of; returns for each the symbol
+            that has this share, and that symbol's first share and number of shares; 0 of them
+            where no symbol has it.
+
+        Returns
+        -------
+        ndarray of intp, shape (count,)
+        """
+        symbols = np.empty(count, np.intp)
+        for begin in range(0, count, len(self._states)):
+            part = slice(begin, min(begin + len(self._states), count))
+            state = self._states[: part.stop - begin]
+            share = (state & _MASK).astype(np.uint32)
+            symbols[part], starts, widths = find(share, part)
+            if not widths.all():
+                _damaged("a share that no symbol has")
+            state[:] = (state >> _BITS) * widths + (share - starts)
+            self._refill(state)
+        return symbols
+
+    def _refill(self, state: NDArray[np.uint64]) -> None:
+        low = np.flatnonzero(state < _LOWEST)
+        taken = self._words[self._place : self._place + len(low)]
+        if len(taken) < len(low):
+            _damaged("too few bytes")
+        self._place += len(low)
+        state[low] = (state[low] << _BITS) | taken
+
+    def finish(self) -> None:
+        """Check that the stream ends here, in the states that the encoder began with."""
+        if self._place != len(self._words) or (self._states != _LOWEST).any():
+            _damaged("a stream that does not end where it should")
+
+
+def _damaged(received: str) -> NoReturn:
+    raise InvalidArchive(
+        "a stream of coded symbols",
+        expected="one as it was written",
+        received=received,
+        remedy="read it from an undamaged copy, with the model that wrote it",
+    )

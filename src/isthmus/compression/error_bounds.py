@@ -1,0 +1,123 @@
+"""What a codec promises of the numbers that come back, and what keeps it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from isthmus.compression import learned_coders
+from isthmus.compression.array_rows import ArrayRows
+from isthmus.compression.coders.catalogue import CoderSelection
+from isthmus.compression.column_ranges import bounds_for
+from isthmus.core.errors import InvalidData, InvalidParameter
+
+if TYPE_CHECKING:
+    from isthmus.compression.coders.catalogue import BlockEncoder
+    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.row_codec import RowCodec
+
+
+@dataclass(frozen=True)
+class ErrorBound:
+    """How far numbers may move, or how many bits they may take.
+
+    Parameters
+    ----------
+    max_error : float or None
+        In units of the numbers, or with `ranges` as a share of these. None: as far as `bits` or
+        `quality` say.
+    bits, quality : float or None
+        As `isthmus.compression.lossy.model.LossyModel.encode` takes them.
+    ranges : array of shape (ranges,), dict by column, or None
+        As `fit` learned them.
+    """
+
+    max_error: float | None
+    bits: float | None
+    quality: float | None
+    ranges: Any
+
+    def bounds(self, rows: RowCodec) -> tuple[float, ...]:
+        """Return how far the values of each column may move; see `bounds_for`."""
+        return bounds_for(rows, self.max_error or 0.0, self.ranges)
+
+    def stated(self, bounds: tuple[float, ...]) -> dict[str, Any]:
+        """Return what the manifest states."""
+        if self.max_error is None:
+            return {"quality": self.quality} if self.bits is None else {"bits": self.bits}
+        if not any(bounds):
+            return {}
+        shown: Any = bounds[0] if len(set(bounds)) == 1 else list(bounds)
+        return {"bound": shown}
+
+    def encoder(self, model: LearnedCoder | None) -> BlockEncoder:
+        """Return what makes blocks bytes."""
+        if self.max_error is None and model is not None:
+            return learned_coders.RateController(model.coder, self.quality, self.bits)
+        return CoderSelection([] if model is None else [model.coder])
+
+    def learn(self, rows: RowCodec, part: Any, seed: int) -> LearnedCoder | None:
+        """Return what has learned from some rows, if anything can.
+
+        Raises
+        ------
+        InvalidData
+            They are not rows that bits or quality can be promised of.
+        """
+        images = isinstance(rows, ArrayRows) and learned_coders.fits_images(
+            rows.dtype, rows.sample_shape
+        )
+        if self.max_error == 0 and images and len(part):
+            return learned_coders.fit("pixels", part, seed)
+        if self.max_error is not None:
+            return None
+        if not isinstance(rows, ArrayRows):
+            raise InvalidData(
+                "X",
+                expected="an array, as max_error is None",
+                received="a table",
+                remedy="pass its numbers, X.to_numpy(), or state a max_error",
+            )
+        return learned_coders.fit("lossy", part, seed)
+
+
+def promise_of(max_error: Any, relative: bool, bits: Any, quality: Any, ranges: Any) -> ErrorBound:
+    """Return what settings promise.
+
+    Raises
+    ------
+    InvalidParameter
+        They cannot work.
+    """
+    given = {"bits": bits, "quality": quality}
+    if max_error is None:
+        if relative or len([each for each in given.values() if each is not None]) != 1:
+            raise InvalidParameter(
+                "bits and quality",
+                expected="one of them, and relative=False, as max_error is None",
+                received=f"bits={bits!r}, quality={quality!r}, relative={relative!r}",
+                remedy="pass quality= in decibels, or bits= per value",
+            )
+    else:
+        given = {"max_error": max_error} | given
+    for name, value in given.items():
+        if value is None:
+            continue
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or value < 0 or (name == "bits" and not value):
+            wanted = "a finite number above 0" if name == "bits" else "a finite number from 0"
+            raise InvalidParameter(name, expected=wanted, received=repr(value)[:80])
+        if name != "max_error" and max_error is not None:
+            raise InvalidParameter(
+                name,
+                expected="None, as max_error is not None",
+                received=repr(value)[:80],
+                remedy="leave it out, or pass max_error=None",
+            )
+    return ErrorBound(_float(max_error), _float(bits), _float(quality), ranges)
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)

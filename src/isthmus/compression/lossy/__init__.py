@@ -1,0 +1,1 @@
+"""Lossy coding of samples at a chosen quality or size, by learned transforms."""

@@ -1,0 +1,86 @@
+"""Arrays that a file brings, checked before anything is made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from isthmus.persistence import array_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+_MODEL = "a lossy model"
+_LARGEST = 2**28
+"""Cells of an array, at most: 1 GiB of float32."""
+
+
+def take(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Return an array of the expected type and shape, its numbers finite.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    name : str
+    dtype : dtype
+    shape : tuple of int or None
+        None stands for any number from 1.
+    """
+    array = array_checks.array_of(arrays, name, dtype, shape, model=_MODEL, longest=_LARGEST)
+    if array.size > _LARGEST:
+        unfit(name, f"at most {_LARGEST} numbers", f"{array.size}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        unfit(name, "finite numbers", "others")
+    return array
+
+
+def stored_as(name: str) -> Any:
+    """Return the type in which files keep a network's weights: the many in two bytes each."""
+    return np.float32 if "bias" in name or "gain" in name else np.float16
+
+
+def rounded(weights: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
+    """Return weights as they come back from a file."""
+    largest = float(np.finfo(np.float16).max)
+    return {
+        name: np.clip(value, -largest, largest).astype(stored_as(name)).astype(np.float32)
+        for name, value in weights.items()
+    }
+
+
+def stored(weights: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
+    """Return `rounded` weights as files keep them."""
+    return {name: value.astype(stored_as(name)) for name, value in weights.items()}
+
+
+def within(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin so, without that beginning."""
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def named(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays under longer names: the way back from `within`."""
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def only(arrays: Arrays, names: set[str]) -> None:
+    """Refuse arrays that nobody asked for."""
+    if set(arrays) != names:
+        unfit("names", f"{sorted(names)}", f"{sorted(map(str, arrays))}")
+
+
+def unfit(name: str, expected: str, received: str) -> NoReturn:
+    """Raise InvalidArchive about a model."""
+    raise array_checks.unfit(_MODEL, name, expected, received)
+
+
+def damaged(received: str) -> NoReturn:
+    """Raise InvalidArchive about what a model wrote."""
+    raise array_checks.damaged("lossily coded samples", received)

@@ -1,0 +1,308 @@
+"""Transform coding: samples as few whole numbers each, whose odds do not depend on one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from isthmus.compression.lossy.arrays import (
+    named,
+    only,
+    rounded,
+    stored,
+    stored_as,
+    take,
+    unfit,
+    within,
+)
+from isthmus.compression.lossy.static_tables import StaticTables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.compression.lossy.arrays import Arrays
+    from isthmus.core.types import Floats
+
+    Integers = NDArray[np.int64]
+    Doubles = NDArray[np.float64]
+
+MOST_CODES = 1024
+MOST_POINTS = 64
+_LARGEST = 2.0**30
+_FARTHEST = 1e6
+"""Ranges from the mean at which values are cut off, so that no float32 overflows."""
+_DEAD_ZONE = 0.4
+"""What is added before rounding down: less than a half makes zeros likelier, and they are cheap."""
+_CELLS = 2**21
+"""Cells transformed at once: what working memory grows with."""
+
+
+@dataclass(frozen=True)
+class LinearTransform:
+    """A rotation to principal components and one step for all of them, the optimum for Gaussians.
+
+    Parameters
+    ----------
+    basis : ndarray of float32, shape (components, cells)
+        Orthonormal rows.
+    steps : ndarray of float32, shape (points,)
+        Falling.
+    offsets : ndarray of float32, shape (points,)
+        By how much of a step a number's magnitude is less than it stands for on the mean.
+    """
+
+    basis: Floats
+    steps: Floats
+    offsets: Floats
+
+    @property
+    def points(self) -> int:
+        """How many compromises between size and error there are."""
+        return len(self.steps)
+
+    @property
+    def codes(self) -> int:
+        """Whole numbers per sample."""
+        return len(self.basis)
+
+    def analyse(self, cells: Floats, point: int) -> Integers:
+        """Return the whole numbers (n, codes) of cells (n, cells), which are centred."""
+        components = (cells @ self.basis.T) / self.steps[point]
+        codes: Integers = (np.sign(components) * self.magnitudes(np.abs(components))).astype(
+            np.int64
+        )
+        return codes
+
+    @staticmethod
+    def magnitudes(steps: Floats) -> Floats:
+        """Return whole numbers for components' magnitudes in steps."""
+        whole: Floats = np.floor(steps + np.float32(_DEAD_ZONE))
+        return np.minimum(whole, np.float32(_LARGEST))
+
+    def synthesise(self, codes: Integers, point: int) -> Floats:
+        """Return the cells (n, cells) of whole numbers (n, codes)."""
+        values = codes.astype(np.float32)
+        values -= np.sign(values) * self.offsets[point]
+        cells: Floats = (values * self.steps[point]) @ self.basis
+        return cells
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what the transform is."""
+        return {"basis": self.basis, "steps": self.steps, "offsets": self.offsets}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, cells: int) -> Self:
+        """Return the transform that `to_arrays` described."""
+        basis = take(arrays, "basis", np.float32, (None, cells))
+        steps = take(arrays, "steps", np.float32, (None,))
+        offsets = take(arrays, "offsets", np.float32, (len(steps),))
+        if len(basis) > min(MOST_CODES, cells) or len(steps) > MOST_POINTS or not steps.min() > 0:
+            unfit("steps", "few positive ones", f"{len(steps)} for {len(basis)} components")
+        only(arrays, {"basis", "steps", "offsets"})
+        return cls(basis, steps, offsets)
+
+
+@dataclass(frozen=True)
+class TransformNetwork:
+    """A perceptron beside a linear path, both ways, with a gain per code and point.
+
+    Ballé, Laparra and Simoncelli, 2017, "End-to-end optimized image compression"; one network for
+    all points by gains, as in Cui et al., 2021, "Asymmetric gained deep image compression with
+    continuous rate adaptation", and by biases of their own.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray of float32
+        With c cells, k codes, u and v hidden units, and p points: ``encoder.linear`` (c, k),
+        ``encoder.0`` (c, u), ``encoder.1`` (u, v), ``encoder.2`` (v, k), ``encoder.bias0`` (p, u),
+        ``encoder.bias1`` (p, v), ``gain`` (p, k); ``decoder.`` likewise the other way round, with
+        ``decoder.bias2`` (c,) and ``decoder.gain`` (p, k).
+    """
+
+    weights: dict[str, Floats]
+
+    @property
+    def points(self) -> int:
+        """How many compromises between size and error there are."""
+        return len(self.weights["encoder.gain"])
+
+    @property
+    def codes(self) -> int:
+        """Whole numbers per sample."""
+        return int(self.weights["encoder.gain"].shape[1])
+
+    def analyse(self, cells: Floats, point: int) -> Integers:
+        """Return the whole numbers (n, codes) of cells (n, cells), which are centred."""
+        codes = self._both(cells, "encoder", point) * self.weights["encoder.gain"][point]
+        whole: Integers = np.clip(np.rint(codes), -_LARGEST, _LARGEST).astype(np.int64)
+        return whole
+
+    def synthesise(self, codes: Integers, point: int) -> Floats:
+        """Return the cells (n, cells) of whole numbers (n, codes)."""
+        values = codes.astype(np.float32) * self.weights["decoder.gain"][point]
+        return self._both(values, "decoder", point) + self.weights["decoder.bias2"]
+
+    def _both(self, values: Floats, side: str, point: int) -> Floats:
+        weights = self.weights
+        hidden = values
+        for i in range(2):
+            hidden = _gelu(hidden @ weights[f"{side}.{i}"] + weights[f"{side}.bias{i}"][point])
+        both: Floats = values @ weights[f"{side}.linear"] + hidden @ weights[f"{side}.2"]
+        return both
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what the transform is."""
+        return stored(self.weights)
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, cells: int) -> Self:
+        """Return the transform that `to_arrays` described."""
+        points, codes = take(arrays, "encoder.gain", np.float32, (None, None)).shape
+        outer, inner = take(arrays, "encoder.1", np.float16, (None, None)).shape
+        if points > MOST_POINTS or codes > MOST_CODES:
+            unfit("encoder.gain", "few codes and points", f"{codes} and {points}")
+        sizes = network_sizes(cells, codes, (outer, inner), points)
+        weights = {name: take(arrays, name, stored_as(name), size) for name, size in sizes.items()}
+        only(arrays, set(sizes))
+        return cls(rounded(weights))
+
+
+def network_sizes(
+    cells: int, codes: int, units: tuple[int, int], points: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's weights."""
+    outer, inner = units
+    return {
+        "encoder.linear": (cells, codes),
+        "encoder.0": (cells, outer),
+        "encoder.1": (outer, inner),
+        "encoder.2": (inner, codes),
+        "encoder.bias0": (points, outer),
+        "encoder.bias1": (points, inner),
+        "encoder.gain": (points, codes),
+        "decoder.linear": (codes, cells),
+        "decoder.0": (codes, inner),
+        "decoder.1": (inner, outer),
+        "decoder.2": (outer, cells),
+        "decoder.bias0": (points, inner),
+        "decoder.bias1": (points, outer),
+        "decoder.bias2": (cells,),
+        "decoder.gain": (points, codes),
+    }
+
+
+def _gelu(values: Floats) -> Floats:
+    """Hendrycks and Gimpel, 2016, "Gaussian error linear units", with tanh."""
+    cube = values + np.float32(0.044715) * values * values * values
+    return values * (
+        np.float32(0.5) * np.tanh(np.float32(np.sqrt(2 / np.pi)) * cube) + np.float32(0.5)
+    )
+
+
+@dataclass(frozen=True)
+class TransformCoder:
+    """Codes what a transform makes of samples.
+
+    Parameters
+    ----------
+    mean, ranges : ndarray of float64, shape (cells,)
+        What is taken from the cells, and what they are divided by then.
+    transform : Linear or Network
+    tables : tuple of Tables
+        One per point.
+    """
+
+    mean: Doubles
+    ranges: Doubles
+    transform: LinearTransform | TransformNetwork
+    tables: tuple[StaticTables, ...]
+
+    @classmethod
+    def of(
+        cls,
+        mean: Doubles,
+        ranges: Doubles,
+        transform: LinearTransform | TransformNetwork,
+        samples: NDArray[Any],
+    ) -> Self:
+        """Learn the odds of the codes from samples (n, cells)."""
+        coder = cls(mean, ranges, transform, ())
+        tables = [StaticTables.of(coder.codes(samples, point)) for point in range(transform.points)]
+        return cls(mean, ranges, transform, tuple(tables))
+
+    @property
+    def points(self) -> int:
+        """How many compromises between size and error there are, from small to large."""
+        return len(self.tables)
+
+    def codes(self, samples: NDArray[Any], point: int) -> Integers:
+        """Return the whole numbers (n, codes) that stand for samples (n, cells)."""
+        codes = np.empty((len(samples), self.transform.codes), np.int64)
+        for part in _parts(samples.shape):
+            cells = centred(samples[part], self.mean, self.ranges)
+            codes[part] = self.transform.analyse(cells, point)
+        if self.tables:
+            lost = np.ones(codes.shape[1], np.bool_)
+            lost[self.tables[point].columns] = False
+            codes[:, lost] = 0
+        return codes
+
+    def size(self, codes: Integers, point: int) -> float:
+        """Return about how many bytes `pack` makes."""
+        return float(self.tables[point].bits(codes).sum()) / 8
+
+    def pack(self, codes: Integers, point: int) -> bytes:
+        """Return whole numbers as bytes."""
+        return self.tables[point].encode(codes)
+
+    def unpack(self, packed: bytes, rows: int, point: int) -> Integers:
+        """Return the whole numbers of `pack`; raises InvalidArchive."""
+        return self.tables[point].decode(packed, rows, self.transform.codes)
+
+    def rebuild(self, codes: Integers, point: int) -> Doubles:
+        """Return the samples (n, cells) of whole numbers, neither clipped nor rounded."""
+        values = np.empty((len(codes), len(self.mean)))
+        for part in _parts(values.shape):
+            cells = self.transform.synthesise(codes[part], point)
+            values[part] = cells * self.ranges + self.mean
+        return values
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what the coder has learned, without `mean` and `ranges`."""
+        arrays = named(self.transform.to_arrays(), "transform.")
+        for point, tables in enumerate(self.tables):
+            arrays |= named(tables.to_arrays(), f"{point}.")
+        return arrays
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Arrays,
+        kind: type[LinearTransform | TransformNetwork],
+        mean: Doubles,
+        ranges: Doubles,
+    ) -> Self:
+        """Return the coder that `to_arrays` described."""
+        transform = kind.from_arrays(within(arrays, "transform."), len(mean))
+        tables = tuple(
+            StaticTables.from_arrays(within(arrays, f"{point}."), transform.codes)
+            for point in range(transform.points)
+        )
+        coder = cls(mean, ranges, transform, tables)
+        only(arrays, set(coder.to_arrays()))
+        return coder
+
+
+def centred(samples: NDArray[Any], mean: Doubles, ranges: Doubles) -> Floats:
+    """Return what transforms are given of samples (n, cells)."""
+    with np.errstate(over="ignore"):
+        cells = (samples - mean) / ranges
+    return np.clip(cells, -_FARTHEST, _FARTHEST).astype(np.float32)
+
+
+def _parts(shape: tuple[int, ...]) -> list[slice]:
+    rows, cells = shape
+    step = max(1, _CELLS // cells)
+    return [slice(first, min(first + step, rows)) for first in range(0, rows, step)]

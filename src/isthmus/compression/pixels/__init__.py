@@ -1,0 +1,1 @@
+"""Lossless coding of images by a small network that predicts each pixel."""

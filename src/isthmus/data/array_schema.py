@@ -1,0 +1,322 @@
+"""The schema of NumPy arrays: feature matrices, images and stacks of series."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from sklearn.utils import check_array
+
+from isthmus.core.aligned_memory import aligned_empty
+from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data import scaling as scalings
+from isthmus.data.scale_mismatch import warn_of_another_scale
+from isthmus.data.scaling import ColumnStatistics, Scaling
+from isthmus.persistence.config_checks import entry, integer, items, one_of, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats, Segment, Values
+
+_MOST_CELLS = 1 << 24
+"""Of one sample, about 4000 x 4000 pixels: a stranger's archive may not ask for more memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySchema:
+    """What is known of an array of samples, to and from the network's matrix.
+
+    Parameters
+    ----------
+    sample_shape : tuple of int
+        Shape of one sample: ``(d,)``, ``(a, b)`` or ``(a, b, c)``.
+    values : "real" or "unit"
+        Standardised columns, or shares of a range in [0, 1]. Values outside the range that
+        `infer_array` saw lie outside [0, 1] and still come back as they were.
+    scaling : Scaling
+        Of the flattened sample.
+    dtype : "float32" or "float64"
+        Of what `from_matrix` returns: float64 where the array that was learned needs it.
+    """
+
+    sample_shape: tuple[int, ...]
+    values: Values
+    scaling: Scaling
+    dtype: Literal["float32", "float64"]
+    kind = "array"
+    segments: tuple[Segment, ...] = ()
+    arrow_types = None
+
+    @property
+    def n_columns(self) -> int:
+        """Number of cells of one sample."""
+        return math.prod(self.sample_shape)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the cells of one sample in C order: ``x0``, ``x1``, ...
+
+        They are made anew at each call; `n_columns` counts them without that.
+        """
+        return tuple(f"x{i}" for i in range(self.n_columns))
+
+    @property
+    def is_image(self) -> bool:
+        """Whether samples can be shown as pictures: (h, w), or (h, w, c) with c at most 4."""
+        shape = self.sample_shape
+        return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4)
+
+    def to_matrix(self, X: Any) -> Floats:
+        """Scale samples for the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, *sample_shape)
+            NaN marks a missing cell.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, *sample_shape)
+            Aligned for JAX, see `aligned_empty`.
+
+        Warns
+        -----
+        DataWarning
+            The samples plainly are on another scale, such as pixels divided by 255.
+
+        Raises
+        ------
+        SchemaMismatch
+            The samples have another shape.
+        InvalidData
+            Empty, not numeric, or with an infinity; the column and row are named.
+        """
+        (matrix,) = self.blocks(X)
+        return matrix
+
+    def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
+        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
+        array = as_numbers(X)
+        if array.shape[1:] != self.sample_shape:
+            raise self._other_shape(array.shape[1:])
+        low, high = np.float32(np.nan), np.float32(np.nan)
+        step = rows or len(array)
+        for start in range(0, len(array), step):
+            block = array[start : start + step]
+            matrix = aligned_empty((len(block), self.n_columns))
+            for part in scalings.row_blocks(matrix.shape):
+                cells = block[part].reshape(-1, self.n_columns)
+                with np.errstate(over="ignore"):
+                    matrix[part] = self.scaling.forward(cells.astype(np.float64))
+                low = np.fmin(low, np.fmin.reduce(matrix[part], axis=None))
+                high = np.fmax(high, np.fmax.reduce(matrix[part], axis=None))
+                if np.isinf(low) or np.isinf(high):
+                    raise scalings.infinity(cells, self._name, start + part.start)
+            yield matrix.reshape(block.shape)
+        if self.values == "unit" and self.scaling.center.size == 1:
+            self._compare_scales(array, float(low), float(high))
+
+    def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
+        """Warn if the range of the samples, in shares of the fitted one, is that of others."""
+        start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
+        received = (start + low * span, start + high * span)
+        warn_of_another_scale(array, (start, start + span), received)
+
+    def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
+        """Return scaled values to the original unit.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n, *sample_shape)
+            Scaled values.
+        like : ndarray, optional
+            The array they belong to; if it is of a float type, so is the result.
+
+        Returns
+        -------
+        ndarray of shape (n, *sample_shape)
+        """
+        return self.from_blocks([matrix], len(matrix), like)
+
+    def from_blocks(
+        self, blocks: Iterable[NDArray[Any]], rows: int, like: Any = None
+    ) -> NDArray[Any]:
+        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
+        kind = getattr(like, "dtype", None)
+        dtype = kind if kind in (np.float32, np.float64) else np.dtype(self.dtype)
+        limit = float(np.finfo(dtype).max)
+        result = np.empty((rows, self.n_columns), dtype=dtype)
+        start = 0
+        for block in blocks:
+            flat = np.asarray(block).reshape(len(block), self.n_columns)
+            place = result[start : start + len(flat)]
+            for part in scalings.row_blocks(flat.shape):
+                values = self.scaling.inverse(flat[part].astype(np.float64))
+                place[part] = np.clip(values, -limit, limit)
+            start += len(flat)
+        return result.reshape(rows, *self.sample_shape)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-able description, exact to the last bit."""
+        return {
+            "kind": self.kind,
+            "sample_shape": list(self.sample_shape),
+            "values": self.values,
+            "dtype": self.dtype,
+            "scaling": self.scaling.to_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> ArraySchema:
+        """Rebuild from `to_config`'s answer, which may be a stranger's.
+
+        Raises
+        ------
+        InvalidArchive
+            It is not such an answer.
+        """
+        sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape")[:4])}
+        shape = tuple(integer(sizes, name, 1, _MOST_CELLS) for name in sizes)
+        if len(shape) not in (1, 2, 3) or math.prod(shape) > _MOST_CELLS:
+            refuse("sample_shape", f"one to three sizes, {_MOST_CELLS} cells at most", list(shape))
+        return cls(
+            sample_shape=shape,
+            values=one_of(config, "values", ("real", "unit")),
+            dtype=one_of(config, "dtype", ("float32", "float64")),
+            scaling=Scaling.from_config(entry(config, "scaling"), math.prod(shape)),
+        )
+
+    def _name(self, column: int) -> str:
+        return cell_name(column, self.sample_shape)
+
+    def _other_shape(self, shape: tuple[int, ...]) -> SchemaMismatch:
+        size = int(np.prod(shape))
+        return SchemaMismatch(
+            "X",
+            expected=f"samples of shape {self.sample_shape}",
+            received=str(shape),
+            remedy=f"X.reshape(-1, {', '.join(map(str, self.sample_shape))})"
+            if size == self.n_columns
+            else "bring the samples to the size that was fitted, or fit again with these",
+        )
+
+
+def cell_name(column: int, sample_shape: tuple[int, ...]) -> str:
+    """Name one cell of a flattened sample for a message: ``'x3'`` or ``pixel (2, 5)``."""
+    if len(sample_shape) == 1:
+        return f"'x{column}'"
+    return f"cell {tuple(int(i) for i in np.unravel_index(column, sample_shape))}"
+
+
+def as_numbers(X: Any) -> NDArray[Any]:
+    """Return `X` as a numeric array of 2 to 4 dimensions, with scikit-learn's own messages.
+
+    Raises
+    ------
+    InvalidData
+        It is empty, sparse, complex, text, ragged, or has another number of dimensions.
+    """
+    if is_plain(X):
+        plain: NDArray[Any] = X
+        return plain
+    try:
+        array = check_array(
+            without_mask(X), dtype="numeric", ensure_all_finite=False, allow_nd=True
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        text = "string" in str(error)
+        remedy = "pass numbers; text, categories and dates go in as a DataFrame" if text else ""
+        raise InvalidData(str(error), remedy=remedy) from None
+    if array.dtype.kind not in "biuf" or array.ndim > 4 or 0 in array.shape:
+        raise InvalidData(
+            "X",
+            expected="a non-empty array of numbers with 2, 3 or 4 dimensions",
+            received=f"shape {array.shape} of {array.dtype}",
+            remedy="make each sample a row, an image (h, w) or (h, w, channels), or a series",
+        )
+    result: NDArray[Any] = array
+    return result
+
+
+def is_plain(X: Any) -> bool:
+    """Tell, quickly, whether `X` is an array of floats that scikit-learn would leave as it is."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float32, np.float64)
+        and 2 <= X.ndim <= 4
+        and 0 not in X.shape
+    )
+
+
+def without_mask(X: Any) -> Any:
+    """Return a masked array as a plain one, NaN where it is masked; anything else unchanged.
+
+    scikit-learn and `numpy.asarray` drop the mask, and so bring back what it hides. Integers and
+    booleans become float64 where a cell is masked, and keep their type where none is.
+    """
+    if not isinstance(X, np.ma.MaskedArray) or X.dtype.kind == "V":
+        return X
+    if not np.ma.getmaskarray(X).any():
+        return X.data
+    kind = X.dtype.kind
+    plain = np.array(X.data, dtype=X.dtype if kind in "fc" else "d" if kind in "biu" else object)
+    plain[np.ma.getmaskarray(X)] = np.nan
+    return plain
+
+
+def infer_array(X: Any, scale: str) -> ArraySchema:
+    """Learn the schema of an array; `scale` is one of `infer_schema`'s."""
+    array = as_numbers(X)
+    shape = array.shape[1:]
+    if math.prod(shape) > _MOST_CELLS:
+        raise InvalidData(
+            "X",
+            expected=f"samples of at most {_MOST_CELLS} cells",
+            received=f"shape {shape}",
+            remedy="scale the samples down, or cut them into parts",
+        )
+    flat = array.reshape(len(array), -1)
+
+    def name(column: int) -> str:
+        return cell_name(column, shape)
+
+    summary = scalings.summarise(flat)
+    scalings.check_columns(summary, flat, name)
+    limits = _limits(array, summary) if scale == "auto" else None
+    if scale == "range":
+        limits = _extremes(summary) if array.ndim > 2 else (summary.low, summary.high)
+    if limits is not None:
+        scaling = scalings.fit_range(*limits, name)
+    else:
+        scaling = scalings.IDENTITY if scale == "none" else scalings.fit_robust(flat, name)
+    small = array.dtype == np.float32 or array.dtype.itemsize <= 2
+    return ArraySchema(
+        sample_shape=shape,
+        values="unit" if limits is not None else "real",
+        scaling=scaling,
+        dtype="float32" if small else "float64",
+    )
+
+
+def _limits(array: NDArray[Any], summary: ColumnStatistics) -> tuple[Any, Any] | None:
+    """Choose the range whose shares are learned, or None for columns to standardise."""
+    low, high = _extremes(summary)
+    bytes_range, unit_range = (np.zeros(1), np.full(1, 255.0)), (np.zeros(1), np.ones(1))
+    # Bytes that are all 0 or 1 are masks; all 0 they may be black pictures.
+    if array.dtype == np.uint8 and high[0] != 1:
+        return bytes_range
+    if low[0] >= 0 and high[0] <= 1:
+        return unit_range
+    if array.ndim > 2:
+        return low, high
+    flat_pictures = summary.whole and array.shape[1] >= 64
+    return bytes_range if flat_pictures and low[0] >= 0 and 128 < high[0] <= 255 else None
+
+
+def _extremes(summary: ColumnStatistics) -> tuple[Any, Any]:
+    return summary.low.min(keepdims=True), summary.high.max(keepdims=True)

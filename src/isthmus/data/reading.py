@@ -1,0 +1,319 @@
+"""Files people have, as arrays and tables: whole, or as a stream of batches.
+
+Nothing is ever unpickled. Tables are read through pyarrow; Parquet without its read-ahead buffer,
+which would hold a gigabyte for a file of one.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isthmus.core.catalogue import nearest
+from isthmus.core.errors import DataWarning, InvalidParameter, IsthmusError, UnreadableFile
+from isthmus.data.formats import csv_files, images, numpy_files
+from isthmus.data.frames import unique_names
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from isthmus.data.formats.numpy_files import Arrays
+
+ENDINGS = (
+    ".csv, .tsv (also .gz), .parquet, .npy, .npz, .idx or -ubyte (also .gz), "
+    "or a folder of PNG or JPEG files"
+)
+_CSV = ("csv", "tsv")
+_TABLES = (*_CSV, "parquet")
+_FAULTS: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, EOFError, OverflowError, NotImplementedError),
+    *(zlib.error, struct.error, pa.ArrowException),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What a file holds.
+
+    Parameters
+    ----------
+    name : str
+        The file's name without its ending.
+    X : ndarray of shape (n, *sample_shape), or pyarrow.Table
+        The samples.
+    y : ndarray of shape (n,), optional
+        Their labels.
+    X_test, y_test
+        A part that the file sets aside for tests.
+    """
+
+    name: str
+    X: NDArray[Any] | pa.Table
+    y: NDArray[Any] | None = None
+    X_test: NDArray[Any] | pa.Table | None = None
+    y_test: NDArray[Any] | None = None
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    label: str | None = None,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> Dataset:
+    """Read a file, or a folder of pictures, whole.
+
+    Parameters
+    ----------
+    path : str or path
+        .csv, .tsv, .parquet, .npy, .npz (one array; X and y; or keras' x_train, y_train, x_test,
+        y_test), IDX, or a folder of PNG or JPEG pictures, whose sub-folders are labels.
+    label : str, optional
+        A table's column, or an .npz file's array, that is not data but labels.
+    types : mapping of str to pyarrow.DataType, optional
+        What to read columns of a .csv or .tsv file as, such as a fitted schema's `arrow_types`;
+        the types of others are guessed from their cells. Names that the file lacks are passed
+        over, and so are the other formats, which store their types.
+
+    Raises
+    ------
+    UnreadableFile
+        It is missing, empty, damaged, or not what its name says, or a cell is not of its type.
+    InvalidParameter
+        There is no such label.
+    """
+    path = Path(path)
+    with _readable(path):
+        kind = _kind(path)
+        if kind in _CSV:
+            return _split_label(path, csv_files.read_csv(path, kind, types), label)
+        if kind == "parquet":
+            return _split_label(path, _read_parquet(path), label)
+        if kind == "npz":
+            arrays = numpy_files.read_npz(path, label)
+        elif label is not None:
+            raise InvalidParameter(
+                "label",
+                expected=f"nothing, as {path.name} has no named columns",
+                received=repr(label),
+                remedy="leave label out, or put the data in a table or an .npz file",
+            )
+        else:
+            arrays = _ARRAYS[kind](path)
+    return Dataset(_stem(path), *arrays)
+
+
+def stream(
+    path: str | os.PathLike[str],
+    *,
+    rows: int = 65536,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> Iterator[NDArray[Any] | pa.Table]:
+    """Read a file in batches, in constant memory for .csv, .tsv, .parquet and .npy.
+
+    Parameters
+    ----------
+    path : str or path
+        As for `read`.
+    rows : int
+        How many rows a batch has; the last one has what is left.
+    types : mapping of str to pyarrow.DataType, optional
+        As for `read`.
+
+    Warns
+    -----
+    DataWarning
+        An .npz file has test rows besides; only the others are read.
+
+    Raises
+    ------
+    UnreadableFile
+        As `read`; also where a CSV column turns out to be of another type than it began with.
+    """
+    if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
+        raise InvalidParameter(
+            "rows", expected="an integer of at least 1", received=repr(rows), remedy="rows=65536"
+        )
+    path = Path(path)
+    with _readable(path):
+        kind = _kind(path)
+    batches = _table_batches if kind in _TABLES else _array_batches
+    return batches(path, kind, int(rows), types)
+
+
+def _table_batches(
+    path: Path, kind: str, rows: int, types: Mapping[str, pa.DataType] | None
+) -> Iterator[pa.Table]:
+    parquet = kind == "parquet"
+    with _readable(path):
+        batches = (
+            _parquet_batches(path, rows) if parquet else csv_files.csv_batches(path, kind, types)
+        )
+        yield from _rebatched(path, batches, rows)
+
+
+def _array_batches(path: Path, kind: str, rows: int, _types: object) -> Iterator[NDArray[Any]]:
+    if kind == "npy":
+        with _readable(path):
+            X = numpy_files.map_npy(path)
+    else:
+        data = read(path)
+        X = data.X
+        if data.X_test is not None:
+            warnings.warn(
+                f"{path.name} holds test rows besides: the {len(X)} rows of x_train are read, "
+                f"the {len(data.X_test)} of x_test are left out. "
+                "Remedy: to have those, save them as a file of their own: numpy.save"
+                f"('x_test.npy', numpy.load('{path.name}')['x_test']).",
+                DataWarning,
+                stacklevel=2,
+            )
+    for start in range(0, len(X), rows):
+        with _readable(path):
+            batch = np.array(X[start : start + rows])
+        yield batch
+
+
+def _kind(path: Path) -> str:
+    """Return the format that a path's ending says, once something is there."""
+    if not path.exists():
+        folder = path.parent if path.parent.is_dir() else Path()
+        others = sorted(entry.name for entry in folder.iterdir())
+        raise UnreadableFile(
+            str(path),
+            expected="a file or folder",
+            received="nothing there",
+            remedy=nearest(path.name, others) or "check the path",
+        )
+    if path.is_dir():
+        return "folder"
+    if not path.stat().st_size:
+        raise UnreadableFile(
+            str(path), expected="data", received="an empty file", remedy="write the file again"
+        )
+    name = path.name.lower()
+    bare = name.removesuffix(".gz")
+    for kind in ("csv", "tsv"):
+        if bare.endswith(f".{kind}"):
+            return kind
+    for kind in ("parquet", "npy", "npz"):
+        if name.endswith(f".{kind}"):
+            return kind
+    if bare.endswith((".idx", "ubyte")) or name.endswith(".gz"):
+        return "idx"
+    raise UnreadableFile(
+        str(path),
+        expected=ENDINGS,
+        received=f"the ending {path.suffix!r}" if path.suffix else "no ending",
+        remedy="rename or convert the file",
+    )
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of whatever goes wrong inside which file it was in."""
+    try:
+        yield
+    except IsthmusError:
+        raise
+    except MemoryError:
+        raise UnreadableFile(
+            str(path),
+            expected="data that fit the memory",
+            received="more",
+            remedy="convert the file to Parquet or .npy, which are read in batches",
+        ) from None
+    except _FAULTS as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise UnreadableFile(
+            str(path),
+            expected=f"a whole {path.suffix or 'picture'} file that may be read",
+            received=lines[0][:300],
+            remedy="check that the file is complete and is what its name says",
+        ) from None
+
+
+def _split_label(path: Path, table: pa.Table, label: str | None) -> Dataset:
+    names = table.column_names
+    unique_names(names)
+    if not table.num_rows:
+        raise _no_rows(path)
+    if label is None:
+        return Dataset(_stem(path), table)
+    if label not in names or len(names) == 1:
+        raise InvalidParameter(
+            "label",
+            expected=f"one of several columns of {path.name}: {', '.join(names[:20])}",
+            received=repr(label),
+            remedy=nearest(label, names) or "name the column that holds the labels",
+        )
+    column = table.column(label)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return Dataset(_stem(path), table.drop_columns([label]), column.to_numpy())
+
+
+def _no_rows(path: Path) -> UnreadableFile:
+    return UnreadableFile(
+        str(path),
+        expected="at least one row",
+        received="none, only the names of columns",
+        remedy="write the file again",
+    )
+
+
+def _open_parquet(path: Path) -> pq.ParquetFile:
+    file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+    unique_names(file.schema_arrow.names)
+    return file
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    with _open_parquet(path) as file:
+        return file.read()
+
+
+def _parquet_batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    with _open_parquet(path) as file:
+        yield from file.iter_batches(batch_size=rows)
+
+
+def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Cut and join batches to tables of `rows` rows; the last has what is left."""
+    held: list[pa.RecordBatch] = []
+    count = seen = 0
+    for batch in batches:
+        held.append(batch)
+        count += batch.num_rows
+        seen += batch.num_rows
+        while count >= rows:
+            table = pa.Table.from_batches(held)
+            yield table.slice(0, rows)
+            held = table.slice(rows).to_batches()
+            count -= rows
+    if count:
+        yield pa.Table.from_batches(held)
+    if not seen:
+        raise _no_rows(path)
+
+
+_ARRAYS: dict[str, Callable[[Path], Arrays]] = {
+    "npy": numpy_files.read_npy,
+    "idx": numpy_files.read_idx,
+    "folder": images.read_folder,
+}

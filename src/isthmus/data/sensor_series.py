@@ -1,0 +1,230 @@
+"""Reads a series from what a person has: rows in the order of time, a column for each sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as kinds
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InvalidData
+from isthmus.data.array_schema import without_mask
+from isthmus.data.frames import container_of, is_table, to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Float64s = NDArray[np.float64]
+
+_GAP = 4.0
+"""A step in time that is longer than so many median steps is a gap."""
+_CHUNK_CELLS = 1 << 19
+"""Of a series at a time: 4 MiB."""
+
+
+class SeriesChunk(NamedTuple):
+    """Consecutive rows of a series."""
+
+    rows: Float64s
+    """(k, sensors); NaN marks a missing cell."""
+    breaks: NDArray[np.bool_]
+    """(k,), True where a gap in time lies before the row."""
+
+
+@dataclass(frozen=True, eq=False)
+class SensorSeries:
+    """A series, in the memory or the file in which a person keeps it.
+
+    Parameters
+    ----------
+    values : array of numbers, shape (n, sensors)
+        NaN marks a missing cell; may be a memory map.
+    times : array of datetime64 or timedelta64, shape (n,), or None
+        When each row was measured, never going back.
+    sensors : tuple of str
+        The columns' names.
+    named : bool
+        Whether they are a person's, rather than made up for an array.
+    """
+
+    values: NDArray[Any]
+    times: NDArray[Any] | None
+    sensors: tuple[str, ...]
+    named: bool = True
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def time(self, row: int) -> Any:
+        """Return when a row was measured, as Python's datetime or timedelta; else its number."""
+        if self.times is None:
+            return row
+        return self.times[row].astype(f"{self.times.dtype.kind}8[us]").item()
+
+    def part(self, start: int, stop: int) -> SensorSeries:
+        """Return the rows from `start` to before `stop`."""
+        times = None if self.times is None else self.times[start:stop]
+        return replace(self, values=self.values[start:stop], times=times)
+
+    def chunks(self) -> Iterator[SeriesChunk]:
+        """Yield the rows, some at a time, in float64."""
+        breaks = np.zeros(len(self), dtype=bool)
+        if self.times is not None and len(self) > 1:
+            steps = np.diff(self.times).astype(np.int64)
+            usual = np.median(steps[steps > 0]) if (steps > 0).any() else np.inf
+            breaks[1:] = steps > _GAP * usual
+        size = max(1, _CHUNK_CELLS // self.values.shape[1])
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield SeriesChunk(np.asarray(self.values[part], dtype=np.float64), breaks[part])
+
+
+def as_series(S: Any) -> SensorSeries:
+    """Read a series from what a person has.
+
+    Parameters
+    ----------
+    S : DataFrame, Arrow table or array
+        Rows in the order of time. Of a table, times are pandas' index where it is one of dates or
+        durations, or the one column of dates; all other columns are sensors. An array is
+        (n, sensors), or (n,) for one sensor, its rows evenly spaced; a memory map is left on disk.
+
+    Raises
+    ------
+    InvalidData
+        It is none of these, a sensor is not numeric, there are two columns of dates, or times are
+        missing or go back.
+    """
+    if is_table(S):
+        return _from_table(S)
+    array = without_mask(S)
+    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.dtype.kind not in "biuf" or array.ndim != 2 or 0 in array.shape:
+        raise InvalidData(
+            "a series",
+            expected="a DataFrame, or an array of numbers of shape (timestamps, sensors)",
+            received=f"shape {array.shape} of {array.dtype}",
+            remedy="pass one row for each timestamp and one column for each sensor",
+        )
+    return SensorSeries(array, None, tuple(f"x{i}" for i in range(array.shape[1])), named=False)
+
+
+def framed(values: Float64s, series: SensorSeries, S: Any) -> Any:
+    """Return numbers for each cell of a series in the kind of container that the series came in.
+
+    Parameters
+    ----------
+    values : array of shape (n, sensors)
+        In the order of the sensors of `series`.
+    series : Series
+        What `as_series` made of `S`.
+    S : DataFrame, Arrow table or array
+        A table's times stay as they are, and so do its index and labels.
+    """
+    if not is_table(S):
+        return values[:, 0] if np.ndim(S) == 1 else values
+    columns = dict(zip(series.sensors, values.T, strict=True))
+    if container_of(S) == "pandas":
+        frame = S.copy(deep=False)
+        for place, label in enumerate(S.columns):
+            if str(label) in columns:
+                frame.isetitem(place, columns[str(label)])
+        return frame
+    if container_of(S) == "polars":
+        import polars as pl
+
+        return S.with_columns(**{name: pl.Series(name, cells) for name, cells in columns.items()})
+    for name, cells in columns.items():
+        S = S.set_column(S.schema.get_field_index(name), name, pa.array(cells))
+    return S
+
+
+def _from_table(S: Any) -> SensorSeries:
+    times = None
+    if container_of(S) == "pandas" and S.index.dtype.kind in "mM":
+        index = S.index
+        # With a zone, pandas' times are Python's objects.
+        times = (index.tz_convert(None) if getattr(index, "tz", None) else index).to_numpy()
+    table = to_arrow(S)
+    dated = [name for name in table.column_names if kinds.is_temporal(table[name].type)]
+    if len(dated) + (times is not None) > 1:
+        raise InvalidData(
+            "a series",
+            expected="one index or column of times",
+            received=f"columns {dated}"
+            + (" beside an index of times" if times is not None else ""),
+            remedy="drop the columns that are no sensors",
+        )
+    if dated:
+        times = _times(table[dated[0]], dated[0])
+        table = table.drop_columns(dated)
+    if 0 in table.shape:
+        raise InvalidData(
+            "a series",
+            expected="at least one row and one sensor",
+            received=f"{table.shape[0]} rows of {table.shape[1]} columns",
+            remedy="pass one row for each timestamp and one column for each sensor",
+        )
+    if times is not None:
+        _check_order(times)
+    sensors = [_numbers(table[name], name) for name in table.column_names]
+    return SensorSeries(np.stack(sensors, axis=1), times, tuple(table.column_names))
+
+
+def _times(column: Any, name: str) -> NDArray[Any]:
+    if column.null_count:
+        raise InvalidData(
+            f"column {name!r}",
+            expected="the time of every row",
+            received=f"{column.null_count} missing",
+            remedy="drop the rows without a time",
+        )
+    if kinds.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
+    if kinds.is_time(column.type):
+        column = column.cast(pa.time64("ns")).cast(pa.int64()).cast(pa.duration("ns"))
+    return np.asarray(column.to_numpy())
+
+
+def _check_order(times: NDArray[Any]) -> None:
+    if np.isnat(times).any():
+        raise InvalidData(
+            "times",
+            expected="the time of every row",
+            received=f"none in row {int(np.isnat(times).argmax())}",
+            remedy="drop the rows without a time",
+        )
+    back = np.diff(times).astype(np.int64) < 0
+    if back.any():
+        row = int(back.argmax())
+        raise InvalidData(
+            "times",
+            expected="rows in the order of time",
+            received=f"{times[row + 1]} in row {row + 1} after {times[row]}",
+            remedy="sort the rows by time first",
+        )
+
+
+def _numbers(column: Any, name: str) -> Float64s:
+    type_ = column.type
+    if not (
+        kinds.is_integer(type_)
+        or kinds.is_floating(type_)
+        or kinds.is_boolean(type_)
+        or kinds.is_decimal(type_)
+        or kinds.is_null(type_)
+    ):
+        raise InvalidData(
+            f"column {name!r} of a series",
+            expected="a sensor's numbers, or the times as dates",
+            received=str(type_),
+            remedy="drop the column, or convert it, for example with pandas.to_datetime",
+        )
+    if kinds.is_boolean(type_):
+        column = column.cast(pa.int8())
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)

@@ -1,0 +1,387 @@
+"""One column of a table: what it holds, and its cells as numbers and back.
+
+Precision: the network's matrix is float32, so a number comes back to within 2⁻²⁴ of its distance
+from the median. Whole numbers, and dates and times in steps (days, hours, ... whichever divides
+them all), are rounded, hence exact within 2²³ steps of the median: days within 22,000 years.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from isthmus.core.errors import InvalidArchive, InvalidData, SchemaMismatch
+from isthmus.data import arrow_types
+from isthmus.data.frames import is_native
+from isthmus.persistence.config_checks import integer, items, one_of, refuse, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import CellKind
+
+    Float64s = NDArray[np.float64]
+    Codes = NDArray[np.intp]
+
+Kind = Literal["number", "boolean", "category", "constant", "identifier"]
+Label = Literal["text", "integer"]
+
+_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
+
+_FLOAT32 = float(np.finfo(np.float32).max)
+
+MOST_CATEGORIES = 1000
+"""Text with more distinct values is an identifier: it is passed through, not learned."""
+FEW_CATEGORIES = 20
+"""Text with more distinct values than this, in most rows another one, is an identifier too."""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """What is known of one column.
+
+    Parameters
+    ----------
+    name : str
+        As the person calls it.
+    kind : str
+        ``"number"`` (dates too), ``"boolean"`` and ``"category"`` are learned; a ``"constant"``
+        is kept aside and restored; an ``"identifier"`` is passed through.
+    type : pyarrow.DataType
+        Of its cells.
+    native : str
+        The pandas type that `type` would forget, or ``""``.
+    label : "text" or "integer"
+        What pandas called it by: `name`, or the integer that `name` shows.
+    step : int
+        What all dates or times are a multiple of, in units of `type`: one number stands for it.
+    categories : tuple of str
+        The categories in order, as text; a constant has one.
+    """
+
+    name: str
+    kind: Kind
+    type: pa.DataType
+    native: str = ""
+    label: Label = "text"
+    step: int = 1
+    categories: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """How many cells of the network's matrix the column takes."""
+        return {"number": 1, "boolean": 1, "category": len(self.categories)}.get(self.kind, 0)
+
+    @property
+    def cell_kind(self) -> CellKind:
+        """The kind of its segment of the matrix."""
+        return {"boolean": "binary", "category": "categorical"}.get(self.kind, "numeric")  # type: ignore[return-value]
+
+    def learned(self) -> TableColumn:
+        """Return the column as one to be learned, though it be constant."""
+        kind = _learnable(self.type)
+        kept = self.categories if kind == "category" else ()
+        return replace(self, kind=kind, categories=kept)
+
+    def check(self, cells: pa.ChunkedArray) -> None:
+        """Refuse cells of another family than those that `fit` saw.
+
+        Raises
+        ------
+        SchemaMismatch
+            Text where numbers were, and the like; the column is named.
+        """
+        expected, received = arrow_types.family(self.type), arrow_types.family(cells.type)
+        if received != expected and not pt.is_null(cells.type):
+            raise SchemaMismatch(
+                f"column {self.name!r}",
+                expected=f"{expected} ({self.type}), as fit saw",
+                received=f"{received or 'values'} ({cells.type})",
+                remedy="convert the column to what it was, or fit again with it as it is",
+            )
+
+    def numbers(self, cells: pa.ChunkedArray, first_row: int = 0) -> Float64s:
+        """Return the cells of a number or boolean column as float64, NaN for a missing one.
+
+        Messages count rows from `first_row`, where `cells` are a part of a column.
+
+        Raises
+        ------
+        InvalidData
+            One is infinite; column and row are named.
+        """
+        if pt.is_null(cells.type):
+            return np.full(len(cells), np.nan)
+        if pt.is_dictionary(cells.type):
+            cells = cells.cast(cells.type.value_type)
+        if pt.is_temporal(cells.type):
+            return self._steps(cells)
+        if pt.is_boolean(cells.type):
+            cells = cells.cast(pa.uint8())
+        values: Float64s = cells.cast(pa.float64(), safe=False).to_numpy()
+        infinite = np.flatnonzero(np.isinf(values))
+        if infinite.size:
+            raise InvalidData(
+                f"column {self.name!r}, row {first_row + infinite[0]}",
+                expected="a finite number, or an empty cell for a missing one",
+                received=f"{values[infinite[0]]} (infinity)",
+                remedy="empty the cell, or write the value that was meant",
+            )
+        return values
+
+    def _steps(self, cells: pa.ChunkedArray) -> Float64s:
+        """Return dates or times as multiples of `step`: whole ones exactly, whatever their size."""
+        whole, missing = integers(cells.cast(self.type, safe=False))
+        quotient, rest = np.divmod(whole, self.step)
+        values = quotient + rest / self.step
+        values[missing] = np.nan
+        return np.asarray(values)
+
+    def from_numbers(self, values: Float64s) -> pa.Array:
+        """Return numbers to cells: rounded where the type asks for it, null for NaN."""
+        missing = np.isnan(values)
+        mask = missing if missing.any() else None
+        values = np.where(missing, 0.0, values)
+        kind = arrow_types.value_type(self.type)
+        if pt.is_boolean(kind):
+            return pa.array(values > 0.5, mask=mask)
+        low, high = arrow_types.limits(kind)
+        if pt.is_floating(kind) or pt.is_decimal(kind):
+            values = np.clip(values, low, high)
+            if pt.is_floating(kind):
+                values = values.astype(kind.to_pandas_dtype())
+            return pa.array(values, mask=mask).cast(kind)
+        whole = np.clip(np.rint(values), np.ceil(low / self.step), np.floor(high / self.step))
+        if pt.is_temporal(kind):
+            stored = arrow_types.storage(kind)
+            ticks = whole.astype(stored.to_pandas_dtype()) * self.step
+            return pa.array(ticks, stored, mask=mask).cast(kind)
+        return pa.array(whole.astype(kind.to_pandas_dtype()), mask=mask)
+
+    def codes(self, cells: pa.ChunkedArray, first_row: int = 0) -> Codes:
+        """Return each cell's place among the categories, −1 for a missing one.
+
+        Messages count rows from `first_row`, where `cells` are a part of a column.
+
+        Raises
+        ------
+        SchemaMismatch
+            A cell holds another category; column, row and category are named.
+        """
+        if pt.is_null(cells.type):
+            return np.full(len(cells), -1, dtype=np.intp)
+        known = pa.array(self.categories, pa.large_string())
+        result = np.empty(len(cells), dtype=np.intp)
+        start = 0
+        for chunk in cells.chunks:
+            words, indices = _encoded(chunk)
+            found = pc.index_in(words, value_set=known).fill_null(-2).to_numpy(zero_copy_only=False)
+            found = np.where(words.is_null().to_numpy(zero_copy_only=False), -1, found)
+            codes = np.append(found, -1)[indices]
+            unseen = np.flatnonzero(codes == -2)
+            if unseen.size:
+                row = int(unseen[0])
+                raise self._unseen(first_row + start + row, str(words[int(indices[row])]))
+            result[start : start + len(chunk)] = codes
+            start += len(chunk)
+        return result
+
+    def _unseen(self, row: int, word: str) -> SchemaMismatch:
+        known = ", ".join(map(repr, self.categories[:10]))
+        more = len(self.categories) - 10
+        return SchemaMismatch(
+            f"column {self.name!r}, row {row}",
+            expected=f"one of {known}" + (f" and {more} more" if more > 0 else ""),
+            received=repr(word),
+            remedy="leave the cell empty, or fit again with such rows",
+        )
+
+    def from_codes(self, codes: Codes) -> pa.Array:
+        """Return places among the categories to cells, null for −1."""
+        values = arrow_types.from_text(self.categories, arrow_types.value_type(self.type))
+        missing = codes < 0
+        mask = missing if missing.any() else None
+        if not pt.is_dictionary(self.type):
+            return values.take(pa.array(codes, pa.int64(), mask=mask))
+        places = np.where(missing, 0, codes).astype(self.type.index_type.to_pandas_dtype())
+        indices = pa.array(places, self.type.index_type, mask=mask)
+        return pa.DictionaryArray.from_arrays(indices, values, ordered=self.type.ordered)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-able description."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "type": str(self.type),
+            "native": self.native,
+            "label": self.label,
+            "step": self.step,
+            "categories": list(self.categories),
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> TableColumn:
+        """Rebuild from `to_config`'s answer, which may be a stranger's.
+
+        Raises
+        ------
+        InvalidArchive
+            A part is absent, of a wrong type, or contradicts another.
+        """
+        column = cls(
+            name=text(config, "name"),
+            kind=one_of(config, "kind", get_args(Kind)),
+            type=arrow_types.type_from_text(text(config, "type")),
+            native=text(config, "native"),
+            label=one_of(config, "label", get_args(Label)),
+            step=integer(config, "step", 1, 10**15),
+            categories=tuple(items(config, "categories")),
+        )
+        if column.native and not is_native(column.native):
+            refuse("column's pandas type", "a known one", column.native)
+        if column.label == "integer" and not _INTEGER.fullmatch(column.name):
+            refuse("column's name", "an integer, as its label is one", column.name)
+        if column.kind not in ("constant", "identifier", _learnable(column.type)):
+            refuse("column kind", f"one that {column.type} can have", column.kind)
+        column._vet_categories()
+        return column
+
+    def _vet_categories(self) -> None:
+        least, most = {"constant": (1, 1), "category": (1, MOST_CATEGORIES)}.get(self.kind, (0, 0))
+        count = len(self.categories)
+        words = all(isinstance(word, str) for word in self.categories)
+        if not words or not least <= count <= most or len(set(self.categories)) != count:
+            refuse("categories", f"{least} to {most} different words", list(self.categories[:10]))
+        index = self.type.index_type if pt.is_dictionary(self.type) else pa.int64()
+        if count - 1 > np.iinfo(index.to_pandas_dtype()).max:
+            refuse("categories", f"as many as {index} can count", count)
+        try:
+            arrow_types.from_text(self.categories, arrow_types.value_type(self.type))
+        except pa.ArrowException as error:
+            raise InvalidArchive(
+                "the archive's categories",
+                expected=f"values of type {self.type}",
+                received=str(error).splitlines()[0],
+                remedy="get the file again from its author",
+            ) from None
+
+
+def learn_column(
+    name: str, cells: pa.ChunkedArray, native: str, label: Label = "text"
+) -> TableColumn | None:
+    """Learn what a column holds, or return None where every cell is missing.
+
+    Raises
+    ------
+    InvalidData
+        Its cells are of a type that cannot be learned, or one is infinite; the column is named.
+    """
+    if cells.null_count == len(cells):
+        return None
+    if arrow_types.family(cells.type) is None:
+        raise InvalidData(
+            f"column {name!r}",
+            expected="numbers, booleans, text, categories, dates or times",
+            received=str(cells.type),
+            remedy="drop the column, or spread its parts over columns of their own",
+        )
+    column = TableColumn(name, _learnable(cells.type), cells.type, native, label)
+    if column.kind == "category":
+        return _learn_categories(column, cells)
+    if pt.is_floating(cells.type):
+        values = column.numbers(cells)
+        if np.isnan(values).all():
+            return None
+        low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+        constant = pa.array([low]).cast(cells.type) if low == high else None
+    else:
+        plain = cells.cast(arrow_types.storage(cells.type)) if pt.is_temporal(cells.type) else cells
+        least, most = pc.min_max(plain).values()
+        constant = pa.array([least.as_py()], plain.type).cast(cells.type) if least == most else None
+        column = replace(column, step=_step(cells))
+    if constant is not None:
+        word = arrow_types.to_text(constant)[0].as_py()
+        return replace(column, kind="constant", categories=(word,))
+    return column
+
+
+def one_hot(codes: Codes, cells: NDArray[np.float32]) -> None:
+    """Write 1 to the cell (row, code) of `cells` and 0 to the others; NaN to all where −1."""
+    cells[:] = 0.0
+    cells[np.arange(len(codes)), codes] = 1.0
+    cells[codes < 0] = np.nan
+
+
+def require_float32(block: Float64s, fields: Sequence[TableColumn], first_row: int) -> None:
+    """Refuse scaled cells beyond float32; `block` begins at `first_row`, which messages count."""
+    large = np.abs(block) > _FLOAT32
+    if large.any():
+        row, column = np.argwhere(large)[0]
+        raise InvalidData(
+            f"column {fields[column].name!r}, row {first_row + row}",
+            expected=f"a number up to {_FLOAT32:.1e} after scaling",
+            received="a larger one",
+            remedy="choose scale='robust', or check the column's unit",
+        )
+
+
+def integers(cells: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return stored integers of dates or times, 0 where missing, and where they are missing."""
+    missing = cells.is_null().to_numpy()
+    stored = cells.cast(arrow_types.storage(cells.type)).fill_null(0)
+    return stored.to_numpy().astype(np.int64), missing
+
+
+def _learnable(kind: pa.DataType) -> Kind:
+    if pt.is_dictionary(kind) or arrow_types.family(kind) == "text":
+        return "category"
+    return "boolean" if pt.is_boolean(kind) else "number"
+
+
+def is_identifier(distinct: int, observed: int) -> bool:
+    """Whether text differs in too many of its observed cells to be categories."""
+    return distinct > MOST_CATEGORIES or (distinct > FEW_CATEGORIES and distinct > observed / 2)
+
+
+def _learn_categories(column: TableColumn, cells: pa.ChunkedArray) -> TableColumn | None:
+    words: dict[str, None] = {}
+    listed = pt.is_dictionary(cells.type)
+    for chunk in (cells.unify_dictionaries() if listed else cells).chunks:
+        known, indices = _encoded(chunk)
+        used = known.take(pa.array(np.unique(indices[indices >= 0])))
+        words.update(dict.fromkeys(used.drop_null().to_pylist()))
+    found = tuple(words if listed else sorted(words))
+    count = len(found)
+    observed = len(cells) - cells.null_count
+    if not found:
+        return None
+    if is_identifier(count, observed):
+        return replace(column, kind="identifier")
+    return replace(column, kind="constant" if count == 1 else "category", categories=found)
+
+
+def _encoded(chunk: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return a chunk's distinct values as text, and each cell's place among them or −1."""
+    encoded = chunk if pt.is_dictionary(chunk.type) else chunk.dictionary_encode()
+    indices = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    return arrow_types.to_text(encoded.dictionary), indices
+
+
+def _step(cells: pa.ChunkedArray) -> int:
+    """Return the longest of day, hour, minute, ... that divides all dates or times."""
+    if not pt.is_temporal(cells.type) or pt.is_date32(cells.type):
+        return 1
+    whole, missing = integers(cells)
+    whole = whole[~missing]
+    second = arrow_types.per_second(cells.type)
+    steps = [arrow_types.DAY * second, 3600 * second, 60 * second]
+    steps += [second // 10**power for power in (0, 3, 6) if second >= 10**power]
+    return next((step for step in steps if not np.any(whole % step)), 1)

@@ -1,0 +1,399 @@
+"""The schema of tables: named columns of several kinds, with missing cells."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.core.aligned_memory import aligned_empty
+from isthmus.core.catalogue import nearest
+from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
+from isthmus.core.types import Segment
+from isthmus.data import arrow_types, frames
+from isthmus.data import scaling as scalings
+from isthmus.data.array_schema import as_numbers
+from isthmus.data.frames import Container
+from isthmus.data.scaling import Scaling
+from isthmus.data.table_columns import Label, TableColumn, learn_column, one_hot, require_float32
+from isthmus.persistence.config_checks import entry, items, one_of, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats, Values
+
+
+@dataclass(frozen=True, eq=False)
+class TableSchema:
+    """What is known of a table, to and from the network's matrix.
+
+    Parameters
+    ----------
+    fields : tuple of Column
+        The person's columns, in the order that `fit` saw.
+    scaling : Scaling
+        Of the columns of kind ``"number"``, in order.
+    container : "pandas", "polars" or "arrow"
+        What `from_matrix` returns when it is not told.
+    """
+
+    fields: tuple[TableColumn, ...]
+    scaling: Scaling
+    container: Container
+    kind = "table"
+    is_image = False
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The learned columns as they lie in the matrix."""
+        found, start = [], 0
+        for field in self.learned:
+            found.append(Segment(field.name, field.cell_kind, start, start + field.width))
+            start += field.width
+        return tuple(found)
+
+    @cached_property
+    def learned(self) -> tuple[TableColumn, ...]:
+        """The columns that are part of the matrix."""
+        return tuple(field for field in self.fields if field.width)
+
+    @property
+    def n_columns(self) -> int:
+        """Number of all columns, learned or not."""
+        return len(self.fields)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns, learned or not."""
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def arrow_types(self) -> dict[str, pa.DataType]:
+        """By column, the type that holds every cell the column may have, to read a CSV file."""
+        return {field.name: arrow_types.type_to_read(field.type) for field in self.fields}
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """``(width,)`` of the matrix."""
+        return (self.segments[-1].stop,)
+
+    @property
+    def values(self) -> Values:
+        """``"mixed"`` when there are other than numeric segments."""
+        if any(segment.kind != "numeric" for segment in self.segments):
+            return "mixed"
+        return "unit" if self.scaling.method == "range" else "real"
+
+    def to_matrix(self, X: Any) -> Floats:
+        """Scale and encode rows for the network.
+
+        Parameters
+        ----------
+        X : DataFrame, Table or ndarray
+            With the columns that `fit` saw, in any order; a table that is all numbers may come
+            as an array, by position. Missing cells are null or NaN.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, width)
+            Aligned for JAX, see `aligned_empty`. A missing cell is NaN in all cells of its segment.
+
+        Raises
+        ------
+        SchemaMismatch
+            Columns are absent, new or of another type, or a category is unseen.
+        InvalidData
+            There are no rows, or a number is infinite.
+        """
+        return next(self.blocks(X))
+
+    def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
+        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
+        table = self._aligned(X)
+        for start in range(0, table.num_rows, rows or table.num_rows):
+            yield self._encoded(table.slice(start, rows), start)
+
+    def _encoded(self, table: pa.Table, first_row: int) -> Floats:
+        """Scale and encode a part of a table that begins at `first_row`, which messages count."""
+        matrix = aligned_empty((table.num_rows, *self.sample_shape))
+        for group, places in self._number_groups(table.num_rows):
+            fields = self._numbers[group]
+            block = np.empty((table.num_rows, len(fields)))
+            for i, field in enumerate(fields):
+                block[:, i] = field.numbers(table.column(field.name), first_row)
+            require_float32(self.scaling.forward(block, group), fields, first_row)
+            matrix[:, places] = block
+        for field, segment in zip(self.learned, self.segments, strict=True):
+            if field.kind == "boolean":
+                matrix[:, segment.start] = field.numbers(table.column(field.name), first_row)
+            elif field.kind == "category":
+                codes = field.codes(table.column(field.name), first_row)
+                one_hot(codes, matrix[:, segment.start : segment.stop])
+        return matrix
+
+    def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> Any:
+        """Return scaled values to a table of the original columns, units and types.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n, width)
+            Scaled values; probabilities in binary and categorical cells.
+        like : DataFrame, Table or ndarray, optional
+            The data they belong to: gives the container, pandas' index, column types, and the
+            cells of columns that are not learned, which are empty without it.
+
+        Returns
+        -------
+        DataFrame, Table or ndarray
+            As `like`, or as `fit` saw. Integers and dates are rounded; NaN becomes a missing cell.
+        """
+        return self.from_blocks([matrix], len(matrix), like)
+
+    def from_blocks(self, blocks: Iterable[NDArray[Any]], rows: int, like: Any = None) -> Any:
+        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
+        table = pa.concat_tables([self._decoded(block) for block in blocks])
+        for name, cells in self._unlearned(rows, like).items():
+            table = table.append_column(name, cells)
+        table = table.select(self.columns)
+        if isinstance(like, np.ndarray):
+            return np.column_stack(
+                [f.numbers(c) for f, c in zip(self.fields, table.columns, strict=True)]
+            )
+        natives = {field.name: field.native for field in self.fields if field.native}
+        integers = [field.name for field in self.fields if field.label == "integer"]
+        return frames.from_arrow(table, self.container, like, natives, integers)
+
+    def _decoded(self, matrix: NDArray[Any]) -> pa.Table:
+        """Return the learned columns of rows of the matrix, in their units and types."""
+        cells: dict[str, pa.Array] = {}
+        for group, places in self._number_groups(len(matrix)):
+            block = self.scaling.inverse(matrix[:, places].astype(np.float64), group)
+            for i, field in enumerate(self._numbers[group]):
+                cells[field.name] = field.from_numbers(block[:, i])
+        for field, segment in zip(self.learned, self.segments, strict=True):
+            part = matrix[:, segment.start : segment.stop]
+            if field.kind == "boolean":
+                cells[field.name] = field.from_numbers(part[:, 0].astype(np.float64))
+            elif field.kind == "category":
+                best = np.where(np.isnan(part[:, 0]), -1, part.argmax(axis=1))
+                cells[field.name] = field.from_codes(best)
+        return pa.table(cells)
+
+    def _unlearned(self, rows: int, like: Any) -> dict[str, Any]:
+        """Return constants as they were, and identifiers as `like` has them."""
+        found: dict[str, Any] = {}
+        for field in self.fields:
+            if field.kind == "constant":
+                found[field.name] = field.from_codes(np.zeros(rows, dtype=np.intp))
+            elif field.kind == "identifier":
+                found[field.name] = pa.nulls(rows, field.type)
+        wanted = [field.name for field in self.fields if field.kind == "identifier"]
+        if wanted and frames.is_table(like):
+            source = frames.to_arrow(like)
+            found |= {n: source.column(n) for n in wanted if n in source.column_names}
+        return found
+
+    @cached_property
+    def _numbers(self) -> tuple[TableColumn, ...]:
+        return tuple(field for field in self.learned if field.kind == "number")
+
+    def _number_groups(self, rows: int) -> Iterator[tuple[slice, list[int]]]:
+        """Yield groups of number columns: which of the scaling's, and where in the matrix."""
+        places = [
+            segment.start
+            for field, segment in zip(self.learned, self.segments, strict=True)
+            if field.kind == "number"
+        ]
+        return ((group, places[group]) for group in _groups(len(places), rows))
+
+    def _aligned(self, X: Any) -> pa.Table:
+        """Return `X` as a Table in which every column that `fit` saw is of its type."""
+        table = frames.to_arrow(X) if frames.is_table(X) else self._by_position(X)
+        self._check_names(table.column_names)
+        _require_rows(table)
+        for field in self.fields:
+            field.check(table.column(field.name))
+        if changed := [f.name for f in self.fields if f.kind == "constant" and _differs(f, table)]:
+            warnings.warn(
+                f"Columns {_listed(changed)} held one value in fit and hold others here; "
+                "that is not part of the reconstruction or its error.",
+                DataWarning,
+                stacklevel=4,
+            )
+        return table
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        known, given = dict.fromkeys(self.columns), set(names)
+        absent = [name for name in known if name not in given]
+        new = [name for name in names if name not in known]
+        if absent:
+            hint = nearest(absent[0], new)
+            raise SchemaMismatch(
+                "columns of X",
+                expected=f"all {len(known)} that fit saw",
+                received=f"none called {_listed(absent)}",
+                remedy=hint or "add the column; its cells may be empty",
+            )
+        if new:
+            raise SchemaMismatch(
+                "columns of X",
+                expected=f"the {len(known)} that fit saw",
+                received=f"also {_listed(new)}",
+                remedy="drop what is new, or fit again with it",
+            )
+
+    def _by_position(self, X: Any) -> pa.Table:
+        others = [f.name for f in self.fields if arrow_types.family(f.type) != "numbers"]
+        if others:
+            raise SchemaMismatch(
+                "X",
+                expected=f"a table, for columns such as {others[0]!r} are no numbers",
+                received=type(X).__name__,
+                remedy="pass a DataFrame with the columns that fit saw",
+            )
+        array = as_numbers(X)
+        if array.shape[1:] != (len(self.fields),):
+            raise SchemaMismatch(
+                "X",
+                expected=f"{len(self.fields)} columns",
+                received=f"shape {array.shape}",
+                remedy="pass the columns that fit saw, in their order",
+            )
+        values = array.astype(np.float64, copy=False)
+        return pa.table({f.name: pa.array(values[:, i]) for i, f in enumerate(self.fields)})
+
+    def to_config(self) -> dict[str, Any]:
+        """Return a JSON-able description, exact to the last bit."""
+        return {
+            "kind": self.kind,
+            "container": self.container,
+            "columns": [field.to_config() for field in self.fields],
+            "scaling": self.scaling.to_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Any) -> TableSchema:
+        """Rebuild from `to_config`'s answer, which may be a stranger's.
+
+        Raises
+        ------
+        InvalidArchive
+            It is not such an answer.
+        """
+        fields = tuple(TableColumn.from_config(column) for column in items(config, "columns"))
+        if len({field.name for field in fields}) != len(fields):
+            refuse("columns", "names that differ", [field.name for field in fields[:10]])
+        if not any(field.width for field in fields):
+            refuse("columns", "at least one that is learned", "none")
+        numbers = sum(field.kind == "number" for field in fields)
+        return cls(
+            fields=fields,
+            scaling=Scaling.from_config(entry(config, "scaling"), numbers),
+            container=one_of(config, "container", get_args(Container)),
+        )
+
+
+def infer_table(X: Any, scale: str) -> TableSchema:
+    """Learn the schema of a table; `scale` is one of `infer_schema`'s."""
+    table = frames.to_arrow(X)
+    _require_rows(table)
+    fields = _learn_fields(table, frames.native_types(X), frames.integer_labels(X))
+    numbers = [field for field in fields if field.kind == "number"]
+    return TableSchema(fields, _fit_numbers(table, numbers, scale), frames.container_of(X))
+
+
+def _learn_fields(
+    table: pa.Table, natives: dict[str, str], integers: frozenset[str]
+) -> tuple[TableColumn, ...]:
+    found = {}
+    for name in table.column_names:
+        label: Label = "integer" if name in integers else "text"
+        found[name] = learn_column(name, table.column(name), natives.get(name, ""), label)
+    empty = [name for name, column in found.items() if column is None]
+    if empty:
+        raise InvalidData(
+            f"column {_listed(empty)}",
+            expected="at least one value",
+            received="an empty cell in every row",
+            remedy="drop the column, it holds nothing to learn",
+        )
+    columns = [column for column in found.values() if column is not None]
+    identifiers = [column.name for column in columns if column.kind == "identifier"]
+    if identifiers:
+        warnings.warn(
+            f"The text of {_listed(identifiers)} differs in too many rows to be categories; "
+            "it is passed through, not learned.",
+            DataWarning,
+            stacklevel=5,
+        )
+    if not any(column.width for column in columns):
+        # With a single row every column is constant; learning those is better than nothing.
+        columns = [c.learned() if c.kind == "constant" else c for c in columns]
+    if not any(column.width for column in columns):
+        raise InvalidData(
+            "X",
+            expected="a column of numbers, booleans, categories or dates",
+            received=f"only identifiers: {_listed(identifiers)}",
+            remedy="add columns that describe the rows",
+        )
+    return tuple(columns)
+
+
+def _fit_numbers(table: pa.Table, fields: Sequence[TableColumn], scale: str) -> Scaling:
+    """Learn the scaling of the columns of numbers, a group at a time."""
+    if scale == "none" or not fields:
+        return scalings.IDENTITY
+    parts = []
+    for group in _groups(len(fields), table.num_rows):
+        names = [repr(field.name) for field in fields[group]]
+        block = np.empty((table.num_rows, len(names)))
+        for i, field in enumerate(fields[group]):
+            block[:, i] = field.numbers(table.column(field.name))
+        if scale == "range":
+            low, high = np.fmin.reduce(block, axis=0), np.fmax.reduce(block, axis=0)
+            parts.append(scalings.fit_range(low, high, names.__getitem__))
+        else:
+            parts.append(scalings.fit_robust(block, names.__getitem__))
+    return Scaling(
+        parts[0].method,
+        np.concatenate([part.center for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+    )
+
+
+def _groups(columns: int, rows: int) -> Iterator[slice]:
+    step = max(1, scalings.BLOCK // max(1, rows))
+    return (slice(i, min(i + step, columns)) for i in range(0, columns, step))
+
+
+def _differs(field: TableColumn, table: pa.Table) -> bool:
+    """Tell whether a constant column holds another value; unseen text is an error."""
+    cells = table.column(field.name)
+    if arrow_types.family(field.type) == "text":
+        field.codes(cells)
+        return False
+    usual = field.numbers(pa.chunked_array([field.from_codes(np.zeros(1, dtype=np.intp))]))
+    values = field.numbers(cells)
+    return bool(np.any((values != usual[0]) & ~np.isnan(values)))
+
+
+def _require_rows(table: pa.Table) -> None:
+    if not table.num_rows or not table.num_columns:
+        raise InvalidData(
+            "X",
+            expected="at least one row and one column",
+            received=f"{table.num_rows} rows of {table.num_columns} columns",
+            remedy="check how the data were read or filtered",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more

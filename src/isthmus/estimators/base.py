@@ -1,0 +1,305 @@
+"""What all autoencoder estimators share: the way of the data through them."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.core.errors import SchemaMismatch
+from isthmus.core.randomness import resolve_seed
+from isthmus.data.reconstruction_error import row_errors, without_padding
+from isthmus.data.schema import Schema, infer_schema
+from isthmus.estimators import input_checks, resolved_settings, resume, row_split, storage
+from isthmus.estimators.parameters import SharedParameters
+from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
+from isthmus.networks.inference import Function
+from isthmus.networks.recurrent import Recurrent
+from isthmus.networks.serialization import weights_of
+from isthmus.persistence import artifact
+from isthmus.training.interrupt import Interrupt
+from isthmus.training.loop import History, train
+from isthmus.training.progress import ProgressBar
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Corruption, Floats
+    from isthmus.estimators.labels import Labelling
+    from isthmus.networks.head import Head
+    from isthmus.networks.network import Network
+    from isthmus.objectives.objective import Objective
+    from isthmus.persistence.artifact import Artifact
+    from isthmus.training.loop import TrainingData
+
+
+class TrainingGoal(NamedTuple):
+    """What an estimator learns to do, once it knows its data."""
+
+    objective: Objective
+    loss: str
+    """The name of the reconstruction term, resolved."""
+    corruption: Corruption | None = None
+    head: Head | None = None
+    """What is made of the code beside the reconstruction, where there are labels."""
+
+
+class BaseAutoencoder(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    SharedParameters,
+    ABC,
+):
+    """Abstract: a final estimator adds its constructor and `_goal`, and what else it can do."""
+
+    kind: ClassVar[str]
+    """What an archive calls the estimator."""
+    bottleneck: ClassVar[type[DeterministicBottleneck | GaussianBottleneck]] = (
+        DeterministicBottleneck
+    )
+    """Makes the bottleneck from the size of the code."""
+    figures: ClassVar[tuple[str, ...]] = ()
+    """What `_measure` sets, to be saved: each a number, numbers (an array) or None."""
+    supervised: ClassVar[bool] = False
+    """Whether it learns labels, too: then `_labels` sets `_labelling`, and `_goal` has a head."""
+
+    _labelling: Labelling | None = None
+    _head: Head | None = None
+
+    @abstractmethod
+    def _goal(self, schema: Schema) -> TrainingGoal:
+        """Return what to minimise for data of this schema, and what befalls the inputs."""
+
+    def _labels(self, y: Any, n: int) -> Floats | None:
+        """Return what is to be learned of the labels of `n` rows: nothing; raises InvalidData."""
+        input_checks.check_length(y, n)
+        return None
+
+    def _measure(self, data: TrainingData, seed: int) -> None:
+        """Set the `figures` of a network that has been trained on `data`."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn to reconstruct `X`.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            (n, columns) or (n, *image shape). NaN and null mark missing cells, which are neither
+            learned nor counted.
+        y : ignored
+            There for pipelines; only its length is checked.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData, TrainingDiverged
+            A setting cannot work, the data cannot be learned, or the loss left the finite numbers.
+        """
+        before = self.__dict__.copy()
+        try:
+            with Interrupt() as interrupt:  # until everything is kept, not only while training
+                self._fit(X, y, interrupt)
+        except BaseException:
+            # What was fitted before, if anything, is as good as it was.
+            self.__dict__ = before
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
+        began = time.perf_counter()
+        X = input_checks.checked(self, X, reset=True)
+        schema = infer_schema(X, scale=self.scale)
+        input_checks.remember_columns(self, schema)
+        matrix = schema.to_matrix(X)
+        labels = self._labels(y, len(matrix))
+        latent_dim = resolved_settings.latent_dim(self, schema)
+        recipe = resolved_settings.recipe(self, len(matrix))
+        run = resume.open_run(self, schema, matrix, labels, resolve_seed(self.random_state))
+        goal = self._goal(schema)
+        network, architecture = resolved_settings.network(
+            self, schema, latent_dim, goal.head, run.seed
+        )
+        data = row_split.part(matrix, schema, labels, self.validation_fraction, run.seed)
+        interrupt.raise_if_requested()
+        history = train(
+            network,
+            goal.objective,
+            data,
+            recipe,
+            seed=run.seed,
+            corruption=goal.corruption,
+            observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
+            start=run.snapshot,
+        )
+        self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
+        self._architecture, self._head = architecture, goal.head
+        self._keep_history(history)
+        self._keep_network(network)
+        self._measure(data, run.seed)
+        self.n_samples_ = len(matrix)
+        self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
+
+    def transform(self, X: Any) -> Floats:
+        """Return the codes of `X`, (n, latent_dim), in float32, as the network computes them."""
+        X = self._checked(X)
+        return self._collected(self._encode, X, self.latent_dim_)
+
+    def inverse_transform(self, Z: Any) -> Any:
+        """Decode codes into samples in original units.
+
+        Parameters
+        ----------
+        Z : array of shape (n, latent_dim)
+            Codes.
+
+        Returns
+        -------
+        array or DataFrame
+            (n, *sample shape), of the kind that `fit` was given.
+        """
+        check_is_fitted(self)
+        Z = input_checks.checked_codes(Z)
+        if Z.shape[1] != self.latent_dim_:
+            raise SchemaMismatch(
+                "codes",
+                expected=f"shape (n, {self.latent_dim_})",
+                received=str(Z.shape),
+                remedy="pass what transform returned",
+            )
+        return self.schema_.from_matrix(self._decode(Z))
+
+    def reconstruct(self, X: Any) -> Any:
+        """Encode and decode `X`: the same container, names and units, missing cells filled in.
+
+        With a recurrent architecture, what lies behind the end of a sequence stays NaN.
+        """
+        X = self._checked(X)
+        ends = isinstance(self._architecture, Recurrent)
+        predictions = (
+            without_padding(prediction, target) if ends else prediction
+            for target, prediction in self._streamed(self._reconstruct, X)
+        )
+        return self.schema_.from_blocks(predictions, len(X), like=X)
+
+    def encode_matrix(self, matrix: Floats) -> Floats:
+        """Return the codes of rows in scaled units, (n, *sample_shape) -> (n, latent_dim).
+
+        Parameters
+        ----------
+        matrix : float32 array of shape (n, *sample_shape)
+            As ``schema_.to_matrix`` gives it; NaN marks missing cells.
+        """
+        check_is_fitted(self)
+        return self._encode(matrix)
+
+    def reconstruct_matrix(self, matrix: Floats) -> Floats:
+        """Encode and decode rows in scaled units, as ``schema_.to_matrix`` gives them.
+
+        Parameters
+        ----------
+        matrix : float32 array of shape (n, *sample_shape)
+            NaN marks missing cells.
+        """
+        check_is_fitted(self)
+        return self._reconstruct(matrix)
+
+    def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
+        """Return the mean squared error of each row, (n,), >= 0, higher is worse.
+
+        It is the mean over the row's observed columns in scaled units: shares of the range for
+        images, robust standard deviations for numeric columns, and for categories half the squared
+        distance between the predicted probabilities and the truth, which is within [0, 1]. A row
+        without an observed cell has no error: NaN.
+        """
+        X = self._checked(X)
+        parts = []
+        for target, prediction in self._streamed(self._reconstruct, X):
+            errors = row_errors(target, prediction, self.schema_.segments)
+            errors[np.isnan(target.reshape(len(target), -1)).all(axis=1)] = np.nan
+            parts.append(errors)
+        return np.concatenate(parts)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """Return minus the mean reconstruction error of rows that have one: higher is better."""
+        return -float(np.nanmean(self.reconstruction_error(X)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, wholly or not at all; `isthmus.load` reads it.
+
+        Raises
+        ------
+        CannotWrite
+            The disk or folder does not allow it; what stood at `path` is untouched.
+        InvalidParameter
+            The networks hold layers that an archive cannot hold.
+        """
+        check_is_fitted(self)
+        artifact.write(path, self._to_artifact())
+
+    def _checked(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return input_checks.checked(self, X, reset=False)
+
+    def _streamed(self, function: Function, X: Any) -> Iterator[tuple[Floats, Floats]]:
+        """Yield the rows of `X` in scaled units and what `function` makes of them, in blocks."""
+        return function.stream(self.schema_.blocks(X, function.block_rows))
+
+    def _collected(self, function: Function, X: Any, width: int) -> Floats:
+        """Return what `function` makes of the rows of `X`, (n, width)."""
+        collected = np.empty((len(X), width), np.float32)
+        start = 0
+        for block, outputs in self._streamed(function, X):
+            collected[start : start + len(block)] = outputs
+            start += len(block)
+        return collected
+
+    def _keep_history(self, history: History) -> None:
+        self.history_ = history.epochs
+        self.best_epoch_ = history.best_epoch
+        self.stop_reason_ = history.stop_reason
+        self.n_iter_ = max(1, len(history.epochs["epoch"]))
+
+    def _keep_network(self, network: Network) -> None:
+        self.network_ = network
+        self._weights = weights_of(network.full)
+        self.encoder_, self.decoder_ = network.encoder, network.decoder
+        self._encode, self._decode = Function(network.encoder), Function(network.decoder)
+        self._reconstruct = self._encode.then(self._decode)
+
+    def _to_artifact(self) -> Artifact:
+        return storage.to_artifact(self)
+
+    @classmethod
+    def _from_artifact(cls, stored: Artifact) -> Self:
+        restored: Self = storage.from_artifact(cls, stored)
+        return restored
+
+    def __getstate__(self) -> dict[str, Any]:
+        return storage.picklable(dict(super().__getstate__()))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        storage.revive(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.latent_dim_)

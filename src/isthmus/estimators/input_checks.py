@@ -1,0 +1,112 @@
+"""What a person passes to an estimator, checked: arrays by scikit-learn's rules, tables by ours."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_array, validate_data
+
+from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data.array_schema import is_plain, without_mask
+from isthmus.data.frames import is_table
+from isthmus.data.table_schema import TableSchema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+    from isthmus.data.schema import Schema
+
+
+def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return `X` as an array or a table; without `reset`, of as many columns as `fit` was given.
+
+    Infinities pass: the schema refuses them, and names row and column.
+
+    Raises
+    ------
+    InvalidData
+        What scikit-learn says of it: too few dimensions or rows, another number of columns.
+    TypeError
+        scikit-learn's own, for what is no array of numbers.
+    """
+    if not reset and _is_as_fitted(estimator, X):
+        return X
+    if X is None or isinstance(X, (str, bytes, os.PathLike)):
+        raise InvalidData(
+            "X",
+            expected="an array, a DataFrame or an Arrow table",
+            received=repr(X),
+            remedy="read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`",
+        )
+    if is_table(X) and (reset or estimator.schema_.kind == "table"):
+        return X
+    try:
+        return _checked_array(estimator, X, reset=reset)
+    except ValueError as error:
+        if "is expecting" in str(error):
+            raise SchemaMismatch(
+                str(error), remedy="pass the columns that fit was given, in their order"
+            ) from error
+        raise InvalidData(str(error)) from error
+
+
+def _is_as_fitted(estimator: Any, X: Any) -> bool:
+    """Tell, quickly, of the plainest input that nothing is to be said of it: for single rows."""
+    return (
+        is_plain(X)
+        and X.ndim == 2
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+    )
+
+
+def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
+    X = without_mask(X)  # scikit-learn would drop it, and take what it hides for values
+    if not is_table(X) and _dimensions(X) > 2:
+        return check_array(
+            X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
+        )
+    return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+
+
+def checked_codes(Z: Any) -> Floats:
+    """Return codes as a float32 array of two dimensions; raises InvalidData."""
+    try:
+        wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
+    except ValueError as error:
+        raise InvalidData(str(error)) from error
+    if np.abs(wide).max(initial=0) > np.finfo(np.float32).max:
+        raise InvalidData(
+            "codes",
+            expected="numbers that float32 can hold",
+            received=f"{np.abs(wide).max():.3g}",
+            remedy="pass what transform returned",
+        )
+    return wide.astype(np.float32)
+
+
+def check_length(y: Any, n: int) -> None:
+    """Refuse labels that cannot belong to the rows."""
+    if y is not None and hasattr(y, "__len__") and len(y) != n:
+        raise InvalidData(
+            "y",
+            expected=f"one label for each of the {n} rows of X",
+            received=f"{len(y)} labels",
+            remedy="pass y of the same length, or leave it out",
+        )
+
+
+def _dimensions(X: Any) -> int:
+    return int(X.ndim) if hasattr(X, "ndim") else np.asarray(X).ndim
+
+
+def remember_columns(estimator: Any, schema: Schema) -> None:
+    """Set what scikit-learn promises; like it, keep names only where all are strings."""
+    estimator.n_features_in_ = schema.n_columns
+    if isinstance(schema, TableSchema) and all(c.label == "text" for c in schema.fields):
+        estimator.feature_names_in_ = np.asarray(schema.columns, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_

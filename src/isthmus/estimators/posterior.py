@@ -1,0 +1,124 @@
+"""What a fitted network says of samples' posteriors: divergence, noise, evidence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from isthmus.core.types import Batch, Outputs
+from isthmus.objectives.kl import kl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+    from isthmus.networks.network import Network
+    from isthmus.objectives.objective import PerSample
+
+# Rows of a program, and cells of all the samples that it decodes at once.
+_ROWS = 64
+_CELLS = 1 << 20
+
+
+class FittedVariationalModel:
+    """A network with a gaussian bottleneck as compiled programs, safely from many threads.
+
+    Parameters
+    ----------
+    network : Network
+        Its weights are copied now.
+    """
+
+    def __init__(self, network: Network) -> None:
+        full = network.full
+        self._latent_dim = network.noise_dim
+        self._weights = tuple(
+            [jnp.array(v.value, copy=True) for v in variables]
+            for variables in (full.trainable_variables, full.non_trainable_variables)
+        )
+
+        def outputs(weights: Any, rows: Any, noise: Any) -> Outputs:
+            inputs = [jnp.where(jnp.isnan(rows), 0.0, rows), noise]
+            values, _ = full.stateless_call(*weights, inputs, training=False)
+            return Outputs(**values)
+
+        self._outputs = outputs
+        self._run = jax.jit(outputs)
+
+    def outputs(self, rows: Floats, key: Any) -> Outputs:
+        """Return what training sees of rows (n, *sample_shape), with sampled codes, as arrays."""
+        parts = []
+        for start in range(0, len(rows), _ROWS):
+            piece = _padded(rows[start : start + _ROWS])
+            noise = jax.random.normal(jax.random.fold_in(key, start), (_ROWS, self._latent_dim))
+            parts.append(jax.tree.map(np.asarray, self._run(self._weights, piece, noise)))
+        return jax.tree.map(lambda *arrays: np.concatenate(arrays)[: len(rows)], *parts)  # type: ignore[no-any-return]
+
+    def log_evidence(
+        self, rows: Floats, term: PerSample, samples: int, key: Any
+    ) -> NDArray[np.float64]:
+        """Estimate the log likelihood of rows by importance sampling, (n,), in nats.
+
+        ``log mean of p(x | z) p(z) / q(z | x)`` over codes z from the posterior q, which lies below
+        the truth on average, and less so with more samples (Burda et al., 2016, "Importance
+        weighted autoencoders", equation 8).
+
+        Parameters
+        ----------
+        rows : float32 array of shape (n, *sample_shape)
+            NaN marks missing cells, which are left out.
+        term : PerSample
+            Minus log p(x | z), per cell of the sample.
+        samples : int
+            Codes for each row.
+        key : jax key
+            Decides them.
+        """
+        cells = math.prod(rows.shape[1:])
+        together = max(1, min(samples, _CELLS // (_ROWS * cells)))
+
+        def weigh(weights: Any, rows: Any, key: Any) -> Any:
+            noises = jax.random.normal(key, (together, _ROWS, self._latent_dim))
+            observed = (~jnp.isnan(rows)).astype(jnp.float32)
+            present = jnp.where(observed > 0, rows, 0.0)
+            batch = Batch(present, present, jnp.ones(_ROWS), observed)
+
+            def one(noise: Any) -> Any:
+                # Only the noise differs between samples, so the encoder is run once for all.
+                made = self._outputs(weights, rows, noise)
+                # log p(z) - log q(z | x), in which the constants of both cancel.
+                ratio = 0.5 * (
+                    jnp.square(noise) - jnp.square(made.code) + jnp.asarray(made.log_variance)
+                )
+                return ratio.sum(axis=-1) - cells * term(batch, made)
+
+            return jax.vmap(one)(noises)
+
+        program = jax.jit(weigh)
+        result = np.empty(len(rows))
+        for start in range(0, len(rows), _ROWS):
+            piece = _padded(rows[start : start + _ROWS])
+            drawn = []
+            for chunk in range(-(-samples // together)):
+                own = jax.random.fold_in(jax.random.fold_in(key, start), chunk)
+                drawn.append(program(self._weights, piece, own))
+            weights = np.concatenate([np.asarray(each, np.float64) for each in drawn])[:samples]
+            evidence = np.logaddexp.reduce(weights, axis=0) - math.log(samples)
+            result[start : start + _ROWS] = evidence[: len(rows) - start]
+        return result
+
+
+def divergences(outputs: Outputs) -> NDArray[np.float64]:
+    """Return the mean divergence of rows' posteriors in each dimension, (latent_dim,), in nats."""
+    means: NDArray[np.float64] = np.asarray(kl(outputs), np.float64).mean(axis=0)
+    return means
+
+
+def _padded(rows: Floats) -> Floats:
+    if len(rows) == _ROWS:
+        return rows
+    return np.concatenate([rows, np.zeros((_ROWS - len(rows), *rows.shape[1:]), rows.dtype)])

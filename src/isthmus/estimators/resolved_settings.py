@@ -1,0 +1,157 @@
+"""From the parameters that all estimators share to the parts of a fit, checked on the way."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from isthmus.core.errors import DataWarning, InvalidParameter
+from isthmus.estimators import parameter_checks
+from isthmus.networks.architecture_settings import ArchitectureSettings
+from isthmus.networks.catalogue import architecture_class
+from isthmus.networks.network import check_pair, clone_given, join
+from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
+from isthmus.objectives.reconstruction import check_custom, custom
+from isthmus.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from isthmus.data.schema import Schema
+    from isthmus.networks.head import Head
+    from isthmus.networks.network import Architecture, Network
+    from isthmus.objectives.objective import PerSample, Term
+
+# Defaults by measurement: docs/adr/0004-defaults.md.
+_LARGEST_AUTO_CODE = 32
+_AUTO_STEPS = 5000
+_AUTO_EPOCHS = (20, 500)
+_AUTO_BATCH = (16, 256)
+_AUTO_BATCHES_AN_EPOCH = 50
+
+
+def latent_dim(estimator: Any, schema: Schema) -> int:
+    """Return the size of the code for data of this schema; raises InvalidParameter."""
+    given = estimator.latent_dim
+    if estimator.encoder is not None or estimator.decoder is not None:
+        check_pair(estimator.encoder, estimator.decoder, schema.sample_shape, estimator.bottleneck)
+        own = int(estimator.decoder.inputs[0].shape[1])
+        if given not in ("auto", own):
+            raise InvalidParameter(
+                "latent_dim",
+                expected=f"{own}, the size of the decoder's input, or 'auto'",
+                received=repr(given),
+                remedy="leave latent_dim='auto', or change the models",
+            )
+        return own
+    cells = math.prod(schema.sample_shape)
+    if given == "auto":
+        quarter = max(min(2, cells - 1), math.ceil(cells / 4), 1)
+        return min(_LARGEST_AUTO_CODE, quarter)
+    size = parameter_checks.count("latent_dim", given)
+    if size > cells:
+        warnings.warn(
+            f"latent_dim={size} is larger than the {cells} cells of a sample: the code "
+            "can copy its input and need not compress it. Remedy: a smaller latent_dim.",
+            DataWarning,
+            stacklevel=4,
+        )
+    return size
+
+
+def recipe(estimator: Any, rows: int) -> TrainingConfig:
+    """Return how to train on so many rows; raises InvalidParameter."""
+    batch_size = _auto_batch_size(rows)
+    if estimator.batch_size != "auto":
+        batch_size = parameter_checks.count("batch_size", estimator.batch_size)
+    fewest, most = _AUTO_EPOCHS
+    epochs = max(fewest, min(most, _AUTO_STEPS * batch_size // rows))
+    if estimator.epochs != "auto":
+        epochs = parameter_checks.count("epochs", estimator.epochs)
+    parameter_checks.number(
+        "validation_fraction", estimator.validation_fraction, at_least=0, below=1
+    )
+    clip_norm = estimator.clip_norm
+    return TrainingConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=estimator.optimizer,
+        learning_rate=parameter_checks.number("learning_rate", estimator.learning_rate, above=0),
+        schedule=estimator.schedule,
+        clip_norm=None
+        if clip_norm is None
+        else parameter_checks.number("clip_norm", clip_norm, above=0),
+        patience=_patience(estimator.patience, epochs),
+    )
+
+
+def network(
+    estimator: Any, schema: Schema, size: int, head: Head | None, seed: int
+) -> tuple[Network, Architecture | None]:
+    """Return the network around a code of `size`, and its architecture; raises InvalidParameter.
+
+    A pair of the user's own has no architecture.
+    """
+    bottleneck = estimator.bottleneck(size)
+    if estimator.encoder is not None:
+        return clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed), None
+    settings = ArchitectureSettings(
+        schema.sample_shape,
+        schema.values,
+        parameter_checks.layers("hidden", estimator.hidden),
+        estimator.activation,
+        estimator.normalization,
+        parameter_checks.flag("linear_path", estimator.linear_path),
+        estimator.precision,
+    )
+    chosen = architecture_class(estimator.architecture, schema.sample_shape)
+    architecture = chosen.from_settings(settings)
+    joined = join(
+        architecture,
+        schema.sample_shape,
+        bottleneck,
+        values=schema.values,
+        segments=schema.segments,
+        head=head,
+        seed=seed,
+    )
+    return joined, architecture
+
+
+def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
+    """Return the loss that `loss` means, and its name; raises InvalidParameter.
+
+    For a pair of the user's own "auto" is the squared error, since its last activation is not
+    known.
+    """
+    loss = estimator.loss
+    if callable(loss):
+        name = getattr(loss, "__name__", type(loss).__name__)
+        check_custom(loss, name, schema.sample_shape)
+        return custom(loss), f"custom:{name}"
+    if loss == "auto" and estimator.encoder is not None:
+        loss = "mse"
+    name = resolve_loss(loss, schema.values)
+    return LOSSES[name](schema.segments), name
+
+
+def penalties(estimator: Any) -> tuple[Term, ...]:
+    """Return the penalties whose weight is not 0; raises InvalidParameter."""
+    weights = {
+        name: parameter_checks.number(name, getattr(estimator, name), at_least=0)
+        for name in PENALTIES
+    }
+    return tuple(PENALTIES[name](weight) for name, weight in weights.items() if weight > 0)
+
+
+def _patience(given: Any, epochs: int) -> int | None:
+    if given is None:
+        return None
+    if given == "auto":
+        return max(10, epochs // 5)
+    return parameter_checks.count("patience", given)
+
+
+def _auto_batch_size(rows: int) -> int:
+    smallest, largest = _AUTO_BATCH
+    power: int = 2 ** round(math.log2(max(1, rows / _AUTO_BATCHES_AN_EPOCH)))
+    return max(smallest, min(largest, power))

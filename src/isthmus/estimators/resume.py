@@ -1,0 +1,83 @@
+"""Opens a run: fresh, or from the checkpoint of one that was cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from isthmus._version import __version__
+from isthmus.core.atomic_files import check_writable
+from isthmus.estimators import parameter_checks
+from isthmus.estimators.settings_digest import digest
+from isthmus.training import checkpoint
+from isthmus.training.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from isthmus.core.types import Floats
+    from isthmus.data.schema import Schema
+    from isthmus.training.events import Observer, Snapshot
+
+# What may change between a run and its resumption without changing the bits.
+_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose")
+
+
+class TrainingRun(NamedTuple):
+    """Where a run starts."""
+
+    seed: int
+    snapshot: Snapshot | None
+    observers: list[Observer]
+
+    @property
+    def seconds_before(self) -> float:
+        """Seconds of the epochs that an earlier process ran."""
+        return sum(self.snapshot.history["seconds"]) if self.snapshot else 0.0
+
+
+def open_run(
+    estimator: Any, schema: Schema, matrix: Floats, labels: Floats | None, seed: int
+) -> TrainingRun:
+    """Return the start of a fit, with a checkpoint observer where one was asked for.
+
+    A checkpoint that exists is gone on from, with its own seed, when settings and data are those
+    that it was made with.
+
+    Raises
+    ------
+    InvalidParameter
+        The checkpoint belongs to other settings or data.
+    InvalidArchive
+        The file is damaged or no checkpoint.
+    CannotWrite
+        There can be no file.
+    """
+    if estimator.checkpoint is None:
+        return TrainingRun(seed, None, [])
+    path = parameter_checks.path("checkpoint", estimator.checkpoint)
+    check_writable(path)
+    every = parameter_checks.count("checkpoint_every", estimator.checkpoint_every)
+    settings = _digests(estimator, schema, matrix)
+    if labels is not None:
+        settings["labels"] = digest(labels)
+    snapshot, stored = None, checkpoint.read(path)
+    if stored is not None:
+        snapshot, run = stored
+        checkpoint.check_same_run(path, run, settings)
+        seed = int(run["seed"])
+    return TrainingRun(
+        seed, snapshot, [Checkpoint(path, every, {"settings": settings, "seed": seed})]
+    )
+
+
+def _digests(estimator: Any, schema: Schema, matrix: Floats) -> dict[str, str]:
+    given = {
+        name: value
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _IRRELEVANT
+    }
+    given |= {
+        "estimator": type(estimator).__name__,
+        "version of isthmus": __version__,
+        "data": matrix,
+        "columns of the data": schema.to_config(),
+    }
+    return {name: digest(value) for name, value in given.items()}

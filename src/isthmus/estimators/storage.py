@@ -1,0 +1,281 @@
+"""Estimators as archives and as pickles: settings, schema, what was learned, weights by position.
+
+Nothing that a file brings is run. The network is rebuilt from the names and numbers of an
+architecture, or from a vetted description of the user's own models, and its size is bounded by
+the arrays that are really in the file.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.data.schema import Schema, schema_from_config
+from isthmus.estimators.input_checks import remember_columns
+from isthmus.estimators.labels import labelling_from_config
+from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
+from isthmus.networks.head import Head
+from isthmus.networks.network import Architecture, Network, assemble, check_pair, join_given
+from isthmus.networks.serialization import (
+    assign_weights,
+    build_with,
+    model_from_config,
+    model_to_config,
+    variable_count,
+)
+from isthmus.persistence.artifact import Artifact
+
+if TYPE_CHECKING:
+    from isthmus.estimators.base import BaseAutoencoder
+    from isthmus.estimators.labels import Labelling
+    from isthmus.networks.bottlenecks import Bottleneck
+
+# What is learned and is a plain number, text, list or dictionary of these.
+_PLAIN = (
+    "latent_dim_",
+    "loss_",
+    "history_",
+    "best_epoch_",
+    "stop_reason_",
+    "n_iter_",
+    "n_samples_",
+    "fit_seconds_",
+)
+_PICKLED = "_pickled_network"
+_MODELS = (
+    *("network_", "encoder_", "decoder_", "head_"),
+    *("_encode", "_decode", "_reconstruct", "_respond", "_whole"),
+)
+
+
+def to_artifact(estimator: BaseAutoencoder) -> Artifact:
+    """Return a fitted estimator as an artifact; see `BaseAutoencoder.save`."""
+    network, architecture = estimator.network_, estimator._architecture
+    if architecture is None:
+        described = {
+            "encoder": model_to_config(network.halves[0]),
+            "decoder": model_to_config(network.halves[1]),
+        }
+    else:
+        described = {"architecture": architecture_to_config(architecture)}
+    manifest = {
+        "params": {
+            name: storable(value) for name, value in estimator.get_params(deep=False).items()
+        },
+        "fitted": {name: getattr(estimator, name) for name in _PLAIN}
+        | {name: _plain_figure(getattr(estimator, name)) for name in estimator.figures},
+        "schema": estimator.schema_.to_config(),
+        "network": described,
+    }
+    if estimator._head is not None and estimator._labelling is not None:
+        manifest["labels"] = estimator._labelling.to_config()
+        manifest["head"] = estimator._head.to_config()
+    # What the estimator computes with; the public models are the person's to change.
+    weights = {f"weights/{i}": array for i, array in enumerate(estimator._weights)}
+    return Artifact(estimator.kind, manifest, weights)
+
+
+def from_artifact(cls: type[Any], stored: Artifact) -> Any:
+    """Return the estimator that an artifact holds; raises InvalidArchive."""
+    content = stored.manifest
+    parts = {"params", "fitted", "schema", "network"}
+    if set(content) != parts | ({"labels", "head"} if cls.supervised else set()):
+        raise InvalidArchive("the archive", expected="an estimator's parts", received="others")
+    schema = schema_from_config(content["schema"])
+    fitted = _fitted(content["fitted"], cls.figures)
+    bottleneck = cls.bottleneck(fitted["latent_dim_"])
+    labelling, head = _supervision(content) if cls.supervised else (None, None)
+    network, architecture = _network(content["network"], schema, bottleneck, head, stored)
+    estimator = cls(**plain_params(cls, content["params"]))
+    if architecture is None:
+        estimator.encoder, estimator.decoder = network.halves
+    for name, value in fitted.items():
+        setattr(estimator, name, value)
+    remember_columns(estimator, schema)
+    estimator.schema_, estimator._architecture = schema, architecture
+    estimator._labelling, estimator._head = labelling, head
+    estimator._keep_network(network)
+    return estimator
+
+
+def picklable(state: dict[str, Any]) -> dict[str, Any]:
+    """Return an estimator's state without compiled functions and models that share weights."""
+    if "network_" not in state:
+        return state
+    network = state["network_"]
+    pair = network.halves if state["_architecture"] is None else None
+    plain = {name: value for name, value in state.items() if name not in _MODELS}
+    return {**plain, _PICKLED: pair}
+
+
+def revive(estimator: Any) -> None:
+    """Rebuild the models of an estimator that was unpickled."""
+    if _PICKLED not in vars(estimator):
+        return
+    pair = vars(estimator).pop(_PICKLED)
+    weights, bottleneck = estimator._weights, estimator.bottleneck(estimator.latent_dim_)
+    head = estimator._head
+    if pair is None:
+        network = _joined(estimator._architecture, estimator.schema_, bottleneck, head, weights)
+    else:
+        network = join_given(pair[0], pair[1], bottleneck, head)
+        assign_weights(network.full, weights)
+    estimator._keep_network(network)
+
+
+def _supervision(content: dict[str, Any]) -> tuple[Labelling, Head]:
+    """Return what an archive says of labels and of the head that predicts them."""
+    labelling = labelling_from_config(content["labels"])
+    head = Head.from_config(
+        content["head"], outputs=labelling.outputs, classifies=labelling.classifies
+    )
+    if head is None:
+        raise InvalidArchive(
+            "the archive's head", expected="its layers", received=repr(content["head"])[:200]
+        )
+    return labelling, head
+
+
+def _joined(
+    architecture: Architecture,
+    schema: Schema,
+    bottleneck: Bottleneck,
+    head: Head | None,
+    weights: list[np.ndarray],
+) -> Network:
+    return build_with(
+        lambda: assemble(
+            architecture,
+            schema.sample_shape,
+            bottleneck,
+            values=schema.values,
+            segments=schema.segments,
+            head=head,
+        ),
+        weights,
+        model_of=lambda network: network.full,
+    )
+
+
+def _network(
+    described: Any, schema: Schema, bottleneck: Bottleneck, head: Head | None, stored: Artifact
+) -> tuple[Network, Architecture | None]:
+    arrays = _arrays(stored)
+    if isinstance(described, dict) and set(described) == {"architecture"}:
+        architecture = architecture_from_config(described["architecture"])
+        return _joined(architecture, schema, bottleneck, head, arrays), architecture
+    if not (isinstance(described, dict) and set(described) == {"encoder", "decoder"}):
+        raise InvalidArchive("the archive's network", expected="an architecture or a pair")
+    # Weights of the encoder, of the bottleneck if it has any, of the decoder, of the head.
+    first, last = (variable_count(described[half]) for half in ("encoder", "decoder"))
+    end = len(arrays) - (head.variable_count if head else 0)
+    encoder = model_from_config(described["encoder"], arrays[:first])
+    decoder = model_from_config(described["decoder"], arrays[max(first, end - last) : end])
+    try:
+        check_pair(encoder, decoder, schema.sample_shape, type(bottleneck))
+    except InvalidParameter as error:
+        raise InvalidArchive(f"the archive's networks: {error}") from error
+    if decoder.inputs[0].shape[1] != bottleneck.latent_dim:
+        raise InvalidArchive(
+            "the archive's networks",
+            expected=f"codes of {bottleneck.latent_dim} numbers",
+            received=str(decoder.inputs[0].shape[1]),
+        )
+    network = build_with(
+        lambda: join_given(encoder, decoder, bottleneck, head),
+        arrays,
+        model_of=lambda network: network.full,
+    )
+    return network, None
+
+
+def _arrays(stored: Artifact) -> list[np.ndarray]:
+    """Return the arrays ``weights/0``, ``weights/1``... of an artifact."""
+    names = [f"weights/{index}" for index in range(len(stored.arrays))]
+    if set(names) != set(stored.arrays):
+        raise InvalidArchive(
+            "the archive's weights",
+            expected="weights/0, weights/1, ...",
+            received=str(sorted(stored.arrays))[:200],
+        )
+    return [stored.arrays[name] for name in names]
+
+
+def storable(value: Any) -> Any:
+    """Return a setting as JSON has it; functions and optimizers only by name."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    if isinstance(value, (tuple, list)):
+        return [storable(item) for item in value]
+    if isinstance(value, (keras.Model, np.random.RandomState, np.random.Generator)):
+        return None
+    if callable(value) or isinstance(value, keras.optimizers.Optimizer):
+        return f"custom:{getattr(value, '__name__', type(value).__name__)}"
+    return str(value)
+
+
+def plain_params(cls: type[Any], stored: Any) -> dict[str, Any]:
+    """Return the settings of `cls` that an archive holds; raises InvalidArchive."""
+    known = set(cls._get_param_names())
+    if not isinstance(stored, dict) or not set(stored) <= known:
+        raise InvalidArchive(
+            "the archive's settings",
+            expected=f"settings of {cls.__name__}",
+            received=str(sorted(set(stored) - known) if isinstance(stored, dict) else stored)[:200],
+        )
+    for name, value in stored.items():
+        plain = value is None or isinstance(value, (bool, int, float, str))
+        if not plain and not (isinstance(value, list) and all(type(v) is int for v in value)):
+            raise InvalidArchive(f"the archive's setting {name!r}", received=repr(value)[:200])
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
+
+
+def _plain_figure(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _figure(stored: Any, latent_dim: int) -> Any:
+    """Return a figure as the estimator has it: a number, one per code dimension, or None."""
+    numbers = stored if isinstance(stored, list) else [stored] * (stored is not None)
+    fits = not isinstance(stored, list) or len(stored) == latent_dim
+    if not (fits and all(type(v) is float and math.isfinite(v) for v in numbers)):
+        raise InvalidArchive(
+            "the archive's figures", expected="numbers", received=repr(stored)[:200]
+        )
+    return np.array(stored) if isinstance(stored, list) else stored
+
+
+def _fitted(stored: Any, figures: tuple[str, ...]) -> dict[str, Any]:
+    counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_")
+    valid = (
+        isinstance(stored, dict)
+        and set(stored) == {*_PLAIN, *figures}
+        and all(type(stored[name]) is int and 0 <= stored[name] < 2**62 for name in counts)
+        and stored["latent_dim_"] > 0
+        and all(isinstance(stored[name], str) for name in ("loss_", "stop_reason_"))
+        and isinstance(stored["fit_seconds_"], (int, float))
+        and math.isfinite(stored["fit_seconds_"])
+        and _is_history(stored["history_"])
+    )
+    if not valid:
+        raise InvalidArchive(
+            "the archive's record of training", expected="numbers, names and a history"
+        )
+    return {**stored, **{name: _figure(stored[name], stored["latent_dim_"]) for name in figures}}
+
+
+def _is_history(history: Any) -> bool:
+    return (
+        isinstance(history, dict)
+        and all(isinstance(values, list) for values in history.values())
+        and len({len(values) for values in history.values()}) <= 1
+        and all(type(v) in (int, float) for values in history.values() for v in values)
+    )

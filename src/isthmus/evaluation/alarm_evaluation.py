@@ -1,0 +1,299 @@
+"""How many alarms there are, against the promise and against the truth where that is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import betabinom, binom
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+
+from isthmus.anomaly import conformal
+from isthmus.core.errors import InvalidData
+from isthmus.core.number_format import count, percent
+from isthmus.estimators import parameter_checks as checks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Flags = NDArray[np.bool_]
+
+_SURE = 0.95
+"""How often a number of false alarms that is as promised lies in the range that is stated."""
+
+
+@dataclass(frozen=True, eq=False)
+class AlarmCounts:
+    """What a detector says of some rows."""
+
+    scores: NDArray[np.float64]
+    """(n,), NaN where a series has none."""
+    p_values: NDArray[np.float64]
+    raised: NDArray[np.bool_]
+    """Which rows raise an alarm."""
+    rate: float
+    """The promised share of false alarms, or of false discoveries."""
+    fdr: bool
+    """Whether the promise is one of false discoveries."""
+    threshold: float
+    """The score from which there is an alarm."""
+    held_out: int | None
+    """How many held-out rows set the threshold; None for rows that follow each other in time, the
+    scores of which depend on each other."""
+    anomalous: NDArray[np.bool_] | None
+    """The labels, where they are known."""
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which rows have a score."""
+        return np.isfinite(self.scores)
+
+
+@dataclass(frozen=True)
+class DetectionFigures:
+    """What alarms find, on rows whose truth is known."""
+
+    normal: int
+    anomalies: int
+    false_alarms: int
+    hits: int
+    """Anomalies with an alarm."""
+    roc_auc: float | None
+    """None where all rows are normal, or all anomalies."""
+    average_precision: float | None
+
+    @property
+    def precision(self) -> float | None:
+        """The share of alarms that are anomalies; None without alarms."""
+        raised = self.hits + self.false_alarms
+        return self.hits / raised if raised else None
+
+    @property
+    def recall(self) -> float | None:
+        """The share of anomalies that raise an alarm; None without anomalies."""
+        return self.hits / self.anomalies if self.anomalies else None
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Both curves over all thresholds, in percent: (n, 2) each."""
+
+    roc: NDArray[np.float64]
+    """False alarms among normal rows, and anomalies found."""
+    precision_recall: NDArray[np.float64]
+    """Anomalies found, and the alarms that are anomalies."""
+
+
+def look(detector: Any, X: Any, *, y: Any = None) -> AlarmCounts:
+    """Ask a detector about rows `X`, of which `y` are the labels."""
+    return seen_from(detector, *scored(detector, X), y=y)
+
+
+def scored(detector: Any, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scores and p-values of rows, (n,) each; rows are scored once."""
+    scores = np.asarray(detector.anomaly_score(X), dtype=np.float64)
+    return scores, np.asarray(detector.p_values_of(scores), dtype=np.float64)
+
+
+def seen_from(
+    detector: Any,
+    scores: NDArray[np.float64],
+    p_values: NDArray[np.float64],
+    *,
+    y: Any = None,
+    fdr: float | None = None,
+) -> AlarmCounts:
+    """Say what scores and p-values, (n,), of a detector mean, as its ``predict`` does."""
+    threshold = float(detector.threshold_)
+    there = np.isfinite(scores)
+    share = None if fdr is None else checks.number("fdr", fdr, above=0, below=1)
+    raised = np.zeros(len(scores), dtype=bool)
+    if share is None:
+        raised[there] = scores[there] > threshold
+    else:
+        raised = conformal.discoveries(np.nan_to_num(p_values, nan=1.0), share)
+        if there.any():
+            threshold = float(scores[raised].min() if raised.any() else scores[there].max())
+    return AlarmCounts(
+        scores=scores,
+        p_values=p_values,
+        raised=raised,
+        rate=float(detector.false_alarm_rate if share is None else share),
+        fdr=fdr is not None,
+        threshold=threshold,
+        held_out=None if detector.window is not None else len(detector.calibration_scores_),
+        anomalous=None if y is None else is_anomaly(y, len(scores)),
+    )
+
+
+def is_anomaly(labels: Any, n: int) -> Flags:
+    """Read labels as True for an anomaly, (n,).
+
+    Parameters
+    ----------
+    labels : array of shape (n,)
+        Booleans, 1 and 0, or -1 for anomalies and 1 for normal rows as `predict` returns them.
+    n : int
+        The number of rows.
+
+    Raises
+    ------
+    InvalidData
+        They are others, or not one per row.
+    """
+    given = np.asarray(labels)
+    if given.shape != (n,):
+        raise InvalidData(
+            "labels",
+            expected=f"one per row, shape ({n},)",
+            received=f"shape {given.shape}",
+            remedy="pass the labels of the same rows",
+        )
+    values = _different(given)
+    if values <= {0, 1}:
+        return np.asarray(given.astype(np.float64) == 1)
+    if values <= {-1, 1}:
+        return np.asarray(given.astype(np.float64) == -1)
+    raise InvalidData(
+        "labels",
+        expected="1 for an anomaly and 0 for a normal row, or True and False, or -1 and 1",
+        received=", ".join(sorted(map(str, values))[:5]),
+        remedy="write them so; rows of unknown truth have to be left out",
+    )
+
+
+def found(seen: AlarmCounts) -> DetectionFigures | None:
+    """Count what alarms find; rows without a score are left out. None without labels."""
+    if seen.anomalous is None:
+        return None
+    scores, anomalous = seen.scores[seen.scored], seen.anomalous[seen.scored]
+    raised = seen.raised[seen.scored]
+    both = bool(anomalous.any() and not anomalous.all())
+    return DetectionFigures(
+        normal=int((~anomalous).sum()),
+        anomalies=int(anomalous.sum()),
+        false_alarms=int((raised & ~anomalous).sum()),
+        hits=int((raised & anomalous).sum()),
+        roc_auc=float(roc_auc_score(anomalous, scores)) if both else None,
+        average_precision=float(average_precision_score(anomalous, scores)) if both else None,
+    )
+
+
+def curves(seen: AlarmCounts) -> Curves | None:
+    """Return both curves; None without labels, or where all rows have the same."""
+    if seen.anomalous is None:
+        return None
+    scores, anomalous = seen.scores[seen.scored], seen.anomalous[seen.scored]
+    if anomalous.all() or not anomalous.any():
+        return None
+    false, true, _ = roc_curve(anomalous, scores)
+    precision, recall, _ = precision_recall_curve(anomalous, scores)
+    return Curves(
+        100 * np.column_stack([false, true]), 100 * np.column_stack([recall, precision])[::-1]
+    )
+
+
+def against_promise(seen: AlarmCounts) -> tuple[bool, str]:
+    """Say how many alarms there are beside the promise, as if all rows were normal.
+
+    Returns
+    -------
+    (bool, str)
+        Whether there are no more than that, and a sentence.
+    """
+    n, raised = int(seen.scored.sum()), int(seen.raised.sum())
+    share = raised / n if n else 0.0
+    text = f"{count(raised, 'alarm')} on {count(n, 'row')} ({percent(share)}); "
+    if seen.fdr:
+        return True, f"{text}at most {percent(seen.rate)} of them are expected to be false."
+    if seen.held_out is None:
+        text += f"of normal rows at most {percent(seen.rate)} raise one, in the long run."
+        return share <= seen.rate, text
+    low, high = _expected_range(n, seen)
+    return raised <= high, f"{text}of as many normal rows {_between(low, high)} would raise one."
+
+
+def promise_kept(seen: AlarmCounts, result: DetectionFigures) -> tuple[bool, str]:
+    """Say whether the promise of a false-alarm rate is kept on rows labelled normal."""
+    n, raised = result.normal, result.false_alarms
+    share = raised / n if n else 0.0
+    low, high = _expected_range(n, seen)
+    kept = share <= seen.rate if seen.held_out is None else raised <= high
+    text = f"The promise of {percent(seen.rate)} false alarms is {'kept' if kept else 'not kept'}: "
+    if seen.held_out is not None:
+        text += f"of {count(n, 'normal row')} {_between(low, high)} would raise one, {raised:,} do."
+        return kept, text
+    text += f"{percent(share)} of {count(n, 'normal row')} raise one."
+    return kept, text if kept else f"{text} They come in runs, of which a single one may be chance."
+
+
+def _expected_range(n: int, seen: AlarmCounts) -> tuple[int, int]:
+    """Return between which numbers of alarms lie on n normal rows, 95 times in 100.
+
+    The threshold is a quantile of a few held-out rows, so that what normal rows exceed it by is a
+    draw of the beta distribution with the promised rate for its mean (Vovk, 2012, "Conditional
+    validity of inductive conformal predictors").
+    """
+    held_out = seen.held_out or 0
+    above = math.floor(seen.rate * (held_out + 1) + 1e-9)
+    if above:
+        low, high = betabinom.interval(_SURE, n, above, held_out + 1 - above)
+    else:  # the threshold was extrapolated, and nothing is known of how well
+        low, high = binom.interval(_SURE, n, seen.rate)
+    return int(low), int(high)
+
+
+def _between(low: int, high: int) -> str:
+    return f"{low:,} to {high:,}" if high > low else f"{low:,}"
+
+
+def told(seen: AlarmCounts) -> Sequence[str]:
+    """Say how many alarms there are and, where labels are, what they find."""
+    result = found(seen)
+    if result is None:
+        return [against_promise(seen)[1]]
+    kept = [] if seen.fdr or not result.normal else [promise_kept(seen, result)[1]]
+    return [*sentences(result), *kept]
+
+
+def sentences(result: DetectionFigures) -> Sequence[str]:
+    """Say what was found, in plain sentences."""
+    said = []
+    if result.anomalies:
+        said.append(
+            f"{result.hits:,} of {count(result.anomalies, 'anomaly', 'anomalies')} found "
+            f"(recall {percent(result.recall)})."
+        )
+    if result.precision is not None:
+        raised = result.hits + result.false_alarms
+        share = "is an anomaly" if raised == 1 else "are anomalies"
+        said.append(
+            f"{result.hits:,} of {count(raised, 'alarm')} {share} "
+            f"(precision {percent(result.precision)})."
+        )
+    if result.normal:
+        said.append(
+            f"{result.false_alarms:,} of {count(result.normal, 'normal row')} "
+            f"{'raises' if result.normal == 1 else 'raise'} a false alarm "
+            f"({percent(result.false_alarms / result.normal)})."
+        )
+    if result.roc_auc is not None:
+        said.append(
+            f"ROC AUC {result.roc_auc:.3f}, average precision {result.average_precision:.3f}."
+        )
+    return said
+
+
+def _different(given: NDArray[Any]) -> set[Any]:
+    """Return the different values; text and gaps stay what they are, so that no reading fits."""
+    if given.dtype.kind in "biuf":
+        return set(np.unique(given).tolist())
+    return set(given.tolist())

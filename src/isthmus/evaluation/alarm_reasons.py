@@ -1,0 +1,80 @@
+"""Why rows raise alarms: each cell, what was expected of it, and its part in the score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from isthmus.data.frames import is_table, to_arrow
+from isthmus.data.sensor_series import as_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What a detector says of some rows, by column."""
+
+    columns: tuple[str, ...]
+    values: Sequence[Sequence[Any]]
+    """One sequence of cells per column, in the column's own units."""
+    expected: Sequence[Sequence[Any]]
+    contributions: NDArray[np.float64]
+    """(rows, columns); the sum of a row is its score."""
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Each cell's part of its row's score, (rows, columns)."""
+        totals = self.contributions.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float64] = self.contributions / np.where(totals > 0, totals, 1.0)
+        return shares
+
+    def largest(self, row: int, most: int) -> list[int]:
+        """Return the columns that contribute most to one of the rows, first the one that does."""
+        own = self.contributions[row]
+        order = np.argsort(-own, kind="stable")[:most]
+        return [int(i) for i in order if own[i] > 0]
+
+
+def reasons(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
+    """Ask a detector about some rows.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+    X : array or table of n rows
+        In the form that it was fitted on; of a series all of it.
+    rows : array of int
+        The numbers of the rows that are asked about.
+    """
+    if detector.window is not None:
+        series, filled, shared = (
+            as_series(each) for each in (X, detector.expected(X), detector.explain(X))
+        )
+        cells, expected = _cells(series.values[rows]), _cells(filled.values[rows])
+        return Reasons(series.sensors, cells, expected, np.asarray(shared.values[rows]))
+    some = to_arrow(X).take(pa.array(rows)) if is_table(X) else np.asarray(X)[rows]
+    if not is_table(some):
+        parts = np.asarray(detector.explain(some), dtype=np.float64).reshape(len(rows), -1)
+        names = tuple(f"x{i}" for i in range(parts.shape[1]))
+        return Reasons(names, _cells(some), _cells(detector.expected(some)), parts)
+    made = to_arrow(detector.explain(some))
+    given, filled_in = (
+        [column.to_pylist() for column in to_arrow(each).select(made.column_names).columns]
+        for each in (some, detector.expected(some))
+    )
+    numbers = [np.asarray(column.to_numpy(), dtype=np.float64) for column in made.columns]
+    return Reasons(tuple(made.column_names), given, filled_in, np.column_stack(numbers))
+
+
+def _cells(rows: Any) -> list[list[Any]]:
+    """Return an array's cells by column, flattened."""
+    array = np.asarray(rows)
+    cells: list[list[Any]] = array.reshape(len(array), -1).T.tolist()
+    return cells

@@ -1,0 +1,383 @@
+"""From figures to plain sentences. Each rule says one thing, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.core.number_format import count, number, percent, seconds
+from isthmus.data.reconstruction_error import cell_errors
+from isthmus.evaluation.judgement import Finding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.evaluation.comparison import Comparison
+
+SURE = 2.0
+"""A difference counts when it exceeds so many standard errors: chance does that once in twenty."""
+MARGIN = 0.01
+"""A gain below a hundredth of PCA's error is real, perhaps, but not worth a network."""
+PERFECT = 1e-4
+"""What is left of the variance when a reconstruction is called perfect; less is rounding."""
+COLLAPSED = 0.05
+"""Reconstructions that vary less than this share of the rows' variance are nearly one answer."""
+COLLAPSED_BESIDE_PCA = 0.5
+"""... unless PCA's vary little as well: then the data have no structure to find."""
+DEAD = 1e-3
+"""A code dimension with less than this share of the widest one's spread carries nothing."""
+OVERFIT = 1.25
+"""Held-out error so many times the training error is more than the usual small gap."""
+ROSE = 1.1
+"""A validation loss that ended so many times its best has turned for good."""
+STILL_FALLING = 0.02
+"""The last tenth of a finished run brings less than this share of the whole fall."""
+FEW_ROWS = 30
+"""Below this many rows the standard error itself is a guess."""
+UNCERTAIN = 0.1
+"""A standard error above a tenth of the error leaves one digit at best."""
+SEEN = 0.1
+"""More held-out rows than this equal to training rows make the test a rehearsal."""
+
+
+@dataclass(frozen=True)
+class ReconstructionEvidence:
+    """The figures that the rules look at."""
+
+    contest: Comparison
+    model: Any
+    error: float
+    pca_error: float
+    mean_error: float
+    difference: float
+    """PCA's error minus the autoencoder's, averaged over rows: above 0, the autoencoder wins."""
+    difference_se: float
+    """Its standard error, from the paired differences; infinite for a single row."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in a code."""
+        return self.contest.autoencoder.code_size
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The model's training history."""
+        return dict(self.model.history_)
+
+    def clear(self, difference: float, error: float) -> bool:
+        """Whether a difference of errors exceeds chance, and what is left by rounding."""
+        return difference > SURE * error and difference > PERFECT * self.mean_error
+
+
+Rule = Callable[[ReconstructionEvidence], Finding | None]
+
+
+def gather(evidence: ReconstructionEvidence) -> tuple[Finding, ...]:
+    """Return the verdict, then whatever else there is to say, warnings first."""
+    others = [finding for rule in _RULES if (finding := rule(evidence)) is not None]
+    others.sort(key=lambda finding: finding.level != "warning")
+    return (_verdict(evidence), *others)
+
+
+def _verdict(e: ReconstructionEvidence) -> Finding:
+    return next(finding for rule in _VERDICTS if (finding := rule(e)) is not None)
+
+
+def _alike(e: ReconstructionEvidence) -> Finding | None:
+    if e.mean_error > 0:
+        return None
+    text = "The held-out rows are all alike, so there is nothing to tell a good model by."
+    return Finding("warning", "rows_alike", text)
+
+
+def _collapsed(e: ReconstructionEvidence) -> Finding | None:
+    if len(e.contest.rows) < 2:
+        return None
+    spread = _spread(e.contest.target)
+    own = _spread(e.contest.autoencoder.prediction) / spread if spread else 1.0
+    pca = _spread(e.contest.pca.prediction) / spread if spread else 1.0
+    if own >= COLLAPSED or own >= COLLAPSED_BESIDE_PCA * pca:
+        return None
+    return Finding(
+        "warning",
+        "collapsed",
+        f"The autoencoder has collapsed: it gives nearly the same answer for every row. Its "
+        f"reconstructions hold {percent(own)} of the rows' variance, PCA's {percent(pca)}. Train "
+        f"longer, with another learning rate or fewer layers.",
+    )
+
+
+def _worse_than_mean(e: ReconstructionEvidence) -> Finding | None:
+    if e.error < e.mean_error * (1 - PERFECT):
+        return None
+    return Finding(
+        "warning",
+        "no_better_than_mean",
+        f"The autoencoder is no better than answering the mean row every time: its error is "
+        f"{number(e.error)}, the mean row's {number(e.mean_error)}. Do not use it.",
+    )
+
+
+def _better(e: ReconstructionEvidence) -> Finding | None:
+    if e.difference <= MARGIN * e.pca_error or not e.clear(e.difference, e.difference_se):
+        return None
+    return Finding(
+        "good",
+        "better_than_pca",
+        f"The autoencoder is better than PCA: with {_numbers(e)} per row it leaves "
+        f"{percent(e.difference / e.pca_error)} less error on rows it has not seen "
+        f"({number(e.error)} against {number(e.pca_error)}), and explains "
+        f"{percent(1 - e.error / e.mean_error)} of the variance.",
+    )
+
+
+def _worse(e: ReconstructionEvidence) -> Finding | None:
+    if -e.difference <= MARGIN * e.pca_error or not e.clear(-e.difference, e.difference_se):
+        return None
+    return Finding(
+        "warning",
+        "worse_than_pca",
+        f"PCA is better: with {_numbers(e)} per row it leaves an error of "
+        f"{number(e.pca_error)}, the autoencoder {number(e.error)}, and it is fitted in "
+        f"{seconds(e.contest.pca.seconds)}. Use PCA, or train longer.",
+    )
+
+
+def _tied(e: ReconstructionEvidence) -> Finding:
+    start = (
+        f"The autoencoder is no better than PCA: with {_numbers(e)} per row their errors are "
+        f"{number(e.error)} and {number(e.pca_error)}"
+    )
+    if max(e.error, e.pca_error) <= PERFECT * e.mean_error:
+        reason = ", both next to nothing"
+    elif abs(e.difference) > MARGIN * e.pca_error:
+        reason = f", which on {count(len(e.contest.rows), 'row')} may be chance"
+    else:
+        reason = ", a difference too small to matter"
+    return Finding(
+        "warning", "no_better_than_pca", f"{start}{reason}. PCA is simpler, and as good here."
+    )
+
+
+_VERDICTS: tuple[Rule, ...] = (_alike, _collapsed, _worse_than_mean, _better, _worse, _tied)
+
+
+def _columns_lost(e: ReconstructionEvidence) -> Finding | None:
+    """Say so when a good verdict rests on a few columns only."""
+    schema = e.model.schema_
+    if schema.is_image or e.difference <= 0:
+        return None
+    own, pca = (
+        np.nansum(cell_errors(e.contest.target, entry.prediction, schema.segments), axis=0)
+        for entry in (e.contest.autoencoder, e.contest.pca)
+    )
+    lost = int((own - pca > MARGIN * pca).sum())
+    if lost <= len(own) / 2:
+        return None
+    return Finding(
+        "note",
+        "columns_lost",
+        f"PCA rebuilds {lost:,} of {count(len(own), 'column')} better: the autoencoder is ahead "
+        f"on average because of the others.",
+    )
+
+
+def _not_smaller(e: ReconstructionEvidence) -> Finding | None:
+    cells = int(np.prod(e.model.schema_.sample_shape))
+    if e.size >= cells:
+        return Finding(
+            "warning",
+            "code_not_smaller",
+            f"The code is not smaller than the input: {_numbers(e)} for "
+            f"{count(cells, 'input cell')}. It compresses nothing, and a copy of the input would "
+            f"reach error 0.",
+        )
+    columns = len(e.model.schema_.columns)
+    if e.model.schema_.segments and e.size >= columns:
+        return Finding(
+            "note",
+            "code_not_smaller_than_columns",
+            f"The code's {_numbers(e)} are fewer than the network's {count(cells, 'cell')}, in "
+            f"which each category has its own, but no fewer than the table's "
+            f"{count(columns, 'column')}.",
+        )
+    return None
+
+
+def _dead(e: ReconstructionEvidence) -> Finding | None:
+    dead = dead_dimensions(e.contest.codes)
+    if len(e.contest.rows) < 2 or not dead.any():
+        return None
+    return Finding(
+        "warning",
+        "dead_codes",
+        f"{int(dead.sum())} of {count(e.size, 'code dimension')} "
+        f"{'carries' if dead.sum() == 1 else 'carry'} nothing: the same value for every row. "
+        f"latent_dim={max(1, e.size - int(dead.sum()))} would do.",
+    )
+
+
+def _seen(e: ReconstructionEvidence) -> Finding | None:
+    if e.contest.seen_share <= SEEN:
+        return None
+    return Finding(
+        "warning",
+        "rows_seen",
+        f"{percent(e.contest.seen_share)} of the held-out rows are equal to rows that the model "
+        f"was trained on, so these figures may flatter it. Judge it on other rows.",
+    )
+
+
+def _overfits(e: ReconstructionEvidence) -> Finding | None:
+    train = e.contest.train_errors
+    if train is None or e.contest.seen_share > SEEN:
+        return None
+    errors = e.contest.autoencoder.errors
+    gap = e.error - float(train.mean())
+    se = float(np.hypot(standard_error(errors), standard_error(train)))
+    if e.error <= OVERFIT * float(train.mean()) or not e.clear(gap, se):
+        return None
+    return Finding(
+        "warning",
+        "overfits",
+        f"The autoencoder overfits: its error is {number(float(train.mean()))} on training rows "
+        f"and {number(e.error)} on rows it has not seen. More rows or a smaller "
+        f"network would help.",
+    )
+
+
+def _validation_rose(e: ReconstructionEvidence) -> Finding | None:
+    losses = e.history.get("val_loss", [])
+    if len(losses) < 2 or not losses[-1] > ROSE * min(losses) > 0:
+        return None
+    return Finding(
+        "note",
+        "validation_loss_rose",
+        f"The validation loss rose from {number(min(losses))} to {number(losses[-1])} while "
+        f"training went on; the weights of epoch {e.model.best_epoch_} were kept.",
+    )
+
+
+def _stopped(e: ReconstructionEvidence) -> Finding | None:
+    best = e.model.best_epoch_
+    kept = f"The weights of epoch {best}" if best else "Those of its first steps"
+    kept += " were kept."
+    done = count(len(e.history.get("loss", [])), "epoch")
+    reason = e.model.stop_reason_
+    if reason == "early stopping":
+        text = f"Training stopped by itself after {done}, when it no longer helped. {kept}"
+        return Finding("note", "stopped_early", text)
+    if reason == "interrupted":
+        text = f"Training was interrupted after {done}. {kept}"
+        return Finding("warning", "interrupted", text)
+    if reason == "diverged":
+        text = f"Training diverged after {done}: the loss was no longer finite. {kept}"
+        return Finding("warning", "diverged", f"{text} Try a lower learning rate.")
+    return None
+
+
+def _still_improving(e: ReconstructionEvidence) -> Finding | None:
+    losses = e.history.get("val_loss") or e.history.get("loss", [])
+    tail = max(1, len(losses) // 10)
+    if e.model.stop_reason_ != "finished" or len(losses) <= tail:
+        return None
+    fall, late = losses[0] - min(losses), min(losses[:-tail]) - min(losses)
+    # A run of very few epochs falls much at every step, and should be told so too.
+    if not late > STILL_FALLING * fall > 0:
+        return None
+    return Finding(
+        "note",
+        "still_improving",
+        f"The loss was still falling when training ended after {count(len(losses), 'epoch')}: "
+        f"the last {'epoch' if tail == 1 else f'{tail} epochs'} brought {percent(late / fall)} of "
+        f"the whole fall. More epochs should help.",
+    )
+
+
+def _few_rows(e: ReconstructionEvidence) -> Finding | None:
+    n = len(e.contest.rows)
+    se = standard_error(e.contest.autoencoder.errors)
+    if n >= FEW_ROWS and se <= UNCERTAIN * e.error:
+        return None
+    if n < 2:
+        text = "There is one held-out row, so nothing can be said of other rows."
+    else:
+        text = (
+            f"The figures are uncertain: on {count(n, 'held-out row')} the autoencoder's error is "
+            f"{number(e.error)} with a standard error of {number(se, 2)}."
+        )
+    return Finding("note", "few_rows", text)
+
+
+def _half_only(e: ReconstructionEvidence) -> Finding | None:
+    if e.contest.own_training_rows:
+        return None
+    return Finding(
+        "note",
+        "fitted_on_half",
+        f"The training rows were not given, so PCA and the mean were fitted on a half of the "
+        f"held-out rows and all were judged on the other. They saw {e.contest.n_fit:,} rows, the "
+        f"autoencoder {e.model.n_samples_:,}.",
+    )
+
+
+def _pca_smaller(e: ReconstructionEvidence) -> Finding | None:
+    if e.contest.pca.code_size >= min(e.size, int(np.prod(e.model.schema_.sample_shape))):
+        return None
+    return Finding(
+        "note",
+        "pca_smaller",
+        f"PCA had {count(e.contest.pca.code_size, 'number')} per row against {e.size:,}: "
+        f"{count(e.contest.n_fit, 'row')} to fit it on allow no more.",
+    )
+
+
+_RULES: Sequence[Rule] = (
+    _columns_lost,
+    _not_smaller,
+    _dead,
+    _seen,
+    _overfits,
+    _stopped,
+    _validation_rose,
+    _still_improving,
+    _few_rows,
+    _half_only,
+    _pca_smaller,
+)
+
+
+def dead_dimensions(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which code dimensions carry nothing.
+
+    Parameters
+    ----------
+    codes : array (n, latent_dim)
+
+    Returns
+    -------
+    array (latent_dim,) of bool
+    """
+    spread = codes.std(axis=0)
+    return np.asarray(spread <= DEAD * spread.max(initial=0.0))
+
+
+def standard_error(errors: NDArray[np.float64]) -> float:
+    """Return the standard error of the mean of `errors`; infinite for a single one."""
+    if len(errors) < 2:
+        return float("inf")
+    return float(errors.std(ddof=1) / np.sqrt(len(errors)))
+
+
+def _spread(matrix: NDArray[np.float32]) -> float:
+    """Return the variance of the rows, summed over cells; missing cells are left out."""
+    flat = matrix.reshape(len(matrix), -1)
+    flat = flat[:, ~np.isnan(flat).all(axis=0)]
+    return float(np.nanvar(flat, axis=0, dtype=np.float64).sum())
+
+
+def _numbers(e: ReconstructionEvidence) -> str:
+    return count(e.size, "number")

@@ -1,0 +1,102 @@
+"""What a person may say of an architecture, and what of the data decides what they left open."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from isthmus.core.types import Values
+
+NORMALIZATIONS = Catalogue("normalization", {"batch": "batch", "layer": "layer", "none": "none"})
+ACTIVATIONS = Catalogue(
+    "activation",
+    {
+        name: name
+        for name in (
+            "elu", "gelu", "leaky_relu", "linear", "mish", "relu", "selu", "sigmoid", "silu",
+            "softplus", "tanh",
+        )
+    },
+)  # fmt: skip
+POLICIES = Catalogue("precision", {"float32": "float32", "bfloat16": "mixed_bfloat16"})
+MANY_CELLS = 64
+"""From so many cells on, samples in [0, 1] are taken for pictures."""
+_MOST_LAYERS = 1000
+
+
+class LayerStyle(NamedTuple):
+    """What all hidden layers of a network have in common."""
+
+    activation: str
+    normalization: str
+    policy: str
+    """A Keras dtype policy."""
+
+
+class ArchitectureSettings(NamedTuple):
+    """What an architecture is made from.
+
+    ``hidden`` is None and ``normalization`` "auto" where it is left open.
+    """
+
+    sample_shape: tuple[int, ...]
+    values: Values
+    hidden: tuple[int, ...] | None
+    activation: str
+    normalization: str
+    linear_path: bool
+    precision: str
+
+    @property
+    def cells(self) -> int:
+        """Numbers in a sample."""
+        return math.prod(self.sample_shape)
+
+    def some_hidden(
+        self, default: tuple[int, ...], wanted: str, architecture: str
+    ) -> tuple[int, ...]:
+        """Return the sizes of an architecture that has hidden layers; raises InvalidParameter."""
+        hidden = default if self.hidden is None else self.hidden
+        if not hidden:
+            raise InvalidParameter(
+                "hidden",
+                expected=f"{wanted} with architecture={architecture!r}",
+                received="()",
+                remedy="leave hidden='auto', or use architecture='linear'",
+            )
+        return hidden
+
+    def style(self) -> LayerStyle:
+        """Return the checked names; raises InvalidParameter.
+
+        Batch statistics help with pictures, and overfit small tables (docs/adr/0004-defaults.md).
+        """
+        normalization = self.normalization
+        if normalization == "auto":
+            pictures = self.values == "unit" and self.cells >= MANY_CELLS
+            normalization = "batch" if pictures else "none"
+        return LayerStyle(
+            ACTIVATIONS[self.activation], NORMALIZATIONS[normalization], POLICIES[self.precision]
+        )
+
+
+def are_sizes(value: Any) -> bool:
+    """Whether part of a stranger's description can be the sizes of layers."""
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_LAYERS
+        and all(type(size) is int and 0 < size < 2**31 for size in value)
+    )
+
+
+def is_style(activation: str, normalization: str, policy: str) -> bool:
+    """Whether parts of a stranger's description are what `Style` holds."""
+    return (
+        activation in ACTIVATIONS
+        and normalization in NORMALIZATIONS
+        and policy in POLICIES.values()
+    )

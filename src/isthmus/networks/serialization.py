@@ -1,0 +1,340 @@
+"""Keras models as JSON and arrays, and back, without trusting either.
+
+A model is rebuilt in three steps. Its configuration is vetted against an allow-list. It is built
+under ``jax.eval_shape``, where every weight has a shape but no memory, so that a layer of 10⁹
+units costs nothing until it is known to be wanted. Then the shapes are compared with the arrays
+that are really there, and only those arrays are assigned.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+import warnings
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import jax
+import keras
+import numpy as np
+
+from isthmus.core.aligned_memory import device_copy
+from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.networks import layers  # noqa: F401 - registers the layers of our own with Keras
+from isthmus.networks.allowlist import Refused, vet
+from isthmus.networks.initializers import without_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+_MOST_CELLS = 2**28
+_REMEDY = (
+    "build it as keras.Sequential or keras.Model(inputs, outputs) from built-in layers, "
+    "or keep its Keras parts with encoder_.save('encoder.keras')"
+)
+
+
+def model_to_config(model: keras.Model) -> dict[str, Any]:
+    """Describe a model so that `model_from_config` builds one with the same outputs.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or functional, built, of Keras' own layers and those of isthmus.
+
+    Returns
+    -------
+    dict
+        JSON-able; `weights_of` gives the arrays that belong to it.
+
+    Raises
+    ------
+    InvalidParameter
+        Something in the model cannot be saved; the message names the layer.
+    """
+    _check_model(model)
+    try:
+        described = _described(model)
+        vet(described)
+        config = {"keras": json.loads(json.dumps(described)), "weights": _labels(model)}
+    except Refused as refusal:
+        raise InvalidParameter(
+            f"the model {model.name!r} cannot be saved because of {refusal.place}",
+            expected="built-in Keras layers with plain settings",
+            received=refusal.found,
+            remedy=_REMEDY,
+        ) from None
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise InvalidParameter(
+            f"the model {model.name!r} cannot be saved: {_first_line(error)}", remedy=_REMEDY
+        ) from error
+    _rehearse(model, config)
+    return config
+
+
+def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> keras.Model:
+    """Build the model that `model_to_config` described.
+
+    Parameters
+    ----------
+    config : dict
+        Perhaps a stranger's: all of it is vetted before anything is built.
+    arrays : sequence of ndarray
+        What `weights_of` gave, in its order. They bound the memory that is used.
+
+    Raises
+    ------
+    InvalidArchive
+        The configuration is not allowed, or cannot be built, or does not fit the arrays.
+    """
+    described, weights = _parts(config)
+    try:
+        vet(described)
+    except Refused as refusal:
+        raise InvalidArchive(
+            "the file describes a model that is not allowed",
+            expected="built-in Keras layers with plain settings",
+            received=f"in {refusal.place}, {refusal.found}",
+        ) from None
+    model = build_with(
+        lambda: keras.saving.deserialize_keras_object(copy.deepcopy(described), safe_mode=True),
+        arrays,
+    )
+    if _labels(model) != weights:
+        raise InvalidArchive(
+            "the model in the file",
+            expected="the weights its description lists",
+            received="others, or in another order",
+        )
+    _check_cells(model)
+    return model
+
+
+def variable_count(config: Any) -> int:
+    """Return how many arrays belong to a description, perhaps a stranger's; see `weights_of`."""
+    return len(_parts(config)[1])
+
+
+def weights_of(model: keras.Model) -> list[np.ndarray]:
+    """Return copies of every variable of a model, random states too, by position."""
+    return [np.array(variable.value) for variable in model.variables]
+
+
+@overload
+def build_with(build: Callable[[], keras.Model], arrays: Sequence[np.ndarray]) -> keras.Model: ...
+@overload
+def build_with(
+    build: Callable[[], T],
+    arrays: Sequence[np.ndarray],
+    *,
+    model_of: Callable[[T], keras.Model],
+) -> T: ...
+def build_with(
+    build: Callable[[], Any],
+    arrays: Sequence[np.ndarray],
+    *,
+    model_of: Callable[[Any], keras.Model] = lambda built: built,
+) -> Any:
+    """Build something that has a Keras model in it, and give it these weights.
+
+    No memory is taken for weights before their shapes are known to be those of the arrays.
+
+    Parameters
+    ----------
+    build : function without arguments
+        Builds a model, or something that has one; it may come to any size.
+    arrays : sequence of ndarray
+        One for each variable of the model, in the order of ``model.variables``.
+    model_of : function, optional
+        Takes what was built, and returns the model whose variables the arrays are.
+
+    Raises
+    ------
+    InvalidArchive
+        It cannot be built, or its weights are not of the shapes and dtypes of the arrays.
+    """
+    try:
+        built = without_values(build)
+        assign_weights(model_of(built), arrays)
+    except InvalidArchive:
+        raise
+    except Exception as error:
+        raise InvalidArchive(
+            f"the model in the file cannot be built: {type(error).__name__}: {_first_line(error)}"
+        ) from error
+    return built
+
+
+def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
+    """Give a model its weights, once every one is known to fit.
+
+    Raises
+    ------
+    InvalidArchive
+        Their number, a shape or a dtype differs; the message says which position.
+    """
+    variables = list(model.variables)
+    if len(variables) != len(arrays):
+        raise InvalidArchive(
+            "the model in the file",
+            expected=f"{len(variables)} arrays of weights",
+            received=str(len(arrays)),
+        )
+    for position, (variable, array) in enumerate(zip(variables, arrays, strict=True)):
+        expected = f"{variable.dtype} {tuple(variable.shape)}"
+        received = f"{array.dtype.name} {array.shape}"
+        if expected != received:
+            raise InvalidArchive(
+                f"array {position} of the model in the file ({variable.path})",
+                expected=expected,
+                received=received,
+            )
+    for variable, array in zip(variables, arrays, strict=True):
+        # JAX would take over the memory of an array that happens to be aligned.
+        variable.assign(device_copy(array))
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, keras.Model):
+        received = type(model).__name__
+    elif not model.built:
+        received = "a model that is not built"
+    elif not hasattr(model, "inputs"):
+        received = f"{type(model).__name__}, which is neither"
+    else:
+        return
+    raise InvalidParameter(
+        f"the model {getattr(model, 'name', model)!r} cannot be saved",
+        expected="a built keras.Sequential or functional keras.Model",
+        received=received,
+        remedy=_REMEDY,
+    )
+
+
+def _parts(config: Any) -> tuple[Any, list[Any]]:
+    if not (
+        isinstance(config, dict)
+        and set(config) == {"keras", "weights"}
+        and isinstance(config["weights"], list)
+    ):
+        raise InvalidArchive(
+            "the description of a model", expected="its 'keras' and 'weights'", received="others"
+        )
+    return config["keras"], config["weights"]
+
+
+def _labels(model: keras.Model) -> list[str]:
+    """Name each variable by its layer, so that two of one shape cannot be exchanged unnoticed."""
+    owners: dict[int, str] = {}
+
+    def walk(parent: keras.Model, prefix: str) -> None:
+        for layer in parent.layers:
+            if isinstance(layer, keras.Model):
+                walk(layer, f"{prefix}{layer.name}/")
+                continue
+            for variable in layer.variables:
+                owners.setdefault(id(variable), f"{prefix}{layer.name}/{variable.name}")
+
+    walk(model, "")
+    return [owners.get(id(variable), variable.name) for variable in model.variables]
+
+
+def _described(model: keras.Model) -> dict[str, Any]:
+    sequential = type(model) is keras.Sequential
+    with warnings.catch_warnings():
+        # Of lambdas, which are refused by name below, and of the optimizers of nested models.
+        warnings.simplefilter("ignore")
+        config = model.get_config()
+    return {
+        "module": "keras" if sequential else type(model).__module__,
+        "class_name": type(model).__name__,
+        "config": _without_build_configs(config),
+        "registered_name": None,
+    }
+
+
+def _without_build_configs(node: Any) -> Any:
+    """Leave out shapes and compilation: layers are built by being connected."""
+    if isinstance(node, dict):
+        return {
+            key: _without_build_configs(value)
+            for key, value in node.items()
+            if key not in ("build_config", "compile_config")
+        }
+    if isinstance(node, (list, tuple)):
+        return [_without_build_configs(item) for item in node]
+    return node
+
+
+def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
+    """Rebuild the model now, and compare: a file that cannot be read is no save.
+
+    It catches what no list can: a function of the user's own that bears the name of an activation
+    of Keras', which would be restored as the latter.
+    """
+    try:
+        copied = model_from_config(config, weights_of(model))
+        same = program_text(model) == program_text(copied)
+    except InvalidArchive as error:
+        raise InvalidParameter(
+            f"the model {model.name!r} cannot be saved: {error}", remedy=_REMEDY
+        ) from error
+    if not same:
+        raise InvalidParameter(
+            f"the model {model.name!r} cannot be saved",
+            expected="layers and activations of Keras' own",
+            received="a function that bears the name of one of them but computes something else",
+            remedy=_REMEDY,
+        )
+
+
+def _program(model: keras.Model) -> Any:
+    """Return what a model computes for one row, as JAX traces it: no compilation, no new states."""
+    inputs = [
+        np.zeros((1, *(size or 4 for size in tensor.shape[1:])), tensor.dtype)
+        for tensor in model.inputs
+    ]
+    return jax.make_jaxpr(model.stateless_call)(
+        [variable.value for variable in model.trainable_variables],
+        [variable.value for variable in model.non_trainable_variables],
+        inputs[0] if len(inputs) == 1 else inputs,
+    )
+
+
+def program_text(model: keras.Model) -> str:
+    """Return what a model computes as text, in which names of layers do not appear."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(_program(model)))
+
+
+def _check_cells(model: keras.Model) -> None:
+    """Refuse a model that repeats or pads its few weights into more cells than memory has."""
+    try:
+        cells = _most_cells(_program(model).jaxpr)
+    except Exception as error:
+        raise InvalidArchive(
+            f"the model in the file cannot be run: {type(error).__name__}: {_first_line(error)}"
+        ) from error
+    if cells > _MOST_CELLS:
+        raise InvalidArchive(
+            "the model in the file",
+            expected=f"at most {_MOST_CELLS} cells a row in any layer",
+            received=str(cells),
+        )
+
+
+def _most_cells(program: Any) -> int:
+    """Return the size of the largest intermediate result, those of inner programs included."""
+    most = 0
+    for step in program.eqns:
+        sizes = [math.prod(result.aval.shape) for result in step.outvars]
+        inner = [value for value in step.params.values() if hasattr(value, "eqns")]
+        inner += [value.jaxpr for value in step.params.values() if hasattr(value, "jaxpr")]
+        most = max(most, *sizes, *map(_most_cells, inner))
+    return most
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return lines[0][:200]

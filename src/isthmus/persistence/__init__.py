@@ -1,0 +1,1 @@
+"""Archives: reading, writing, and checking what a file brings before it is used."""

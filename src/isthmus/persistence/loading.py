@@ -1,0 +1,106 @@
+"""Opening what isthmus saved: the one loader, and the kinds of archive that it knows."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidArchive, IsthmusError
+from isthmus.persistence import artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from isthmus.persistence.artifact import Artifact
+
+# Classes are named, not imported: a room below must not depend on those above it, and opening
+# one kind of archive must not import the others.
+ESTIMATORS = Catalogue(
+    "archive kind",
+    {
+        "autoencoder": "isthmus.estimators.autoencoder:Autoencoder",
+        "denoising autoencoder": "isthmus.estimators.denoising:DenoisingAutoencoder",
+        "supervised autoencoder": "isthmus.estimators.supervised:SupervisedAutoencoder",
+        "variational autoencoder": "isthmus.estimators.variational:VariationalAutoencoder",
+    },
+)
+"""Autoencoders: kind -> ``"module:class"``."""
+
+KINDS = Catalogue(
+    "archive kind",
+    {
+        **ESTIMATORS,
+        "anomaly detector": "isthmus.anomaly.detector:AnomalyDetector",
+        "codec": "isthmus.compression.codec:Codec",
+        "latent map": "isthmus.tasks.maps:LatentMap",
+        "latent sampler": "isthmus.tasks.sampling:LatentSampler",
+        "similarity index": "isthmus.tasks.search:SimilarityIndex",
+    },
+)
+"""All that `load` opens: kind -> ``"module:class"``. A new task is one line here."""
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Open a model that ``save`` wrote.
+
+    Nothing in the file is executed, and every part of it is checked before it is used, so the file
+    may come from a stranger. What loads gives the same outputs, bit for bit, as what was saved.
+
+    Parameters
+    ----------
+    path : path
+        The file, by convention ``*.isthmus``.
+
+    Returns
+    -------
+    isthmus estimator or task
+        Fitted, of the class that was saved.
+
+    Raises
+    ------
+    InvalidArchive
+        There is no such file, or it is damaged, foreign, hostile or written by a newer version.
+    """
+    return read(path, KINDS)
+
+
+def read(path: str | os.PathLike[str], kinds: Mapping[str, str]) -> Any:
+    """Open an archive of one of these `kinds`; raises InvalidArchive."""
+    shown = repr(os.fspath(path))
+    stored = artifact.read(path)
+    if stored.kind not in kinds:
+        raise InvalidArchive(
+            shown,
+            expected=f"a saved model: one of {', '.join(kinds)}",
+            received=f"a {stored.kind[:80]}",
+            remedy=_remedy(stored.kind),
+        )
+    try:
+        return restored(stored)
+    except InvalidArchive as error:
+        raise InvalidArchive(f"{shown}: {error}") from error
+    except Exception as error:
+        # A file may say anything: whatever a library cannot digest is the file's fault.
+        reason = (
+            str(error) if isinstance(error, IsthmusError) else f"{type(error).__name__}: {error}"
+        )
+        raise InvalidArchive(
+            f"{shown} does not describe a model that can be rebuilt ({reason[:300]})",
+            remedy="copy or download the file again, or save the model anew",
+        ) from error
+
+
+def restored(stored: Artifact) -> Any:
+    """Return what an artifact of a known kind holds; a library below may raise anything."""
+    module, _, name = KINDS[stored.kind].partition(":")
+    return getattr(importlib.import_module(module), name)._from_artifact(stored)
+
+
+def _remedy(kind: str) -> str:
+    if kind == "checkpoint":
+        return "pass it as `checkpoint` to the same fit, which resumes from it"
+    if kind in KINDS:
+        return "pass the file of an autoencoder"
+    return "open it with the version of isthmus that wrote it"

@@ -1,0 +1,185 @@
+"""Samples that are images: originals, reconstructions, differences, and what a plane decodes to."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.number_format import number
+from isthmus.report.image_data import SMALL, data_uri, heat_uri, mosaic, shares_of_range
+
+if TYPE_CHECKING:
+    from isthmus.evaluation.comparison import Comparison
+
+Floats = NDArray[np.float32]
+
+PER_GROUP = 10
+GRID = 15
+"""Decoded samples along each side of the plane."""
+_FLAT_PICTURE = 64  # the fewest cells that are guessed to be a square picture
+
+
+class SamplePicture(NamedTuple):
+    """An image with the words for those who do not see it."""
+
+    uri: str
+    alt: str
+    caption: str = ""
+
+
+class SampleStrip(NamedTuple):
+    """One row of images."""
+
+    name: str
+    images: list[SamplePicture]
+
+
+class SampleGroup(NamedTuple):
+    """The same samples as seen by each party."""
+
+    name: str
+    strips: list[SampleStrip]
+    errors: list[str]
+
+
+class SamplePictures(NamedTuple):
+    """All pictures of samples."""
+
+    note: str
+    groups: list[SampleGroup]
+    heats: list[SamplePicture]
+    smooth: bool
+    """Whether the images are photographs rather than a few large pixels."""
+
+
+def image_shape(schema: Any) -> tuple[int, ...] | None:
+    """Return the shape in which samples can be shown as images, or None.
+
+    Flat rows of shares of one range, as many as a square has pixels, are taken for pictures.
+    """
+    if schema.is_image:
+        return tuple(schema.sample_shape)
+    if schema.kind != "array" or schema.values != "unit" or len(schema.sample_shape) != 1:
+        return None
+    side = math.isqrt(schema.sample_shape[0])
+    square = side * side == schema.sample_shape[0] >= _FLAT_PICTURE
+    return (side, side) if square else None
+
+
+def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
+    """Show the best, the typical and the worst samples; None if samples are not images."""
+    shape = image_shape(schema)
+    if shape is None:
+        return None
+    order = np.argsort(contest.autoencoder.errors, kind="stable")
+    groups = []
+    chosen = _choose(order)
+    largest = max(float(np.nanmax(_difference(contest, rows))) for _, rows in chosen)
+    low, high = _limits(contest, schema)
+
+    def strip(name: str, alt: str, matrix: Floats, rows: NDArray[np.intp]) -> SampleStrip:
+        images = shares_of_range(matrix[rows].reshape(len(rows), *shape), low, high)
+        return SampleStrip(
+            name, [SamplePicture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)]
+        )
+
+    for name, rows in chosen:
+        strips = [
+            strip("original", "Original", contest.target, rows),
+            strip("autoencoder", "Reconstruction", contest.autoencoder.prediction, rows),
+            _heat_strip(contest, rows, shape, largest),
+            strip("PCA", "PCA's reconstruction", contest.pca.prediction, rows),
+        ]
+        groups.append(
+            SampleGroup(name, strips, [number(contest.autoencoder.errors[i]) for i in rows])
+        )
+    note = (
+        "Held-out samples by the autoencoder's error, beside PCA with the same code size. The "
+        f"difference is absolute; its brightest colour is {number(largest)}"
+        f"{' of the range' if schema.values == 'unit' else ' in scaled units'}."
+    )
+    if not schema.is_image:
+        note += (
+            f" Rows of {schema.sample_shape[0]} cells are shown as {shape[0]} × {shape[1]} pixels."
+        )
+    return SamplePictures(note, groups, _heats(contest, shape), max(shape[:2]) > SMALL)
+
+
+def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
+    """Decode an even grid of two-dimensional codes; None if samples are not images.
+
+    Returns
+    -------
+    (str, str) or None
+        The picture's address and its caption.
+    """
+    shape = image_shape(model.schema_)
+    if shape is None or codes.shape[1] != 2 or len(codes) < 2 or max(shape[:2]) > SMALL:
+        return None
+    low, high = np.quantile(codes, [0.02, 0.98], axis=0)
+    across = np.linspace(low[0], high[0], GRID)
+    down = np.linspace(high[1], low[1], GRID)
+    grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
+    decoded = model.schema_.to_matrix(model.inverse_transform(grid))
+    images = decoded.reshape(-1, *shape)
+    limits = (0.0, 1.0) if model.schema_.values == "unit" else (images.min(), images.max())
+    joined = mosaic(shares_of_range(images, *limits), GRID)
+    caption = (
+        f"What codes decode to: dimension 1 from {number(low[0])} to {number(high[0])} across, "
+        f"dimension 2 from {number(low[1])} to {number(high[1])} upwards."
+    )
+    return data_uri(joined, exact=True), caption
+
+
+def _choose(order: NDArray[np.intp]) -> list[tuple[str, NDArray[np.intp]]]:
+    n = len(order)
+    if n < 3 * PER_GROUP:
+        return [("Held-out samples, best first", order[:PER_GROUP])]
+    middle = n // 2 - PER_GROUP // 2
+    return [
+        ("Best", order[:PER_GROUP]),
+        ("Typical", order[middle : middle + PER_GROUP]),
+        ("Worst", order[-PER_GROUP:][::-1]),
+    ]
+
+
+def _heat_strip(
+    contest: Comparison, rows: NDArray[np.intp], shape: tuple[int, ...], largest: float
+) -> SampleStrip:
+    differences = _difference(contest, rows).reshape(len(rows), *shape)
+    named = [
+        SamplePicture(heat_uri(image, largest), f"Absolute difference {i}")
+        for i, image in enumerate(differences, 1)
+    ]
+    return SampleStrip("difference", named)
+
+
+def _difference(contest: Comparison, rows: NDArray[np.intp]) -> Floats:
+    difference = contest.target[rows] - contest.autoencoder.prediction[rows]
+    return np.asarray(np.abs(np.nan_to_num(difference)))
+
+
+def _heats(contest: Comparison, shape: tuple[int, ...]) -> list[SamplePicture]:
+    maps = []
+    for entry in (contest.autoencoder, contest.pca):
+        squares = np.square(contest.target - entry.prediction).reshape(len(contest.rows), -1)
+        observed = np.maximum((~np.isnan(squares)).sum(axis=0), 1)
+        maps.append(np.sqrt(np.nansum(squares, axis=0) / observed).reshape(shape))
+    largest = float(max(each.max() for each in maps))
+    return [
+        SamplePicture(
+            heat_uri(each, largest),
+            f"Root mean squared error of each pixel, {name}",
+            f"{name}: error of each pixel, at most {number(float(each.max()))}",
+        )
+        for name, each in zip(("Autoencoder", "PCA"), maps, strict=True)
+    ]
+
+
+def _limits(contest: Comparison, schema: Any) -> tuple[float, float]:
+    if schema.values == "unit":
+        return 0.0, 1.0
+    return float(np.nanmin(contest.target)), float(np.nanmax(contest.target))

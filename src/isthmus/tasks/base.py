@@ -1,0 +1,196 @@
+"""What all tasks share: an autoencoder, its codes, and an archive in which its own is nested."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.estimators.base import BaseAutoencoder
+from isthmus.estimators.storage import plain_params, storable
+from isthmus.persistence import artifact
+from isthmus.persistence.artifact import Artifact
+from isthmus.persistence.loading import ESTIMATORS, restored
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from isthmus.core.types import Floats
+
+_NESTED = "autoencoder/"
+_COLUMNS = ("n_features_in_", "feature_names_in_")
+
+
+class Task(BaseEstimator, ABC):
+    """Abstract: has an autoencoder and works with its codes.
+
+    `fit` clones the autoencoder and fits the clone, as scikit-learn's meta-estimators do; one
+    wrapped in scikit-learn's ``FrozenEstimator`` is used as it is. Either is ``autoencoder_``.
+    """
+
+    kind: ClassVar[str]
+    """What an archive calls the task."""
+
+    autoencoder: Any
+    autoencoder_: BaseAutoencoder
+
+    @abstractmethod
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Return what was learned beside the autoencoder, to be saved."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take back what `_arrays` returned, once it is checked; raises InvalidArchive."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted task and its autoencoder to one file; `isthmus.load` reads it.
+
+        Raises
+        ------
+        CannotWrite
+            The disk or folder does not allow it; what stood at `path` is untouched.
+        InvalidParameter
+            The autoencoder's networks hold layers that an archive cannot hold.
+        """
+        check_is_fitted(self)
+        artifact.write(path, self._to_artifact())
+
+    def _fit_codes(self, X: Any, y: Any, seed: int) -> Floats:
+        """Set ``autoencoder_`` and return the codes of `X`, (n, latent_dim)."""
+        given = Autoencoder(random_state=seed) if self.autoencoder is None else self.autoencoder
+        inner, frozen = unwrapped(given)
+        self._keep(inner if frozen else clone(inner).fit(X, y))
+        return self._encode(X)
+
+    def _keep(self, autoencoder: BaseAutoencoder) -> None:
+        check_is_fitted(autoencoder)
+        self.autoencoder_ = autoencoder
+        for name in _COLUMNS:
+            if hasattr(autoencoder, name):
+                setattr(self, name, getattr(autoencoder, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+
+    def _encode(self, X: Any) -> Floats:
+        """Return the codes of `X` as an array, whatever the autoencoder's output is set to."""
+        return np.asarray(self.autoencoder_.transform(X), dtype=np.float32)
+
+    def _to_artifact(self) -> Artifact:
+        inner = self.autoencoder_._to_artifact()
+        params = self.get_params(deep=False)
+        del params["autoencoder"]
+        manifest = {
+            "params": {name: storable(value) for name, value in params.items()},
+            "autoencoder": {"kind": inner.kind, "content": inner.manifest},
+        }
+        nested = {f"{_NESTED}{name}": array for name, array in inner.arrays.items()}
+        return Artifact(self.kind, manifest, {**self._arrays(), **nested})
+
+    @classmethod
+    def _from_artifact(cls, stored: Artifact) -> Self:
+        content = stored.manifest
+        if set(content) != {"params", "autoencoder"}:
+            raise InvalidArchive("the archive", expected=f"a {cls.kind}'s parts", received="others")
+        autoencoder = _nested_autoencoder(stored)
+        params = plain_params(cls, content["params"])
+        task = cls(**{**params, "autoencoder": autoencoder})
+        task._keep(autoencoder)
+        task._restore(
+            {name: array for name, array in stored.arrays.items() if not name.startswith(_NESTED)}
+        )
+        return task
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "autoencoder_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def unwrapped(given: Any) -> tuple[BaseAutoencoder, bool]:
+    """Return the autoencoder that a task was given, and whether it is to be used as it is.
+
+    Raises
+    ------
+    InvalidParameter
+        It is none of isthmus' estimators, by itself or in a ``FrozenEstimator``.
+    """
+    frozen = isinstance(given, FrozenEstimator)
+    inner = given.estimator if frozen else given
+    if not isinstance(inner, BaseAutoencoder):
+        raise InvalidParameter(
+            "autoencoder",
+            expected="an isthmus estimator or None",
+            received=repr(given)[:200],
+            remedy="leave it out for a default, or pass for example ist.Autoencoder(2)",
+        )
+    return inner, frozen
+
+
+def checked_arrays(
+    arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[str, tuple[int | None, ...]]]
+) -> None:
+    """Check the arrays of an archive.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        As the archive has them.
+    expected : mapping of str to (dtype, shape)
+        All that it must have; None in a shape stands for any length from 1.
+
+    Raises
+    ------
+    InvalidArchive
+        One is absent, too many, of another type or shape, or holds a number that is not finite.
+    """
+    if set(arrays) != set(expected):
+        raise InvalidArchive(
+            "the archive's arrays", expected=", ".join(expected), received=str(sorted(arrays))[:200]
+        )
+    for name, (dtype, shape) in expected.items():
+        array = arrays[name]
+        fits = (
+            array.dtype.name == dtype
+            and array.ndim == len(shape)
+            and all(
+                have >= 1 and want in (None, have)
+                for have, want in zip(array.shape, shape, strict=True)
+            )
+        )
+        if not (fits and np.isfinite(array).all()):
+            raise InvalidArchive(
+                f"the archive's array {name!r}",
+                expected=f"finite {dtype} of shape {shape}",
+                received=f"{array.dtype.name} of shape {array.shape}",
+            )
+
+
+def _nested_autoencoder(stored: Artifact) -> BaseAutoencoder:
+    described = stored.manifest["autoencoder"]
+    if not (
+        isinstance(described, dict)
+        and set(described) == {"kind", "content"}
+        and described["kind"] in ESTIMATORS
+        and isinstance(described["content"], dict)
+    ):
+        raise InvalidArchive(
+            "the archive's autoencoder", expected=f"one of {', '.join(ESTIMATORS)}"
+        )
+    arrays = {
+        name.removeprefix(_NESTED): array
+        for name, array in stored.arrays.items()
+        if name.startswith(_NESTED)
+    }
+    inner = Artifact(described["kind"], described["content"], arrays, stored.versions)
+    autoencoder: BaseAutoencoder = restored(inner)
+    return autoencoder

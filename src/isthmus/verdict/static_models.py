@@ -1,0 +1,192 @@
+"""A ``.keras`` file read without running any of it.
+
+The file is a zip of ``config.json``, ``metadata.json`` and ``model.weights.h5``. Only the first is
+opened, as JSON of bounded size: no class that it names is imported, no function that it carries is
+decoded, and the weights' file is left alone, as parameters follow from the layers' settings.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+from isthmus.core.errors import InvalidArchive, IsthmusError
+from isthmus.persistence import strict_json
+from isthmus.verdict.config_graph import MODELS, ConfigReader, is_own, shown
+from isthmus.verdict.parameter_counts import count
+from isthmus.verdict.parameter_table import ParameterRow, ParameterTable
+from isthmus.verdict.shapes import known_layer
+from isthmus.verdict.subject import Subject
+
+_LARGEST_CONFIG = 32 * 2**20
+_MOST_ENTRIES = 1_000
+_REMEDY = "copy or download the file again, or save the model anew with model.save"
+_PLAIN = frozenset({"DTypePolicy", "QuantizedDTypePolicy", "Variable"})
+_PARTS = frozenset(
+    """initializers regularizers constraints optimizers losses metrics activations functional
+    sequential training""".split()  # noqa: SIM905
+)
+_PSEUDO = frozenset(
+    {"__keras_tensor__", "__tensor__", "__tuple__", "__slice__", "__ellipsis__", "__numpy__"}
+)
+
+
+def read_keras_file(path: str | os.PathLike[str]) -> Subject:
+    """Return what a ``.keras`` file says of its model.
+
+    Raises
+    ------
+    InvalidArchive
+        It is missing, damaged, too large or no file of Keras 3's.
+    """
+    name = repr(os.fspath(path))
+    config = _config(Path(path), name)
+    try:
+        return _subject(config)
+    except IsthmusError as error:
+        raise InvalidArchive(f"{name}: {error}") from error
+    except Exception as error:
+        # A file may say anything: whatever the reading stumbles over is the file's fault.
+        raise InvalidArchive(
+            f"{name} does not describe a model ({type(error).__name__}: {str(error)[:200]})",
+            remedy=_REMEDY,
+        ) from error
+
+
+def _config(path: Path, name: str) -> Any:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.namelist()
+            if len(entries) > _MOST_ENTRIES or entries.count("config.json") != 1:
+                _no_keras_file(name, entries)
+            with archive.open("config.json") as file:
+                text = file.read(_LARGEST_CONFIG + 1)
+    except FileNotFoundError:
+        raise InvalidArchive(
+            name, expected="a .keras file", received="no file of that name", remedy="check the path"
+        ) from None
+    except InvalidArchive:
+        raise
+    except Exception as error:  # zipfile lets through what its decompressors raise
+        raise InvalidArchive(
+            f"{name} cannot be read ({type(error).__name__}: {str(error)[:200]})", remedy=_REMEDY
+        ) from error
+    if len(text) > _LARGEST_CONFIG:
+        raise InvalidArchive(
+            f"config.json in {name}",
+            expected=f"at most {_LARGEST_CONFIG // 2**20} MiB",
+            received="more",
+            remedy="do not trust this file: it expands beyond what any model needs",
+        )
+    return strict_json.parse(text, f"config.json in {name}")
+
+
+def _no_keras_file(name: str, entries: list[str]) -> NoReturn:
+    raise InvalidArchive(
+        name,
+        expected="a .keras file, with one config.json in it",
+        received=f"a zip file of {len(entries)} entries",
+        remedy=_REMEDY,
+    )
+
+
+def _subject(config: Any) -> Subject:
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise InvalidArchive(
+            "config.json", expected="the description of a model", received="something else"
+        )
+    settings = config["config"]
+    subject = Subject(shown(settings.get("name") or config.get("class_name")))
+    subject.notes += _inert(config)
+    compiled = config.get("compile_config")
+    if isinstance(compiled, dict) and "loss" in compiled:
+        subject.compiled, subject.loss = True, compiled["loss"]
+    if not (is_own(config) and config.get("class_name") in MODELS):
+        subject.notes.append(
+            f"The model is a class of its author's, {shown(config.get('class_name'))}: what it "
+            "computes stands in code that is not in the file."
+        )
+        return subject
+    reader = ConfigReader(subject.name)
+    reader.read(config)
+    subject.graph = reader.graph
+    subject.notes += reader.notes
+    subject.parameters, uncounted = _table(reader)
+    if uncounted:
+        subject.notes.append(
+            f"The parameters of {', '.join(uncounted[:5])}{' and others' * (len(uncounted) > 5)} "
+            "cannot be counted without running their code; the total leaves them out."
+        )
+    return subject
+
+
+def _table(reader: ConfigReader) -> tuple[ParameterTable, list[str]]:
+    rows, uncounted, frozen = [], [], 0
+    shapes = reader.graph.shapes
+    seen = set()
+    for node in reader.graph.nodes:
+        if node.layer in seen or node.layer in reader.operations:
+            continue
+        seen.add(node.layer)
+        part, _, name = node.layer.rpartition("/")
+        inputs = [shapes[tensor] for tensor in node.inputs]
+        counted = None if node.custom else count(node.kind, node.settings, inputs)
+        if counted is None and node.kind != "Lambda":
+            uncounted.append(node.layer)
+        weights, biases, other, never = counted or (0, 0, 0, 0)
+        learned = node.settings.get("trainable", True) is not False
+        frozen += never if learned else weights + biases + other
+        rows.append(
+            ParameterRow(part, name, node.kind, shapes[node.outputs[0]], weights, biases, other)
+        )
+    total = sum(row.total for row in rows)
+    return ParameterTable(tuple(rows), total - frozen, frozen), uncounted
+
+
+def _inert(config: Any) -> list[str]:
+    """Name everything in a configuration that Keras would import or run, and that we did not."""
+    notes: list[str] = []
+    stack = [(config, "the model")]
+    while stack:
+        value, place = stack.pop()
+        if isinstance(value, list):
+            stack.extend((item, place) for item in reversed(value))
+        elif isinstance(value, dict):
+            own = value.get("config")
+            if isinstance(own, dict) and isinstance(own.get("name"), str):
+                place = f"layer {shown(own['name'])}"
+            if "class_name" in value:
+                notes += _foreign(value, place)
+            stack.extend((item, place) for item in reversed(list(value.values())))
+    return list(dict.fromkeys(notes))[:20]
+
+
+def _is_part(module: Any, kind: str) -> bool:
+    """Whether a module of Keras' holds parts of models, and not functions that do things."""
+    if module in (None, "keras.layers", "keras"):
+        return known_layer(kind) or kind in MODELS or kind in _PLAIN
+    last = str(module).rpartition(".")[2]
+    return last in _PARTS or ".ops." in module or module.startswith("isthmus.")
+
+
+def _foreign(value: dict[str, Any], place: str) -> list[str]:
+    kind, module = value.get("class_name"), value.get("module")
+    if kind in _PSEUDO:
+        return []
+    if kind == "__lambda__":
+        return [
+            f"The file carries Python code, in {place}, which was neither decoded nor run; what "
+            "it computes is not known."
+        ]
+    if kind == "function" and module in ("builtins", None):
+        # Keras looks such a name up among its own functions, or among registered ones.
+        named = value.get("registered_name")
+        if named in (None, value.get("config")):
+            return []
+    elif is_own(value) and _is_part(module, str(kind)):
+        return []
+    what = value.get("config") if kind == "function" else kind
+    of = "" if module in ("builtins", None) else f" of {shown(module)}"
+    return [f"{shown(what)}{of}, in {place}, is not Keras' own; it was neither imported nor run."]

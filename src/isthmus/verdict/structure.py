@@ -1,0 +1,273 @@
+"""What a graph looks like: which output could be a reconstruction, and what lies on the way to it.
+
+Structure alone never tells what a model was trained for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from isthmus.verdict.graph import narrowest
+from isthmus.verdict.shapes import EXPANDING, NOISE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from isthmus.verdict.graph import Cut, Graph, Node
+
+_SPREADS = frozenset({"exponential", "softplus", "exp"})
+_SAMPLERS = ("sampl", "repar", "stochastic", "gaussian", "posterior")
+_POSTERIORS = ("mean", "mu", "var", "sigma", "std", "scale")
+_UNLIMITED = 2**60
+_MOST_TWINS = 200
+
+
+@dataclass
+class Structure:
+    """What there is to see in a graph; tensors by number, layers by name."""
+
+    pairs: list[tuple[int, int]] = field(default_factory=list)
+    """Inputs, each with the output that has its shape and depends on it."""
+    cut: Cut | None = None
+    """The narrowest place; between the ends, where it is no narrower than they are."""
+    narrows: bool = False
+    """Whether fewer numbers than the input has pass the narrowest place."""
+    input_size: int | None = None
+    code_size: int | None = None
+    compression: float | None = None
+    encoder: tuple[str, ...] = ()
+    bottleneck: tuple[str, ...] = ()
+    decoder: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    head_outputs: list[int] = field(default_factory=list)
+    """Places of outputs that are neither a reconstruction nor on the way to one."""
+    noise: str | None = None
+    """The layer that corrupts the input before anything is learned from it."""
+    sampled: str | None = None
+    """The layer, or layers, that a code is drawn with from its posterior."""
+    around: str | None = None
+    """A layer that makes fewer numbers than pass the narrowest place, as others go around it."""
+    copies: bool = False
+    """Whether nothing with parameters lies between an input and its output."""
+
+
+def look(graph: Graph) -> Structure:
+    """Describe a graph."""
+    found = Structure(pairs=_pairs(graph))
+    sources = [i for i, _ in found.pairs] or list(graph.inputs)
+    sinks = [o for _, o in found.pairs] or list(graph.outputs)
+    _measure(graph, found, sources, sinks)
+    _divide(graph, found, sinks)
+    same = graph.same()
+    roots = {same[tensor] for tensor in sources}
+    found.copies = any(same[i] == same[o] for i, o in found.pairs)
+    found.noise = next(
+        (n.layer for n in graph.nodes if n.kind in NOISE and same[n.inputs[0]] in roots), None
+    )
+    found.sampled = _sampling(graph)
+    return found
+
+
+def _pairs(graph: Graph) -> list[tuple[int, int]]:
+    """Pair outputs with inputs of their shape; an output on the way to another is passed over."""
+    measures = graph.measures()
+    outputs = list(dict.fromkeys(graph.outputs))
+    likely = [(i, o) for i in graph.inputs for o in outputs if _alike(graph, measures, i, o)]
+    ahead = {i: graph.downstream([i]) for i in graph.inputs}
+    likely = [(i, o) for i, o in likely if o in ahead[i] and o != i] or [
+        (i, o) for i, o in likely if o == i
+    ]
+    ends = {o for _, o in likely}
+    last = {o for o in ends if graph.downstream([o]).isdisjoint(ends - {o})}
+    likely = [(i, o) for i, o in likely if o in last]
+    likely.sort(key=lambda pair: graph.shapes[pair[0]] != graph.shapes[pair[1]])
+    pairs: list[tuple[int, int]] = []
+    for i, o in likely:
+        if all(i != one and o != other for one, other in pairs):
+            pairs.append((i, o))
+    return pairs
+
+
+def _alike(graph: Graph, measures: list[int], i: int, o: int) -> bool:
+    one, other = graph.shapes[i], graph.shapes[o]
+    if one is None or other is None or measures[i] != measures[o]:
+        return False
+    if i in graph.vocabularies:
+        return (*one, graph.vocabularies[i]) == other
+    return one == other or None not in one + other
+
+
+def _measure(graph: Graph, found: Structure, sources: list[int], sinks: list[int]) -> None:
+    measures = graph.measures()
+    ends = sum(measures[tensor] for tensor in sources)
+    sizes = [graph.size(tensor) for tensor in sources]
+    found.input_size = None if None in sizes else sum(size or 0 for size in sizes)
+    found.cut = narrowest(graph, sources, sinks, ends_too=bool(found.pairs))
+    found.narrows = found.cut is not None and found.cut.size < ends
+    if found.pairs and not found.narrows:
+        found.cut = narrowest(graph, sources, sinks, ends_too=False)
+    if not found.pairs:
+        goal = sum(measures[tensor] for tensor in sinks)
+        found.narrows = found.cut is not None and found.cut.size < min(ends, goal)
+        return
+    if found.cut is None:
+        found.around = _bypassed(graph, sources, sinks, ends)
+        found.code_size = found.input_size
+        found.compression = 1.0 if found.input_size else None
+        return
+    if not found.narrows:
+        found.around = _bypassed(graph, sources, sinks, ends)
+    sizes = [graph.size(tensor) for tensor in found.cut.tensors]
+    found.code_size = None if None in sizes else sum(size or 0 for size in sizes)
+    if ends < _UNLIMITED:
+        found.compression = ends / found.cut.size
+
+
+def _bypassed(graph: Graph, sources: list[int], sinks: list[int], ends: int) -> str | None:
+    """Return the layer on the way that makes the fewest numbers, if fewer than the input has."""
+    measures = graph.measures()
+    useful = graph.downstream(sources) & graph.upstream(sinks)
+    made = [(measures[t], n.layer) for n in graph.nodes for t in n.outputs if t in useful]
+    least, layer = min(made, default=(ends, ""))
+    return layer if least < ends else None
+
+
+def _divide(graph: Graph, found: Structure, sinks: list[int]) -> None:
+    """Name the layers before, at and after the narrowest place, and those beside."""
+    wanted = graph.upstream(sinks)
+    cut = set(found.cut.tensors) if found.cut and (found.pairs or found.narrows) else set()
+    before = graph.upstream(cut)
+    encoder: list[str] = []
+    bottleneck: list[str] = []
+    decoder: list[str] = []
+    heads: list[str] = []
+    for node in graph.nodes:
+        made = set(node.outputs)
+        if made & cut:
+            bottleneck.append(node.layer)
+        elif made & before:
+            encoder.append(node.layer)
+        elif made & wanted:
+            (decoder if cut or found.pairs else encoder).append(node.layer)
+        else:
+            heads.append(node.layer)
+    found.encoder, found.bottleneck = _once(encoder), _once(bottleneck)
+    found.decoder, found.heads = _once(decoder), _once(heads)
+    if found.pairs:
+        beside = graph.upstream(sinks)
+        same = graph.same()
+        kept = {same[tensor] for tensor in sinks}
+        found.head_outputs = [
+            place
+            for place, tensor in enumerate(graph.outputs)
+            if tensor not in beside and same[tensor] not in kept
+        ]
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _sampling(graph: Graph) -> str | None:
+    """Find where a code is drawn: two heads of one shape on the same features, one for the spread.
+
+    Kingma and Welling (2014), "Auto-encoding variational Bayes", section 2.4.
+    """
+    same = graph.same()
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    for heads in _twins(graph, same):
+        shape = graph.shapes[heads[0]]
+        reached = [_without_learning(graph, head) for head in heads]
+        for node in graph.nodes:
+            joins = all(any(i in r for i in node.inputs) for r in reached)
+            drawn = joins and graph.shapes[node.outputs[0]] == shape and len(node.inputs) > 1
+            named = drawn and _draws(node, [makers[head] for head in heads])
+            if named or (drawn and _spread(graph, reached, node)):
+                return node.layer
+    return None
+
+
+def _twins(graph: Graph, same: list[int]) -> list[tuple[int, int]]:
+    """Return pairs of tensors of one shape that learned layers make of the same numbers."""
+    by_source: dict[tuple[int, object], list[int]] = {}
+    for node in graph.nodes:
+        if node.learns and len(node.inputs) == 1 == len(node.outputs) and not node.custom:
+            key = (same[node.inputs[0]], graph.shapes[node.outputs[0]])
+            by_source.setdefault(key, []).append(node.outputs[0])
+    return [
+        (a, b)
+        for made in by_source.values()
+        if len(made) <= 8
+        for place, a in enumerate(made)
+        for b in made[place + 1 :]
+    ][:_MOST_TWINS]
+
+
+def _without_learning(graph: Graph, start: int) -> set[int]:
+    """Return what depends on a tensor by calls without parameters, itself included."""
+    reached = {start}
+    for node in graph.nodes:
+        if not node.learns and not reached.isdisjoint(node.inputs):
+            reached.update(node.outputs)
+    return reached
+
+
+def _draws(node: Node, heads: list[Node]) -> bool:
+    """Whether a call of unknown content is named like one that draws, or its inputs are."""
+    if not node.custom:
+        return False
+    own = f"{node.kind} {_last(node)}".lower()
+    return any(word in own for word in _SAMPLERS) or all(
+        any(word in _last(head).lower() for word in _POSTERIORS) for head in heads
+    )
+
+
+def _last(node: Node) -> str:
+    return node.layer.rpartition("/")[2]
+
+
+def _spread(graph: Graph, reached: list[set[int]], joint: Node) -> bool:
+    """Whether one way to where two meet goes by an exponential and meets other numbers there."""
+    back = graph.upstream(joint.inputs)
+    ways = reached[0] ^ reached[1]
+    spread = any(
+        _is_spread(node) and not ways.isdisjoint(node.inputs) and not back.isdisjoint(node.outputs)
+        for node in graph.nodes
+    )
+    return spread and any(
+        node.kind == "Multiply" and not ways.isdisjoint(node.inputs) and set(node.outputs) & back
+        for node in graph.nodes
+    )
+
+
+def _is_spread(node: Node) -> bool:
+    activation = node.settings.get("activation")
+    return node.kind.lower() in _SPREADS or (
+        node.kind == "Activation" and isinstance(activation, str) and activation in _SPREADS
+    )
+
+
+def expands(graph: Graph) -> bool:
+    """Whether a layer makes more of less, as decoders do."""
+    return any(node.kind in EXPANDING for node in graph.nodes)
+
+
+def ending(graph: Graph, output: int) -> str:
+    """Return the activation that an output ends in: ``"softmax"``, ``"sigmoid"``, ..."""
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    tensor: int | None = output
+    while tensor is not None and (node := makers.get(tensor)) is not None:
+        activation = node.settings.get("activation")
+        if node.kind == "Softmax":
+            return "softmax"
+        if node.kind == "TimeDistributed":
+            inner = node.settings.get("layer")
+            inner = inner.get("config") if isinstance(inner, dict) else None
+            activation = inner.get("activation") if isinstance(inner, dict) else None
+        if isinstance(activation, str) and activation != "linear":
+            return activation
+        if node.learns or len(node.inputs) != 1:
+            return "linear"
+        tensor = node.inputs[0]
+    return "linear"

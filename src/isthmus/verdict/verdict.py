@@ -1,0 +1,251 @@
+"""Whether a Keras model is an autoencoder, and which: a verdict with reasons."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import keras
+
+from isthmus.core.errors import InvalidParameter
+from isthmus.core.number_format import ratio
+from isthmus.verdict.parameter_table import ParameterTable, parameter_table
+from isthmus.verdict.rules import Kind, ModelEvidence, Target, rule
+from isthmus.verdict.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from isthmus.verdict.structure import Structure
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model is, and why; ``str()`` of it is a small report.
+
+    Layers are named by their path: ``"encoder/dense"`` lies in the model ``encoder``.
+    """
+
+    is_autoencoder: bool | None
+    """None where it cannot be decided from what is known."""
+    kind: str
+    """``"undercomplete autoencoder"``, ``"classifier"``, ...: one of `Kind`."""
+    reasons: tuple[str, ...]
+    """Sentences; where something is missing for a decision, they say what."""
+    input_size: int | None
+    """Numbers in a sample; None where the length of an axis is left open."""
+    code_size: int | None
+    """Numbers that really pass the narrowest place; None where there is none, or it is open."""
+    compression: float | None
+    """Numbers of the input per number of the code."""
+    parameters: ParameterTable | None
+    """Weights and biases by layer; None where they cannot be told."""
+    encoder: tuple[str, ...]
+    bottleneck: tuple[str, ...]
+    """What makes the code; several layers where data flow around each other."""
+    decoder: tuple[str, ...]
+    heads: tuple[str, ...]
+    """Layers that lead to other outputs."""
+
+    def __str__(self) -> str:
+        answer = {True: "yes", False: "no", None: "cannot be decided"}[self.is_autoencoder]
+        lines = [f"autoencoder?  {answer}: {self.kind}" if self.is_autoencoder is not None else ""]
+        if self.is_autoencoder is None:
+            lines = [f"autoencoder?  {self.kind}"]
+        for reason in self.reasons:
+            lines += textwrap.wrap(reason, _WIDTH, initial_indent="  · ", subsequent_indent="    ")
+        lines.append("")
+        if self.input_size is not None:
+            lines.append(f"input       {self.input_size:,} numbers")
+        if self.code_size is not None:
+            squeezed = "" if self.compression is None else f", {ratio(self.compression)}"
+            lines.append(f"code        {self.code_size:,} numbers{squeezed}")
+        for part in ("encoder", "bottleneck", "decoder", "heads"):
+            lines += _listed(part, getattr(self, part))
+        if self.parameters is not None:
+            lines += ["", str(self.parameters)]
+        return "\n".join(lines)
+
+
+def _listed(part: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return textwrap.wrap(
+        ", ".join(names),
+        _WIDTH,
+        initial_indent=f"{part:<12}",
+        subsequent_indent=" " * 12,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def inspect(
+    model_or_path: Any,
+    *,
+    loss: Any = None,
+    target: Target | None = None,
+    X: Any = None,
+    y: Any = None,
+) -> Verdict:
+    """Say whether a model is an autoencoder, and which, with reasons.
+
+    An encoder and a decoder are necessary, not sufficient: what decides is that the loss compares
+    the output with the input. A model does not tell that by itself, so say it with `target`, or
+    pass the data it was trained with. Nothing is trained, and neither a model nor a file is
+    changed; nothing of a file is run.
+
+    Parameters
+    ----------
+    model_or_path : keras.Model, fitted estimator or path
+        A live model; a ``.keras`` file, read without running any of it; or an isthmus archive.
+    loss : str, callable, list or dict, optional
+        As ``compile`` takes it; of a compiled model its own.
+    target : {"input", "labels", "other"}, optional
+        What the loss compares the output with that has the input's shape; a clean form of the
+        input counts as ``"input"``.
+    X : array, or list of arrays, optional
+        Some rows (n, *sample_shape) for each input of a live model, to probe it with.
+    y : array, optional
+        What the model was trained to give for `X`, row by row; or its second input.
+
+    Returns
+    -------
+    Verdict
+        ``is_autoencoder`` is True, False, or None where it cannot be decided.
+
+    Raises
+    ------
+    InvalidArchive
+        The file is missing, damaged, hostile or of another kind.
+    InvalidParameter
+        The model is neither of Keras nor of isthmus, or a setting cannot work.
+    InvalidData
+        `X` or `y` does not fit the model.
+
+    Examples
+    --------
+    >>> import isthmus, keras
+    >>> net = keras.Sequential([keras.Input((784,)), *map(keras.layers.Dense, (32, 784))])
+    >>> isthmus.inspect(net).is_autoencoder is None
+    True
+    >>> isthmus.inspect(net, target="input").kind
+    'undercomplete autoencoder'
+    """
+    if target not in (None, *get_args(Target)):
+        raise InvalidParameter(
+            "target",
+            expected="'input', 'labels', 'other' or None",
+            received=repr(target),
+            remedy="say what the loss compares the output with, or None where you do not know",
+        )
+    if isinstance(model_or_path, (str, os.PathLike)):
+        subject, evidence = _of_file(Path(model_or_path))
+    elif isinstance(model_or_path, keras.Model):
+        subject, evidence = _of_model(model_or_path), ModelEvidence()
+    elif hasattr(model_or_path, "network_"):
+        subject, evidence = _of_estimator(model_or_path)
+    else:
+        raise InvalidParameter(
+            "model_or_path",
+            expected="a keras.Model, a fitted isthmus estimator or the path of a file",
+            received=type(model_or_path).__name__,
+            remedy="call fit first, or pass the model itself",
+        )
+    if loss is not None:
+        subject.compiled, subject.loss = True, loss
+    if target is not None:
+        evidence = ModelEvidence(target, " (as you said)", noisy=evidence.noisy)
+    if evidence.target == "input":
+        _suppose_shape(subject)
+    structure = _structure(subject)
+    if X is not None:
+        from isthmus.verdict.probes import probe
+
+        evidence = probe(subject, structure, evidence, X, y)
+    return _verdict(subject, structure, evidence)
+
+
+def _suppose_shape(subject: Subject) -> None:
+    """Give an output of unknown shape that of the input: what is compared with it has its shape."""
+    graph = subject.graph
+    if graph is not None and len(graph.inputs) == 1 == len(graph.outputs):
+        output = graph.outputs[0]
+        if graph.shapes[output] is None:
+            graph.shapes[output] = graph.shapes[graph.inputs[0]]
+
+
+def _structure(subject: Subject) -> Structure | None:
+    from isthmus.verdict.structure import look
+
+    return None if subject.graph is None else look(subject.graph)
+
+
+def _verdict(subject: Subject, structure: Structure | None, evidence: ModelEvidence) -> Verdict:
+    ruling = rule(subject, structure, evidence)
+    reasons = tuple(dict.fromkeys((*ruling.reasons, *evidence.notes, *subject.notes)))
+    if structure is None:
+        parts: dict[str, Any] = dict.fromkeys(("input_size", "code_size", "compression"))
+        parts |= dict.fromkeys(("encoder", "bottleneck", "decoder", "heads"), ())
+    else:
+        parts = {
+            name: getattr(structure, name)
+            for name in ("input_size", "code_size", "compression", *_PARTS)
+        }
+    if ruling.kind in (Kind.CLASSIFIER, Kind.REGRESSOR, Kind.ENCODER, Kind.DECODER):
+        parts |= {"code_size": None, "compression": None}
+    return Verdict(
+        ruling.is_autoencoder, str(ruling.kind), reasons, parameters=subject.parameters, **parts
+    )
+
+
+_PARTS = ("encoder", "bottleneck", "decoder", "heads")
+
+
+def _of_model(model: keras.Model) -> Subject:
+    from isthmus.verdict.live_models import has_graph, read_live, read_pair
+
+    subject = Subject(model.name)
+    if model.built:
+        subject.parameters = parameter_table(model)
+    if getattr(model, "compiled", False):
+        subject.compiled, subject.loss = True, model.loss
+    if has_graph(model):
+        subject.live = read_live(model)
+        subject.graph = subject.live.graph
+    elif (pair := read_pair(model)) is not None:
+        subject.live, subject.graph = pair, pair.graph
+        subject.notes.append(
+            f"{type(model).__name__} computes by code of its own; it was taken to decode by its "
+            "decoder what its encoder encodes."
+        )
+    elif not model.built:
+        subject.notes.append("The model is not built: call it on a batch first.")
+    else:
+        subject.notes.append(
+            f"{type(model).__name__} computes by code of its own, which no graph of layers shows."
+        )
+    return subject
+
+
+def _of_estimator(estimator: Any) -> tuple[Subject, ModelEvidence]:
+    """Read an estimator of ours, which is known to be trained on its input."""
+    subject = _of_model(estimator.network_.full)
+    subject.compiled, subject.loss = False, None
+    subject.parameters = parameter_table(estimator)
+    noisy = getattr(estimator, "kind", "") == "denoising autoencoder"
+    return subject, ModelEvidence("input", " (as in every isthmus estimator)", noisy=noisy)
+
+
+def _of_file(path: Path) -> tuple[Subject, ModelEvidence]:
+    from isthmus.verdict.archives import is_archive, read_estimator
+    from isthmus.verdict.static_models import read_keras_file
+
+    if is_archive(path):
+        return _of_estimator(read_estimator(path))
+    return read_keras_file(path), ModelEvidence()

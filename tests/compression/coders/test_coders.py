@@ -1,0 +1,159 @@
+"""Every coder gives back what it took, and keeps giving the same bytes."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from isthmus.compression.coders import catalogue, general_compressors, matrix_bytes, quantization
+from isthmus.compression.coders.block import ColumnBlock, Layout
+from isthmus.compression.coders.byte_cursor import Cursor, signed, varint
+from isthmus.compression.coders.context_mixing import ContextMixing
+from isthmus.compression.coders.residual_tables import ResidualTables
+from isthmus.core.errors import InvalidArchive
+
+INTEGERS = hnp.arrays(np.int64, st.tuples(st.integers(1, 40), st.integers(1, 4)))
+QUICK = settings(max_examples=40, deadline=None)
+
+
+def block(values: np.ndarray, bound: float = 0.0) -> ColumnBlock:
+    layout = Layout((values.dtype,) * values.shape[1], values.shape[1:])
+    return ColumnBlock(list(values.T.copy()), (bound,) * values.shape[1], layout)
+
+
+def decoded(coder, packed: bytes, like: ColumnBlock) -> np.ndarray:
+    return np.stack(coder.decode(memoryview(packed), like.rows, like.layout), axis=1)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1)), st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_numbers_in_few_bytes(positive: list[int], any_sign: list[int]) -> None:
+    cursor = Cursor(b"".join(map(varint, positive)) + b"".join(map(signed, any_sign)))
+    assert [cursor.varint() for _ in positive] == positive
+    assert [cursor.signed() for _ in any_sign] == any_sign
+    cursor.close()
+    with pytest.raises(InvalidArchive, match="an end"):
+        cursor.take(1)
+
+
+@pytest.mark.parametrize("layout", matrix_bytes.LAYOUTS)
+@QUICK
+@given(q=INTEGERS)
+def test_layouts(layout: int, q: np.ndarray) -> None:
+    packed = matrix_bytes.pack(q, layout, lambda content: (0, content))
+    back = matrix_bytes.unpack(memoryview(packed)[:2], memoryview(packed)[2:], *q.shape)
+    np.testing.assert_array_equal(back, q)
+
+
+@pytest.mark.parametrize("number", range(len(general_compressors.COMPRESSORS)))
+def test_compressors_stop_at_the_stated_size(number: int) -> None:
+    content = bytes(10**6)
+    packed = memoryview(general_compressors.COMPRESSORS[number].encode(content))
+    assert general_compressors.unpack(number, packed, len(content)) == content
+    for size in (len(content) - 1, len(content) + 1, 0):
+        with pytest.raises(InvalidArchive):
+            general_compressors.unpack(number, packed, size)
+    with pytest.raises(InvalidArchive):
+        general_compressors.unpack(number, memoryview(b"\x55" * 20), 7)
+
+
+@pytest.mark.parametrize("coder", [ContextMixing(), ResidualTables()], ids=lambda coder: coder.name)
+@QUICK
+@given(
+    q=hnp.arrays(
+        np.int64,
+        st.tuples(st.integers(1, 60), st.integers(1, 4)),
+        elements=st.one_of(st.integers(-3, 3), st.integers(-(2**39), 2**39)),
+    )
+)
+def test_coders_of_integers(coder, q: np.ndarray) -> None:
+    given_ = block(q)
+    np.testing.assert_array_equal(decoded(coder, coder.encode(given_), given_), q)
+
+
+def test_integers_beyond_a_coders_reach_are_left_to_others() -> None:
+    far = block(np.array([[2**62], [-(2**62)]]))
+    assert ContextMixing().encode(far) is None
+    assert ResidualTables().encode(far) is None
+    packed, error = catalogue.CoderSelection().encode(far)
+    assert error == 0
+    np.testing.assert_array_equal(
+        catalogue.decode(memoryview(packed), 2, far.layout)[0], far.columns[0]
+    )
+
+
+def walk(rows: int = 4000) -> np.ndarray:
+    steps = np.random.default_rng(0).normal(size=(rows, 3)) * [1, 2, 4]
+    return np.cumsum(np.rint(steps), axis=0).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("coder", "digest"),
+    [(ContextMixing(), "16fcf43f9777725b"), (ResidualTables(), "06dd501e13bc6544")],
+    ids=["strands", "tables"],
+)
+def test_files_of_today_are_read_tomorrow(coder, digest: str) -> None:
+    packed = coder.encode(block(walk()))
+    assert hashlib.sha256(packed).hexdigest()[:16] == digest
+
+
+def test_a_coder_of_contexts_beats_compressors_of_bytes() -> None:
+    hours = np.arange(4000)
+    noise = np.random.default_rng(0).normal(size=len(hours))
+    rows = block(np.rint(9 * np.sin(hours * np.pi / 6) + noise).astype(np.int64)[:, None])
+    numbers = [
+        len(matrix_bytes.pack(rows.integers[0], layout, general_compressors.smallest))
+        for layout in matrix_bytes.LAYOUTS
+    ]
+    assert len(ContextMixing().encode(rows)) < 0.95 * min(numbers)
+
+
+@pytest.mark.parametrize("bound", [0.0, 1e-7, 0.004, 0.06, 3.0, 1e9])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_lattices(bound: float, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=500) * 100, rng.normal(size=500).round(2), np.zeros(9)):
+        values = values.astype(dtype)
+        values[1:4] = np.nan, np.inf, -0.0
+        found, q, patches = quantization.to_integers(values, bound)
+        back = found.values(q, values.dtype)
+        far = np.ones(len(values), bool)
+        far[patches] = False
+        with np.errstate(invalid="ignore"):
+            near = np.abs(back[far].astype(float) - values[far].astype(float)) <= bound
+        same = back[far].view(f"u{values.itemsize}") == values[far].view(f"u{values.itemsize}")
+        assert (same if bound == 0 else near | same).all()
+        kept = Cursor(quantization.patches_to_bytes(patches, values))
+        quantization.patch(kept, back)
+        assert np.isnan(back[1])
+        assert np.isposinf(back[2])
+
+
+def test_decimals_are_found() -> None:
+    values = np.abs(np.random.default_rng(0).normal(size=500)).round(2).astype("f4")
+    found, q, patches = quantization.to_integers(values, 0.0)
+    assert (found.mode, found.places, len(patches)) == (quantization.DECIMALS, 2, 0)
+    np.testing.assert_array_equal(q, np.rint(values.astype(float) * 100))
+
+
+def test_damage_is_refused_whatever_it_is() -> None:
+    rng = np.random.default_rng(0)
+    rows = block(walk(300))
+    for coder in (
+        ContextMixing(),
+        ResidualTables(),
+        catalogue.GeneralPurposeCoder(3, general_compressors.smallest),
+    ):
+        packed = coder.encode(rows)
+        for _ in range(60):
+            content = bytearray(packed)
+            content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+            cut = int(rng.choice([len(content), rng.integers(len(content))]))
+            try:
+                back = decoded(coder, bytes(content[:cut]), rows)
+            except InvalidArchive as error:
+                assert str(error)  # noqa: PT017 - either outcome is right
+            else:
+                assert back.shape == (300, 3)

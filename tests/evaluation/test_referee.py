@@ -1,0 +1,218 @@
+"""The referee tells good models from bad ones, and luck from merit."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
+import isthmus as ist
+from isthmus.core.errors import InvalidData, InvalidParameter, SchemaMismatch
+from isthmus.data.schema import infer_schema
+from isthmus.evaluation.referee import referee
+
+
+class Known(SimpleNamespace):
+    """A fitted model whose answers the test decides."""
+
+    def __init__(self, X, reconstruct, codes=None, size=2, **known):
+        codes = codes or (lambda matrix: matrix.reshape(len(matrix), -1)[:, :size])
+        super().__init__(
+            schema_=infer_schema(X),
+            reconstruct_matrix=reconstruct,
+            encode_matrix=lambda rows: np.nan_to_num(codes(rows)),
+            latent_dim_=size,
+            n_samples_=len(X),
+            fit_seconds_=1.0,
+            best_epoch_=2,
+            stop_reason_="finished",
+            history_={"epoch": [1, 2], "loss": [1.0, 1.0]},
+        )
+        vars(self).update(known)
+
+
+def codes_of(judgement):
+    return [finding.code for finding in judgement.findings]
+
+
+@pytest.fixture(scope="module")
+def halves():
+    random = np.random.default_rng(1)
+    X = random.normal(size=(800, 3)) @ random.normal(size=(3, 8)) + random.normal(size=(800, 8)) / 5
+    return X[:400], X[400:]
+
+
+def test_a_linear_autoencoder_ties_with_pca(small_model):
+    model, X = small_model
+    judgement = referee(model, X[400:], X_train=X[:400])
+    own, pca, mean = judgement.contestants
+    assert judgement.verdict.code == "no_better_than_pca"
+    assert own.error == pytest.approx(pca.error, rel=0.05)
+    assert mean.explained_variance == 0
+    assert own.cross_entropy is None
+    assert own.error == pytest.approx(float(model.reconstruction_error(X[400:]).mean()))
+    direct = PCA(2).fit(X[:400])
+    rebuilt = direct.inverse_transform(direct.transform(X[400:]))
+    assert pca.error == pytest.approx(float(np.square(X[400:] - rebuilt).mean()), rel=1e-4)
+
+
+def test_a_constant_predictor_is_called_collapsed(halves):
+    train, test = halves
+    model = Known(train, lambda m: np.zeros_like(m), codes=lambda m: np.zeros((len(m), 2)))
+    judgement = referee(model, test, X_train=train)
+    assert judgement.verdict.code == "collapsed"
+    assert "0.0 %" in judgement.verdict.text
+    dead = next(f for f in judgement.findings if f.code == "dead_codes")
+    assert dead.text.startswith("2 of 2 code dimensions carry nothing")
+
+
+def test_an_identity_is_told_that_its_code_is_not_smaller(halves):
+    train, test = halves
+    judgement = referee(Known(train, lambda m: m, size=8), test, X_train=train)
+    finding = next(f for f in judgement.findings if f.code == "code_not_smaller")
+    assert finding.level == "warning"
+    assert "8 numbers for 8 input cells" in finding.text
+    assert judgement.verdict.code == "no_better_than_pca"
+
+
+def test_a_better_model_is_called_better_only_beyond_chance(halves):
+    train, test = halves
+    model = Known(train, lambda m: m * 0.95)
+    judgement = referee(model, test, X_train=train)
+    own, pca, _ = judgement.contestants
+    assert judgement.verdict.level == "good"
+    assert own.error < pca.error
+    assert own.rows_won > 0.5
+
+
+def test_a_lead_that_may_be_luck_is_no_lead(halves):
+    train, test = halves
+    pca = referee(Known(train, lambda m: m), test[:8], X_train=train).contestants[1]
+    # Perfect on half of the rows and bad on the others: ahead on average, by luck of the draw.
+    miss = np.where(np.arange(400) % 2, 0.0, np.sqrt(1.6 * pca.error))[:, None]
+    model = Known(train, lambda m: (m + miss[: len(m)]).astype(np.float32))
+    judgement = referee(model, test[:8], X_train=train)
+    assert judgement.contestants[0].error < 0.9 * pca.error
+    assert judgement.verdict.code == "no_better_than_pca"
+    assert "may be chance" in judgement.verdict.text
+    assert "few_rows" in codes_of(judgement)
+
+
+def test_a_model_worse_than_the_mean_is_not_to_be_used(halves):
+    train, test = halves
+    judgement = referee(Known(train, lambda m: -m), test, X_train=train)
+    assert judgement.verdict.code == "no_better_than_mean"
+
+
+def test_overfitting_shows_in_the_training_rows(halves):
+    train, test = halves
+    known = {row.tobytes() for row in infer_schema(train).to_matrix(train)}
+
+    def memory(matrix):
+        return np.array([row * (0.99 if row.tobytes() in known else 0.8) for row in matrix])
+
+    judgement = referee(Known(train, memory), test, X_train=train)
+    assert "overfits" in codes_of(judgement)
+    assert judgement.train_error < judgement.contestants[0].error
+
+
+def test_held_out_rows_that_were_seen_are_noticed(halves):
+    train, _ = halves
+    judgement = referee(Known(train, lambda m: m * 0.9), train[:100], X_train=train)
+    assert "rows_seen" in codes_of(judgement)
+    assert "overfits" not in codes_of(judgement)
+
+
+@pytest.mark.parametrize(
+    ("history", "stop", "code"),
+    [
+        ({"loss": [4.0, 3.0, 1.0], "val_loss": [4.0, 3.0, 2.0]}, "finished", "still_improving"),
+        ({"loss": [4.0, 1.0], "val_loss": [1.0, 2.0]}, "finished", "validation_loss_rose"),
+        ({"loss": [4.0, 1.0]}, "early stopping", "stopped_early"),
+        ({"loss": [4.0, 1.0]}, "interrupted", "interrupted"),
+        ({"loss": [4.0, 1.0]}, "diverged", "diverged"),
+        ({}, "interrupted", "interrupted"),
+    ],
+)
+def test_how_training_ended_is_told(halves, history, stop, code):
+    train, test = halves
+    model = Known(train, lambda m: m * 0.9, history_=history, stop_reason_=stop)
+    assert code in codes_of(referee(model, test, X_train=train))
+
+
+def test_without_training_rows_a_half_judges_the_other(halves):
+    train, test = halves
+    model = Known(train, lambda m: m * 0.95)
+    judgement = referee(model, test)
+    assert (judgement.n_test, judgement.n_fit) == (200, 200)
+    assert "fitted_on_half" in codes_of(judgement)
+    assert "other held-out rows" in judgement.basis
+    again = referee(model, test)
+    assert again.contestants[1].error == judgement.contestants[1].error
+
+
+def test_shares_of_a_range_are_judged_by_cross_entropy_too():
+    X = np.random.default_rng(0).integers(0, 256, (60, 4, 4)).astype(np.uint8)
+    judgement = referee(Known(X, lambda m: m), X[:30], X_train=X[30:])
+    shares = X[:30].astype(np.float64) / 255
+    clipped = np.clip(shares, 1e-7, 1 - 1e-7)
+    entropy = -(shares * np.log(clipped) + (1 - shares) * np.log(1 - clipped)).mean()
+    assert judgement.contestants[0].cross_entropy == pytest.approx(entropy, rel=1e-5)
+    assert "BCE" in str(judgement)
+
+
+def test_tables_with_missing_cells_are_judged_on_what_is_there():
+    random = np.random.default_rng(0)
+    size = random.normal(size=200)
+    frame = pd.DataFrame(
+        {
+            "size": size,
+            "weight": size * 2 + random.normal(size=200) / 9,
+            "kind": np.where(size > 0, "big", np.where(size < -1, "tiny", "small")),
+        }
+    )
+    frame.loc[::7, "weight"] = np.nan
+    frame.loc[::9, "kind"] = None
+    model = Known(frame, lambda m: np.nan_to_num(m) * 0.98, size=1)
+    judgement = referee(model, frame[100:], X_train=frame[:100])
+    assert all(np.isfinite(one.error) for one in judgement.contestants)
+    assert judgement.contestants[0].explained_variance > 0.9
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n=st.integers(2, 12), d=st.integers(1, 6), size=st.integers(1, 9), seed=st.integers(0, 99),
+    missing=st.floats(0, 0.6), constant=st.booleans(),
+)  # fmt: skip
+def test_any_small_data_get_finite_figures(n, d, size, seed, missing, constant):
+    random = np.random.default_rng(seed)
+    X = np.ones((n, d)) if constant else random.normal(size=(n, d))
+    holes = X.copy()
+    holes[random.random((n, d)) < missing] = np.nan
+    holes[:, 0] = X[:, 0]  # a row or column of holes alone is refused elsewhere
+    model = Known(
+        X, lambda m: np.nan_to_num(m) / 2, size=size, codes=lambda m: np.ones((len(m), size))
+    )
+    judgement = referee(model, holes, X_train=X)
+    assert all(np.isfinite(one.error) for one in judgement.contestants)
+    assert judgement.contestants[1].code_size <= min(n - 1, d, size)
+    json.dumps(judgement.to_dict())
+    assert judgement.verdict.text in str(judgement)
+
+
+def test_bad_calls_say_what_to_do(small_model, halves):
+    model, X = small_model
+    with pytest.raises(InvalidParameter, match="call fit first"):
+        referee(ist.Autoencoder(), X)
+    with pytest.raises(InvalidParameter, match="pass the model itself"):
+        referee("model.isthmus", X)
+    with pytest.raises(InvalidData, match="at least 2 rows"):
+        referee(model, X[:1])
+    with pytest.raises(SchemaMismatch):
+        referee(model, halves[0], X_train=X)
+    with pytest.raises(InvalidData, match="missing cells"):
+        referee(model, np.full((3, 6), np.nan), X_train=X)

@@ -1,0 +1,166 @@
+"""The page on anomalies stands alone, says what the detector says, and runs nothing of the data."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_page import HOSTILE, page_of
+
+import isthmus as ist
+from isthmus.core.errors import CannotWrite, InvalidData
+from isthmus.evaluation import alarm_evaluation
+from isthmus.report.page import write_report
+from isthmus.report.timeline import timeline_chart
+
+COMMON = {"verdict", "scores", "promise", "network", "load", "histogram-t", "p-values-t"}
+ROWS = COMMON | {"top", "blind-spots", "drift"}
+
+
+def small():
+    return ist.Autoencoder(2, hidden=(16,), epochs=4, random_state=0, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """A detector of a table, new rows of which the last ten are odd, and their labels."""
+    random = np.random.default_rng(0)
+    size = random.normal(size=400)
+    frame = pd.DataFrame(
+        {
+            HOSTILE: size,
+            "weight": size * 2 + random.normal(size=400) / 5,
+            "town": np.where(size > 0, "Bern", "<b>Lima</b>"),
+        }
+    )
+    detector = ist.AnomalyDetector(small(), false_alarm_rate=0.05, random_state=0)
+    detector.fit(frame[:300])
+    new = frame[300:].reset_index(drop=True)
+    new.loc[90:, "weight"] += 20
+    return detector, new, np.arange(100) >= 90
+
+
+@pytest.fixture(scope="module")
+def series():
+    """A detector of a series with times, a new series with a fault, and its labels."""
+    random = np.random.default_rng(0)
+    t = np.arange(600)
+    values = {f"s{i}": np.sin(t / 7 + i) + random.normal(size=600) / 20 for i in range(2)}
+    times = pd.Timestamp("2026-01-01 10:00") + pd.to_timedelta(t, "min")
+    frame = pd.DataFrame(values, index=times)
+    detector = ist.AnomalyDetector(small(), window=10, random_state=0).fit(frame[:400])
+    new = frame[400:].copy()
+    new.iloc[100:130, 1] += 4
+    return detector, new, (np.arange(200) >= 100) & (np.arange(200) < 130)
+
+
+def test_a_table_with_labels(table, tmp_path):
+    detector, new, labels = table
+    path = tmp_path / "page.html"
+    assert write_report(detector, new, path, y=labels, title="Wine & co") == path
+    page = page_of(path)
+    assert set(page.ids) >= ROWS | {"curves", "roc-t", "precision-recall-t", "findings"}
+    assert not {"timeline", "pictures"} & set(page.ids)
+    assert "Wine & co" in page.text
+    seen = alarm_evaluation.look(detector, new, y=labels)
+    found = alarm_evaluation.found(seen)
+    for sentence in alarm_evaluation.sentences(found)[:3]:
+        assert sentence in page.text
+    assert alarm_evaluation.promise_kept(seen, found)[1] in page.text
+    assert found.hits == 10
+    assert found.roc_auc == pytest.approx(1)
+    assert HOSTILE in page.text
+    assert HOSTILE not in page.html
+    assert "<b>Lima</b>" not in page.html
+    first = page.html.index('<table class="reasons">')
+    assert 'class="cell text name">weight<' in page.html[first : first + 1500]
+    for finding in detector.blind_spots().findings:
+        assert finding in page.text
+
+
+def test_a_table_without_labels(table, tmp_path):
+    detector, new, _ = table
+    page = page_of(write_report(detector, new[:90], tmp_path / "calm.html"))
+    assert set(page.ids) >= ROWS
+    assert "curves" not in page.ids
+    calm = alarm_evaluation.look(detector, new[:90])
+    assert alarm_evaluation.against_promise(calm)[1] in page.text
+    page = page_of(write_report(detector, new[80:], tmp_path / "odd.html"))
+    assert "some of these rows are not normal" in page.text
+    assert "not like those of training" in page.text
+
+
+def test_false_discoveries(table):
+    detector, new, labels = table
+    scores, p_values = detector.anomaly_score(new), detector.p_values(new)
+    seen = alarm_evaluation.seen_from(detector, scores, p_values, y=labels, fdr=0.2)
+    assert (seen.raised == (detector.predict(new, fdr=0.2) == -1)).all()
+    assert seen.threshold == scores[seen.raised].min()
+    assert alarm_evaluation.told(seen)[0].startswith("10 of 10 anomalies found")
+    kept, text = alarm_evaluation.against_promise(seen)
+    assert kept
+    assert "20.0 % of them are expected to be false" in text
+
+
+def test_pictures(digits, tmp_path):
+    images = digits.images[:, 2:6, 2:6]
+    detector = ist.AnomalyDetector(small(), false_alarm_rate=0.1, random_state=0).fit(images[:150])
+    page = page_of(write_report(detector, images[150:200], tmp_path / "page.html"))
+    assert set(page.ids) >= ROWS
+    assert len(page.images) == 3 * 10
+    for words in ("Picture 1", "Expected picture 10", "Contribution 3"):
+        assert any(image["alt"] == words for image in page.images)
+
+
+def test_a_series(series, tmp_path):
+    detector, new, labels = series
+    page = page_of(write_report(detector, new, tmp_path / "page.html", y=labels))
+    assert set(page.ids) >= COMMON | {"timeline", "curves", "scores-along-time-t"}
+    assert not {"top", "blind-spots", "drift"} & set(page.ids)
+    intervals = detector.intervals(new)
+    assert page.html.count('<rect class="alarm"') == len(intervals) >= 1
+    assert page.html.count('<rect class="truth"') == 1
+    highest = max(intervals, key=lambda one: one.score)
+    assert ", ".join(highest.sensors) in page.text
+    assert str(pd.Timestamp(highest.start)) in page.text
+    assert "runs of about a window" in page.text
+
+
+def test_what_stands_there_and_wrong_labels(table, tmp_path):
+    detector, new, labels = table
+    (tmp_path / "page.html").write_text("precious")
+    with pytest.raises(CannotWrite):
+        write_report(detector, new, tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text() == "precious"
+    for wrong in (labels[:5], np.where(labels, "odd", "normal"), np.arange(len(labels))):
+        with pytest.raises(InvalidData, match="labels"):
+            write_report(detector, new, tmp_path / "other.html", y=wrong)
+    assert not (tmp_path / "other.html").exists()
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([0, 1, 0]), np.array([False, True, False]), np.array([1.0, -1.0, 1.0])]
+)
+def test_labels_are_read_in_each_convention(labels):
+    assert alarm_evaluation.is_anomaly(labels, 3).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("step", ["s", "m", "D", None])
+@pytest.mark.parametrize("n", [1, 2, 5000])
+def test_timelines_stay_inside(step, n):
+    random = np.random.default_rng(0)
+    scores = np.exp(3 * random.normal(size=n))
+    scores[1::7] = np.nan
+    start = np.datetime64("2026-01-01")
+    times = None if step is None else start + np.arange(n).astype(f"timedelta64[{step}]")
+    chart = timeline_chart(
+        scores,
+        threshold=2.0,
+        alarms=[(0, n - 1), (n // 2, n // 2)],
+        truth=[(0, 0)],
+        times=times,
+        name="c",
+        title="T",
+        description="D",
+        y_label="score",
+    )
+    assert "nan" not in chart
+    assert "inf" not in chart
