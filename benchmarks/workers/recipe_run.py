@@ -17,7 +17,7 @@ from isthmus.recipes import denoising, supervised_2
 from isthmus.recipes.catalogue import RECIPES
 from isthmus.recipes.digits import from_file
 from isthmus.recipes.keras_pair import KerasPair
-from isthmus.recipes.recipe import RecipePlan
+from isthmus.recipes.plan import RecipePlan
 
 KERAS_LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
 Rows = np.ndarray

@@ -12,7 +12,7 @@ from isthmus.core.errors import InvalidParameter
 from isthmus.recipes import custom_loss, sources
 from isthmus.recipes.catalogue import RECIPES
 from isthmus.recipes.figure_types import ImageStrips, Lines, Mosaic, Scatter, Table
-from isthmus.recipes.recipe import RecipePlan
+from isthmus.recipes.plan import RecipePlan
 from isthmus.report.recipe_page import picture_file, write_recipe_report
 
 SOURCES = [text for name, text in vars(sources).items() if name.isupper()]

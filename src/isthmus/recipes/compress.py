@@ -17,7 +17,7 @@ from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 SYSTEM = dense_32.SYSTEM
 _BOUNDS = (0.1, 0.05, 0.02, 0.01)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 
 def _transposed() -> list[keras.Layer]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 
 def pooled() -> list[keras.Layer]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 
 def rmsprop() -> Any:

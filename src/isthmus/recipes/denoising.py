@@ -16,7 +16,7 @@ from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 NOISE = 0.4
 SYSTEM = conv_upsampling.SYSTEM

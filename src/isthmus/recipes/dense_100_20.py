@@ -15,7 +15,7 @@ from isthmus.verdict.parameter_table import ParameterTable, parameter_table
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 _SIZES = (784, 100, 20, 100, 784)
 _TOTAL = 161_804

@@ -12,7 +12,7 @@ from isthmus.recipes.recipe import Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 SYSTEM = KerasPair(
     shape=(784,),

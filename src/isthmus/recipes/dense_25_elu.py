@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.estimators.autoencoder import Autoencoder
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 _WHITE = np.float32(255)
 _SIZE, _OTHERS = 25, (2, 5, 10, 50, 100)

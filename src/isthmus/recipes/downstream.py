@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 from isthmus.core.number_format import percent
 from isthmus.recipes import dense_32, figures, sources
 from isthmus.recipes.figure_types import Table
-from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipePlan, RecipeResult
+from isthmus.recipes.plan import RecipePlan
+from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats

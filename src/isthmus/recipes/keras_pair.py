@@ -15,7 +15,7 @@ from isthmus.networks.initializers import draw, without_values
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 Layers = Callable[[], Sequence[keras.Layer]]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 
 def cross_entropy_of_logits(y_true: Any, y_pred: Any) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.number_format import number, percent
 from isthmus.core.randomness import resolve_seed
+from isthmus.recipes.plan import RecipePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,13 +61,6 @@ class MeasuredFigure:
         return (self.low is None or self.value >= self.low) and (
             self.high is None or self.value <= self.high
         )
-
-
-class RecipePlan(NamedTuple):
-    """How long to train, and from which seed."""
-
-    epochs: int
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 _CODE, _SHOWN = 6, 3
 _STEPS, _SHORTEST = 40, 20

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 SYSTEM = dense_100_20.SYSTEM
 _PERPLEXITY = 30

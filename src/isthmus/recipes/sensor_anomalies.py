@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 _SENSORS, _ROWS, _WINDOW, _RATE = 8, 4000, 30, 0.01
 _FAULTS = ("off by three deviations", "stuck", "out of step with the others")

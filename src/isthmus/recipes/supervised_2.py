@@ -10,7 +10,7 @@ from isthmus.recipes.recipe import MeasuredFigure, Recipe, RecipeResult
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 SYSTEM = deep_tanh_2.SYSTEM
 HEAD = {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 _SIDE, _SAMPLES = 15, 40
 

@@ -29,7 +29,7 @@ from isthmus.verdict.verdict import inspect
 
 if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
-    from isthmus.recipes.recipe import RecipePlan
+    from isthmus.recipes.plan import RecipePlan
 
 _ROWS = 500  # enough to have fitted estimators to look at
 _SYSTEMS = {
