@@ -18,7 +18,6 @@ from isthmus.estimators import input_checks, resolved_settings, resume, row_spli
 from isthmus.estimators.parameters import SharedParameters
 from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
 from isthmus.networks.inference import Function
-from isthmus.networks.recurrent import Recurrent
 from isthmus.networks.serialization import weights_of
 from isthmus.persistence import artifact
 from isthmus.training.interrupt import Interrupt
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import Corruption, Floats
     from isthmus.estimators.labels import Labelling
     from isthmus.networks.head import Head
-    from isthmus.networks.network import Network
+    from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import Objective
     from isthmus.persistence.artifact import Artifact
     from isthmus.training.loop import TrainingData
@@ -72,6 +71,7 @@ class BaseAutoencoder(
 
     _labelling: Labelling | None = None
     _head: Head | None = None
+    _architecture: Architecture | None
 
     @abstractmethod
     def _goal(self, schema: Schema) -> TrainingGoal:
@@ -181,10 +181,10 @@ class BaseAutoencoder(
     def reconstruct(self, X: Any) -> Any:
         """Encode and decode `X`: the same container, names and units, missing cells filled in.
 
-        With a recurrent architecture, what lies behind the end of a sequence stays NaN.
+        With a recurrent architecture, the steps after the end of a sequence stay NaN.
         """
         X = self._checked(X)
-        ends = isinstance(self._architecture, Recurrent)
+        ends = self._architecture is not None and self._architecture.variable_length
         predictions = (
             without_padding(prediction, target) if ends else prediction
             for target, prediction in self._streamed(self._reconstruct, X)
@@ -277,19 +277,32 @@ class BaseAutoencoder(
         self._reconstruct = self._encode.then(self._decode)
 
     def _to_artifact(self) -> Artifact:
-        return storage.to_artifact(self)
+        learned = {name: getattr(self, name) for name in (*storage.LEARNED, *self.figures)}
+        parts = storage.FittedParts(
+            learned, self.schema_, self.network_, self._architecture, self._labelling, self._head
+        )
+        return storage.to_artifact(self.kind, self.get_params(deep=False), parts, self._weights)
 
     @classmethod
     def _from_artifact(cls, stored: Artifact) -> Self:
-        restored: Self = storage.from_artifact(cls, stored)
-        return restored
+        params, parts = storage.from_artifact(cls, stored)
+        estimator = cls(**params)
+        for name, value in parts.learned.items():
+            setattr(estimator, name, value)
+        input_checks.remember_columns(estimator, parts.schema)
+        estimator.schema_, estimator._architecture = parts.schema, parts.architecture
+        estimator._labelling, estimator._head = parts.labelling, parts.head
+        estimator._keep_network(parts.network)
+        return estimator
 
     def __getstate__(self) -> dict[str, Any]:
         return storage.picklable(dict(super().__getstate__()))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        storage.revive(self)
+        network = storage.rebuilt_network(self.__dict__, self.bottleneck)
+        if network is not None:
+            self._keep_network(network)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")

@@ -8,14 +8,13 @@ the arrays that are really in the file.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.schema import Schema, schema_from_config
-from isthmus.estimators.input_checks import remember_columns
 from isthmus.estimators.labels import labelling_from_config
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.head import Head
@@ -30,12 +29,12 @@ from isthmus.networks.serialization import (
 from isthmus.persistence.artifact import Artifact
 
 if TYPE_CHECKING:
-    from isthmus.estimators.base import BaseAutoencoder
+    from collections.abc import Callable
+
     from isthmus.estimators.labels import Labelling
     from isthmus.networks.bottlenecks import Bottleneck
 
-# What is learned and is a plain number, text, list or dictionary of these.
-_PLAIN = (
+LEARNED = (
     "latent_dim_",
     "loss_",
     "history_",
@@ -45,6 +44,7 @@ _PLAIN = (
     "n_samples_",
     "fit_seconds_",
 )
+"""Attributes of every fitted estimator that are plain numbers, text or collections of these."""
 _PICKLED = "_pickled_network"
 _MODELS = (
     *("network_", "encoder_", "decoder_", "head_"),
@@ -52,54 +52,68 @@ _MODELS = (
 )
 
 
-def to_artifact(estimator: BaseAutoencoder) -> Artifact:
-    """Return a fitted estimator as an artifact; see `BaseAutoencoder.save`."""
-    network, architecture = estimator.network_, estimator._architecture
-    if architecture is None:
+class FittedParts(NamedTuple):
+    """What an archive holds of a fitted estimator beside its settings and weights."""
+
+    learned: dict[str, Any]
+    """Attributes that are plain: sizes, the history, figures."""
+    schema: Schema
+    network: Network
+    architecture: Architecture | None
+    """None where the encoder and decoder are the user's own."""
+    labelling: Labelling | None
+    head: Head | None
+
+
+def to_artifact(
+    kind: str, params: dict[str, Any], parts: FittedParts, weights: list[np.ndarray]
+) -> Artifact:
+    """Return a fitted estimator as an artifact; see `BaseAutoencoder.save`.
+
+    Parameters
+    ----------
+    kind : str
+        What the archive calls the estimator.
+    params : dict
+        The constructor's parameters.
+    parts : FittedParts
+    weights : list of ndarray
+        What the estimator computes with; the public models are the user's to change.
+    """
+    if parts.architecture is None:
         described = {
-            "encoder": model_to_config(network.halves[0]),
-            "decoder": model_to_config(network.halves[1]),
+            "encoder": model_to_config(parts.network.halves[0]),
+            "decoder": model_to_config(parts.network.halves[1]),
         }
     else:
-        described = {"architecture": architecture_to_config(architecture)}
+        described = {"architecture": architecture_to_config(parts.architecture)}
     manifest = {
-        "params": {
-            name: storable(value) for name, value in estimator.get_params(deep=False).items()
-        },
-        "fitted": {name: getattr(estimator, name) for name in _PLAIN}
-        | {name: _plain_figure(getattr(estimator, name)) for name in estimator.figures},
-        "schema": estimator.schema_.to_config(),
+        "params": {name: storable(value) for name, value in params.items()},
+        "fitted": {name: _plain_figure(value) for name, value in parts.learned.items()},
+        "schema": parts.schema.to_config(),
         "network": described,
     }
-    if estimator._head is not None and estimator._labelling is not None:
-        manifest["labels"] = estimator._labelling.to_config()
-        manifest["head"] = estimator._head.to_config()
-    # What the estimator computes with; the public models are the person's to change.
-    weights = {f"weights/{i}": array for i, array in enumerate(estimator._weights)}
-    return Artifact(estimator.kind, manifest, weights)
+    if parts.head is not None and parts.labelling is not None:
+        manifest["labels"] = parts.labelling.to_config()
+        manifest["head"] = parts.head.to_config()
+    return Artifact(kind, manifest, {f"weights/{i}": array for i, array in enumerate(weights)})
 
 
-def from_artifact(cls: type[Any], stored: Artifact) -> Any:
-    """Return the estimator that an artifact holds; raises InvalidArchive."""
+def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], FittedParts]:
+    """Return the settings and fitted parts of a `cls` in an artifact; raises InvalidArchive."""
     content = stored.manifest
     parts = {"params", "fitted", "schema", "network"}
     if set(content) != parts | ({"labels", "head"} if cls.supervised else set()):
         raise InvalidArchive("the archive", expected="an estimator's parts", received="others")
     schema = schema_from_config(content["schema"])
-    fitted = _fitted(content["fitted"], cls.figures)
-    bottleneck = cls.bottleneck(fitted["latent_dim_"])
+    learned = _fitted(content["fitted"], cls.figures)
+    bottleneck = cls.bottleneck(learned["latent_dim_"])
     labelling, head = _supervision(content) if cls.supervised else (None, None)
     network, architecture = _network(content["network"], schema, bottleneck, head, stored)
-    estimator = cls(**plain_params(cls, content["params"]))
+    params = plain_params(cls, content["params"])
     if architecture is None:
-        estimator.encoder, estimator.decoder = network.halves
-    for name, value in fitted.items():
-        setattr(estimator, name, value)
-    remember_columns(estimator, schema)
-    estimator.schema_, estimator._architecture = schema, architecture
-    estimator._labelling, estimator._head = labelling, head
-    estimator._keep_network(network)
-    return estimator
+        params["encoder"], params["decoder"] = network.halves
+    return params, FittedParts(learned, schema, network, architecture, labelling, head)
 
 
 def picklable(state: dict[str, Any]) -> dict[str, Any]:
@@ -112,19 +126,27 @@ def picklable(state: dict[str, Any]) -> dict[str, Any]:
     return {**plain, _PICKLED: pair}
 
 
-def revive(estimator: Any) -> None:
-    """Rebuild the models of an estimator that was unpickled."""
-    if _PICKLED not in vars(estimator):
-        return
-    pair = vars(estimator).pop(_PICKLED)
-    weights, bottleneck = estimator._weights, estimator.bottleneck(estimator.latent_dim_)
-    head = estimator._head
+def rebuilt_network(
+    state: dict[str, Any], bottleneck: Callable[[int], Bottleneck]
+) -> Network | None:
+    """Return the network of an estimator that was pickled, and forget how it was; None if unfitted.
+
+    Parameters
+    ----------
+    state : dict
+        The attributes that `picklable` made.
+    bottleneck : callable
+        Makes the bottleneck from the size of the code.
+    """
+    if _PICKLED not in state:
+        return None
+    pair, made = state.pop(_PICKLED), bottleneck(state["latent_dim_"])
+    head, weights = state.get("_head"), state["_weights"]
     if pair is None:
-        network = _joined(estimator._architecture, estimator.schema_, bottleneck, head, weights)
-    else:
-        network = join_given(pair[0], pair[1], bottleneck, head)
-        assign_weights(network.full, weights)
-    estimator._keep_network(network)
+        return _joined(state["_architecture"], state["schema_"], made, head, weights)
+    network = join_given(pair[0], pair[1], made, head)
+    assign_weights(network.full, weights)
+    return network
 
 
 def _supervision(content: dict[str, Any]) -> tuple[Labelling, Head]:
@@ -257,7 +279,7 @@ def _fitted(stored: Any, figures: tuple[str, ...]) -> dict[str, Any]:
     counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_")
     valid = (
         isinstance(stored, dict)
-        and set(stored) == {*_PLAIN, *figures}
+        and set(stored) == {*LEARNED, *figures}
         and all(type(stored[name]) is int and 0 <= stored[name] < 2**62 for name in counts)
         and stored["latent_dim_"] > 0
         and all(isinstance(stored[name], str) for name in ("loss_", "stop_reason_"))

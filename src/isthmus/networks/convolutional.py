@@ -49,6 +49,7 @@ class _Halving(ABC):
     """
 
     name: ClassVar[str]
+    variable_length: ClassVar[bool] = False
     samples: ClassVar[str] = "pictures, an array (n, height, width) or (n, height, width, channels)"
     """What it takes, for messages."""
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)

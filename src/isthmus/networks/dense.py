@@ -38,6 +38,7 @@ class Dense:
     """
 
     name: ClassVar[str] = "dense"
+    variable_length: ClassVar[bool] = False
 
     hidden: tuple[int, ...]
     activation: str = "gelu"

@@ -23,6 +23,7 @@ class Linear:
     """
 
     name: ClassVar[str] = "linear"
+    variable_length: ClassVar[bool] = False
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:

@@ -32,6 +32,8 @@ class Architecture(Protocol):
     """
 
     name: ClassVar[str]
+    variable_length: ClassVar[bool]
+    """Whether sequences may differ in length: NaN in all channels marks the end of one."""
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:

@@ -50,6 +50,7 @@ class Recurrent(ABC):
     """
 
     name: ClassVar[str]
+    variable_length: ClassVar[bool] = True
     cells: ClassVar[type[keras.layers.RNN]]
     """The Keras layer."""
     states: ClassVar[int]
