@@ -6,7 +6,14 @@ import sys
 import pytest
 
 import isthmus
+from isthmus.core import errors
+from isthmus.persistence.loading import KINDS
 
+RAISED = [
+    item
+    for item in vars(errors).values()
+    if isinstance(item, type) and issubclass(item, (errors.IsthmusError, errors.IsthmusWarning))
+]
 HEAVY = ("jax", "keras", "sklearn", "pandas", "polars", "pyarrow", "numpy", "rich.console")
 
 
@@ -19,10 +26,15 @@ def test_every_public_name_is_there_and_explained(name: str) -> None:
     assert len(explained.strip()) > 20
 
 
-def test_the_names_are_those_of_the_plan() -> None:
-    assert {"Autoencoder", "load", "parameter_table", "referee", "write_report"} <= set(
-        isthmus.__all__
-    )
+@pytest.mark.parametrize("kind", RAISED, ids=lambda kind: kind.__name__)
+def test_what_may_be_raised_or_warned_can_be_caught_by_a_public_name(kind: type) -> None:
+    assert getattr(isthmus, kind.__name__) is kind
+
+
+@pytest.mark.parametrize("place", KINDS.values(), ids=list(KINDS))
+def test_what_can_be_loaded_has_a_public_name(place: str) -> None:
+    module, _, name = place.partition(":")
+    assert getattr(isthmus, name).__module__ == module
 
 
 @pytest.mark.parametrize(

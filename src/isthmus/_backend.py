@@ -47,5 +47,5 @@ def require() -> None:
     if received != "jax":
         raise ImportError(
             f"Keras backend: expected 'jax', received {received!r}, chosen when keras was "
-            f"first imported. Remedy: {_REMEDY}."
+            f"first imported. Try: {_REMEDY}."
         )

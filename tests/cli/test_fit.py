@@ -158,7 +158,7 @@ def test_other_test_rows_are_refused_before_training(
     assert main(["fit", str(data), "-o", str(model), "--test", str(other)]) == 1
     out, err = capsys.readouterr()
     assert said in err
-    assert err.endswith("Remedy: make its rows like those of rows.csv.\n")
+    assert err.endswith("Try: make its rows like those of rows.csv.\n")
     assert "fit again" not in err
     assert out == ""  # training announces itself
 

@@ -142,7 +142,7 @@ def test_full_disk_leaves_the_old_file(path):
         [sys.executable, "-c", script, path], capture_output=True, text=True, check=True
     )
     assert "nothing there was changed" in run.stdout
-    assert "Remedy: " in run.stdout
+    assert "Try: " in run.stdout
     assert path.read_bytes() == b"old"
     assert alone(path)
 

@@ -130,7 +130,7 @@ def test_object_arrays_of_numbers_are_numbers():
         (np.array([[{}, 1]], dtype=object), "dict"),
         ([[1, 2], [3]], "inhomogeneous"),
         (np.array([[10**400]], dtype=object), "too large"),
-        (np.array([[0, 1.0], [2, np.inf]]), r"column 'x1', row 1: .*inf.*Remedy"),
+        (np.array([[0, 1.0], [2, np.inf]]), r"column 'x1', row 1: .*inf.*Try: "),
         (np.array([["1e400"]], dtype=object), r"column 'x0', row 0: .*inf"),
         (np.array([[[0, 1], [-np.inf, 2]]]), r"cell \(1, 0\), row 0"),
         (np.array([[1, np.nan], [2, np.nan]]), r"column 'x1'.*missing \(NaN\) in every row"),

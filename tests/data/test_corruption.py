@@ -73,5 +73,5 @@ def test_salt_and_pepper_are_the_two_ends():
 
 @pytest.mark.parametrize("X", [COLUMNS, TABLE], ids=["numbers", "kinds"])
 def test_salt_and_pepper_need_ends(X):
-    with pytest.raises(InvalidParameter, match=r"values within \[0, 1\].*Remedy: use"):
+    with pytest.raises(InvalidParameter, match=r"values within \[0, 1\].*Try: use"):
         corrupted("salt_pepper", 0.1, X)

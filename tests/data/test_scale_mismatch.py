@@ -18,7 +18,7 @@ DEEP = np.stack([np.zeros((8, 8)), np.full((8, 8), 65535.0)])
 @pytest.mark.parametrize(
     ("fitted", "batch", "message"),
     [
-        (PIXELS, UNIT, r"from 0 to 255.*received .* to 0\.99.*Remedy: pass X \* 255"),
+        (PIXELS, UNIT, r"from 0 to 255.*received .* to 0\.99.*Try: pass X \* 255"),
         (PIXELS, UNIT.astype(np.float32), "another scale"),
         (PIXELS, np.where(UNIT < 0.3, np.nan, UNIT), "another scale"),
         (PIXELS, 2 * UNIT - 1, r"pass \(X \+ 1\) \* 127\.5"),
@@ -27,7 +27,7 @@ DEEP = np.stack([np.zeros((8, 8)), np.full((8, 8), 65535.0)])
         (FLAT, UNIT.reshape(50, 64), "another scale"),
         (FLAT, UNIT.reshape(50, 64) > 0.5, "another scale"),
         (DEEP, UNIT, r"pass X \* 65535"),
-        (UNIT, PIXELS, r"from 0 to 1.*received 0 to 255.*Remedy: pass X / 255"),
+        (UNIT, PIXELS, r"from 0 to 1.*received 0 to 255.*Try: pass X / 255"),
         (UNIT, PIXELS.astype(np.float32), "another scale"),
         (UNIT.reshape(50, 64), FLAT, "another scale"),
         (UNIT, 65535 * UNIT, "scale X as the data were"),

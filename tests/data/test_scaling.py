@@ -89,7 +89,7 @@ def test_tiny_and_huge_numbers_survive():
 
 
 def test_a_spread_beyond_float64_names_the_column():
-    with pytest.raises(InvalidData, match=r"column 'c0'.*spread beyond 1e308.*Remedy"):
+    with pytest.raises(InvalidData, match=r"column 'c0'.*spread beyond 1e308.*Try: "):
         fit_robust(np.array([[-1e308], [1e308], [1e308], [-1e308]]), name)
 
 
@@ -133,7 +133,7 @@ def test_a_config_is_exact(values):
 )
 def test_a_hostile_config_is_refused(change):
     config = {"method": "robust", "center": [0.0], "scale": [1.0]} | change
-    with pytest.raises(InvalidArchive, match="Remedy"):
+    with pytest.raises(InvalidArchive, match="Try: "):
         Scaling.from_config(config, 3)
 
 

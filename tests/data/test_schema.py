@@ -50,7 +50,7 @@ def test_the_kind_of_data_chooses_the_schema(X, kind):
 
 @pytest.mark.parametrize("scale", ["automatic", None, 3, ["auto"]])
 def test_an_unknown_scale_is_refused(scale):
-    with pytest.raises(InvalidParameter, match=r"scale: expected one of 'auto'.*Remedy"):
+    with pytest.raises(InvalidParameter, match=r"scale: expected one of 'auto'.*Try: "):
         infer_schema(np.eye(3), scale=scale)
 
 

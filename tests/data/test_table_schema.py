@@ -255,7 +255,7 @@ def test_reordered_columns_and_kindred_types_are_understood():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.drop(columns="town"), r"none called 'town'.*Remedy: add the column"),
+        (lambda f: f.drop(columns="town"), r"none called 'town'.*Try: add the column"),
         (lambda f: f.rename(columns={"town": "twon"}), r"none called 'town'.*did you mean 'twon'"),
         (lambda f: f.assign(age=3), r"also 'age'.*drop what is new"),
         (lambda f: f.assign(visits=f.town), r"column 'visits': expected numbers.*received text"),

@@ -368,12 +368,12 @@ def test_losses_that_cannot_be_called(loss, received):
 
 @pytest.mark.parametrize("X", [None, "data.csv", Path("data.csv")])
 def test_what_is_no_data(X):
-    with pytest.raises(InvalidData, match=r"expected an array, a DataFrame .*Remedy: read a file"):
+    with pytest.raises(InvalidData, match=r"expected an array, a DataFrame .*Try: read a file"):
         small().fit(X)
 
 
 def test_another_number_of_columns(fitted):
-    with pytest.raises(SchemaMismatch, match=r"3 features.*expecting 4.*Remedy: pass the columns"):
+    with pytest.raises(SchemaMismatch, match=r"3 features.*expecting 4.*Try: pass the columns"):
         fitted.transform(IRIS[:, :3])
 
 

@@ -107,7 +107,7 @@ def test_hidden_are_its_filters():
 
 @pytest.mark.parametrize("shape", [(9,), (2, 3, 4, 5)])
 def test_what_is_no_picture_is_refused(shape):
-    with pytest.raises(InvalidParameter, match=r"expected pictures.*Remedy: reshape"):
+    with pytest.raises(InvalidParameter, match=r"expected pictures.*Try: reshape"):
         ARCHITECTURES["convolutional"].from_settings(settings(shape))
 
 

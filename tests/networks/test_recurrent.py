@@ -115,7 +115,7 @@ def test_recurrent_kernels_begin_orthogonal_and_lstms_remembering():
 @pytest.mark.parametrize("shape", [(9,), (4, 4, 3)])
 def test_what_is_no_sequence_is_refused(shape):
     asked = ArchitectureSettings(shape, "real", None, "gelu", "auto", True, "float32")
-    with pytest.raises(InvalidParameter, match=r"expected sequences.*Remedy"):
+    with pytest.raises(InvalidParameter, match=r"expected sequences.*Try: "):
         ARCHITECTURES["recurrent"].from_settings(asked)
 
 

@@ -210,7 +210,7 @@ def test_other_files_are_called_by_their_name(tmp_path, content, message):
     with pytest.raises(InvalidArchive, match=message) as caught:
         artifact.read(path)
     assert "m.isthmus" in str(caught.value)
-    assert "Remedy" in str(caught.value)
+    assert "Try: " in str(caught.value)
 
 
 def test_zip_file_is_called_by_its_name(tmp_path):

@@ -234,7 +234,7 @@ def test_ctrl_c_in_the_last_epoch_changes_nothing():
 
 def test_diverging_at_once_is_an_error():
     objective = Objective(mse, (blow_up_after(0.0),))
-    with pytest.raises(TrainingDiverged, match=r"epoch 1, batch 1 .*Remedy: lower learning_rate"):
+    with pytest.raises(TrainingDiverged, match=r"epoch 1, batch 1 .*Try: lower learning_rate"):
         train(network(), objective, data(ROWS), recipe(), seed=0)
 
 

@@ -82,7 +82,7 @@ def test_variables_of_a_subclassed_model_are_counted():
     "model", [keras.Sequential([layers.Dense(2)]), ist.Autoencoder(), "a model"]
 )
 def test_what_has_no_parameters_yet_is_refused(model):
-    with pytest.raises(InvalidParameter, match="Remedy"):
+    with pytest.raises(InvalidParameter, match="Try: "):
         parameter_table(model)
 
 

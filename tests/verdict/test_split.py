@@ -56,7 +56,7 @@ def test_one_after_the_other_they_give_what_the_model_gives(name, monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(WITHOUT))
 def test_without_a_single_bottleneck_it_says_what_to_do(name, monkeypatch):
-    with pytest.raises(InvalidParameter, match=r"Remedy"):
+    with pytest.raises(InvalidParameter, match=r"Try: "):
         ist.split(built(name, monkeypatch))
 
 

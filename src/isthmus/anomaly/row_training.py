@@ -136,7 +136,7 @@ def warn_if_few(held_out: int, rate: float) -> None:
         warnings.warn(
             f"false_alarm_rate={rate:g} takes {needed} held-out rows, which is about "
             f"{2 * needed} rows in all, and {held_out} were held out: the threshold lies beyond "
-            "all of their scores, by extrapolation, and the rate is not promised. Remedy: more "
+            "all of their scores, by extrapolation, and the rate is not promised. Try: more "
             f"rows, or a false_alarm_rate of {1 / (held_out + 1):.2g} or more.",
             DataWarning,
             stacklevel=4,

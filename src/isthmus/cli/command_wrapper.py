@@ -79,7 +79,7 @@ def _errors_as_lines(command: str, *, debug: bool) -> Iterator[None]:
         typer.echo(f"{command}: interrupted.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except MemoryError:
-        _fail(command, "out of memory. Remedy: use fewer rows or a smaller model.", debug=debug)
+        _fail(command, "out of memory. Try: use fewer rows or a smaller model.", debug=debug)
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise typer.Exit(BROKEN_PIPE) from None
@@ -90,7 +90,7 @@ def _errors_as_lines(command: str, *, debug: bool) -> Iterator[None]:
         _fail(
             command,
             f"an error inside isthmus, {type(error).__name__}: {str(error).rstrip('.')}. "
-            "Remedy: please report it, with what --debug adds.",
+            "Try: please report it, with what --debug adds.",
             debug=debug,
         )
 

@@ -1,4 +1,4 @@
-"""Errors about rows are raised where nobody knows their file; here they are told of it."""
+"""Adds the file to errors about rows, which are raised where only the rows are known."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from isthmus.core.errors import InvalidData
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_REMEDY = ". Remedy: "
-
 
 @contextmanager
 def about(rows: str, *, remedy: str = "") -> Iterator[None]:
-    """Say of an error about data which rows it is about.
+    """Add to an error about data which rows it is about.
 
     Parameters
     ----------
@@ -27,10 +25,7 @@ def about(rows: str, *, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except InvalidData as error:
-        message = str(error)
-        if remedy:
-            message = f"{message.partition(_REMEDY)[0].rstrip('.')}{_REMEDY}{remedy}."
-        raise type(error)(f"{rows}: {message}") from error
+        raise error.about(rows, remedy=remedy) from error
 
 
 def batch(name: str, start: int, rows: int) -> str:

@@ -198,7 +198,7 @@ class ContainerReader:
         except UnicodeDecodeError:
             self._refuse("a manifest that is no text")
         except InvalidArchive as error:
-            raise InvalidArchive(f"{self._shown}: {error}") from None
+            raise error.about(self._shown) from None
         if not isinstance(manifest, dict):
             self._refuse("a manifest that is none")
         return manifest

@@ -119,7 +119,7 @@ def read_chunk(reader: ContainerReader, rows: RowCodec, fitted: list[Any], numbe
         rows.check_chunk(chunk.rows)
         return rows.decode(payload, chunk.rows, fitted)
     except InvalidArchive as error:
-        raise InvalidArchive(f"{chunk}: {error}") from error
+        raise error.about(str(chunk)) from error
 
 
 def cut(reader: ContainerReader) -> InvalidArchive:

@@ -8,16 +8,20 @@
     │   └── SchemaMismatch                data unlike what `fit` saw
     ├── UnreadableFile     (ValueError)   a data file that is not what it claims
     ├── InvalidArchive     (ValueError)   a model file that is damaged, foreign or hostile
-    ├── CannotWrite        (OSError)      nothing was written; what stood there is whole
+    ├── CannotWrite        (OSError)      nothing was written; an existing file is untouched
     ├── TrainingDiverged   (ArithmeticError)  no finite weights to fall back on
     └── MissingExtra       (ImportError)  an optional dependency is not installed
 
     IsthmusWarning (UserWarning)
-    ├── DataWarning            something in the data that the person should know
+    ├── DataWarning            something in the data to know of
     └── TrainingWarning        training ended early but left good weights
 
-Every message says what was expected, what was received, and the remedy.
+Every message says what was expected, what was received, and what to try. The parts are attributes.
 """
+
+from __future__ import annotations
+
+from typing import Any, Self
 
 
 class IsthmusError(Exception):
@@ -29,21 +33,77 @@ class IsthmusError(Exception):
         What the message is about, such as a parameter, a column or a file.
     expected, received, remedy : str, optional
         The three parts of the message. All may be left out when `subject` is a whole message.
+    context : tuple of str, optional
+        Where it happened, from the outside in, such as a file; see `about`.
+
+    Attributes
+    ----------
+    subject, expected, received, remedy, context
+        As given, so that a program can use them without reading the message.
     """
 
     def __init__(
-        self, subject: str, *, expected: str = "", received: str = "", remedy: str = ""
+        self,
+        subject: str,
+        *,
+        expected: str = "",
+        received: str = "",
+        remedy: str = "",
+        context: tuple[str, ...] = (),
     ) -> None:
-        message = subject
-        if expected:
-            message += f": expected {expected}"
-        if received:
-            message += f"{', ' if expected else ': '}received {received}"
-        if remedy:
-            message = f"{message.rstrip('.')}. Remedy: {remedy}"
-        if (expected or received or remedy) and not message.endswith((".", "!", "?")):
-            message += "."
-        super().__init__(message)
+        self.subject = subject
+        self.expected = expected
+        self.received = received
+        self.remedy = remedy
+        self.context = context
+        super().__init__(self._message())
+
+    def about(self, context: str, *, remedy: str = "") -> Self:
+        """Return the same error with a context, such as the file that it is about.
+
+        It is added where it is known, once: an outer caller that adds it again changes nothing.
+
+        Parameters
+        ----------
+        context : str
+            What the message begins with.
+        remedy : str, optional
+            What to do, where the error's own remedy does not fit the context.
+        """
+        known = context in self.context or self.subject == context
+        return type(self)(
+            **self._parts()
+            | {"context": self.context if known else (context, *self.context)}
+            | ({"remedy": remedy} if remedy else {})
+        )
+
+    @classmethod
+    def of(cls, error: IsthmusError) -> Self:
+        """Return an error of this class with the parts of another."""
+        return cls(**error._parts())
+
+    def _parts(self) -> dict[str, Any]:
+        names = ("subject", "expected", "received", "remedy", "context")
+        return {name: getattr(self, name) for name in names}
+
+    def _message(self) -> str:
+        message = ": ".join((*self.context, self.subject))
+        if self.expected:
+            message += f": expected {self.expected}"
+        if self.received:
+            message += f"{', ' if self.expected else ': '}received {self.received}"
+        if self.remedy:
+            message = f"{message.rstrip('.')}. Try: {self.remedy}"
+        structured = self.expected or self.received or self.remedy
+        return f"{message}." if structured and not message.endswith((".", "!", "?")) else message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the parts: an error may come from another process."""
+        return _rebuild, (type(self), self._parts())
+
+
+def _rebuild(kind: type[IsthmusError], parts: dict[str, Any]) -> IsthmusError:
+    return kind(**parts)
 
 
 class InvalidParameter(IsthmusError, ValueError):
@@ -67,7 +127,7 @@ class InvalidArchive(IsthmusError, ValueError):
 
 
 class CannotWrite(IsthmusError, OSError):
-    """The file could not be written; what stood there before is untouched."""
+    """The file could not be written; an existing file is untouched."""
 
 
 class TrainingDiverged(IsthmusError, ArithmeticError):
@@ -83,7 +143,7 @@ class IsthmusWarning(UserWarning):
 
 
 class DataWarning(IsthmusWarning):
-    """The data hold something that the person should know of."""
+    """The data hold something that the user should know of."""
 
 
 class TrainingWarning(IsthmusWarning):

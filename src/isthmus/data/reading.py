@@ -174,7 +174,7 @@ def _array_batches(path: Path, kind: str, rows: int, _types: object) -> Iterator
             warnings.warn(
                 f"{path.name} holds test rows besides: the {len(X)} rows of x_train are read, "
                 f"the {len(data.X_test)} of x_test are left out. "
-                "Remedy: to have those, save them as a file of their own: numpy.save"
+                "Try: to have those, save them as a file of their own: numpy.save"
                 f"('x_test.npy', numpy.load('{path.name}')['x_test']).",
                 DataWarning,
                 stacklevel=2,

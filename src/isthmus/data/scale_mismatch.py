@@ -45,7 +45,7 @@ def warn_of_another_scale(X: NDArray[Any], fitted: Range, received: Range) -> No
         return
     warnings.warn(
         f"X seems to be on another scale: expected values from {_text(fitted)}, as fit saw, "
-        f"received {_text(received)}. Remedy: {_remedy(fitted, received)}.",
+        f"received {_text(received)}. Try: {_remedy(fitted, received)}.",
         DataWarning,
         stacklevel=3,
     )

@@ -51,7 +51,7 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
     if size > cells:
         warnings.warn(
             f"latent_dim={size} is larger than the {cells} cells of a sample: the code "
-            "can copy its input and need not compress it. Remedy: a smaller latent_dim.",
+            "can copy its input and need not compress it. Try: a smaller latent_dim.",
             DataWarning,
             stacklevel=4,
         )

@@ -200,7 +200,7 @@ def _network(
     try:
         check_pair(encoder, decoder, schema.sample_shape, type(bottleneck))
     except InvalidParameter as error:
-        raise InvalidArchive(f"the archive's networks: {error}") from error
+        raise InvalidArchive.of(error).about("the archive's networks") from error
     if decoder.inputs[0].shape[1] != bottleneck.latent_dim:
         raise InvalidArchive(
             "the archive's networks",

@@ -263,7 +263,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             named = ", ".join(map(str, dead[:_MOST_NAMED])) + ", ..." * (len(dead) > _MOST_NAMED)
             warnings.warn(
                 f"{len(dead)} of {len(self.kl_)} latent dimensions collapsed: their divergence is "
-                f"below {COLLAPSED} nats, so they tell nothing of a sample ({named}). Remedy: none "
+                f"below {COLLAPSED} nats, so they tell nothing of a sample ({named}). Try: nothing "
                 "is needed if the others suffice; else a warmup, free_bits, or a smaller beta.",
                 TrainingWarning,
                 stacklevel=4,

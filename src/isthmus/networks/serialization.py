@@ -278,9 +278,8 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
         copied = model_from_config(config, weights_of(model))
         same = program_text(model) == program_text(copied)
     except InvalidArchive as error:
-        raise InvalidParameter(
-            f"the model {model.name!r} cannot be saved: {error}", remedy=_REMEDY
-        ) from error
+        subject = f"the model {model.name!r} cannot be saved"
+        raise InvalidParameter.of(error).about(subject, remedy=_REMEDY) from error
     if not same:
         raise InvalidParameter(
             f"the model {model.name!r} cannot be saved",

@@ -80,7 +80,7 @@ def read(path: str | os.PathLike[str], kinds: Mapping[str, str]) -> Any:
     try:
         return restored(stored)
     except InvalidArchive as error:
-        raise InvalidArchive(f"{shown}: {error}") from error
+        raise error.about(shown) from error
     except Exception as error:
         # A file may say anything: whatever a library cannot digest is the file's fault.
         reason = (

@@ -364,7 +364,7 @@ class _Run:
         elif reason == "diverged":
             warnings.warn(
                 f"Training stopped: {self._trouble} is not a finite number; {kept}. "
-                "Remedy: lower learning_rate, or check a loss of your own.",
+                "Try: lower learning_rate, or check a loss of your own.",
                 TrainingWarning,
                 stacklevel=2,
             )

@@ -46,7 +46,7 @@ def read_keras_file(path: str | os.PathLike[str]) -> Subject:
     try:
         return _subject(config)
     except IsthmusError as error:
-        raise InvalidArchive(f"{name}: {error}") from error
+        raise error.about(name) from error
     except Exception as error:
         # A file may say anything: whatever the reading stumbles over is the file's fault.
         raise InvalidArchive(

@@ -172,7 +172,7 @@ def warn_of_numbers_as_text(
         warnings.warn(
             f"{path.name}: column {name!r} is read as text because of "
             f"{cells[row].as_py()[:50]!r} in line {line_of_row(path, row + first_row)}{more}. "
-            f"Remedy: {remedy}.",
+            f"Try: {remedy}.",
             DataWarning,
             stacklevel=4,
         )
