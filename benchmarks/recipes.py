@@ -3,7 +3,7 @@
 usage: scripts/bench recipes [--only dense-32,...] [--epochs N] [--rows N] [--seeds 3]
                              [--data mnist.npz] [--parity]
 
-Without --epochs each recipe is trained as its document has it: hours for the convolutional ones,
+Without --epochs each recipe is trained as its tutorial has it: hours for the convolutional ones,
 on two cores. Both tables are Markdown, on standard output.
 """
 
@@ -34,7 +34,7 @@ def figures(names: list[str], epochs: int | None, data: str) -> list[str]:
         for place, (figure, text, claim, holds) in enumerate(answer["figures"]):
             first = [name, str(wanted)] if place == 0 else ["", ""]
             rows.append([*first, figure, text, claim, HOLDS[holds]])
-    columns = ["recipe", "epochs", "figure", "measured", "the document says", "its claim"]
+    columns = ["recipe", "epochs", "figure", "measured", "the tutorial says", "its claim"]
     return harness.table(columns, rows)
 
 
@@ -71,7 +71,7 @@ def _losses(name: str, by: str, epochs: int, arguments: Any) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(RECIPES), help="recipes, with commas between")
-    parser.add_argument("--epochs", type=int, help="instead of the documents'")
+    parser.add_argument("--epochs", type=int, help="instead of the tutorials'")
     parser.add_argument("--rows", type=int, help="training rows beside Keras, all if left out")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each trainer")
     parser.add_argument("--data", default=str(SHARED), help="mnist.npz")

@@ -1,4 +1,4 @@
-"""The estimators at the documents' tasks, with the options stated, beside what they must reach.
+"""The estimators at the tutorials' tasks, with the options stated, beside what they must reach.
 
 usage: scripts/bench systems [--only two-numbers,...] [--data mnist.npz]
 

@@ -65,7 +65,7 @@ def test_a_system_is_the_same_again_for_the_same_seed_alone(name):
     assert any((a != b).any() for a, b in zip(weights[0], weights[2], strict=True))
 
 
-# Counted by hand from the documents: weights and biases of encoder and decoder.
+# Counted by hand from the tutorials: weights and biases of encoder and decoder.
 COUNTED = {
     "dense-32": 784 * 32 + 32 + 32 * 784 + 784,
     "deep-tanh-2": 2 * (784 * 500 + 500 * 300 + 300 * 100 + 100 * 2) + 2 * 900 + 2 + 784,

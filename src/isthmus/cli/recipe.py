@@ -42,7 +42,7 @@ def run(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the rows.", show_default="as the document has it"),
+        typer.Option(help="Passes over the rows.", show_default="as the tutorial has it"),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same figures again.")] = 0,
     output: Annotated[
@@ -87,7 +87,7 @@ def _show(chosen: "Recipe", result: "RecipeResult") -> None:
     figures, standing = result.figures, {True: "holds", False: "does not hold", None: ""}
     headers, rows = ["figure", "measured"], [[f.name, f.text] for f in figures]
     if any(figure.claim for figure in figures):
-        headers += ["the document says", "its claim"]
+        headers += ["the tutorial says", "its claim"]
         for row, figure in zip(rows, figures, strict=True):
             row += [figure.claim, standing[figure.holds]]
     typer.echo(f"\n{text_table(headers, rows)}\n")

@@ -65,7 +65,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         notes=(
             f"The codes of {len(test):,} test digits were written to a file that keeps each number "
-            f"within {_BOUND:.0%} of its range, and decoded from it. The document counts numbers; "
+            f"within {_BOUND:.0%} of its range, and decoded from it. The tutorial counts numbers; "
             "here bytes of files are counted.",
             f"The model is {weights:,} bytes: the more pictures share it, the less it counts. "
             "isthmus.Codec(max_error=0) keeps pictures exactly, in fewer bytes than any of the "

@@ -57,7 +57,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         pictures=(figures.rebuilt(digits, made),),
         notes=(
             figures.size_note(model),
-            "The document names no number of epochs; 10 are taken, in batches of 256 as in its "
+            "The tutorial names no number of epochs; 10 are taken, in batches of 256 as in its "
             "denoising autoencoder.",
         ),
         estimators={"autoencoder": model},

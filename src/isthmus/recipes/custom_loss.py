@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def custom_loss(y_true: Any, y_pred: Any) -> Any:
-    """Return the mean squared difference, as the document writes it, in today's ``keras.ops``."""
+    """Return the mean squared difference, as the tutorial writes it, in today's ``keras.ops``."""
     return keras.ops.mean(keras.ops.square(y_true - y_pred))
 
 

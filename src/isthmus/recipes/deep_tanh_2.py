@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rmsprop() -> Any:
-    """Return the document's optimizer."""
+    """Return the tutorial's optimizer."""
     return keras.optimizers.RMSprop(0.002, momentum=0.01)
 
 
@@ -82,7 +82,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         notes=(
             figures.size_note(model),
-            "The document names no number of epochs; 20 are taken, since after 10 some runs are "
+            "The tutorial names no number of epochs; 20 are taken, since after 10 some runs are "
             "still below 55 %.",
         ),
         estimators={"autoencoder": model},

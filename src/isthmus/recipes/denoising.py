@@ -54,7 +54,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         notes=(
             size_note(model),
-            "The document adds noise to the training pictures once; isthmus draws it anew in every "
+            "The tutorial adds noise to the training pictures once; isthmus draws it anew in every "
             "step, so that no noise can be learned by heart. PSNR is pooled over all test pixels.",
         ),
         estimators={"denoising autoencoder": model},

@@ -43,7 +43,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         pictures=(_counted(table), figures.rebuilt(digits, made)),
         notes=(
             figures.size_note(model),
-            "The document only counts: activations, loss and batch are those of its other dense "
+            "The tutorial only counts: activations, loss and batch are those of its other dense "
             "autoencoder, and 10 epochs are taken. The optimizer is adam: with that one's RMSprop "
             "this network stays at the mean digit (cross-entropy 0.221 on MNIST), in plain Keras "
             "as well.",

@@ -86,7 +86,7 @@ def _compared(digits: Digits, made: Floats) -> ImageStrips:
             ImageStrip("original", original),
             ImageStrip("difference", np.abs(rebuilt - original), heat=True),
         ),
-        "As the document's plots have it; the difference is absolute.",
+        "As the tutorial's plots have it; the difference is absolute.",
     )
 
 

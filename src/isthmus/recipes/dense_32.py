@@ -44,7 +44,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         notes=(
             "Encoder and decoder were taken apart: codes from the one, (n, 32), went into the "
             "other. In the pictures a code is drawn as 4 × 8 pixels.",
-            "The document's other version trains with adadelta, which begins with a learning rate "
+            "The tutorial's other version trains with adadelta, which begins with a learning rate "
             "of 0.001 in today's Keras, a thousandth of what it was when such examples were "
             "written: it has hardly begun to learn when training ends.",
         ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isthmus.data.reading import Dataset
 
 SIDE = 28
-"""Pixels along each side of a picture, as all the documents have it."""
+"""Pixels along each side of a picture, as all the tutorials have it."""
 _SCALE, _MARGIN = 3, 2  # 8 x 8 pixels become 24 x 24, and a margin of 2 makes 28 x 28
 _TEST_SHARE = 5
 
@@ -76,7 +76,7 @@ def bundled() -> Digits:
         *(pictures[~test], bunch.target[~test], pictures[test], bunch.target[test]),
         notes=(
             "Run on scikit-learn's digits: their 8 × 8 pixels are drawn as 24 × 24, with a margin "
-            "of 2, so that every layer is as described. The documents speak of MNIST, with forty "
+            "of 2, so that every layer is as described. The tutorials speak of MNIST, with forty "
             "times as many pictures: run it with --data mnist.npz to compare figures.",
         ),
     )

@@ -29,7 +29,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     raw = LogisticRegression()
     pipeline = _pipeline(plan)
     with warnings.catch_warnings():
-        # A hundred iterations are scikit-learn's default and the document's choice.
+        # A hundred iterations are scikit-learn's default and the tutorial's choice.
         warnings.simplefilter("ignore", ConvergenceWarning)
         pipeline.fit(train, digits.y_train)
         raw.fit(train, digits.y_train)
@@ -58,7 +58,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
             figures.rebuilt(digits, encoder.reconstruct(test)),
         ),
         notes=(
-            "The encoder never saw a label. The document classifies the rows that it trained on, "
+            "The encoder never saw a label. The tutorial classifies the rows that it trained on, "
             "with random labels; here the test digits are classified, with their own.",
         ),
         estimators={"autoencoder": encoder},

@@ -1,4 +1,4 @@
-"""An encoder and a decoder of Keras layers, trained as a document has it and no better."""
+"""An encoder and a decoder of Keras layers, trained as a tutorial has it and no better."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Layers = Callable[[], Sequence[keras.Layer]]
 
 @dataclass(frozen=True)
 class KerasPair:
-    """What a document describes: layers, loss, optimizer, batch.
+    """What a tutorial describes: layers, loss, optimizer, batch.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class KerasPair:
     loss : str or callable
         As `Autoencoder` takes it.
     batch_size : int
-        Rows per step; 32, Keras' default, where the document names none.
+        Rows per step; 32, Keras' default, where the tutorial names none.
     optimizer : callable
         Returns a Keras optimizer.
     code : int, optional

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MeasuredFigure:
-    """A measured number, beside what the document claims.
+    """A measured number, beside what the tutorial claims.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class MeasuredFigure:
     unit : str
         ``"%"``, ``"dB"``, ``"nats"``; empty for plain numbers.
     claim : str
-        The document's words about it; empty where it names no number.
+        The tutorial's words about it; empty where it names no number.
     low, high : float, optional
         The bounds of the claim, in the unit of `value`.
     """
@@ -94,7 +94,7 @@ class RecipeResult:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An autoencoder that a document describes, to the layer.
+    """An autoencoder that a tutorial describes, to the layer.
 
     Parameters
     ----------
@@ -103,11 +103,11 @@ class Recipe:
     title : str
         The system in a few words.
     source : str
-        The document; see `isthmus.recipes.sources`.
+        The tutorial; see `isthmus.recipes.sources`.
     claim : str
-        What the document says of it, in one sentence.
+        What the tutorial says of it, in one sentence.
     epochs : int
-        As the document has them; where it names none, the result's notes say so.
+        As the tutorial has them; where it names none, the result's notes say so.
     make : callable
         Trains and measures it: digits and a plan to a result.
     system : System, optional
@@ -130,7 +130,7 @@ class Recipe:
         digits : Digits
             What to run it on.
         epochs : int, optional
-            Instead of those of the document.
+            Instead of those of the tutorial.
         seed : int
             The same one gives the same figures again on the same machine.
 

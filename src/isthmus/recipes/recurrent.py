@@ -55,7 +55,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - d
         ),
         pictures=tuple(_rebuilt(test[i], made[i], i + 1) for i in range(_SHOWN)),
         notes=(
-            "The document names recurrent layers and shows none; this is isthmus' own LSTM with "
+            "The tutorial names recurrent layers and shows none; this is isthmus' own LSTM with "
             f"its defaults. Sequences of {_SHORTEST} to {_STEPS} steps become {_CODE} numbers; "
             "what lies behind the end of one is neither learned nor counted.",
         ),

@@ -73,8 +73,8 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         notes=(
             figures.size_note(reducer),
-            "t-SNE of the codes is openTSNE's, of the pixels scikit-learn's, as the document has "
-            "it. The network is that whose parameters the document counts; 10 epochs are taken.",
+            "t-SNE of the codes is openTSNE's, of the pixels scikit-learn's, as the tutorial has "
+            "it. The network is that whose parameters the tutorial counts; 10 epochs are taken.",
         ),
         estimators={"784 → 20": reducer, "784 → 2": direct},
     )

@@ -83,7 +83,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - d
         ),
         pictures=(_timeline(scores / detector.threshold_), _by_kind(new.fault, simple, alarms)),
         notes=(
-            "The document describes no network; a row's error is that of a dense one with a code "
+            "The tutorial describes no network; a row's error is that of a dense one with a code "
             f"of {_CODE}, and the threshold the 99 % quantile of rows that it did not learn from.",
             f"isthmus.AnomalyDetector(window={_WINDOW}) looks through windows of so many rows, and "
             f"its threshold is for {_RATE:.0%} of false alarms. Rows within a window of a fault "

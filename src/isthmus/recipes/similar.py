@@ -58,7 +58,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         notes=(
             figures.size_note(model),
-            "The search is exact, by Euclidean distance. The document compares codes of two "
+            "The search is exact, by Euclidean distance. The tutorial compares codes of two "
             "numbers; the network here is that of dense-32, with codes of 32.",
         ),
         estimators={"autoencoder": model},

@@ -1,4 +1,4 @@
-"""The documents whose autoencoders the recipes are, by title."""
+"""The tutorials whose autoencoders the recipes are, by title."""
 
 OUTPUTS = "“Does Keras autoencoders encode output variables?”"
 NOTES = "the study notes “Autoencoder”"

@@ -54,7 +54,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         notes=(
             figures.size_note(model),
             "From the code go Dense 64 and 128 in tanh, dropout 0.5 after each, and a softmax over "
-            "10; its cross-entropy counts a tenth. The document names no number of epochs; 20 are "
+            "10; its cross-entropy counts a tenth. The tutorial names no number of epochs; 20 are "
             "taken, as for deep-tanh-2.",
         ),
         estimators={"supervised autoencoder": model},

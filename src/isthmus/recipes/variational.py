@@ -84,7 +84,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
             "Reconstructions are decoded from the posterior's mean; the ELBO is of one sampled "
             "code, under a normal density of variance 1/2, which is what the squared error stands "
             f"for: it contains a constant of −{392 * math.log(math.pi):.1f} nats.",
-            "The document as printed averages the divergence over the two dimensions, where the "
+            "The tutorial as printed averages the divergence over the two dimensions, where the "
             "ELBO has their sum; the sum is taken here.",
         ),
         estimators={"variational autoencoder": model},
