@@ -2,8 +2,8 @@
 
 usage: scripts/bench defaults [--data FOLDER] [--only NAME,NAME]
 
-Prints the mean squared error of held-out rows in scaled units, beside PCA with the same code size.
-FOLDER holds mnist.npz and adbench/; the sets that come with scikit-learn need none.
+Prints the mean squared error of held-out rows in scaled units, compared with PCA with the same code
+size. FOLDER holds mnist.npz and adbench/; the sets that come with scikit-learn need none.
 """
 
 import argparse

@@ -50,7 +50,7 @@ def corrupted(
 
 
 def rates(shares: np.ndarray, wrong: np.ndarray, faults: int) -> tuple[float, float]:
-    """Return the share of rows whose corrupted cells all come first, and whose first is one."""
+    """Return the fraction of rows whose corrupted cells all come first, and whose first is one."""
     order = np.argsort(-shares, axis=1, kind="stable")[:, :faults]
     hits = np.take_along_axis(wrong, order, axis=1)
     return float(hits.all(axis=1).mean()), float(hits[:, 0].mean())

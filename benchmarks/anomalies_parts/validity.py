@@ -4,9 +4,9 @@ usage: python benchmarks/anomalies_parts/validity.py [--data FOLDER] [--seeds 20
            [--rates 0.1,0.05,0.01] [--rows 2000]
 
 False alarms: of the normal rows of a set, a random half is learned, at the smallest rate, and the
-other half scored. The share of p-values at most a rate is compared with it, and with its standard
-error over seeds and sets. Sets with too few rows for a rate promise nothing and count apart: there
-it is the share of alarms at the extrapolated threshold, of the smallest rate alone.
+other half scored. The fraction of p-values at most a rate is compared with it, and with its
+standard error over seeds and sets. Sets with too few rows for a rate promise nothing and count
+apart: there it is the fraction of alarms at the extrapolated threshold, of the smallest rate alone.
 
 False discoveries: as many normal rows and a tenth as many anomalies, which are normal rows with
 three cells moved by 4 standard deviations, judged together at the rates given.

@@ -2,7 +2,7 @@
 
 Paparrizos et al., 2022, "Volume Under the Surface: A New Accuracy Evaluation Measure for
 Time-Series Anomaly Detection". Labels are widened on either side by a buffer that falls from 1 to
-sqrt(1/2) over half its length, a recall is multiplied by the share of anomalies of which any row
+sqrt(1/2) over half its length, a recall is multiplied by the fraction of anomalies of which any row
 was found, and the area under precision over recall is averaged over the lengths.
 """
 

@@ -1,4 +1,4 @@
-"""Part startup: how long a person waits for the command line."""
+"""Part startup: how long the user waits for the command line."""
 
 import subprocess
 import sys

@@ -64,7 +64,7 @@ def flops_per_row(net: Net) -> int:
 
     A layer's products cost the same forward, for the gradient of its weights, and for that of its
     input, which the first layer does not need. Activations, losses and the optimizer's update
-    are left out, so a share of the machine's rate counted this way is a lower bound.
+    are left out, so a fraction of the machine's rate counted this way is a lower bound.
     """
     shape, total, first = net.shape, 0, True
     for layer in (*net.encoder, *net.decoder):

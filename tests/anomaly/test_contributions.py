@@ -1,4 +1,4 @@
-"""Shares of a score, and repairs."""
+"""Fractions of a score, and repairs."""
 
 import numpy as np
 import pytest

@@ -44,7 +44,7 @@ def test_p_values_hold_without_drift():
         result = drift(fitted, cells, rows[part[:400]], rows[part[400:]])
         overall.append(result.p_value)
         single.append(list(result.columns.values()))
-    # Three standard errors of a share of 150 above the level.
+    # Three standard errors of a fraction of 150 above the level.
     assert np.mean(np.asarray(overall) < 0.1) < 0.1 + 3 * np.sqrt(0.09 / 150)
     assert (np.mean(np.asarray(single) < 0.1, axis=0) < 0.1 + 3 * np.sqrt(0.09 / 150)).all()
 

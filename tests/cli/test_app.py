@@ -1,4 +1,4 @@
-"""What a person meets before a command starts."""
+"""What the user meets before a command starts."""
 
 import inspect
 import re

@@ -134,7 +134,7 @@ def test_numbers_come_back_in_the_same_kind_of_table(S, container):
     if container == "pandas":
         assert list(found.columns) == list(S.columns)
         assert found.index.equals(S.index)
-        assert S.iloc[1, -1] == 1  # the person's own is as it was
+        assert S.iloc[1, -1] == 1  # the user's own is as it was
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ _FEWEST_ROWS = 20
 _PROBE = 3.0
 """Size of the spike whose share in the reconstruction is measured, in standard deviations."""
 _COPIED = 0.8
-"""From this share on, a fault's residual is less than a fifth of it."""
+"""From this fraction on, a fault's residual is less than a fifth of it."""
 _WEAK = 0.5
 _SHOWN = 20
 
@@ -95,10 +95,10 @@ class BlindSpots:
     false_alarm_rate: float
     """Share of the same rows, untouched, whose score is an alarm."""
     copied: dict[str, float]
-    """For each column, the share of a spike that the reconstruction repeats: at 1 the residual
+    """For each column, the fraction of a spike that the reconstruction repeats: at 1 the residual
     shows none of it."""
     findings: tuple[str, ...]
-    """What a person should know, in plain sentences."""
+    """What the user should know, in plain sentences."""
     n_rows: int
     """Rows behind each power."""
 
@@ -184,7 +184,7 @@ def blind_spots(
 
 
 def _copied(fitted: ScoreModel, normal: Floats, clean: Floats, cell: int) -> float:
-    """Return which share of a spike in one cell comes back in its reconstruction."""
+    """Return which fraction of a spike in one cell comes back in its reconstruction."""
     share = 0.0
     for size in (-_PROBE, _PROBE):
         faulty = normal.copy()

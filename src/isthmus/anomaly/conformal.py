@@ -98,7 +98,7 @@ def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
     values : array of shape (n,)
         p-values.
     rate : float
-        The highest expected share of false ones among those rejected.
+        The highest expected fraction of false ones among those rejected.
     """
     ordered = np.sort(values)
     passing = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered))

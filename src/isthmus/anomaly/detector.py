@@ -201,7 +201,7 @@ class AnomalyDetector(OutlierMixin, Task):
             Rows like those given to `fit`.
         fdr : float, optional
             None: each row is judged by itself, at the false-alarm rate. A number: all are judged
-            together so that at most this share of the alarms is expected to be false (Benjamini
+            together so that at most this fraction of the alarms is expected to be false (Benjamini
             and Hochberg, 1995; Bates et al., 2023). p-values have steps of one over the number of
             held-out rows, so a few anomalies among many rows are found only with many of these:
             to find `k` among `n` rows, it takes about ``n / (fdr * k)`` held-out ones.

@@ -1,4 +1,4 @@
-"""Numbers per column of the matrix, back in the shape of what a person gave."""
+"""Numbers per column of the matrix, back in the shape of what the user passed."""
 
 from __future__ import annotations
 

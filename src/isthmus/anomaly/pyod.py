@@ -29,7 +29,7 @@ class PyODAdapter(BaseEstimator):
         It is cloned and fitted. None: one with ``mode="outlier"``, as PyOD's detectors are fitted
         on rows of which some are anomalies.
     contamination : float or None, default=None
-        As in PyOD: the share of the training rows to call anomalies, above 0 and at most 0.5.
+        As in PyOD: the fraction of the training rows to call anomalies, above 0 and at most 0.5.
         None: the detector's own threshold, which needs no such guess.
     random_state : None, int, RandomState or Generator, default=None
         For the default detector; one that is given has its own.
@@ -78,7 +78,7 @@ class PyODAdapter(BaseEstimator):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            As the detector's `fit`, or `contamination` is no such share.
+            As the detector's `fit`, or `contamination` is no such fraction.
         """
         share = self.contamination
         if share is not None:

@@ -1,4 +1,4 @@
-"""A fitted detector as arrays, and back; every part of a stranger's file is checked."""
+"""A fitted detector as arrays, and back; every part of an untrusted file is checked."""
 
 from __future__ import annotations
 

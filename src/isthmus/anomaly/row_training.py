@@ -203,7 +203,7 @@ def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
 
 
 def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:
-    """Return a person's own autoencoder, fitted to some rows of X unless it is frozen."""
+    """Return the user's own autoencoder, fitted to some rows of X unless it is frozen."""
     inner, frozen = unwrapped(autoencoder)
     if frozen:
         check_is_fitted(inner)

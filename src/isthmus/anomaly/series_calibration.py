@@ -11,7 +11,7 @@ autocorrelation time of the scores. So
   measure of the next: the upper tenth of the F distribution of m and m degrees of freedom, which
   is 2.6 for 8 observations, 1.3 for 100 and nears 1.
 
-The share of false alarms among timestamps is then at most what is asked for, in the long run and
+The fraction of false alarms among timestamps is then at most what is asked for, in the long run and
 while the series behaves as it did: by counting where the rate is above 1 / (m + 1), and as far as
 the extrapolation holds where it is below.
 """

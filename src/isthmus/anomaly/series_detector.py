@@ -136,8 +136,8 @@ class SeriesDetector:
         Parameters
         ----------
         rate : float
-            The share of timestamps that may be false alarms, in the long run and at most, as long
-            as the series behaves as it did when it was learned. It says nothing of how alarms
+            The fraction of timestamps that may be false alarms, in the long run and at most, as
+            long as the series behaves as it did when it was learned. It says nothing of how alarms
             cluster: false ones come in runs of about a window.
         """
         return self.calibration.threshold(rate)

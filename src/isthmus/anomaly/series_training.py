@@ -74,7 +74,7 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
     InvalidParameter
         `window` is no such number, or `autoencoder` no such estimator.
     InvalidData
-        The series is none, or too short for the window.
+        It is not a series, or is too short for the window.
     """
     window = count("window", window, at_least=2)
     series = as_series(S)

@@ -33,7 +33,7 @@ _GRAIN = 128
 
 @dataclass(frozen=True)
 class StandardizedSpace:
-    """The way between a person's rows and the matrix, and from the matrix through a network.
+    """The way between the user's rows and the matrix, and from the matrix through a network.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class StandardizedSpace:
         return rows
 
     def restore(self, matrix: Floats, like: Any = None) -> Any:
-        """Return standardised rows in a person's container, units, names and types."""
+        """Return standardised rows in the user's container, units, names and types."""
         return self.schema.from_matrix(self._scaled(matrix), like)
 
     def reconstruct(self, matrix: Floats) -> Floats:

@@ -30,7 +30,7 @@ def compress(
         float, typer.Option(min=0, help="How far a number may move; 0 keeps every bit.")
     ] = 0.0,
     relative: Annotated[
-        bool, typer.Option("--relative", help="The error is a share of each column's range.")
+        bool, typer.Option("--relative", help="The error is a fraction of each column's range.")
     ] = False,
     quality: Annotated[
         float | None,

@@ -57,7 +57,7 @@ def fit(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="Keep a checkpoint here; when there is one, training goes on from it.",
+            help="Keep a checkpoint here; when there is one, training resumes from it.",
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -181,8 +181,8 @@ def fit(
 ) -> None:
     """Train an autoencoder on a file, judge it, save it, report.
 
-    It is judged on rows that training never sees, beside PCA and the mean row; a detector, by its
-    alarms on them beside the rate that it promises.
+    It is judged on rows that training never sees, compared with PCA and the mean row; a detector,
+    by its alarms on them beside the rate that it promises.
     """
     output_checks.require_ending(output, [".isthmus"], "a model file")
     if no_report and report is not None:
@@ -261,7 +261,7 @@ def _check_outputs(
 ) -> None:
     output_checks.check([output, *([page] if page else [])], force=force)
     if checkpoint is not None:
-        # A checkpoint is meant to be taken up again, so that one exists is no obstacle.
+        # A checkpoint is meant to be resumed, so that one exists is no obstacle.
         output_checks.check([checkpoint], force=True)
         if checkpoint.resolve() in {path.resolve() for path in (output, page) if path}:
             raise typer.BadParameter("--checkpoint needs a file of its own")

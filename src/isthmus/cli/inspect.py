@@ -8,7 +8,7 @@ import typer
 
 from isthmus.cli import model_files
 
-_VALUES = {"unit": "as shares of a range", "real": "standardised", "mixed": "by column"}
+_VALUES = {"unit": "as fractions of a range", "real": "standardised", "mixed": "by column"}
 
 
 def inspect(

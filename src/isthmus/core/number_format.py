@@ -1,4 +1,4 @@
-"""How figures and plain tables are written wherever a person reads them."""
+"""How figures and plain tables are written wherever they are displayed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def percent(share: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Write a duration in the unit a person would use."""
+    """Write a duration in the unit that suits it."""
     if value is None or math.isnan(value):
         return "–"
     if value < 0.01:

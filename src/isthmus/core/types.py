@@ -18,7 +18,7 @@ RowNumbers = NDArray[np.integer[Any]]
 """Numbers of rows in a matrix, (n,)."""
 CellKind = Literal["numeric", "binary", "categorical"]
 Values = Literal["real", "unit", "mixed"]
-"""What a network's output cells are: real numbers, shares of a range in [0, 1], or per segment."""
+"""A network's output cells: real numbers, fractions of a range in [0, 1], or by segment."""
 
 
 class Segment(NamedTuple):

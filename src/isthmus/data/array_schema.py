@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats, Segment, Values
 
 _MOST_CELLS = 1 << 24
-"""Of one sample, about 4000 x 4000 pixels: a stranger's archive may not ask for more memory."""
+"""Of one sample, about 4000 x 4000 pixels: an untrusted archive may not ask for more memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class ArraySchema:
     sample_shape : tuple of int
         Shape of one sample: ``(d,)``, ``(a, b)`` or ``(a, b, c)``.
     values : "real" or "unit"
-        Standardised columns, or shares of a range in [0, 1]. Values outside the range that
+        Standardised columns, or fractions of a range in [0, 1]. Values outside the range that
         `infer_array` saw lie outside [0, 1] and still come back as they were.
     scaling : Scaling
         Of the flattened sample.
@@ -122,7 +122,7 @@ class ArraySchema:
             self._compare_scales(array, float(low), float(high))
 
     def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
-        """Warn if the range of the samples, in shares of the fitted one, is that of others."""
+        """Warn if the range of the samples, in fractions of the fitted one, is that of others."""
         start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
         received = (start + low * span, start + high * span)
         warn_of_another_scale(array, (start, start + span), received)
@@ -173,7 +173,7 @@ class ArraySchema:
 
     @classmethod
     def from_config(cls, config: Any) -> ArraySchema:
-        """Rebuild from `to_config`'s answer, which may be a stranger's.
+        """Rebuild from `to_config`'s answer, which may be untrusted.
 
         Raises
         ------

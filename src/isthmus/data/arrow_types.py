@@ -78,7 +78,7 @@ def type_to_read(kind: pa.DataType) -> pa.DataType:
 
 
 def type_from_text(text: str) -> pa.DataType:
-    """Return the type that ``str`` described; the text may come from a stranger's file.
+    """Return the type that ``str`` described; the text may come from an untrusted file.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Noise on inputs, to learn from undoing it: pure and keyed, in scaled units.
 
 Each maker returns a `isthmus.core.types.Corruption`: a function of a JAX key and inputs
-(n, *sample_shape). Where values are shares of a range the result stays within [0, 1]. In a table
+(n, *sample_shape). Where values are fractions of a range the result stays within [0, 1]. In a table
 of several kinds, noise on numbers leaves the cells of categories and booleans alone.
 """
 
@@ -87,7 +87,7 @@ NOISES: Catalogue[Callable[[float, Schema], Corruption]] = Catalogue(
     "noise", {"gaussian": gaussian, "masking": masking, "salt_pepper": salt_pepper}
 )
 SHARES = ("masking", "salt_pepper")
-"""The noises whose level is a share of cells, at most 1."""
+"""The noises whose level is a fraction of cells, at most 1."""
 
 
 def _columns(schema: Schema) -> tuple[int, Any]:

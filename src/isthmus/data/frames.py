@@ -1,6 +1,6 @@
 """pandas and polars DataFrames and pyarrow Tables, to one pyarrow Table and back.
 
-pandas and polars are imported only when a person passes one, or gets one back.
+pandas and polars are imported only when the user passes one, or gets one back.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def from_arrow(
     natives: Mapping[str, str],
     integers: Collection[str],
 ) -> Any:
-    """Return `table` as a person's kind of table.
+    """Return `table` as the user's kind of table.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ Range = tuple[float, float]
 
 _FULL_SCALES = (255.0, 65535.0)
 _ROUNDING = 1e-4
-"""Ranges of a batch are found in float32 shares of the fitted range."""
+"""Ranges of a batch are found in float32 fractions of the fitted range."""
 
 
 def warn_of_another_scale(X: NDArray[Any], fitted: Range, received: Range) -> None:
@@ -37,7 +37,7 @@ def warn_of_another_scale(X: NDArray[Any], fitted: Range, received: Range) -> No
     Parameters
     ----------
     X : ndarray of shape (n, *sample_shape)
-        In the person's unit; NaN is missing.
+        In the user's unit; NaN is missing.
     fitted, received : (float, float)
         Least and greatest value that `fit` saw, and that `X` holds.
     """

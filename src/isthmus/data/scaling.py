@@ -8,7 +8,7 @@ Three methods:
     constant column. Linear up to |z| = 5 and logarithmic beyond, so that an outlier can
     neither squash the other rows nor be lost: sign(z)·5·(1 + ln(|z| / 5)).
 ``range``
-    (x − low) / (high − low), shares of a range.
+    (x − low) / (high − low), fractions of a range.
 ``none``
     The values as they are.
 """
@@ -107,7 +107,7 @@ class Scaling:
 
     @classmethod
     def from_config(cls, config: Any, columns: int) -> Scaling:
-        """Rebuild from `to_config`'s answer, which may be a stranger's.
+        """Rebuild from `to_config`'s answer, which may be untrusted.
 
         Raises
         ------

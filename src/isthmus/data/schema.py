@@ -1,4 +1,4 @@
-"""What is known of the data: the map between what a person has and what a network sees."""
+"""What is known of the data: the map between the user's data and what a network sees."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Scale = Literal["auto", "range", "robust", "none"]
 
 @runtime_checkable
 class Schema(Protocol):
-    """The map between a person's data and the network's float32 matrix, in both directions.
+    """The map between the user's data and the network's float32 matrix, in both directions.
 
     Implemented by `ArraySchema` (arrays) and `TableSchema` (tables).
     """
@@ -46,11 +46,11 @@ class Schema(Protocol):
 
     @property
     def n_columns(self) -> int:
-        """Number of the person's columns; cheap, where `columns` makes every name."""
+        """Number of the user's columns; cheap, where `columns` makes every name."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the person's columns, for messages and reports."""
+        """Names of the user's columns, for messages and reports."""
 
     @property
     def arrow_types(self) -> Mapping[str, pa.DataType] | None:
@@ -64,7 +64,7 @@ class Schema(Protocol):
         """Return X scaled, (n, *sample_shape); NaN marks a missing cell."""
 
     def from_matrix(self, matrix: Any, like: Any = None) -> Any:
-        """Return scaled values in the person's container, units, names and types."""
+        """Return scaled values in the user's container, units, names and types."""
 
     def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
         """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
@@ -84,7 +84,7 @@ def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
     X : array-like, pandas or polars DataFrame, or pyarrow Table
         Arrays have 2 to 4 dimensions; missing cells are NaN or null.
     scale : "auto", "range", "robust" or "none"
-        "auto" takes shares of the range for images, bytes and values in [0, 1], and standardises
+        "auto" takes fractions of the range for images, bytes and values in [0, 1], and standardises
         other columns robustly. "range" takes shares of min..max (of the whole array for images,
         of each column otherwise), "robust" standardises, "none" leaves numbers alone.
 
@@ -106,7 +106,7 @@ def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
 
 
 def schema_from_config(config: Any) -> Schema:
-    """Rebuild a schema from its `to_config`, which may come from a stranger's file.
+    """Rebuild a schema from its `to_config`, which may come from an untrusted file.
 
     Raises
     ------

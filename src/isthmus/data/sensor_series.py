@@ -1,4 +1,4 @@
-"""Reads a series from what a person has: rows in the order of time, a column for each sensor."""
+"""Reads a series from the user's data: rows in the order of time, a column for each sensor."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SeriesChunk(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SensorSeries:
-    """A series, in the memory or the file in which a person keeps it.
+    """A series, in the memory or the file in which the user keeps it.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class SensorSeries:
     sensors : tuple of str
         The columns' names.
     named : bool
-        Whether they are a person's, rather than made up for an array.
+        Whether they are the user's, rather than made up for an array.
     """
 
     values: NDArray[Any]
@@ -83,7 +83,7 @@ class SensorSeries:
 
 
 def as_series(S: Any) -> SensorSeries:
-    """Read a series from what a person has.
+    """Read a series from the user's data.
 
     Parameters
     ----------

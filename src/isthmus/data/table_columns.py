@@ -51,7 +51,7 @@ class TableColumn:
     Parameters
     ----------
     name : str
-        As the person calls it.
+        As the user calls it.
     kind : str
         ``"number"`` (dates too), ``"boolean"`` and ``"category"`` are learned; a ``"constant"``
         is kept aside and restored; an ``"identifier"`` is passed through.
@@ -229,7 +229,7 @@ class TableColumn:
 
     @classmethod
     def from_config(cls, config: Any) -> TableColumn:
-        """Rebuild from `to_config`'s answer, which may be a stranger's.
+        """Rebuild from `to_config`'s answer, which may be untrusted.
 
         Raises
         ------

@@ -280,7 +280,7 @@ class TableSchema:
 
     @classmethod
     def from_config(cls, config: Any) -> TableSchema:
-        """Rebuild from `to_config`'s answer, which may be a stranger's.
+        """Rebuild from `to_config`'s answer, which may be untrusted.
 
         Raises
         ------

@@ -70,12 +70,12 @@ class Autoencoder(BaseAutoencoder):
         Epochs without a better validation loss after which training stops; None: never. "auto":
         a fifth of `epochs`, at least 10.
     validation_fraction : float, default=0.1
-        Share of rows held out to stop by and to choose the best weights by; 0 uses all rows and
+        Fraction of rows held out to stop by and to choose the best weights by; 0 uses all rows and
         keeps the last weights, as do fewer than 20 rows.
     precision : {"float32", "bfloat16"}, default="float32"
         "bfloat16": hidden layers compute in bfloat16, weights and losses stay float32.
     checkpoint : path or None, default=None
-        A file to which the run is written, so that a run that was killed goes on from it.
+        A file to which the run is written, so that a run that was killed resumes from it.
     checkpoint_every : int, default=1
         Epochs between two checkpoints.
     verbose : int, default=1

@@ -75,7 +75,7 @@ class BaseAutoencoder(
 
     @abstractmethod
     def _goal(self, schema: Schema) -> TrainingGoal:
-        """Return what to minimise for data of this schema, and what befalls the inputs."""
+        """Return what to minimise for data of this schema, and how the inputs are corrupted."""
 
     def _labels(self, y: Any, n: int) -> Floats | None:
         """Return what is to be learned of the labels of `n` rows: nothing; raises InvalidData."""
@@ -216,7 +216,7 @@ class BaseAutoencoder(
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.
 
-        It is the mean over the row's observed columns in scaled units: shares of the range for
+        It is the mean over the row's observed columns in scaled units: fractions of the range for
         images, robust standard deviations for numeric columns, and for categories half the squared
         distance between the predicted probabilities and the truth, which is within [0, 1]. A row
         without an observed cell has no error: NaN.

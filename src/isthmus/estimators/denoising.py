@@ -30,14 +30,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
     latent_dim : int or "auto", default="auto"
         Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
     noise : {"gaussian", "masking", "salt_pepper"} or callable, default="gaussian"
-        "gaussian" adds normal noise to numbers, and clips where values are shares of a range.
+        "gaussian" adds normal noise to numbers, and clips where values are fractions of a range.
         "masking" sets cells to 0, which is black in a picture, a column's centre in a table and no
         category. "salt_pepper" sets cells to either end of the range. Or a function of (key,
         inputs) in JAX: a random key and samples in scaled units, (n, *sample shape), to corrupted
         samples of the same shape.
     noise_level : float, default=0.4
-        Standard deviation of gaussian noise in scaled units; otherwise the share of cells, at most
-        1. A function of your own takes no level.
+        Standard deviation of gaussian noise in scaled units; otherwise the fraction of cells, at
+        most 1. A function of your own takes no level.
     Other parameters and attributes are those of `Autoencoder`.
 
     Examples

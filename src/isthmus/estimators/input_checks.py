@@ -1,4 +1,4 @@
-"""What a person passes to an estimator, checked: arrays by scikit-learn's rules, tables by ours."""
+"""What the user passes to an estimator, checked: arrays by scikit-learn's rules, tables by ours."""
 
 from __future__ import annotations
 

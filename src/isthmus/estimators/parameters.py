@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 
 class SharedParameters(BaseEstimator):
-    """Stores them; what they mean stands in `Autoencoder`, what becomes of them in `_settings`."""
+    """Stores them. `Autoencoder` documents them; `resolved_settings` resolves them."""
 
     latent_dim: int | str
     architecture: str

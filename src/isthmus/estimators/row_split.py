@@ -53,7 +53,7 @@ def _groups(labels: Floats) -> NDArray[np.float32]:
 
 
 def _cell_names(schema: Schema) -> tuple[str, ...]:
-    """Return the person's column for each cell of a row of the matrix."""
+    """Return the user's column for each cell of a row of the matrix."""
     if not schema.segments:
         return schema.columns
     return tuple(s.name for s in schema.segments for _ in range(s.start, s.stop))

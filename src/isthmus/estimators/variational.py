@@ -42,9 +42,9 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     It maximises the evidence lower bound (ELBO) of Kingma and Welling, 2014, "Auto-encoding
     variational Bayes": the expected log likelihood of a sample under its posterior, minus the
-    posterior's divergence from a standard normal. What is minimised, and stands in ``history_``,
-    is -ELBO per cell of a sample, in nats, so that learning rates mean the same as for
-    `Autoencoder`; times the number of cells it is the negative ELBO that papers quote.
+    posterior's divergence from a standard normal. What is minimised, and is recorded in
+    ``history_``, is -ELBO per cell of a sample, in nats, so that learning rates mean the same as
+    for `Autoencoder`; times the number of cells it is the negative ELBO that papers quote.
 
     `transform` returns the mean of the posterior, and reconstructions are made from it.
 

@@ -40,7 +40,7 @@ class AlarmCounts:
     raised: NDArray[np.bool_]
     """Which rows raise an alarm."""
     rate: float
-    """The promised share of false alarms, or of false discoveries."""
+    """The promised fraction of false alarms, or of false discoveries."""
     fdr: bool
     """Whether the promise is one of false discoveries."""
     threshold: float
@@ -72,13 +72,13 @@ class DetectionFigures:
 
     @property
     def precision(self) -> float | None:
-        """The share of alarms that are anomalies; None without alarms."""
+        """The fraction of alarms that are anomalies; None without alarms."""
         raised = self.hits + self.false_alarms
         return self.hits / raised if raised else None
 
     @property
     def recall(self) -> float | None:
-        """The share of anomalies that raise an alarm; None without anomalies."""
+        """The fraction of anomalies that raise an alarm; None without anomalies."""
         return self.hits / self.anomalies if self.anomalies else None
 
 

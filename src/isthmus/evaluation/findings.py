@@ -24,17 +24,17 @@ MARGIN = 0.01
 PERFECT = 1e-4
 """What is left of the variance when a reconstruction is called perfect; less is rounding."""
 COLLAPSED = 0.05
-"""Reconstructions that vary less than this share of the rows' variance are nearly one answer."""
+"""Reconstructions that vary less than this fraction of the rows' variance are nearly one answer."""
 COLLAPSED_BESIDE_PCA = 0.5
 """... unless PCA's vary little as well: then the data have no structure to find."""
 DEAD = 1e-3
-"""A code dimension with less than this share of the widest one's spread carries nothing."""
+"""A code dimension with less than this fraction of the widest one's spread carries nothing."""
 OVERFIT = 1.25
 """Held-out error so many times the training error is more than the usual small gap."""
 ROSE = 1.1
 """A validation loss that ended so many times its best has turned for good."""
 STILL_FALLING = 0.02
-"""The last tenth of a finished run brings less than this share of the whole fall."""
+"""The last tenth of a finished run brings less than this fraction of the whole fall."""
 FEW_ROWS = 30
 """Below this many rows the standard error itself is a guess."""
 UNCERTAIN = 0.1

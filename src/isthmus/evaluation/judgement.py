@@ -14,7 +14,7 @@ LABELS = {"autoencoder": "autoencoder", "pca": "PCA", "mean": "mean row"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a person should know about a model."""
+    """One thing to know about a model."""
 
     level: Level
     code: str
@@ -36,13 +36,13 @@ class Contestant:
     explained_variance: float | None
     """1 - error / error of the mean row; None when the held-out rows are all alike."""
     cross_entropy: float | None
-    """Binary cross-entropy in nats per cell, for cells that are shares of a range; else None."""
+    """Binary cross-entropy in nats per cell, for cells that are fractions of a range; else None."""
     code_size: int
-    """Numbers kept per row."""
+    """Code size: numbers per row."""
     seconds: float
     """Time to fit."""
     rows_won: float
-    """Share of rows on which this contestant alone has the lowest error."""
+    """Fraction of rows on which this contestant alone has the lowest error."""
 
     @property
     def label(self) -> str:
@@ -52,7 +52,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How good an autoencoder is, beside PCA and the mean row, on rows it has not seen.
+    """How good an autoencoder is, compared with PCA and the mean row, on rows it has not seen.
 
     ``str()`` of it is a plain-text table with the findings under it.
     """
@@ -99,7 +99,7 @@ class Judgement:
         with_entropy = self.contestants[0].cross_entropy is not None
         headers = ["", "error", "± se", "explained variance"]
         headers += ["BCE, nats per cell"] if with_entropy else []
-        headers += ["numbers kept", "fit", "rows won"]
+        headers += ["code size", "fit", "win rate"]
         rows = []
         for one in self.contestants:
             row = [one.label, number(one.error), number(one.standard_error, 2)]

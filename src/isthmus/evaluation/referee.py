@@ -18,12 +18,12 @@ CLIP = 1e-7
 
 
 def referee(model: Any, X_test: Any, *, X_train: Any = None) -> Judgement:
-    """Judge an autoencoder on rows it has not seen, beside PCA and the mean row.
+    """Judge an autoencoder on rows it has not seen, compared with PCA and the mean row.
 
     All three are measured alike: the mean squared error of the observed cells, in the units in
     which the network works (columns scaled, a categorical cell's error in [0, 1]). PCA gets the
     same matrix and as many numbers per row as the autoencoder; its missing cells are filled with
-    the column's mean. Where cells are shares of a range, as in images, the binary cross-entropy
+    the column's mean. Where cells are fractions of a range, as in images, the binary cross-entropy
     in nats per cell is given too, which the literature quotes; PCA is clipped to the range for
     that. A difference to PCA is claimed only when it exceeds two standard errors of the paired
     differences and a hundredth of PCA's error.

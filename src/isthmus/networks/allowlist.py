@@ -1,4 +1,4 @@
-"""What a Keras model may be made of to be saved, and to be rebuilt from a stranger's file.
+"""What a Keras model may be made of to be saved, and to be rebuilt from an untrusted file.
 
 The configuration that Keras writes names a module and a class for each object, which Keras then
 imports and calls. So every object in it is compared with the lists here before Keras sees any of

@@ -1,4 +1,4 @@
-"""What a person may say of an architecture, and what of the data decides what they left open."""
+"""What the user may say of an architecture, and what of the data decides what they left open."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ArchitectureSettings(NamedTuple):
 
 
 def are_sizes(value: Any) -> bool:
-    """Whether part of a stranger's description can be the sizes of layers."""
+    """Whether part of an untrusted description can be the sizes of layers."""
     return (
         isinstance(value, list)
         and len(value) <= _MOST_LAYERS
@@ -94,7 +94,7 @@ def are_sizes(value: Any) -> bool:
 
 
 def is_style(activation: str, normalization: str, policy: str) -> bool:
-    """Whether parts of a stranger's description are what `Style` holds."""
+    """Whether parts of an untrusted description are what `Style` holds."""
     return (
         activation in ACTIVATIONS
         and normalization in NORMALIZATIONS

@@ -55,7 +55,7 @@ def architecture_to_config(architecture: Any) -> dict[str, Any]:
 
 
 def architecture_from_config(config: Any) -> Architecture:
-    """Return the architecture of a description, perhaps a stranger's; raises InvalidArchive."""
+    """Return the architecture of a description, possibly untrusted; raises InvalidArchive."""
     name = config.get("name") if isinstance(config, dict) else None
     if isinstance(name, str) and name in ARCHITECTURES:
         fields = {key: value for key, value in config.items() if key != "name"}

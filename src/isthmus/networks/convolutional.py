@@ -65,7 +65,7 @@ class _Halving(ABC):
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that a person asked for; raises InvalidParameter."""
+        """Return the architecture that the settings ask for; raises InvalidParameter."""
         if len(settings.sample_shape) not in cls.dimensions:
             raise InvalidParameter(
                 f"architecture={cls.name!r}",
@@ -81,7 +81,7 @@ class _Halving(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return what a stranger's description means; None where it means nothing."""
+        """Return the architecture that an untrusted description holds, or None."""
         match config:
             case {
                 "filters": filters,

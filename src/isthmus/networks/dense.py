@@ -48,7 +48,7 @@ class Dense:
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that a person asked for; raises InvalidParameter."""
+        """Return the architecture that the settings ask for; raises InvalidParameter."""
         hidden = settings.hidden
         if hidden is None:
             hidden = default_hidden(settings.cells)
@@ -57,7 +57,7 @@ class Dense:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return what a stranger's description means; None where it means nothing."""
+        """Return the architecture that an untrusted description holds, or None."""
         match config:
             case {
                 "hidden": hidden,

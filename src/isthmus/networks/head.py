@@ -39,7 +39,7 @@ class Head:
 
     @classmethod
     def from_config(cls, config: Any, *, outputs: int, classifies: bool) -> Self | None:
-        """Return what a stranger's description means; None where it means nothing."""
+        """Return the architecture that an untrusted description holds, or None."""
         match config:
             case {
                 "hidden": hidden,

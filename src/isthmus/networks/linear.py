@@ -27,7 +27,7 @@ class Linear:
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that a person asked for; raises InvalidParameter."""
+        """Return the architecture that the settings ask for; raises InvalidParameter."""
         # Checked though it changes nothing here: a misspelt setting should not wait to be noticed.
         settings.style()
         if settings.hidden:
@@ -41,7 +41,7 @@ class Linear:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return what a stranger's description means; None where it means nothing."""
+        """Return the architecture that an untrusted description holds, or None."""
         return None if config else cls()
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:

@@ -37,11 +37,11 @@ class Architecture(Protocol):
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that a person asked for; raises InvalidParameter."""
+        """Return the architecture that the settings ask for; raises InvalidParameter."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return the one whose fields a stranger's `config` holds; None where it holds others."""
+        """Return the one whose fields an untrusted `config` holds; None where it holds others."""
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""

@@ -62,7 +62,7 @@ class Recurrent(ABC):
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that a person asked for; raises InvalidParameter."""
+        """Return the architecture that the settings ask for; raises InvalidParameter."""
         # Names are checked though they change nothing: a misspelt one should not wait.
         policy = settings.style().policy
         if len(settings.sample_shape) != 2:
@@ -77,7 +77,7 @@ class Recurrent(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return what a stranger's description means; None where it means nothing."""
+        """Return the architecture that an untrusted description holds, or None."""
         match config:
             case {
                 "units": units,

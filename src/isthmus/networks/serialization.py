@@ -80,7 +80,7 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
     Parameters
     ----------
     config : dict
-        Perhaps a stranger's: all of it is vetted before anything is built.
+        May be untrusted: all of it is vetted before anything is built.
     arrays : sequence of ndarray
         What `weights_of` gave, in its order. They bound the memory that is used.
 
@@ -113,7 +113,7 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
 
 
 def variable_count(config: Any) -> int:
-    """Return how many arrays belong to a description, perhaps a stranger's; see `weights_of`."""
+    """Return how many arrays belong to a description, possibly untrusted; see `weights_of`."""
     return len(_parts(config)[1])
 
 

@@ -24,7 +24,7 @@ class Term:
     value : PerSample
         The penalty of each sample, unweighted.
     weight : callable
-        The weight as a function of the share of training that is done, 0 to 1.
+        The weight as a function of the fraction of training that is done, 0 to 1.
     needs_sensitivity : bool
         Whether `value` reads ``Outputs.sensitivity``, which costs a forward derivative.
     """

@@ -54,7 +54,7 @@ def mixture(segments: Sequence[Segment]) -> PerSample:
     """Return the loss of a table whose columns differ in kind.
 
     Numeric cells count by their squared difference, binary cells and categorical columns by their
-    cross-entropy as a share of that of a guess without knowledge (the logarithm of the number of
+    cross-entropy as a fraction of that of a guess without knowledge (the logarithm of the number of
     categories). So a column of any kind costs about 1 where nothing is known of it, and none
     drowns the others. A row's loss is the mean over its observed columns.
 

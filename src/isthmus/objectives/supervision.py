@@ -51,7 +51,7 @@ def supervision(
     weight : float
         Beside a reconstruction of weight 1 (Le et al., 2018, "Supervised autoencoders").
     labelled_share : float
-        Share of rows that have a label. Means are taken over all rows, so the term is divided by
+        Fraction of rows that have a label. Means are taken over all rows, so the term is divided by
         it: its weight then means the same however many labels are missing.
     """
 

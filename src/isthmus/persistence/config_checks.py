@@ -1,4 +1,4 @@
-"""Checks of a configuration that may come from a stranger's file."""
+"""Checks of a configuration that may come from an untrusted file."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     """Open a model that ``save`` wrote.
 
     Nothing in the file is executed, and every part of it is checked before it is used, so the file
-    may come from a stranger. What loads gives the same outputs, bit for bit, as what was saved.
+    may come from an untrusted source. What loads gives the same outputs, bit for bit, as what was
+    saved.
 
     Parameters
     ----------

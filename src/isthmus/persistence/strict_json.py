@@ -1,4 +1,4 @@
-"""JSON text that may come from a stranger: exact in both directions, and bounded."""
+"""JSON text that may come from an untrusted source: exact in both directions, and bounded."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     return RecipeResult(
         figures=(
             MeasuredFigure("test squared error, pixels 0 to 255", errors[_SIZE]),
-            MeasuredFigure("test squared error, as shares of white", errors[_SIZE] / 255**2),
+            MeasuredFigure("test squared error, as fractions of white", errors[_SIZE] / 255**2),
             MeasuredFigure("code size at the knee of the sweep", int(sizes[knee])),
         ),
         pictures=(

@@ -34,7 +34,7 @@ class Digits:
     name : str
         What they are called.
     x_train, x_test : float32 array of shape (n, 28, 28)
-        Shares of white, 0 to 1.
+        Fractions of white, 0 to 1.
     y_train, y_test : array of shape (n,)
         Which digit each is.
     notes : tuple of str
@@ -115,7 +115,7 @@ def from_file(path: str | os.PathLike[str]) -> Digits:
 
 
 def _pictures(held: Dataset, rows: Any) -> Floats:
-    """Return rows as pictures in shares of white."""
+    """Return rows as pictures in fractions of white."""
     cells = rows.size if isinstance(rows, np.ndarray) else 0
     if cells != len(rows) * SIDE * SIDE or len(rows) < 2:
         shape = getattr(rows, "shape", ())
@@ -130,7 +130,7 @@ def _pictures(held: Dataset, rows: Any) -> Floats:
     if not (low >= 0 and high <= 255):  # also true of NaN
         raise InvalidData(
             held.name,
-            expected="pixels from 0 to 255, or shares from 0 to 1",
+            expected="pixels from 0 to 255, or fractions from 0 to 1",
             received=f"values from {low:g} to {high:g}",
             remedy="scale them before they are saved",
         )

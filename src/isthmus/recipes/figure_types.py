@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageStrip:
-    """A row of images (n, h, w), shares of their range; with `heat` in glowing colours."""
+    """A row of images (n, h, w), fractions of their range; with `heat` in glowing colours."""
 
     name: str
     images: Floats
@@ -31,7 +31,7 @@ class ImageStrips:
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """Images (n, h, w), shares of their range, joined without gaps, so many in a row."""
+    """Images (n, h, w), fractions of their range, joined without gaps, so many in a row."""
 
     title: str
     images: Floats

@@ -49,6 +49,6 @@ def both_losses(
 def neighbours_accuracy(
     train: NDArray[Any], test: NDArray[Any], digits: Digits, *, neighbours: int
 ) -> float:
-    """Return the share of test rows whose digit most of their nearest training rows have."""
+    """Return the fraction of test rows whose digit most of their nearest training rows have."""
     classifier = KNeighborsClassifier(neighbours)
     return float(classifier.fit(train, digits.y_train).score(test, digits.y_test))

@@ -28,7 +28,7 @@ class MeasuredFigure:
     name : str
         What was measured, such as ``"test cross-entropy"``.
     value : float
-        The number; shares for the unit ``"%"``.
+        The number; a fraction for the unit ``"%"``.
     unit : str
         ``"%"``, ``"dB"``, ``"nats"``; empty for plain numbers.
     claim : str
@@ -46,7 +46,7 @@ class MeasuredFigure:
 
     @property
     def text(self) -> str:
-        """The number as a person reads it."""
+        """The number as it is displayed."""
         if self.unit == "%":
             return percent(self.value)
         whole = float(self.value).is_integer() and abs(self.value) < 1e9
@@ -72,7 +72,7 @@ class RecipeResult:
     figures : tuple of Figure
         The first is the one that the system is judged by.
     notes : tuple of str
-        What a person should know, in sentences.
+        What the user should know, in sentences.
     pictures : tuple of Picture
         The first is the one to show alone.
     estimators : dict of str to estimator

@@ -53,7 +53,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
             MeasuredFigure("1-NN accuracy, 784 → 20 → t-SNE", both.accuracy, "%"),
             MeasuredFigure("1-NN accuracy, 784 → 2", code.accuracy, "%"),
             MeasuredFigure("1-NN accuracy, t-SNE alone", alone.accuracy, "%"),
-            MeasuredFigure("time, as a share of t-SNE's alone", both.seconds / alone.seconds, "%"),
+            MeasuredFigure("time, relative to t-SNE alone", both.seconds / alone.seconds, "%"),
         ),
         pictures=(
             _drawn(both, digits),

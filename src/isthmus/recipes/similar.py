@@ -36,7 +36,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     return RecipeResult(
         figures=(
             MeasuredFigure(
-                "share of the ten nearest that show the same digit", float(right.mean()), "%"
+                "fraction of the ten nearest that show the same digit", float(right.mean()), "%"
             ),
             MeasuredFigure("the same by 784 pixels", float(pixels_right.mean()), "%"),
         ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 10
 _MOST_COLUMNS = 20
 _WEAK = 0.5
-"""Less than this share of faults found is a blind spot."""
+"""Less than this fraction of faults found is a blind spot."""
 _ALPHA = 0.05
 
 

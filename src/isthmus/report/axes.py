@@ -69,7 +69,7 @@ def linear(
     Parameters
     ----------
     low, high : float
-        Its ends; `pad` is room beyond them, as a share of their distance.
+        Its ends; `pad` is room beyond them, as a fraction of their distance.
     start, end : float
         Their positions.
     whole : bool

@@ -72,7 +72,7 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
     Raises
     ------
     InvalidData
-        There are as many labels as rows not.
+        The number of labels differs from the number of rows.
     """
     codes = contest.codes
     labels = None if y is None else np.asarray(y)[contest.rows]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isthmus.evaluation.comparison import Comparison
 
 MOST_COLUMNS = 40
-"""Columns listed; a person reads no more, and a page of thousands would not open on a phone."""
+"""Columns listed; the user reads no more, and a page of thousands would not open on a phone."""
 WORST_ROWS = 10
 CELLS_PER_ROW = 3
 _LONGEST = 40  # characters of a cell's text
@@ -81,7 +81,7 @@ class ColumnData(NamedTuple):
 
 
 def column_errors(contest: Comparison, schema: Any) -> ColumnErrors:
-    """Rank the columns by the share of their variance that the autoencoder explains."""
+    """Rank the columns by the fraction of their variance that the autoencoder explains."""
     own, pca, mean = (
         _column_means(cell_errors(contest.target, entry.prediction, schema.segments))
         for entry in contest.entries
@@ -101,7 +101,7 @@ def column_errors(contest: Comparison, schema: Any) -> ColumnErrors:
         for i in order[:MOST_COLUMNS]
     ]
     note = (
-        "The share of each column's variance that the autoencoder explains, worst first; below 0 "
+        "Explained variance of each column under the autoencoder, worst first; below 0 "
         "it does worse than the mean row."
     )
     if len(order) > MOST_COLUMNS:
@@ -225,7 +225,7 @@ def _more(columns: int) -> str:
 
 
 def cell_text(cell: Any) -> str:
-    """Write a cell as a person would."""
+    """Write a cell as it is usually written."""
     if cell is None or (isinstance(cell, (float, np.floating)) and np.isnan(cell)):
         return "missing"
     if isinstance(cell, (bool, np.bool_)):

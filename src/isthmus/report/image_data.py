@@ -28,7 +28,7 @@ def data_uri(image: Floats, *, exact: bool = False) -> str:
     Parameters
     ----------
     image : array (h, w) or (h, w, c)
-        Shares of the range, 0 to 1; one channel is grey, three are RGB, four RGBA, and of two
+        Fractions of the range, 0 to 1; one channel is grey, three are RGB, four RGBA, and of two
         the mean is shown. Missing pixels come out in mid grey.
     exact : bool
         Keep every pixel, however large the image.

@@ -58,7 +58,7 @@ class SamplePictures(NamedTuple):
 def image_shape(schema: Any) -> tuple[int, ...] | None:
     """Return the shape in which samples can be shown as images, or None.
 
-    Flat rows of shares of one range, as many as a square has pixels, are taken for pictures.
+    Flat rows of fractions of one range, as many as a square has pixels, are taken for pictures.
     """
     if schema.is_image:
         return tuple(schema.sample_shape)
@@ -97,7 +97,7 @@ def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
             SampleGroup(name, strips, [number(contest.autoencoder.errors[i]) for i in rows])
         )
     note = (
-        "Held-out samples by the autoencoder's error, beside PCA with the same code size. The "
+        "Held-out samples by the autoencoder's error, compared with PCA of the same code size. The "
         f"difference is absolute; its brightest colour is {number(largest)}"
         f"{' of the range' if schema.values == 'unit' else ' in scaled units'}."
     )

@@ -50,7 +50,8 @@ def write_report(
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a report on a fitted autoencoder, or on a detector's alarms, for a stranger to read.
+    """Write a report on a fitted autoencoder, or on a detector's alarms, for someone who does not
+    know the model.
 
     The page fetches nothing: pictures, charts and styles are inside it. It follows the reader's
     light or dark theme, and parts that do not apply are left out.

@@ -35,7 +35,7 @@ def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if target.exists() and not overwrite:
         raise CannotWrite(
             f"report {str(target)!r}",
-            expected="a path at which nothing stands",
+            expected="a path where no file exists",
             received="a file that exists",
             remedy="choose another name, or pass overwrite=True",
         )

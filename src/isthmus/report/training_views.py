@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from isthmus.evaluation.comparison import Comparison
 
-_LONGEST = 120  # characters of a setting's value that a person still reads
+_LONGEST = 120  # characters of a setting's value that the user still reads
 
 
 class TrainingChart(NamedTuple):

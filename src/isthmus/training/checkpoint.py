@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was killed goes on where its last one was written."""
+"""Checkpoints: a run that was killed resumes from its last checkpoint."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def compile_programs(
     missing : bool
         Whether the matrix holds NaN for missing cells.
     corruption : callable or None
-        What befalls the inputs of each step; the target stays clean.
+        How the inputs of each step are corrupted; the target stays clean.
     """
     loss = partial(_loss, network, network.fast(), objective)
     gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)

@@ -71,7 +71,7 @@ class OptimizerStep:
         trainable: list[jax.Array],
         progress: jax.Array,
     ) -> tuple[list[jax.Array], list[jax.Array]]:
-        """Return the weights and slots after a step at `progress`, the share of steps done."""
+        """Return the weights and slots after a step at `progress`, the fraction of steps done."""
         if self._place_of_rate is not None:
             slots = list(slots)
             slots[self._place_of_rate] = self._recipe.rate_at(progress)

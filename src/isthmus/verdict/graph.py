@@ -44,7 +44,7 @@ class Node:
 
 @dataclass
 class Graph:
-    """A model, nested models opened; calls stand in the order of the data's way."""
+    """A model, nested models opened; calls are in data-flow order."""
 
     name: str
     nodes: list[Node] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Which loss each output has, as a person or `compile` says it."""
+"""Which loss each output has, as the user or `compile` says it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _flat(array: Any) -> np.ndarray:
 
 
 def _explained(truth: np.ndarray, guess: np.ndarray) -> float:
-    """Return the share of the variance around the mean row that a guess explains."""
+    """Return the fraction of the variance around the mean row that a guess explains."""
     spread = ((truth - truth.mean(axis=0)) ** 2).sum()
     return float(1 - ((truth - guess) ** 2).sum() / spread) if spread > 0 else 0.0
 

@@ -106,7 +106,7 @@ def _subject(config: Any) -> Subject:
     if not (is_own(config) and config.get("class_name") in MODELS):
         subject.notes.append(
             f"The model is a class of its author's, {shown(config.get('class_name'))}: what it "
-            "computes stands in code that is not in the file."
+            "computes is in code that is not in the file."
         )
         return subject
     reader = ConfigReader(subject.name)

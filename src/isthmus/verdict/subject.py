@@ -1,4 +1,4 @@
-"""What is known of a model before it is judged, however it was come by."""
+"""What is known of a model before it is judged, live or from a file."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)+(\.\d+)?\s*$"
 _FEW = 3
 """Fewer distinct values are no evidence."""
 _MOSTLY = 0.9
-"""The share of a text column's distinct values that makes it one of numbers, misread."""
+"""The fraction of a text column's distinct values that makes it one of numbers, misread."""
 
 
 def unpacked(path: Path) -> io.BufferedIOBase:
