@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from isthmus.compression.coders.catalogue import BlockEncoder
+    from isthmus.compression.coders.coder import BlockEncoder
 
 _MOST_COLUMNS = 1 << 24
 _KINDS = "biuf"

@@ -28,7 +28,7 @@ from isthmus.persistence import artifact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.summary import Summary
     from isthmus.persistence.artifact import Artifact
 
@@ -90,7 +90,7 @@ class Codec(BaseEstimator):
 
     kind = "codec"
 
-    _model: LearnedCoder | None
+    _model: EmbeddedModel | None
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Codec(BaseEstimator):
         del y
         promise, seed = self._promise(), resolve_seed(self.random_state)
         limits: Any = None
-        model: LearnedCoder | None = None
+        model: EmbeddedModel | None = None
         for rows, part in batches(X):
             if self.relative:
                 limits = widened(limits, rows, part)
@@ -357,10 +357,10 @@ class Codec(BaseEstimator):
     def _promise(self, ranges: Any = None) -> ErrorBound:
         return promise_of(self.max_error, self.relative, self.bits, self.quality, ranges)
 
-    def _learned(self) -> LearnedCoder | None:
+    def _learned(self) -> EmbeddedModel | None:
         return getattr(self, "_model", None)
 
-    def _keep(self, ranges: Any, model: LearnedCoder | None) -> None:
+    def _keep(self, ranges: Any, model: EmbeddedModel | None) -> None:
         self.ranges_, self._model = ranges, model
         self.coder_ = None if model is None else model.name
 

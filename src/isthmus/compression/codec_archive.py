@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.compression.learned_coders import LEARNED, LearnedCoder
+from isthmus.compression.coders.catalogue import LEARNED
+from isthmus.compression.embedded_model import EmbeddedModel
 from isthmus.core.errors import InvalidArchive
 from isthmus.persistence.artifact import Artifact
 
@@ -19,7 +20,7 @@ _MODEL = "learned/"
 
 
 def to_artifact(
-    kind: str, params: dict[str, Any], ranges: Ranges, model: LearnedCoder | None
+    kind: str, params: dict[str, Any], ranges: Ranges, model: EmbeddedModel | None
 ) -> Artifact:
     """Return what `from_artifact` reads."""
     arrays: dict[str, NDArray[Any]] = {}
@@ -35,7 +36,7 @@ def to_artifact(
     return Artifact(kind, manifest, arrays)
 
 
-def from_artifact(stored: Artifact) -> tuple[Any, Ranges, LearnedCoder | None]:
+def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
     """Return the settings, the ranges and the model of an archive that may come from a stranger.
 
     Raises
@@ -57,7 +58,7 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, LearnedCoder | None]:
         for place, array in stored.arrays.items()
         if place.startswith(_MODEL)
     }
-    return content["params"], ranges, LearnedCoder(name, LEARNED[name].from_arrays(arrays))
+    return content["params"], ranges, EmbeddedModel(LEARNED[name].from_arrays(arrays))
 
 
 def _sensible(ranges: Any) -> bool:

@@ -5,7 +5,7 @@
     magic       b"ISZ", and the format's number in one byte
     manifest    its size, its compressor, its packed bytes as a piece, their CRC-32
                 JSON: what the rows are; see `isthmus.compression.codec`
-    model       only if the manifest says so: a piece; see `isthmus.compression.learned_coders.pack`
+    model       only if the manifest says so: a piece; see `isthmus.compression.embedded_model.pack`
     chunk       1, rows, length, CRC-32 of number, rows, length and payload, payload
     ...
     end         0; with more chunks than one also, of each, rows and length; their CRC-32;

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isthmus.compression import learned_coders
+from isthmus.compression import embedded_model
 from isthmus.compression.array_rows import rows_from
 from isthmus.compression.container import ContainerReader
 from isthmus.compression.summary import Summary
@@ -18,7 +18,7 @@ from isthmus.core.errors import InvalidArchive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.row_codec import RowCodec
 
 
@@ -26,7 +26,7 @@ _MEMORY = 2**30
 _MOST_PER_BYTE = 1000
 
 
-def opened_rows(reader: ContainerReader, own: LearnedCoder | None) -> tuple[RowCodec, list[Any]]:
+def opened_rows(reader: ContainerReader, own: EmbeddedModel | None) -> tuple[RowCodec, list[Any]]:
     """Return what a file's rows are, and the coder that it needs in a list, if it does.
 
     Parameters
@@ -42,15 +42,15 @@ def opened_rows(reader: ContainerReader, own: LearnedCoder | None) -> tuple[RowC
         return rows, []
     digest = stated.get("sha256") if isinstance(stated, dict) else None
     if reader.model is not None:
-        content = learned_coders.unpack(reader.model)
-        if learned_coders.digest(content) != digest:
+        content = embedded_model.unpack(reader.model)
+        if embedded_model.digest(content) != digest:
             raise InvalidArchive(
                 "the embedded model",
                 expected="the bytes that were written",
                 received="damaged ones, by their checksum",
                 remedy="copy or download the file again",
             )
-        return rows, [learned_coders.from_bytes(content)]
+        return rows, [embedded_model.from_bytes(content)]
     if own is not None and own.digest == digest:
         return rows, [own.coder]
     raise InvalidArchive(
@@ -61,7 +61,7 @@ def opened_rows(reader: ContainerReader, own: LearnedCoder | None) -> tuple[RowC
     )
 
 
-def read_whole(blob: bytes, own: LearnedCoder | None) -> Any:
+def read_whole(blob: bytes, own: EmbeddedModel | None) -> Any:
     """Return the rows of a whole file in memory.
 
     Raises

@@ -18,8 +18,8 @@ from isthmus.data import frames
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.error_bounds import ErrorBound
-    from isthmus.compression.learned_coders import LearnedCoder
     from isthmus.compression.row_codec import RowCodec
 
 
@@ -27,7 +27,7 @@ def write(
     X: Any,
     file: BinaryIO,
     promise: ErrorBound,
-    model: LearnedCoder | None = None,
+    model: EmbeddedModel | None = None,
     *,
     embed: bool = False,
     progress: Callable[[int], object] | None = None,
@@ -49,7 +49,7 @@ def write(
     progress : callable, optional
         Told how many rows are done.
     """
-    if model is None or not (embed and model.divisible):
+    if model is None or not (embed and model.coder.divisible):
         return _written(X, file, promise, model, embed=embed, progress=progress)
     # Which parts of the model are needed is known at the end, but they stand at the beginning.
     with TemporaryFile() as aside:
@@ -59,7 +59,7 @@ def write(
     return replace(summary, packed_bytes=file.tell(), model_bytes=held)
 
 
-def _copied(reader: ContainerReader, file: BinaryIO, model: LearnedCoder) -> int:
+def _copied(reader: ContainerReader, file: BinaryIO, model: EmbeddedModel) -> int:
     """Write a container again, with those parts of the model that it needs; return their size."""
     needed = model.needed_for(reader.read(chunk) for chunk in reader.chunks)
     content = needed.packed
@@ -75,7 +75,7 @@ def _written(
     X: Any,
     file: BinaryIO,
     promise: ErrorBound,
-    model: LearnedCoder | None,
+    model: EmbeddedModel | None,
     *,
     embed: bool,
     progress: Callable[[int], object] | None,

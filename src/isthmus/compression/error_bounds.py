@@ -7,15 +7,16 @@ import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.compression import learned_coders
 from isthmus.compression.array_rows import ArrayRows
-from isthmus.compression.coders.catalogue import CoderSelection
+from isthmus.compression.coders.selection import CoderSelection
 from isthmus.compression.column_ranges import bounds_for
+from isthmus.compression.embedded_model import EmbeddedModel
+from isthmus.compression.lossy.coder import LossyModelCoder, RateController
+from isthmus.compression.pixels.coder import PixelNetworkCoder, are_images
 from isthmus.core.errors import InvalidData, InvalidParameter
 
 if TYPE_CHECKING:
-    from isthmus.compression.coders.catalogue import BlockEncoder
-    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.coders.coder import BlockEncoder
     from isthmus.compression.row_codec import RowCodec
 
 
@@ -52,13 +53,13 @@ class ErrorBound:
         shown: Any = bounds[0] if len(set(bounds)) == 1 else list(bounds)
         return {"bound": shown}
 
-    def encoder(self, model: LearnedCoder | None) -> BlockEncoder:
+    def encoder(self, model: EmbeddedModel | None) -> BlockEncoder:
         """Return what makes blocks bytes."""
         if self.max_error is None and model is not None:
-            return learned_coders.RateController(model.coder, self.quality, self.bits)
+            return RateController(_lossy(model), self.quality, self.bits)
         return CoderSelection([] if model is None else [model.coder])
 
-    def learn(self, rows: RowCodec, part: Any, seed: int) -> LearnedCoder | None:
+    def learn(self, rows: RowCodec, part: Any, seed: int) -> EmbeddedModel | None:
         """Return what has learned from some rows, if anything can.
 
         Raises
@@ -66,11 +67,9 @@ class ErrorBound:
         InvalidData
             They are not rows that bits or quality can be promised of.
         """
-        images = isinstance(rows, ArrayRows) and learned_coders.fits_images(
-            rows.dtype, rows.sample_shape
-        )
+        images = isinstance(rows, ArrayRows) and are_images(rows.dtype, rows.sample_shape)
         if self.max_error == 0 and images and len(part):
-            return learned_coders.fit("pixels", part, seed)
+            return EmbeddedModel(PixelNetworkCoder.fit(part, seed))
         if self.max_error is not None:
             return None
         if not isinstance(rows, ArrayRows):
@@ -80,7 +79,7 @@ class ErrorBound:
                 received="a table",
                 remedy="pass its numbers, X.to_numpy(), or state a max_error",
             )
-        return learned_coders.fit("lossy", part, seed)
+        return EmbeddedModel(LossyModelCoder.fit(part, seed))
 
 
 def promise_of(max_error: Any, relative: bool, bits: Any, quality: Any, ranges: Any) -> ErrorBound:
@@ -117,6 +116,11 @@ def promise_of(max_error: Any, relative: bool, bits: Any, quality: Any, ranges: 
                 remedy="leave it out, or pass max_error=None",
             )
     return ErrorBound(_float(max_error), _float(bits), _float(quality), ranges)
+
+
+def _lossy(model: EmbeddedModel) -> LossyModelCoder:
+    assert isinstance(model.coder, LossyModelCoder)  # noqa: S101 - Codec checks it on loading
+    return model.coder
 
 
 def _float(value: Any) -> float | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.compression.coders.block import Layout
-    from isthmus.compression.coders.catalogue import BlockEncoder
+    from isthmus.compression.coders.coder import BlockEncoder
 
 CHUNK_BYTES = 8 * 2**20
 CHUNK_LIMIT = 64 * 2**20

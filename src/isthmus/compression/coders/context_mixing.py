@@ -10,6 +10,7 @@ import numpy as np
 from isthmus.compression.coders.binary_mixing import CoinReader, CoinWriter, Mixer
 from isthmus.compression.coders.block import from_integers
 from isthmus.compression.coders.byte_cursor import Cursor, piece, refuse
+from isthmus.compression.coders.coder import Coder
 from isthmus.compression.coders.contexts import CONTEXTS, Contexts
 from isthmus.compression.coders.predictors import FINE, Predictors, plan, read_foresight
 
@@ -33,10 +34,11 @@ _MODELLED = 3
 """Bits after the leading one that are decided with odds; those below are as good as chance."""
 
 
-class ContextMixing:
+class ContextMixing(Coder):
     """Numbers decided bit by bit, with odds mixed from contexts; see `mixing`."""
 
     name, number = "context mixing", 1
+    max_cells = MOST_CELLS
 
     def encode(self, block: ColumnBlock) -> bytes | None:
         """Return the block as bytes; None if it is too large or its integers are."""
@@ -52,8 +54,7 @@ class ContextMixing:
         side = b"".join(each.to_bytes() for each in chosen)
         return piece(kept) + side + _check(matrix) + _written(matrix, chosen)
 
-    @staticmethod
-    def decode(packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
+    def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns."""
         columns = len(layout.dtypes)
         if rows * columns > MOST_CELLS or columns > MOST_COLUMNS:
@@ -71,12 +72,6 @@ class ContextMixing:
         values = from_integers(matrix, kept, layout)
         kept.close()
         return values
-
-    @staticmethod
-    def describe(packed: memoryview) -> str:
-        """Return the coder's name."""
-        del packed
-        return ContextMixing.name
 
 
 def _check(matrix: Integers) -> bytes:

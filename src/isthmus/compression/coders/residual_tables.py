@@ -14,6 +14,7 @@ import numpy as np
 from isthmus.compression.coders import general_compressors
 from isthmus.compression.coders.block import from_integers
 from isthmus.compression.coders.byte_cursor import Cursor, piece, refuse
+from isthmus.compression.coders.coder import Coder
 from isthmus.compression.coders.contexts import Contexts
 from isthmus.compression.coders.predictors import FINE, plan, read_foresight
 from isthmus.compression.entropy.rans import RansDecoder, RansEncoder
@@ -40,10 +41,11 @@ _WORD = 15
 """Bits below a token's leading two are coded so many at once."""
 
 
-class ResidualTables:
+class ResidualTables(Coder):
     """Residuals by tables of odds; see `tables`."""
 
     name, number = "tables of odds", 3
+    sample_predicts_size = False  # a sample is too small for its tables to pay
 
     def encode(self, block: ColumnBlock) -> bytes | None:
         """Return the block as bytes; None if its integers are too large."""
@@ -72,8 +74,7 @@ class ResidualTables:
         stream = _stream(batches, tokens, depths, widths, lanes)
         return piece(kept) + side + piece(_widths_to_bytes(widths)) + stream
 
-    @staticmethod
-    def decode(packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
+    def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns."""
         columns = len(layout.dtypes)
         if columns > _MOST_COLUMNS:
@@ -95,12 +96,6 @@ class ResidualTables:
         values = from_integers(matrix, kept, layout)
         kept.close()
         return values
-
-    @staticmethod
-    def describe(packed: memoryview) -> str:
-        """Return the coder's name."""
-        del packed
-        return ResidualTables.name
 
 
 def _lanes(rows: int) -> int:
