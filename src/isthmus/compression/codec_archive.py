@@ -1,4 +1,4 @@
-"""A fitted codec as an archive: its settings, the ranges it learned, and its model."""
+"""A fitted codec as an archive: its parameters, ranges and model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MODEL = "learned/"
 def to_artifact(
     kind: str, params: dict[str, Any], ranges: Ranges, model: EmbeddedModel | None
 ) -> Artifact:
-    """Return what `from_artifact` reads."""
+    """Return the archive, for `from_artifact`."""
     arrays: dict[str, NDArray[Any]] = {}
     if isinstance(ranges, np.ndarray):
         arrays["ranges"] = ranges
@@ -37,19 +37,23 @@ def to_artifact(
 
 
 def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
-    """Return the settings, the ranges and the model of an archive that may come from a stranger.
+    """Return the parameters, the ranges and the model of an untrusted archive.
 
     Raises
     ------
     InvalidArchive
-        They are not a codec's.
+        The archive does not hold a codec.
     """
     content = stored.manifest
     if set(content) != {"params", "ranges", "coder"}:
-        raise InvalidArchive("the archive", expected="a codec's parts", received="others")
+        raise InvalidArchive(
+            "the archive", expected="params, ranges and coder", received=str(sorted(content))[:80]
+        )
     ranges = stored.arrays.get("ranges", content["ranges"])
-    if not _sensible(ranges):
-        raise InvalidArchive("the archive", expected="ranges from 0", received="others")
+    if not _valid_ranges(ranges):
+        raise InvalidArchive(
+            "the archive", expected="ranges of at least 0", received="other ranges"
+        )
     name = content["coder"]
     if name is None:
         return content["params"], ranges, None
@@ -61,7 +65,7 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
     return content["params"], ranges, EmbeddedModel(LEARNED[name].from_arrays(arrays))
 
 
-def _sensible(ranges: Any) -> bool:
+def _valid_ranges(ranges: Any) -> bool:
     if isinstance(ranges, dict):
         return all(isinstance(each, float) and each >= 0 for each in ranges.values())
     if isinstance(ranges, np.ndarray):

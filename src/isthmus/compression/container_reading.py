@@ -1,4 +1,4 @@
-"""Containers opened for reading, and their chunks as rows."""
+"""Opening containers, and decoding their chunks to rows."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ _MEMORY = 2**30
 _MOST_PER_BYTE = 1000
 
 
-def opened_rows(reader: ContainerReader, own: EmbeddedModel | None) -> tuple[RowCodec, list[Any]]:
-    """Return what a file's rows are, and the coder that it needs in a list, if it does.
+def rows_and_coders(
+    reader: ContainerReader, own: EmbeddedModel | None
+) -> tuple[RowCodec, list[Any]]:
+    """Return the row codec of a file, and a list with the learned coder that it needs, if any.
 
     Parameters
     ----------
-    reader : Reader
-        Of the file.
-    own : Model, optional
-        For files that name it.
+    reader : ContainerReader
+    own : EmbeddedModel, optional
+        For files that identify a model without embedding it.
     """
     rows = rows_from(reader.manifest)
     stated = reader.manifest.get("model")
@@ -67,12 +68,12 @@ def read_whole(blob: bytes, own: EmbeddedModel | None) -> Any:
     Raises
     ------
     InvalidArchive
-        It is damaged, foreign, or a flood.
+        It is damaged, not a container, or too large once decompressed.
     """
     reader = ContainerReader(io.BytesIO(blob), "the compressed bytes")
-    rows, fitted = opened_rows(reader, own)
-    if reader.cut:
-        raise cut(reader)
+    rows, fitted = rows_and_coders(reader, own)
+    if reader.truncation:
+        raise truncation_error(reader)
     size = summary_of(reader, rows).raw_bytes
     if size > max(_MEMORY, _MOST_PER_BYTE * reader.size):
         raise InvalidArchive(
@@ -95,7 +96,7 @@ def summary_of(
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[ContainerReader]:
+def open_container(path: str | os.PathLike[str]) -> Iterator[ContainerReader]:
     """Open a container that ``compress_to`` wrote; raises InvalidArchive."""
     shown = repr(os.fspath(path))
     try:
@@ -122,12 +123,12 @@ def read_chunk(reader: ContainerReader, rows: RowCodec, fitted: list[Any], numbe
         raise InvalidArchive(f"{chunk}: {error}") from error
 
 
-def cut(reader: ContainerReader) -> InvalidArchive:
-    """Return what to raise for a file that ends early."""
+def truncation_error(reader: ContainerReader) -> InvalidArchive:
+    """Return the error for an incomplete file."""
     return InvalidArchive(
         "the compressed data",
         expected="a whole file",
-        received=reader.cut,
+        received=reader.truncation,
         remedy="copy or download the file again; decompress_from(..., skip_damaged=True) reads "
         "the chunks that are whole",
     )

@@ -71,7 +71,7 @@ def pack(content: bytes) -> bytes:
 def unpack(packed: bytes) -> bytes:
     """Return the bytes that `pack` compressed; raises InvalidArchive."""
     cursor = Cursor(packed)
-    size, number = cursor.varint(_MOST_PER_BYTE * len(packed)), cursor.take(1)[0]
+    size, number = cursor.varint(_MOST_PER_BYTE * len(packed)), cursor.read(1)[0]
     return general_compressors.unpack(number, cursor.rest(), size)
 
 

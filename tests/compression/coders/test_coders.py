@@ -42,7 +42,7 @@ def test_numbers_in_few_bytes(positive: list[int], any_sign: list[int]) -> None:
     assert [cursor.signed() for _ in any_sign] == any_sign
     cursor.close()
     with pytest.raises(InvalidArchive, match="an end"):
-        cursor.take(1)
+        cursor.read(1)
 
 
 @pytest.mark.parametrize("layout", matrix_layouts.LAYOUTS.values(), ids=lambda layout: layout.name)

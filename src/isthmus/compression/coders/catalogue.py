@@ -59,13 +59,13 @@ def decode(
         No coder wrote these bytes, or they need a model that is not among `fitted`.
     """
     cursor = Cursor(packed)
-    coder = _coder(cursor.take(1)[0], fitted)
+    coder = _coder(cursor.read(1)[0], fitted)
     return coder.decode(cursor.rest(), rows, layout)
 
 
 def describe(packed: memoryview, fitted: Sequence[Coder] = ()) -> str:
     """Return the name of the coder that wrote a block; raises InvalidArchive."""
-    coder = _coder(Cursor(packed).take(1)[0], fitted)
+    coder = _coder(Cursor(packed).read(1)[0], fitted)
     try:
         return coder.describe(packed[1:])
     except (IndexError, KeyError):

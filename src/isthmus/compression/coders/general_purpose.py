@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.compression.coders import general_compressors, matrix_layouts
 from isthmus.compression.coders.block import from_integers
-from isthmus.compression.coders.byte_cursor import Cursor, piece, refuse
+from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, refuse
 from isthmus.compression.coders.coder import Coder
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class GeneralPurposeCoder(Coder):
             return self._encode_values(block) if block.layout.uniform else None
         matrix, quantizers = block.integers
         packed = matrix_layouts.pack(matrix, matrix_layouts.LAYOUTS[self._layout], self._choose)
-        return packed[:2] + piece(quantizers) + packed[2:]
+        return packed[:2] + length_prefixed(quantizers) + packed[2:]
 
     def _encode_values(self, block: ColumnBlock) -> bytes:
         values = np.stack(block.columns, axis=1)
@@ -77,10 +77,10 @@ class GeneralPurposeCoder(Coder):
     def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns."""
         cursor = Cursor(packed)
-        head = cursor.take(2)
+        head = cursor.read(2)
         if head[0] in VALUE_LAYOUTS:
             return _decode_values(head, cursor.rest(), rows, layout)
-        quantizers = Cursor(cursor.piece())
+        quantizers = Cursor(cursor.length_prefixed())
         matrix = matrix_layouts.unpack(head, cursor.rest(), rows, len(layout.dtypes))
         columns = from_integers(matrix, quantizers, layout)
         quantizers.close()

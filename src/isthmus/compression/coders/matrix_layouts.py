@@ -56,7 +56,7 @@ _WIDTHS = (0, 1, 2, 4, 8)
 
 
 def pack(q: Integers, layout: MatrixLayout, choose: Callable[[bytes], tuple[int, bytes]]) -> bytes:
-    """Return a matrix as bytes, for `unpack`.
+    """Return a compressed matrix, for `unpack`.
 
     Parameters
     ----------
@@ -80,18 +80,18 @@ def pack(q: Integers, layout: MatrixLayout, choose: Callable[[bytes], tuple[int,
 
 
 def unpack(head: memoryview, packed: memoryview, rows: int, columns: int) -> Integers:
-    """Return the matrix of shape (rows, columns) that `pack` made bytes of.
+    """Return the matrix of shape (rows, columns) that `pack` compressed; raises InvalidArchive.
 
     Parameters
     ----------
     head, packed : bytes-like
         The first two bytes, and the others.
     rows, columns : int
-        Their product times 8 is what this may allocate.
+        The shape; 8 bytes for each integer are allocated.
     """
     cursor = Cursor(packed)
     layout_number, number = head
-    width = cursor.take(1)[0]
+    width = cursor.read(1)[0]
     if layout_number not in LAYOUTS or width not in _WIDTHS:
         refuse(f"the unknown layout {layout_number} of integers of {width} bytes")
     layout = LAYOUTS[layout_number]

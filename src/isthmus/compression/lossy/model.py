@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from isthmus.compression.coders.byte_cursor import Cursor, piece, varint
-from isthmus.compression.lossy.arrays import damaged, named, only, take, unfit, within
+from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, varint
+from isthmus.compression.lossy.arrays import (
+    checked_array,
+    refuse_model,
+    refuse_samples,
+    require_names,
+    with_prefix,
+    without_prefix,
+)
 from isthmus.compression.lossy.fitting import fit_coders
 from isthmus.compression.lossy.grey_levels import LevelsCoder
 from isthmus.compression.lossy.rate_distortion import CombinedPoint, OperatingPoint, lower_hull
@@ -134,26 +141,26 @@ class LossyModel:
         """
         cells = len(self.mean)
         if n < 0 or n * cells // _SECTION * _SMALLEST > len(data):
-            damaged(f"{len(data)} bytes for {n} samples")
+            refuse_samples(f"{len(data)} bytes for {n} samples")
         if not n * cells:
             if data:
-                damaged("bytes for no samples")
+                refuse_samples("bytes for no samples")
             return np.empty((n, *self.shape), self.dtype)
         cursor = Cursor(data)
-        points = [(cursor.take(1)[0], cursor.take(1)[0]) for _ in range(2)]
+        points = [(cursor.read(1)[0], cursor.read(1)[0]) for _ in range(2)]
         count = cursor.varint(n)
         flat = np.empty((n, cells), self.dtype)
         for (coder, point), rows in zip(points, (slice(0, count), slice(count, n)), strict=True):
             name = _NAMES[coder] if coder < len(_NAMES) else ""
             if name not in self.coders or point >= self.coders[name].points:
-                damaged(f"point {point} of coder {coder}, which this model has not")
+                refuse_samples(f"point {point} of coder {coder}, which this model has not")
             for part in self._sections(rows):
-                packed = bytes(cursor.piece())
+                packed = bytes(cursor.length_prefixed())
                 codes = self.coders[name].unpack(packed, part.stop - part.start, point)
                 with np.errstate(all="ignore"):  # what a damaged file brings to infinity
                     rebuilt = self.coders[name].rebuild(codes, point)
                     if not np.isfinite(rebuilt).all():
-                        damaged("codes that stand for no finite numbers")
+                        refuse_samples("codes that stand for no finite numbers")
                 flat[part] = self._rounded(rebuilt)
         cursor.close()
         return flat.reshape(n, *self.shape)
@@ -274,7 +281,7 @@ class LossyModel:
         for each, rows in ((fine, slice(0, count)), (coarse, slice(count, n))):
             coder = self.coders[each.at.coder]
             parts = self._sections(rows)
-            out += [piece(coder.pack(each.codes[part], each.at.point)) for part in parts]
+            out += [length_prefixed(coder.pack(each.codes[part], each.at.point)) for part in parts]
         return b"".join(out)
 
     def _errors(
@@ -308,7 +315,7 @@ class LossyModel:
             "ranges": self.ranges,
         }
         for name, coder in self.coders.items():
-            arrays |= named(coder.to_arrays(), f"{name}.")
+            arrays |= with_prefix(coder.to_arrays(), f"{name}.")
         return arrays
 
     @classmethod
@@ -321,24 +328,24 @@ class LossyModel:
             The arrays are not such a description.
         """
         sizes = np.size(arrays.get("shape", ()))
-        shape = tuple(map(int, take(arrays, "shape", np.int64, (sizes,))))
-        kind = int(take(arrays, "dtype", np.int64, (1,))[0])
-        mean = take(arrays, "mean", np.float64, (None,))
-        ranges = take(arrays, "ranges", np.float64, mean.shape)
+        shape = tuple(map(int, checked_array(arrays, "shape", np.int64, (sizes,))))
+        kind = int(checked_array(arrays, "dtype", np.int64, (1,))[0])
+        mean = checked_array(arrays, "mean", np.float64, (None,))
+        ranges = checked_array(arrays, "ranges", np.float64, mean.shape)
         if min(shape, default=1) < 1 or math.prod(shape) != len(mean):
-            unfit("shape", f"that of samples of {len(mean)} values", str(shape))
+            refuse_model("shape", f"that of samples of {len(mean)} values", str(shape))
         if not 0 <= kind < len(_DTYPES) or not ranges.min() > 0:
-            unfit("dtype", "a known one, and positive ranges", f"{kind}")
+            refuse_model("dtype", "a known one, and positive ranges", f"{kind}")
         coders: dict[str, LossyCoder] = {}
         for name, transform in (("linear", LinearTransform), ("network", TransformNetwork)):
-            if own := within(arrays, f"{name}."):
+            if own := without_prefix(arrays, f"{name}."):
                 coders[name] = TransformCoder.from_arrays(own, transform, mean, ranges)
-        if own := within(arrays, "levels."):
+        if own := without_prefix(arrays, "levels."):
             coders["levels"] = LevelsCoder.from_arrays(own, len(mean))
         model = cls(shape, _DTYPES[kind], mean, ranges, coders)
         if not coders or ("levels" in coders and kind):
-            unfit("coders", "at least one, and levels for bytes alone", str(list(coders)))
-        only(arrays, set(model.to_arrays()))
+            refuse_model("coders", "at least one, and levels for bytes alone", str(list(coders)))
+        require_names(arrays, set(model.to_arrays()))
         return model
 
 
