@@ -44,12 +44,13 @@ def make() -> dict[str, bytes]:
 
     import isthmus as ist
     from isthmus.compression.coders.block import ColumnBlock, Layout
-    from isthmus.compression.coders.catalogue import GeneralPurposeCoder
     from isthmus.compression.coders.context_mixing import ContextMixing
     from isthmus.compression.coders.general_compressors import COMPRESSORS
-    from isthmus.compression.coders.matrix_bytes import LAYOUTS
+    from isthmus.compression.coders.general_purpose import VALUES, GeneralPurposeCoder
+    from isthmus.compression.coders.matrix_layouts import LAYOUTS
     from isthmus.compression.coders.residual_tables import ResidualTables
-    from isthmus.compression.learned_coders import LearnedCoder, LearnedLossy
+    from isthmus.compression.embedded_model import EmbeddedModel
+    from isthmus.compression.lossy.coder import LossyModelCoder
     from isthmus.compression.lossy.model import LossyModel
 
     rng = np.random.default_rng(0)
@@ -75,9 +76,7 @@ def make() -> dict[str, bytes]:
     for name, X, bits in (("lossy images", images, 0.3), ("lossy", iris, 3)):
         codec = ist.Codec(max_error=None, bits=bits, random_state=0)
         # As fit would, but briefly: how good a model is does not matter here.
-        codec._keep(
-            None, LearnedCoder("lossy", LearnedLossy(LossyModel.fit(X, seed=0, epochs=0.5)))
-        )
+        codec._keep(None, EmbeddedModel(LossyModelCoder(LossyModel.fit(X, seed=0, epochs=0.5))))
         found[name] = codec.compress(X)
     sink = io.BytesIO()
     writer = _writer(sink, {"dtype": "<f4", "row": [4], "bound": 0.05}, None)
@@ -85,7 +84,7 @@ def make() -> dict[str, bytes]:
     block = ColumnBlock(columns, (0.05,) * 4, Layout((np.dtype("f4"),) * 4, (4,)))
     coders = [ContextMixing(), ResidualTables()]
     for number, compressor in enumerate(COMPRESSORS):
-        layouts = (*LAYOUTS, 255) if number == 1 else (3,)
+        layouts = (*LAYOUTS, VALUES) if number == 1 else (3,)
         choose = lambda content, n=number, c=compressor: (n, c.encode(content))  # noqa: E731
         coders += [GeneralPurposeCoder(layout, choose) for layout in layouts]
     for coder in coders:
@@ -177,11 +176,11 @@ def forge_manifest(chance, blob, _):
     else:
         manifest[key] = chance.choice(values)
     if model is not None and chance.random() < 0.5:
-        from isthmus.compression import learned_coders
+        from isthmus.compression import embedded_model
 
-        content = flip(chance, learned_coders.unpack(model), None)
-        manifest["model"] = {"sha256": learned_coders.digest(content), "embedded": True}
-        model = learned_coders.pack(content) if chance.random() < 0.8 else flip(chance, model, None)
+        content = flip(chance, embedded_model.unpack(model), None)
+        manifest["model"] = {"sha256": embedded_model.digest(content), "embedded": True}
+        model = embedded_model.pack(content) if chance.random() < 0.8 else flip(chance, model, None)
     writer = _writer(sink, manifest, model)
     for chunk in reader.chunks:
         writer.add(chunk.rows, reader.read(chunk))

@@ -1,4 +1,4 @@
-"""Rows of an array as blocks, and back; and what the rows are of whatever somebody brings."""
+"""Rows of an array as blocks of columns, and the row codec for any input or manifest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import pyarrow as pa
 from isthmus.compression.coders.block import ColumnBlock, Layout
 from isthmus.compression.coders.byte_cursor import refuse
 from isthmus.compression.coders.catalogue import decode, describe
-from isthmus.compression.row_codec import CHUNK_BYTES, CHUNK_LIMIT, RowCodec, senseless, span
+from isthmus.compression.row_codec import (
+    CHUNK_BYTES,
+    CHUNK_LIMIT,
+    RowCodec,
+    finite_range,
+    refuse_manifest,
+)
 from isthmus.compression.table_rows import TableRows, table_from
 from isthmus.core.errors import InvalidArchive, InvalidData
 from isthmus.data import frames
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from isthmus.compression.coders.catalogue import BlockEncoder
+    from isthmus.compression.coders.coder import BlockEncoder
 
 _MOST_COLUMNS = 1 << 24
 _KINDS = "biuf"
@@ -37,7 +43,7 @@ class ArrayRows(RowCodec):
     dtype : dtype
         Byte order included.
     sample_shape : tuple of int
-        Of one row.
+        The shape of one row.
     """
 
     dtype: np.dtype[Any]
@@ -61,7 +67,7 @@ class ArrayRows(RowCodec):
     def encode(
         self, part: NDArray[Any], bounds: tuple[float, ...], encoder: BlockEncoder
     ) -> tuple[bytes, float]:
-        """Return some rows as bytes, and the largest error."""
+        """Return the encoded rows, and the largest error."""
         if not part.size:
             return b"", 0.0
         native = part if self.dtype.isnative else part.byteswap().view(self.layout.dtypes[0])
@@ -73,17 +79,17 @@ class ArrayRows(RowCodec):
         values = np.empty((rows, *self.sample_shape), dtype=self.dtype)
         if not values.size:
             if payload:
-                refuse("bytes of rows that have none")
+                refuse("bytes for rows without values")
             return values
         columns = decode(memoryview(payload), rows, self.layout, fitted)
         native = np.stack(columns, axis=1).reshape(values.shape)
         return native if self.dtype.isnative else native.byteswap().view(self.dtype)
 
     def join(self, parts: list[NDArray[Any]]) -> NDArray[Any]:
-        """Return the parts after one another."""
+        """Concatenate the parts."""
         if not parts:
             return np.empty((0, *self.sample_shape), dtype=self.dtype)
-        # concatenate would forget a foreign byte order.
+        # concatenate would change the byte order.
         whole = np.empty((sum(map(len, parts)), *self.sample_shape), dtype=self.dtype)
         at = 0
         for part in parts:
@@ -95,22 +101,22 @@ class ArrayRows(RowCodec):
         return np.dtype(f"V{self.dtype.itemsize}")
 
     def ranges(self, part: NDArray[Any]) -> NDArray[np.float64]:
-        """Of each column of two dimensions or one; of all cells together of more."""
+        """Of each column of up to two dimensions; of all cells together of more."""
         count = math.prod(self.sample_shape)
         columns = part.reshape(len(part), count) if part.ndim <= 2 else part.reshape(-1, 1)
-        return np.array([span(column) for column in columns.T]).reshape(-1, 2).T
+        return np.array([finite_range(column) for column in columns.T]).reshape(-1, 2).T
 
-    def ways(self, payload: bytes, fitted: Sequence[Any]) -> str:
+    def describe_coder(self, payload: bytes, fitted: Sequence[Any]) -> str:
         """Return the coder's name."""
         return describe(memoryview(payload), fitted) if payload else "nothing"
 
     def raw_bytes(self, rows: int) -> int:
-        """Return how many bytes that many rows take."""
+        """Return the size of that many rows in bytes."""
         return rows * self.layout.row_bytes
 
 
 def rows_of(X: Any) -> tuple[RowCodec, Any]:
-    """Return what the rows of `X` are, and `X` as an array or Arrow table.
+    """Return the row codec for `X`, and `X` as an array or Arrow table.
 
     Raises
     ------
@@ -149,29 +155,29 @@ def rows_of(X: Any) -> tuple[RowCodec, Any]:
 
 
 def rows_from(manifest: dict[str, Any]) -> RowCodec:
-    """Return what a stranger's manifest says that rows are.
+    """Return the row codec that the manifest of an untrusted file describes.
 
     Raises
     ------
     InvalidArchive
-        It says nothing that makes sense.
+        The manifest is invalid.
     """
     try:
         return _array_from(manifest) if "dtype" in manifest else table_from(manifest)
     except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         if isinstance(error, InvalidArchive):
             raise
-        senseless(str(error)[:100])
+        refuse_manifest(str(error)[:100])
 
 
 def _array_from(manifest: dict[str, Any]) -> ArrayRows:
     row, name = manifest["row"], manifest["dtype"]
     sizes = isinstance(row, list) and all(type(size) is int and size >= 0 for size in row)
     if not (sizes and len(row) < 32 and isinstance(name, str) and len(name) <= 4):
-        senseless("rows that are none")
+        refuse_manifest("an invalid row shape")
     dtype = np.dtype(name)
     if dtype.kind not in _KINDS or dtype.itemsize > 8 or dtype.str != name:
-        senseless(f"values of the type {name!r}")
+        refuse_manifest(f"values of the type {name!r}")
     if math.prod(row) * dtype.itemsize > CHUNK_LIMIT or math.prod(row) > _MOST_COLUMNS:
-        senseless(f"rows of shape {row}")
+        refuse_manifest(f"rows of shape {row}")
     return ArrayRows(dtype, tuple(row))

@@ -14,11 +14,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.compression.array_rows import rows_from
 from isthmus.compression.codec_archive import from_artifact, to_artifact
-from isthmus.compression.column_ranges import spans, widened
-from isthmus.compression.container_reading import cut, opened, opened_rows, read_whole, summary_of
+from isthmus.compression.column_ranges import merged_limits, range_widths
+from isthmus.compression.container_reading import (
+    open_container,
+    read_whole,
+    rows_and_coders,
+    summary_of,
+    truncation_error,
+)
 from isthmus.compression.container_reading import read_chunk as chunk_of
 from isthmus.compression.container_writing import batches, write
-from isthmus.compression.error_bounds import ErrorBound, promise_of
+from isthmus.compression.error_bounds import ErrorBound, error_bound_of
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, InvalidParameter
 from isthmus.core.randomness import resolve_seed
@@ -28,7 +34,7 @@ from isthmus.persistence import artifact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.summary import Summary
     from isthmus.persistence.artifact import Artifact
 
@@ -90,7 +96,7 @@ class Codec(BaseEstimator):
 
     kind = "codec"
 
-    _model: LearnedCoder | None
+    _model: EmbeddedModel | None
 
     def __init__(
         self,
@@ -131,16 +137,16 @@ class Codec(BaseEstimator):
             A setting cannot work, or `X` is not of such rows.
         """
         del y
-        promise, seed = self._promise(), resolve_seed(self.random_state)
+        error_bound, seed = self._error_bound(), resolve_seed(self.random_state)
         limits: Any = None
-        model: LearnedCoder | None = None
+        model: EmbeddedModel | None = None
         for rows, part in batches(X):
             if self.relative:
-                limits = widened(limits, rows, part)
-            model = model or promise.learn(rows, part, seed)
+                limits = merged_limits(limits, rows, part)
+            model = model or error_bound.learn(rows, part, seed)
         if model is None and self.max_error is None:
             raise InvalidData("X", expected="at least one batch", received="an empty iterator")
-        self._keep(spans(limits), model)
+        self._keep(range_widths(limits), model)
         return self
 
     def compress(self, X: Any, *, embed: bool = True) -> bytes:
@@ -165,12 +171,12 @@ class Codec(BaseEstimator):
             `X` is not of rows that can be compressed, or not of the columns given to `fit`.
         """
         check_is_fitted(self)
-        model, promise = self._learned(), self._promise(self.ranges_)
+        model, error_bound = self._fitted_model(), self._error_bound(self.ranges_)
         found = []
         # Bits and quality cannot be kept without the model; other promises can.
         for used in [model] if model is None or self.max_error is None else [model, None]:
             sink = io.BytesIO()
-            write(X, sink, promise, used, embed=embed)
+            write(X, sink, error_bound, used, embed=embed)
             found.append(sink.getvalue())
         return min(found, key=len)
 
@@ -208,12 +214,12 @@ class Codec(BaseEstimator):
             As `compress`.
         """
         check_is_fitted(self)
-        model, promise = self._learned(), self._promise(self.ranges_)
+        model, error_bound = self._fitted_model(), self._error_bound(self.ranges_)
         found: list[Summary] = []
         atomic_write(
             path,
             lambda file: found.append(
-                write(X, file, promise, model, embed=embed, progress=progress)
+                write(X, file, error_bound, model, embed=embed, progress=progress)
             ),
         )
         return found[0]
@@ -241,7 +247,7 @@ class Codec(BaseEstimator):
             they would take more than 1 GiB and 1,000 times their own size: `decompress_from`
             reads a file of such rows chunk by chunk.
         """
-        return read_whole(blob, self._learned())
+        return read_whole(blob, self._fitted_model())
 
     def decompress_from(self, path: _Path, *, skip_damaged: bool = False) -> Iterator[Any]:
         """Yield the rows of a file that `compress_to` wrote, chunk by chunk.
@@ -268,8 +274,8 @@ class Codec(BaseEstimator):
         DataWarning
             A chunk was left out.
         """
-        with opened(path) as reader:
-            rows, fitted = opened_rows(reader, self._learned())
+        with open_container(path) as reader:
+            rows, fitted = rows_and_coders(reader, self._fitted_model())
             given = False
             for number in range(len(reader.chunks)):
                 try:
@@ -281,10 +287,10 @@ class Codec(BaseEstimator):
                     continue
                 given = True
                 yield rows.join([part])
-            if reader.cut:
+            if reader.truncation:
                 if not skip_damaged:
-                    raise cut(reader)
-                warnings.warn(str(cut(reader)), DataWarning, stacklevel=2)
+                    raise truncation_error(reader)
+                warnings.warn(str(truncation_error(reader)), DataWarning, stacklevel=2)
             if not given:
                 yield rows.join([])
 
@@ -309,8 +315,8 @@ class Codec(BaseEstimator):
         InvalidParameter
             There is no such chunk.
         """
-        with opened(path) as reader:
-            rows, fitted = opened_rows(reader, self._learned())
+        with open_container(path) as reader:
+            rows, fitted = rows_and_coders(reader, self._fitted_model())
             if not isinstance(number, numbers.Integral) or not 0 <= number < len(reader.chunks):
                 raise InvalidParameter(
                     "number",
@@ -327,9 +333,11 @@ class Codec(BaseEstimator):
         InvalidArchive
             As `decompress`.
         """
-        with opened(path) as reader:
-            rows, fitted = opened_rows(reader, self._learned())
-            coders = Counter(rows.ways(reader.read(each), fitted) for each in reader.chunks)
+        with open_container(path) as reader:
+            rows, fitted = rows_and_coders(reader, self._fitted_model())
+            coders = Counter(
+                rows.describe_coder(reader.read(each), fitted) for each in reader.chunks
+            )
             return summary_of(reader, rows, coders)
 
     def size_of(self, path: _Path) -> Summary:
@@ -340,7 +348,7 @@ class Codec(BaseEstimator):
         InvalidArchive
             It is damaged before its first chunk, or foreign.
         """
-        with opened(path) as reader:
+        with open_container(path) as reader:
             return summary_of(reader, rows_from(reader.manifest))
 
     def save(self, path: _Path) -> None:
@@ -354,25 +362,25 @@ class Codec(BaseEstimator):
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
 
-    def _promise(self, ranges: Any = None) -> ErrorBound:
-        return promise_of(self.max_error, self.relative, self.bits, self.quality, ranges)
+    def _error_bound(self, ranges: Any = None) -> ErrorBound:
+        return error_bound_of(self.max_error, self.relative, self.bits, self.quality, ranges)
 
-    def _learned(self) -> LearnedCoder | None:
+    def _fitted_model(self) -> EmbeddedModel | None:
         return getattr(self, "_model", None)
 
-    def _keep(self, ranges: Any, model: LearnedCoder | None) -> None:
+    def _keep(self, ranges: Any, model: EmbeddedModel | None) -> None:
         self.ranges_, self._model = ranges, model
         self.coder_ = None if model is None else model.name
 
     def _to_artifact(self) -> Artifact:
         params = {name: storable(value) for name, value in self.get_params(deep=False).items()}
-        return to_artifact(self.kind, params, self.ranges_, self._learned())
+        return to_artifact(self.kind, params, self.ranges_, self._fitted_model())
 
     @classmethod
     def _from_artifact(cls, stored: Artifact) -> Self:
         params, ranges, model = from_artifact(stored)
         codec = cls(**plain_params(cls, params))
-        codec._promise()
+        codec._error_bound()
         if (ranges is None) == bool(codec.relative):
             raise InvalidArchive("the archive", expected="ranges if relative", received="the other")
         lossy = model is not None and model.name == "lossy"

@@ -1,4 +1,4 @@
-"""A fitted codec as an archive: its settings, the ranges it learned, and its model."""
+"""A fitted codec as an archive: its parameters, ranges and model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.compression.learned_coders import LEARNED, LearnedCoder
+from isthmus.compression.coders.catalogue import LEARNED
+from isthmus.compression.embedded_model import EmbeddedModel
 from isthmus.core.errors import InvalidArchive
 from isthmus.persistence.artifact import Artifact
 
@@ -19,9 +20,9 @@ _MODEL = "learned/"
 
 
 def to_artifact(
-    kind: str, params: dict[str, Any], ranges: Ranges, model: LearnedCoder | None
+    kind: str, params: dict[str, Any], ranges: Ranges, model: EmbeddedModel | None
 ) -> Artifact:
-    """Return what `from_artifact` reads."""
+    """Return the archive, for `from_artifact`."""
     arrays: dict[str, NDArray[Any]] = {}
     if isinstance(ranges, np.ndarray):
         arrays["ranges"] = ranges
@@ -35,20 +36,24 @@ def to_artifact(
     return Artifact(kind, manifest, arrays)
 
 
-def from_artifact(stored: Artifact) -> tuple[Any, Ranges, LearnedCoder | None]:
-    """Return the settings, the ranges and the model of an archive that may come from a stranger.
+def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
+    """Return the parameters, the ranges and the model of an untrusted archive.
 
     Raises
     ------
     InvalidArchive
-        They are not a codec's.
+        The archive does not hold a codec.
     """
     content = stored.manifest
     if set(content) != {"params", "ranges", "coder"}:
-        raise InvalidArchive("the archive", expected="a codec's parts", received="others")
+        raise InvalidArchive(
+            "the archive", expected="params, ranges and coder", received=str(sorted(content))[:80]
+        )
     ranges = stored.arrays.get("ranges", content["ranges"])
-    if not _sensible(ranges):
-        raise InvalidArchive("the archive", expected="ranges from 0", received="others")
+    if not _valid_ranges(ranges):
+        raise InvalidArchive(
+            "the archive", expected="ranges of at least 0", received="other ranges"
+        )
     name = content["coder"]
     if name is None:
         return content["params"], ranges, None
@@ -57,10 +62,10 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, LearnedCoder | None]:
         for place, array in stored.arrays.items()
         if place.startswith(_MODEL)
     }
-    return content["params"], ranges, LearnedCoder(name, LEARNED[name].from_arrays(arrays))
+    return content["params"], ranges, EmbeddedModel(LEARNED[name].from_arrays(arrays))
 
 
-def _sensible(ranges: Any) -> bool:
+def _valid_ranges(ranges: Any) -> bool:
     if isinstance(ranges, dict):
         return all(isinstance(each, float) and each >= 0 for each in ranges.values())
     if isinstance(ranges, np.ndarray):

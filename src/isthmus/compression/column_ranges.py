@@ -1,4 +1,4 @@
-"""Ranges of columns, learned batch by batch, and the bounds that come of them."""
+"""Ranges of columns, found batch by batch, and the error bounds relative to them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from isthmus.compression.row_codec import RowCodec
 
 
-def widened(limits: Any, rows: RowCodec, part: Any) -> Any:
-    """Return limits that hold those of some more rows, too: (2, ranges), or dict by column."""
+def merged_limits(limits: Any, rows: RowCodec, part: Any) -> Any:
+    """Return minima and maxima extended by more rows: (2, ranges), or dict by column."""
     found = rows.ranges(part)
     if isinstance(rows, TableRows):
         own = {n: found[:, j] for j, n in enumerate(rows.names) if n in rows.lossy}
@@ -36,33 +36,32 @@ def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.stack([np.fmin(a[0], b[0]), np.fmax(a[1], b[1])])
 
 
-def spans(limits: Any) -> Any:
-    """Return the largest values less the smallest; 0 where there was no finite value."""
+def range_widths(limits: Any) -> Any:
+    """Return the differences of maxima and minima; 0 where there was no finite value."""
     if limits is None:
         return None
     if isinstance(limits, dict):
-        return {name: float(spans(each)) for name, each in limits.items()}
+        return {name: float(range_widths(each)) for name, each in limits.items()}
     return np.nan_to_num(limits[1] - limits[0], nan=0.0, posinf=0.0)
 
 
 def bounds_for(
     rows: RowCodec, max_error: float, ranges: dict[str, float] | NDArray[np.float64] | None
 ) -> tuple[float, ...]:
-    """Return how far the values of each column may move.
+    """Return the error bound of each column.
 
     Parameters
     ----------
-    rows : Rows
-        What is to be compressed.
+    rows : RowCodec
     max_error : float
-        Of every value; or, with `ranges`, as a share of them.
+        Of every value, or as a fraction of `ranges` if given.
     ranges : array of shape (ranges,), dict by column, or None
         As `fit` learned them.
 
     Raises
     ------
     InvalidParameter
-        The rows have columns of which `fit` learned no range.
+        `fit` found no range for some of the columns.
     """
     columns = len(rows.layout.dtypes)
     if isinstance(rows, TableRows):
@@ -70,22 +69,24 @@ def bounds_for(
         if ranges is None:
             return tuple(max_error if name in moved else 0.0 for name in rows.names)
         if not isinstance(ranges, dict) or not moved <= set(ranges):
-            _unlike(ranges)
-        return tuple(_short(max_error * ranges[n]) if n in moved else 0.0 for n in rows.names)
+            _refuse_columns(ranges)
+        return tuple(
+            _rounded_down(max_error * ranges[n]) if n in moved else 0.0 for n in rows.names
+        )
     if ranges is None:
         return (float(max_error),) * columns
     if isinstance(ranges, dict) or len(ranges) not in (1, columns):
-        _unlike(ranges)
-    return tuple(map(_short, np.broadcast_to(max_error * ranges, columns).tolist()))
+        _refuse_columns(ranges)
+    return tuple(map(_rounded_down, np.broadcast_to(max_error * ranges, columns).tolist()))
 
 
-def _short(bound: float) -> float:
-    """Return a number that is at most a millionth smaller, in fewer digits: it stands in files."""
+def _rounded_down(bound: float) -> float:
+    """Return a bound in few digits, at most a millionth smaller, as it is stored in files."""
     short = float(f"{bound:.6g}")
     return short if short <= bound else float(f"{bound * (1 - 5e-6):.6g}")
 
 
-def _unlike(ranges: Any) -> NoReturn:
+def _refuse_columns(ranges: Any) -> NoReturn:
     raise InvalidParameter(
         "X",
         expected=f"the {len(ranges)} columns that fit learned ranges of",

@@ -1,19 +1,19 @@
-"""The file of compressed rows: a manifest, chunks that are read alone, and where they are.
+"""The container format: a manifest, chunks that can be read one by one, and their index.
 
 ::
 
     magic       b"ISZ", and the format's number in one byte
     manifest    its size, its compressor, its packed bytes as a piece, their CRC-32
-                JSON: what the rows are; see `isthmus.compression.codec`
-    model       only if the manifest says so: a piece; see `isthmus.compression.learned_coders.pack`
+                JSON: the types of the rows, and the error bound
+    model       only if the manifest says so: a piece; see `isthmus.compression.embedded_model.pack`
     chunk       1, rows, length, CRC-32 of number, rows, length and payload, payload
     ...
     end         0; with more chunks than one also, of each, rows and length; their CRC-32;
                 the length of all that from the 0 on, in 4 bytes; b"isz."
 
 Numbers are `varint` unless their length is stated. A chunk is found through the end or, where that
-is cut off, by going from one to the next. No length is believed before it is compared with the
-file's own size.
+is cut off, by going from one to the next. Lengths are compared with the size of the file
+before they are used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from isthmus.compression.coders import general_compressors
-from isthmus.compression.coders.byte_cursor import Cursor, piece, varint, varints
+from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, varint, varints
 from isthmus.core.errors import InvalidArchive
 from isthmus.persistence import strict_json
 
@@ -36,20 +36,20 @@ _TAIL = b"isz."
 _MANIFEST_LIMIT = 16 * 2**20
 _MOST_ROWS = 2**48
 _NUMBERS = 1 + 2 * 10
-"""What stands before a frame's or the manifest's bytes takes no more."""
+"""The largest size of the numbers before a payload or the manifest."""
 
 
 class ContainerWriter:
-    """Writes a container piece by piece.
+    """Writes a container.
 
     Parameters
     ----------
     file : binary file
         Open for writing.
     manifest : dict
-        What the rows are, as JSON can say it.
+        The types of the rows, as JSON values.
     model : bytes, optional
-        To be embedded.
+        The model to embed.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class ContainerWriter:
         self._chunks: list[tuple[int, int]] = []
         text = strict_json.dumps(manifest, "the manifest").encode()
         number, packed = general_compressors.smallest(text)
-        body = varint(len(text)) + bytes([number]) + piece(packed)
+        body = varint(len(text)) + bytes([number]) + length_prefixed(packed)
         self._put(MAGIC + bytes([FORMAT]) + body + _checksum(body))
         if model is not None:
-            self._put(piece(model))
+            self._put(length_prefixed(model))
 
     def add(self, rows: int, payload: bytes) -> None:
         """Write a chunk."""
@@ -87,12 +87,12 @@ class ContainerWriter:
 
 @dataclass(frozen=True)
 class ContainerChunk:
-    """Where a chunk is.
+    """A chunk's place in a file.
 
     Parameters
     ----------
     number, first, rows : int
-        Its number from 0, the number of its first row, and how many rows it has.
+        Its number from 0, the number of its first row, and its number of rows.
     start, length : int
         Of the payload, in bytes.
     """
@@ -111,30 +111,30 @@ class ContainerChunk:
 
 
 class ContainerReader:
-    """Reads a container that may come from a stranger.
+    """Reads a container from an untrusted file.
 
     Parameters
     ----------
     file : binary file
         Open for reading, and seekable.
     shown : str
-        What errors call it.
+        The file's name in errors.
 
     Attributes
     ----------
     manifest : dict
-        What the rows are.
+        The types of the rows.
     model : bytes or None
-        The embedded one, not yet compared with the manifest's checksum.
+        The embedded model, not yet checked against the manifest's hash.
     chunks : list of Chunk
         In order.
-    cut : str
-        What is wrong with the file as a whole, "" if nothing is.
+    truncation : str
+        How the file is incomplete; "" if it is not.
 
     Raises
     ------
     InvalidArchive
-        It is no container, one of a newer version, or damaged before its first chunk.
+        It is not a container, is of a newer version, or is damaged before its first chunk.
     """
 
     def __init__(self, file: BinaryIO, shown: str) -> None:
@@ -156,7 +156,7 @@ class ContainerReader:
         embedded = isinstance(model, dict) and model.get("embedded") is True
         self.model = self._read_piece() if embedded else None
         self._start = file.tell()
-        self.cut = ""
+        self.truncation = ""
         self.chunks = self._from_end() or list(self._from_start())
 
     def read(self, chunk: ContainerChunk) -> bytes:
@@ -185,7 +185,7 @@ class ContainerReader:
         start = self._file.tell()
         try:
             head = Cursor(self._file.read(_NUMBERS))
-            size, number = head.varint(_MANIFEST_LIMIT), head.take(1)[0]
+            size, number = head.varint(_MANIFEST_LIMIT), head.read(1)[0]
             length = head.varint(self.size)
             numbers = head.position
             self._file.seek(start)
@@ -196,11 +196,11 @@ class ContainerReader:
             text = general_compressors.unpack(number, memoryview(body)[numbers:], size)
             manifest = strict_json.loads(text.decode(), "the manifest")
         except UnicodeDecodeError:
-            self._refuse("a manifest that is no text")
+            self._refuse("a manifest that is not text")
         except InvalidArchive as error:
             raise error.about(self._shown) from None
         if not isinstance(manifest, dict):
-            self._refuse("a manifest that is none")
+            self._refuse("a manifest that is not an object")
         return manifest
 
     def _read_piece(self) -> bytes:
@@ -217,7 +217,7 @@ class ContainerReader:
         return content
 
     def _from_end(self) -> list[ContainerChunk]:
-        """Return the chunks as the end lists them, none if it is not there or contradicts."""
+        """Return the chunks that the index lists; none if it is missing or wrong."""
         self._file.seek(max(self._start, self.size - 8))
         tail = self._file.read(8)
         length = int.from_bytes(tail[:4], "little")
@@ -241,24 +241,24 @@ class ContainerReader:
         return found if start == self.size - 8 - length else []
 
     def _from_start(self) -> Iterator[ContainerChunk]:
-        """Go from chunk to chunk."""
+        """Find the chunks one after the other."""
         at, first, number = self._start, 0, 0
         while True:
             self._file.seek(at)
             head = Cursor(self._file.read(_NUMBERS))
             try:
-                kind = head.take(1)[0]
+                kind = head.read(1)[0]
                 if kind != 1:
                     whole = kind == 0 and number < 2 and at + 1 == self.size
-                    self.cut = "" if whole else f"damage after chunk {number - 1}"
+                    self.truncation = "" if whole else f"damage after chunk {number - 1}"
                     return
                 rows, length = head.varint(_MOST_ROWS), head.varint(self.size)
                 start = at + head.position + 4
             except InvalidArchive:
-                self.cut = f"an end after {number} chunks where more should stand"
+                self.truncation = f"an end after {number} chunks, where more should follow"
                 return
             if start + length > self.size:
-                self.cut = f"an end within chunk {number}"
+                self.truncation = f"an end within chunk {number}"
                 return
             yield ContainerChunk(number, first, rows, start, length)
             at, first, number = start + length, first + rows, number + 1

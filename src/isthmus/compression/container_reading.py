@@ -1,4 +1,4 @@
-"""Containers opened for reading, and their chunks as rows."""
+"""Opening containers, and decoding their chunks to rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isthmus.compression import learned_coders
+from isthmus.compression import embedded_model
 from isthmus.compression.array_rows import rows_from
 from isthmus.compression.container import ContainerReader
 from isthmus.compression.summary import Summary
@@ -18,7 +18,7 @@ from isthmus.core.errors import InvalidArchive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.row_codec import RowCodec
 
 
@@ -26,15 +26,16 @@ _MEMORY = 2**30
 _MOST_PER_BYTE = 1000
 
 
-def opened_rows(reader: ContainerReader, own: LearnedCoder | None) -> tuple[RowCodec, list[Any]]:
-    """Return what a file's rows are, and the coder that it needs in a list, if it does.
+def rows_and_coders(
+    reader: ContainerReader, own: EmbeddedModel | None
+) -> tuple[RowCodec, list[Any]]:
+    """Return the row codec of a file, and a list with the learned coder that it needs, if any.
 
     Parameters
     ----------
-    reader : Reader
-        Of the file.
-    own : Model, optional
-        For files that name it.
+    reader : ContainerReader
+    own : EmbeddedModel, optional
+        For files that identify a model without embedding it.
     """
     rows = rows_from(reader.manifest)
     stated = reader.manifest.get("model")
@@ -42,15 +43,15 @@ def opened_rows(reader: ContainerReader, own: LearnedCoder | None) -> tuple[RowC
         return rows, []
     digest = stated.get("sha256") if isinstance(stated, dict) else None
     if reader.model is not None:
-        content = learned_coders.unpack(reader.model)
-        if learned_coders.digest(content) != digest:
+        content = embedded_model.unpack(reader.model)
+        if embedded_model.digest(content) != digest:
             raise InvalidArchive(
                 "the embedded model",
                 expected="the bytes that were written",
                 received="damaged ones, by their checksum",
                 remedy="copy or download the file again",
             )
-        return rows, [learned_coders.from_bytes(content)]
+        return rows, [embedded_model.from_bytes(content)]
     if own is not None and own.digest == digest:
         return rows, [own.coder]
     raise InvalidArchive(
@@ -61,18 +62,18 @@ def opened_rows(reader: ContainerReader, own: LearnedCoder | None) -> tuple[RowC
     )
 
 
-def read_whole(blob: bytes, own: LearnedCoder | None) -> Any:
+def read_whole(blob: bytes, own: EmbeddedModel | None) -> Any:
     """Return the rows of a whole file in memory.
 
     Raises
     ------
     InvalidArchive
-        It is damaged, foreign, or a flood.
+        It is damaged, not a container, or too large once decompressed.
     """
     reader = ContainerReader(io.BytesIO(blob), "the compressed bytes")
-    rows, fitted = opened_rows(reader, own)
-    if reader.cut:
-        raise cut(reader)
+    rows, fitted = rows_and_coders(reader, own)
+    if reader.truncation:
+        raise truncation_error(reader)
     size = summary_of(reader, rows).raw_bytes
     if size > max(_MEMORY, _MOST_PER_BYTE * reader.size):
         raise InvalidArchive(
@@ -95,7 +96,7 @@ def summary_of(
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[ContainerReader]:
+def open_container(path: str | os.PathLike[str]) -> Iterator[ContainerReader]:
     """Open a container that ``compress_to`` wrote; raises InvalidArchive."""
     shown = repr(os.fspath(path))
     try:
@@ -122,12 +123,12 @@ def read_chunk(reader: ContainerReader, rows: RowCodec, fitted: list[Any], numbe
         raise error.about(str(chunk)) from error
 
 
-def cut(reader: ContainerReader) -> InvalidArchive:
-    """Return what to raise for a file that ends early."""
+def truncation_error(reader: ContainerReader) -> InvalidArchive:
+    """Return the error for an incomplete file."""
     return InvalidArchive(
         "the compressed data",
         expected="a whole file",
-        received=reader.cut,
+        received=reader.truncation,
         remedy="copy or download the file again; decompress_from(..., skip_damaged=True) reads "
         "the chunks that are whole",
     )

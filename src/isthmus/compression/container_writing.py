@@ -1,4 +1,4 @@
-"""Rows to a container, chunk by chunk."""
+"""Writing rows to a container, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from isthmus.data import frames
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.error_bounds import ErrorBound
-    from isthmus.compression.learned_coders import LearnedCoder
     from isthmus.compression.row_codec import RowCodec
 
 
 def write(
     X: Any,
     file: BinaryIO,
-    promise: ErrorBound,
-    model: LearnedCoder | None = None,
+    error_bound: ErrorBound,
+    model: EmbeddedModel | None = None,
     *,
     embed: bool = False,
     progress: Callable[[int], object] | None = None,
@@ -40,27 +40,27 @@ def write(
         The rows.
     file : binary file
         Open for writing.
-    promise : Promise
-        How far numbers may move.
-    model : Model, optional
-        What has learned from rows like these.
+    error_bound : ErrorBound
+        The error bound or rate.
+    model : EmbeddedModel, optional
+        Fitted to rows like these.
     embed : bool
-        Whether the file holds the model, or names it.
+        Whether the file embeds the model, or only identifies it.
     progress : callable, optional
-        Told how many rows are done.
+        Called with the number of rows done.
     """
-    if model is None or not (embed and model.divisible):
-        return _written(X, file, promise, model, embed=embed, progress=progress)
-    # Which parts of the model are needed is known at the end, but they stand at the beginning.
+    if model is None or not (embed and model.coder.divisible):
+        return _written(X, file, error_bound, model, embed=embed, progress=progress)
+    # Which parts of the model are needed is known at the end, but they come first in the file.
     with TemporaryFile() as aside:
-        summary = _written(X, aside, promise, model, embed=False, progress=progress)
+        summary = _written(X, aside, error_bound, model, embed=False, progress=progress)
         aside.seek(0)
         held = _copied(ContainerReader(aside, "the compressed rows"), file, model)
     return replace(summary, packed_bytes=file.tell(), model_bytes=held)
 
 
-def _copied(reader: ContainerReader, file: BinaryIO, model: LearnedCoder) -> int:
-    """Write a container again, with those parts of the model that it needs; return their size."""
+def _copied(reader: ContainerReader, file: BinaryIO, model: EmbeddedModel) -> int:
+    """Copy a container with the parts of the model that it needs; return their size."""
     needed = model.needed_for(reader.read(chunk) for chunk in reader.chunks)
     content = needed.packed
     manifest = {**reader.manifest, "model": {"sha256": needed.digest, "embedded": True}}
@@ -74,22 +74,22 @@ def _copied(reader: ContainerReader, file: BinaryIO, model: LearnedCoder) -> int
 def _written(
     X: Any,
     file: BinaryIO,
-    promise: ErrorBound,
-    model: LearnedCoder | None,
+    error_bound: ErrorBound,
+    model: EmbeddedModel | None,
     *,
     embed: bool,
     progress: Callable[[int], object] | None,
 ) -> Summary:
     fitted = [] if model is None else [model.coder]
-    encoder, ways = promise.encoder(model), Counter[str]()
+    encoder, coders = error_bound.encoder(model), Counter[str]()
     writer: ContainerWriter | None = None
     first: RowCodec | None = None
     bounds: tuple[float, ...] = ()
     count, raw, worst = 0, 0, 0.0
     for rows, part in chunks(X):
         if writer is None or first is None:
-            first, bounds = rows, promise.bounds(rows)
-            manifest = {**rows.manifest(), **promise.stated(bounds)}
+            first, bounds = rows, error_bound.bounds(rows)
+            manifest = {**rows.manifest(), **error_bound.manifest_entries(bounds)}
             if model is not None:
                 manifest["model"] = {"sha256": model.digest, "embedded": embed}
             writer = ContainerWriter(
@@ -99,7 +99,7 @@ def _written(
         payload, error = first.encode(part, bounds, encoder)
         if len(part):
             writer.add(len(part), payload)
-            ways[first.ways(payload, fitted)] += 1
+            coders[first.describe_coder(payload, fitted)] += 1
         worst, count, raw = max(worst, error), count + len(part), raw + part.nbytes
         if progress is not None:
             progress(count)
@@ -107,17 +107,17 @@ def _written(
         raise InvalidData("X", expected="at least one batch", received="an empty iterator")
     writer.close()
     held = len(model.packed) if model is not None and embed else 0
-    return Summary(count, raw, file.tell(), held, worst, ways)
+    return Summary(count, raw, file.tell(), held, worst, coders)
 
 
 def batches(X: Any) -> Iterator[tuple[RowCodec, Any]]:
-    """Yield what rows are, and the rows: all at once, or what an iterator gives."""
+    """Yield the row codec and the rows: all at once, or each batch of an iterator."""
     given: Iterable[Any] = X if hasattr(X, "__next__") else [X]
     return map(rows_of, given)
 
 
 def chunks(X: Any) -> Iterator[tuple[RowCodec, Any]]:
-    """Yield what rows are, and those of each chunk."""
+    """Yield the row codec and the rows of each chunk."""
     for rows, values in batches(X):
         # Of equal length: a short one at the end would compress less well.
         count = max(-(-len(values) // rows.chunk_rows), 1)
@@ -134,6 +134,6 @@ def _check_same(first: RowCodec, rows: RowCodec) -> None:
         raise InvalidData(
             "X",
             expected="batches of the same columns and types",
-            received="others than the first",
+            received="columns or types unlike the first batch's",
             remedy="convert all batches to the types of the first",
         )

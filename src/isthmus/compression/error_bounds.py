@@ -1,4 +1,4 @@
-"""What a codec promises of the numbers that come back, and what keeps it."""
+"""The error bound or rate of a codec, and the encoder that keeps it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.compression import learned_coders
 from isthmus.compression.array_rows import ArrayRows
-from isthmus.compression.coders.catalogue import CoderSelection
+from isthmus.compression.coders.selection import CoderSelection
 from isthmus.compression.column_ranges import bounds_for
+from isthmus.compression.embedded_model import EmbeddedModel
+from isthmus.compression.lossy.coder import LossyModelCoder, RateController
+from isthmus.compression.pixels.coder import PixelNetworkCoder, are_images
 from isthmus.core.errors import InvalidData, InvalidParameter
 
 if TYPE_CHECKING:
-    from isthmus.compression.coders.catalogue import BlockEncoder
-    from isthmus.compression.learned_coders import LearnedCoder
+    from isthmus.compression.coders.coder import BlockEncoder
     from isthmus.compression.row_codec import RowCodec
 
 
 @dataclass(frozen=True)
 class ErrorBound:
-    """How far numbers may move, or how many bits they may take.
+    """The largest error of decompressed values, or else their quality or size.
 
     Parameters
     ----------
     max_error : float or None
-        In units of the numbers, or with `ranges` as a share of these. None: as far as `bits` or
-        `quality` say.
+        In units of the values, or as a fraction of `ranges` if given. None: `bits` or `quality`
+        applies.
     bits, quality : float or None
         As `isthmus.compression.lossy.model.LossyModel.encode` takes them.
     ranges : array of shape (ranges,), dict by column, or None
@@ -40,11 +41,11 @@ class ErrorBound:
     ranges: Any
 
     def bounds(self, rows: RowCodec) -> tuple[float, ...]:
-        """Return how far the values of each column may move; see `bounds_for`."""
+        """Return the error bound of each column; see `bounds_for`."""
         return bounds_for(rows, self.max_error or 0.0, self.ranges)
 
-    def stated(self, bounds: tuple[float, ...]) -> dict[str, Any]:
-        """Return what the manifest states."""
+    def manifest_entries(self, bounds: tuple[float, ...]) -> dict[str, Any]:
+        """Return what the manifest says of it."""
         if self.max_error is None:
             return {"quality": self.quality} if self.bits is None else {"bits": self.bits}
         if not any(bounds):
@@ -52,25 +53,23 @@ class ErrorBound:
         shown: Any = bounds[0] if len(set(bounds)) == 1 else list(bounds)
         return {"bound": shown}
 
-    def encoder(self, model: LearnedCoder | None) -> BlockEncoder:
-        """Return what makes blocks bytes."""
+    def encoder(self, model: EmbeddedModel | None) -> BlockEncoder:
+        """Return the encoder of blocks."""
         if self.max_error is None and model is not None:
-            return learned_coders.RateController(model.coder, self.quality, self.bits)
+            return RateController(_lossy(model), self.quality, self.bits)
         return CoderSelection([] if model is None else [model.coder])
 
-    def learn(self, rows: RowCodec, part: Any, seed: int) -> LearnedCoder | None:
-        """Return what has learned from some rows, if anything can.
+    def learn(self, rows: RowCodec, part: Any, seed: int) -> EmbeddedModel | None:
+        """Return a model fitted to some rows, or None if none is needed.
 
         Raises
         ------
         InvalidData
-            They are not rows that bits or quality can be promised of.
+            The rows are not those of an array, which `bits` and `quality` need.
         """
-        images = isinstance(rows, ArrayRows) and learned_coders.fits_images(
-            rows.dtype, rows.sample_shape
-        )
+        images = isinstance(rows, ArrayRows) and are_images(rows.dtype, rows.sample_shape)
         if self.max_error == 0 and images and len(part):
-            return learned_coders.fit("pixels", part, seed)
+            return EmbeddedModel(PixelNetworkCoder.fit(part, seed))
         if self.max_error is not None:
             return None
         if not isinstance(rows, ArrayRows):
@@ -78,18 +77,20 @@ class ErrorBound:
                 "X",
                 expected="an array, as max_error is None",
                 received="a table",
-                remedy="pass its numbers, X.to_numpy(), or state a max_error",
+                remedy="pass its numbers, X.to_numpy(), or set max_error",
             )
-        return learned_coders.fit("lossy", part, seed)
+        return EmbeddedModel(LossyModelCoder.fit(part, seed))
 
 
-def promise_of(max_error: Any, relative: bool, bits: Any, quality: Any, ranges: Any) -> ErrorBound:
-    """Return what settings promise.
+def error_bound_of(
+    max_error: Any, relative: bool, bits: Any, quality: Any, ranges: Any
+) -> ErrorBound:
+    """Return the error bound that a codec's parameters describe.
 
     Raises
     ------
     InvalidParameter
-        They cannot work.
+        The parameters are invalid or contradict each other.
     """
     given = {"bits": bits, "quality": quality}
     if max_error is None:
@@ -117,6 +118,11 @@ def promise_of(max_error: Any, relative: bool, bits: Any, quality: Any, ranges: 
                 remedy="leave it out, or pass max_error=None",
             )
     return ErrorBound(_float(max_error), _float(bits), _float(quality), ranges)
+
+
+def _lossy(model: EmbeddedModel) -> LossyModelCoder:
+    assert isinstance(model.coder, LossyModelCoder)  # noqa: S101 - Codec checks it on loading
+    return model.coder
 
 
 def _float(value: Any) -> float | None:

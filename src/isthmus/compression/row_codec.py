@@ -1,4 +1,4 @@
-"""What rows are, whether of an array or of a table: what both have in common."""
+"""The interface of rows of arrays and of tables: how chunks of them become bytes."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.compression.coders.block import Layout
-    from isthmus.compression.coders.catalogue import BlockEncoder
+    from isthmus.compression.coders.coder import BlockEncoder
 
 CHUNK_BYTES = 8 * 2**20
 CHUNK_LIMIT = 64 * 2**20
-"""No chunk of a stranger's file may take more memory than a small multiple of this."""
+"""A chunk of an untrusted file takes at most a small multiple of this in memory."""
 
 
 class RowCodec(ABC):
-    """Rows of one kind: their columns' types, how many make a chunk, and a chunk as bytes.
+    """Encodes and decodes chunks of rows of one type.
 
     Attributes
     ----------
     names : tuple of str
-        Of the columns of numbers.
+        Names of the numeric columns.
     layout : Layout
-        Of these.
+        Their types.
     """
 
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class RowCodec(ABC):
     @property
     @abstractmethod
     def chunk_rows(self) -> int:
-        """How many rows a chunk has."""
+        """The number of rows in a chunk."""
 
     @abstractmethod
     def manifest(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class RowCodec(ABC):
     def encode(
         self, part: Any, bounds: tuple[float, ...], encoder: BlockEncoder
     ) -> tuple[bytes, float]:
-        """Return some rows as bytes, and the largest error."""
+        """Return the encoded rows, and the largest error."""
 
     @abstractmethod
     def decode(self, payload: bytes, rows: int, fitted: Sequence[Any]) -> Any:
@@ -58,27 +58,27 @@ class RowCodec(ABC):
 
     @abstractmethod
     def join(self, parts: list[Any]) -> Any:
-        """Return several parts as one, in the kind that was compressed."""
+        """Concatenate parts, in the type that was compressed."""
 
     @abstractmethod
     def ranges(self, part: Any) -> NDArray[np.float64]:
         """Return the smallest and the largest finite value of each range, (2, ranges)."""
 
     @abstractmethod
-    def ways(self, payload: bytes, fitted: Sequence[Any]) -> str:
-        """Return in words how a chunk was made."""
+    def describe_coder(self, payload: bytes, fitted: Sequence[Any]) -> str:
+        """Return the name of the coder of a chunk."""
 
     @abstractmethod
     def raw_bytes(self, rows: int) -> int:
-        """Return how many bytes that many rows take, text apart."""
+        """Return the size of that many rows in bytes, without text."""
 
     def check_chunk(self, rows: int) -> None:
-        """Refuse a chunk that states more than any chunk has."""
+        """Refuse a chunk that claims more rows than any chunk has."""
         if rows * max(self.layout.row_bytes, 1) > max(CHUNK_LIMIT, self.layout.row_bytes):
             refuse(f"a chunk of {rows} rows, which would take more than {CHUNK_LIMIT} bytes")
 
 
-def span(column: NDArray[Any]) -> tuple[float, float]:
+def finite_range(column: NDArray[Any]) -> tuple[float, float]:
     """Return the smallest and the largest finite value of a column, NaN if it has none."""
     if column.dtype.kind == "f":
         column = column[np.isfinite(column)]
@@ -87,6 +87,6 @@ def span(column: NDArray[Any]) -> tuple[float, float]:
     return float(column.min()), float(column.max())
 
 
-def senseless(received: str) -> NoReturn:
-    """Raise InvalidArchive about a manifest."""
+def refuse_manifest(received: str) -> NoReturn:
+    """Raise InvalidArchive for an invalid manifest."""
     raise InvalidArchive("the manifest", expected="what compress() wrote", received=received)

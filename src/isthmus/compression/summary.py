@@ -1,4 +1,4 @@
-"""How much smaller a file has become, everything counted."""
+"""The size and the largest error of a compressed file."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Summary:
-    """What compressing came to.
+    """The result of compressing rows.
 
     Parameters
     ----------
     rows : int
-        How many.
+        The number of rows.
     raw_bytes : int
-        That the values take in memory.
+        The size of the values in memory.
     packed_bytes : int
-        Of the whole file, an embedded model included.
+        The size of the whole file, with an embedded model.
     model_bytes : int
-        Of these, the model's.
+        The size of the embedded model.
     max_error : float or None
-        The largest distance of a value from what it comes back as, found by decoding; None where
-        only the compressed file was looked at.
+        The largest difference of a decompressed value from the original, found by decoding; None
+        if only the compressed file was read.
     coders : dict of str to int
-        Which coder was smallest, for how many chunks.
+        The number of chunks for each coder that was selected.
     """
 
     rows: int
@@ -36,12 +36,12 @@ class Summary:
 
     @property
     def ratio(self) -> float:
-        """Raw bytes to a packed byte, the model counted."""
+        """The compression ratio, with the model."""
         return self.raw_bytes / max(self.packed_bytes, 1)
 
     @property
     def ratio_without_model(self) -> float:
-        """Raw bytes to a packed byte, the model not counted."""
+        """The compression ratio, without the model."""
         return self.raw_bytes / max(self.packed_bytes - self.model_bytes, 1)
 
     def __str__(self) -> str:
@@ -53,5 +53,5 @@ class Summary:
             text += f"; {self.ratio_without_model:.2f} without the model's {self.model_bytes:,}"
         if self.max_error is not None:
             text += f"; largest error {self.max_error:.6g}"
-        ways = ", ".join(f"{name} ({count})" for name, count in self.coders.most_common(4))
-        return f"{text}; by {ways}" if ways else text
+        coders = ", ".join(f"{name} ({count})" for name, count in self.coders.most_common(4))
+        return f"{text}; by {coders}" if coders else text

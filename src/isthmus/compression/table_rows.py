@@ -1,4 +1,4 @@
-"""Rows of a table as a block of numbers and Arrow bytes, and back."""
+"""Rows of a table as a block of numeric columns, and Arrow bytes of the others."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pyarrow.types as pt
 
 from isthmus.compression.coders import general_compressors
 from isthmus.compression.coders.block import ColumnBlock, Layout
-from isthmus.compression.coders.byte_cursor import Cursor, piece, refuse, varint
+from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, refuse, varint
 from isthmus.compression.coders.catalogue import decode, describe
-from isthmus.compression.row_codec import CHUNK_BYTES, RowCodec, senseless, span
+from isthmus.compression.row_codec import CHUNK_BYTES, RowCodec, finite_range, refuse_manifest
 from isthmus.data import frames
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from isthmus.compression.coders.catalogue import BlockEncoder
+    from isthmus.compression.coders.coder import BlockEncoder
 
 _MOST_ROWS = 1 << 16
 """Of a table's chunk."""
@@ -30,14 +30,14 @@ _TEXT_LIMIT = 256 * 2**20
 
 
 class TableRows(RowCodec):
-    """Rows of a table: columns of numbers, times and truth values as a block, others by Arrow.
+    """Rows of a table: numbers, times and booleans as a block, other columns by Arrow.
 
     Parameters
     ----------
     schema : pyarrow.Schema
         Of the table.
     container : "pandas", "polars" or "arrow"
-        What to return.
+        The type of table to return.
     natives, integers
         As `isthmus.data.frames.from_arrow` takes them.
     """
@@ -64,14 +64,14 @@ class TableRows(RowCodec):
 
     @property
     def lossy(self) -> tuple[str, ...]:
-        """The columns whose values a bound may move: numbers."""
+        """The columns that an error bound applies to: numbers."""
         plain_numbers = (pt.is_integer, pt.is_floating)
         return tuple(
             n for n in self.names if any(t(self.schema.field(n).type) for t in plain_numbers)
         )
 
     def manifest(self) -> dict[str, Any]:
-        """Return Arrow's description of the columns, and what it leaves out."""
+        """Return the Arrow schema, and the properties that it does not hold."""
         schema = self.schema.serialize().to_pybytes()
         found: dict[str, Any] = {
             "schema": base64.b64encode(schema).decode(),
@@ -86,7 +86,7 @@ class TableRows(RowCodec):
     def encode(
         self, part: pa.Table, bounds: tuple[float, ...], encoder: BlockEncoder
     ) -> tuple[bytes, float]:
-        """Return some rows as bytes, and the largest error."""
+        """Return the encoded rows, and the largest error."""
         body, error = b"", 0.0
         gaps = [j for j, name in enumerate(self.names) if part.column(name).null_count]
         if self.names:
@@ -94,7 +94,7 @@ class TableRows(RowCodec):
             columns += [np.asarray(part.column(self.names[j]).is_null()) for j in gaps]
             block = ColumnBlock(columns, bounds + (0.0,) * len(gaps), self._with_gaps(len(gaps)))
             body, error = encoder.encode(block)
-        head = varint(len(gaps)) + b"".join(map(varint, gaps)) + piece(body)
+        head = varint(len(gaps)) + b"".join(map(varint, gaps)) + length_prefixed(body)
         return head + _others_to_bytes(part.select(self._others)), error
 
     def decode(self, payload: bytes, rows: int, fitted: Sequence[Any]) -> pa.Table:
@@ -102,7 +102,7 @@ class TableRows(RowCodec):
         cursor = Cursor(payload)
         found: dict[str, Any] = {}
         gaps = [cursor.varint(len(self.names) - 1) for _ in range(cursor.varint(len(self.names)))]
-        body = cursor.piece()
+        body = cursor.length_prefixed()
         if self.names:
             columns = decode(body, rows, self._with_gaps(len(gaps)), fitted)
             empty = dict(zip(gaps, columns[len(self.names) :], strict=True))
@@ -129,18 +129,20 @@ class TableRows(RowCodec):
         for name in self.names:
             values = part.column(name).drop_null()
             known = name in self.lossy and len(values)
-            found.append(span(_numbers(values, self._types[name])) if known else (np.nan,) * 2)
+            found.append(
+                finite_range(_numbers(values, self._types[name])) if known else (np.nan,) * 2
+            )
         return np.array(found, dtype=np.float64).reshape(-1, 2).T
 
-    def ways(self, payload: bytes, fitted: Sequence[Any]) -> str:
+    def describe_coder(self, payload: bytes, fitted: Sequence[Any]) -> str:
         """Return the coder's name."""
         cursor = Cursor(payload)
         for _ in range(cursor.varint()):
             cursor.varint()
-        return describe(cursor.piece(), fitted) if self.names else "Arrow"
+        return describe(cursor.length_prefixed(), fitted) if self.names else "Arrow"
 
     def raw_bytes(self, rows: int) -> int:
-        """Return how many bytes that many rows of numbers take."""
+        """Return the size of that many rows of numbers in bytes."""
         return rows * self.layout.row_bytes
 
     def _with_gaps(self, gaps: int) -> Layout:
@@ -148,7 +150,7 @@ class TableRows(RowCodec):
 
 
 def table_from(manifest: dict[str, Any]) -> TableRows:
-    """Return what a stranger's manifest says of a table."""
+    """Return the row codec that the manifest of an untrusted table describes."""
     container, natives = manifest["container"], manifest.get("natives", {})
     integers = manifest.get("integers", [])
     content = pa.py_buffer(base64.b64decode(manifest["schema"], validate=True))
@@ -158,14 +160,14 @@ def table_from(manifest: dict[str, Any]) -> TableRows:
         raise ValueError(str(error)) from None
     names = set(schema.names)
     if len(names) != len(schema.names) or container not in ("pandas", "polars", "arrow"):
-        senseless("columns that are none")
+        refuse_manifest("invalid columns")
     if not (isinstance(natives, dict) and set(natives) <= names):
-        senseless("types of columns that are none")
+        refuse_manifest("types of unknown columns")
     if not all(isinstance(t, str) and frames.is_native(t) for t in natives.values()):
-        senseless("types that are none")
+        refuse_manifest("unknown types")
     whole = isinstance(integers, list) and all(isinstance(i, str) for i in integers)
     if not (whole and set(integers) <= names and all(str(int(i)) == i for i in integers)):
-        senseless("names of columns that are none")
+        refuse_manifest("invalid column names")
     return TableRows(schema, container, natives, frozenset(integers))
 
 
@@ -184,7 +186,7 @@ def _number_type(kind: pa.DataType) -> np.dtype[Any] | None:
 
 
 def _numbers(column: pa.ChunkedArray, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a column's values, the one before in the place of each missing one."""
+    """Return a column's values; missing ones repeat the value before."""
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
@@ -213,9 +215,9 @@ def _others_to_bytes(table: pa.Table) -> bytes:
 
 
 def _others_from_bytes(cursor: Cursor, rows: int) -> pa.Table:
-    if not cursor.left:
+    if not cursor.remaining:
         return pa.table({})
-    size, number = cursor.varint(_TEXT_LIMIT), cursor.take(1)[0]
+    size, number = cursor.varint(_TEXT_LIMIT), cursor.read(1)[0]
     content = general_compressors.unpack(number, cursor.rest(), size)
     try:
         table = pa.ipc.open_stream(content).read_all()
@@ -223,5 +225,5 @@ def _others_from_bytes(cursor: Cursor, rows: int) -> pa.Table:
     except (pa.ArrowException, ValueError, OSError) as error:
         refuse(f"columns that Arrow cannot read ({str(error)[:100]})")
     if table.num_rows != rows:
-        refuse(f"{table.num_rows} rows where {rows} should stand")
+        refuse(f"{table.num_rows} rows, expected {rows}")
     return table

@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isthmus.compression.coders import catalogue, general_compressors, matrix_bytes, quantization
+from isthmus.compression.coders import (
+    catalogue,
+    general_compressors,
+    matrix_layouts,
+    quantization,
+    selection,
+)
 from isthmus.compression.coders.block import ColumnBlock, Layout
 from isthmus.compression.coders.byte_cursor import Cursor, signed, varint
 from isthmus.compression.coders.context_mixing import ContextMixing
+from isthmus.compression.coders.general_purpose import GeneralPurposeCoder
 from isthmus.compression.coders.residual_tables import ResidualTables
 from isthmus.core.errors import InvalidArchive
 
@@ -35,15 +42,15 @@ def test_numbers_in_few_bytes(positive: list[int], any_sign: list[int]) -> None:
     assert [cursor.signed() for _ in any_sign] == any_sign
     cursor.close()
     with pytest.raises(InvalidArchive, match="an end"):
-        cursor.take(1)
+        cursor.read(1)
 
 
-@pytest.mark.parametrize("layout", matrix_bytes.LAYOUTS)
+@pytest.mark.parametrize("layout", matrix_layouts.LAYOUTS.values(), ids=lambda layout: layout.name)
 @QUICK
 @given(q=INTEGERS)
-def test_layouts(layout: int, q: np.ndarray) -> None:
-    packed = matrix_bytes.pack(q, layout, lambda content: (0, content))
-    back = matrix_bytes.unpack(memoryview(packed)[:2], memoryview(packed)[2:], *q.shape)
+def test_layouts(layout: matrix_layouts.MatrixLayout, q: np.ndarray) -> None:
+    packed = matrix_layouts.pack(q, layout, lambda content: (0, content))
+    back = matrix_layouts.unpack(memoryview(packed)[:2], memoryview(packed)[2:], *q.shape)
     np.testing.assert_array_equal(back, q)
 
 
@@ -77,7 +84,7 @@ def test_integers_beyond_a_coders_reach_are_left_to_others() -> None:
     far = block(np.array([[2**62], [-(2**62)]]))
     assert ContextMixing().encode(far) is None
     assert ResidualTables().encode(far) is None
-    packed, error = catalogue.CoderSelection().encode(far)
+    packed, error = selection.CoderSelection().encode(far)
     assert error == 0
     np.testing.assert_array_equal(
         catalogue.decode(memoryview(packed), 2, far.layout)[0], far.columns[0]
@@ -92,7 +99,7 @@ def walk(rows: int = 4000) -> np.ndarray:
 @pytest.mark.parametrize(
     ("coder", "digest"),
     [(ContextMixing(), "16fcf43f9777725b"), (ResidualTables(), "06dd501e13bc6544")],
-    ids=["strands", "tables"],
+    ids=["mixing", "tables"],
 )
 def test_files_of_today_are_read_tomorrow(coder, digest: str) -> None:
     packed = coder.encode(block(walk()))
@@ -104,8 +111,8 @@ def test_a_coder_of_contexts_beats_compressors_of_bytes() -> None:
     noise = np.random.default_rng(0).normal(size=len(hours))
     rows = block(np.rint(9 * np.sin(hours * np.pi / 6) + noise).astype(np.int64)[:, None])
     numbers = [
-        len(matrix_bytes.pack(rows.integers[0], layout, general_compressors.smallest))
-        for layout in matrix_bytes.LAYOUTS
+        len(matrix_layouts.pack(rows.integers[0], layout, general_compressors.smallest))
+        for layout in matrix_layouts.LAYOUTS.values()
     ]
     assert len(ContextMixing().encode(rows)) < 0.95 * min(numbers)
 
@@ -144,7 +151,7 @@ def test_damage_is_refused_whatever_it_is() -> None:
     for coder in (
         ContextMixing(),
         ResidualTables(),
-        catalogue.GeneralPurposeCoder(3, general_compressors.smallest),
+        GeneralPurposeCoder(3),
     ):
         packed = coder.encode(rows)
         for _ in range(60):

@@ -69,3 +69,29 @@ def test_a_stream_that_is_cut_or_goes_on_is_refused(change):
 def test_what_is_no_stream_is_refused(data):
     with pytest.raises(InvalidArchive):
         RansDecoder(data, 3)
+
+
+def slowly_coded(table, batches, lanes):
+    """Transcribe range ANS with interleaved states, one symbol at a time (Giesen, 2014)."""
+    states, words = [2**24] * lanes, []
+    for batch in reversed(batches):
+        # Lanes of one round emit their words in rising order, so whole rounds run backwards.
+        for begin in reversed(range(0, len(batch), lanes)):
+            emitted = []
+            for lane, symbol in enumerate(batch[begin : begin + lanes]):
+                start = int(table.starts[symbol])
+                frequency = int(table.stops[symbol]) - start
+                if states[lane] >= frequency << 24:
+                    emitted.append(states[lane] & 0xFFFF)
+                    states[lane] >>= 16
+                quotient, remainder = divmod(states[lane], frequency)
+                states[lane] = (quotient << 16) + remainder + start
+            words.insert(0, emitted)
+    head = b"".join(state.to_bytes(5, "little") for state in states)
+    return head + b"".join(word.to_bytes(2, "little") for part in words for word in part)
+
+
+@settings(deadline=None)
+@given(TABLES, BATCHES, st.integers(1, 50))
+def test_streams_are_those_of_the_transcription(table, batches, lanes):
+    assert coded(table, batches, lanes) == slowly_coded(table, batches, lanes)

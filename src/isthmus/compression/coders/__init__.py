@@ -1,1 +1,1 @@
-"""The coders of numeric blocks. A new one is one file here and one line in ``catalogue``."""
+"""The coders of column blocks. To add one, write a file here and add a line to ``catalogue``."""

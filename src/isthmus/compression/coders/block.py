@@ -1,4 +1,4 @@
-"""Some rows of numeric columns, which a coder makes bytes of, and what is known before decoding."""
+"""A block of numeric columns to be encoded, and the layout that a decoder knows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """What all blocks of a file have in common.
+    """The types and shape of rows, which all blocks of a file share.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Layout:
 
     @cached_property
     def row_bytes(self) -> int:
-        """Bytes that a row takes."""
+        """The size of a row in bytes."""
         return sum(dtype.itemsize for dtype in self.dtypes)
 
     @property
@@ -44,16 +44,15 @@ class Layout:
 
 
 class ColumnBlock:
-    """Rows to be encoded.
+    """Some rows of numeric columns to be encoded.
 
     Parameters
     ----------
     columns : sequence of arrays of shape (n,)
         In native byte order.
     bounds : sequence of float
-        How far the values of each column may move; 0 keeps every bit.
+        The error bound of each column; 0 is lossless.
     layout : Layout
-        What they are.
     """
 
     def __init__(
@@ -64,12 +63,12 @@ class ColumnBlock:
 
     @property
     def exact(self) -> bool:
-        """Whether no value may move."""
+        """Whether the block is to be encoded without loss."""
         return not any(self.bounds)
 
     @cached_property
     def integers(self) -> tuple[Integers, bytes]:
-        """The columns as an (n, m) matrix, and how to come back from it."""
+        """The quantized columns, an (n, m) matrix, and the stored quantizers."""
         matrix = np.empty((self.rows, len(self.columns)), dtype=np.int64)
         maps, patched = [], []
         for j, (values, bound) in enumerate(zip(self.columns, self.bounds, strict=True)):
@@ -78,11 +77,11 @@ class ColumnBlock:
             if len(patches):
                 patched.append(varint(j) + quantization.patches_to_bytes(patches, values))
         same = len(set(maps)) == 1
-        kept = b"\1" + maps[0] if same else b"\0" + b"".join(maps)
-        return matrix, kept + varint(len(patched)) + b"".join(patched)
+        quantizers = b"\1" + maps[0] if same else b"\0" + b"".join(maps)
+        return matrix, quantizers + varint(len(patched)) + b"".join(patched)
 
     def sample(self, cells: int) -> ColumnBlock:
-        """Return four runs of rows with about so many cells in all."""
+        """Return four runs of rows with about so many values in all."""
         length = max(1, cells // (4 * len(self.columns)))
         starts = [(self.rows - length) * k // 3 for k in range(4)]
         rows = np.concatenate([np.arange(start, start + length) for start in starts])
@@ -93,20 +92,23 @@ class ColumnBlock:
         return np.stack(self.columns, axis=1).reshape(self.rows, *self.layout.sample_shape)
 
 
-def from_integers(matrix: Integers, kept: Cursor, layout: Layout) -> list[NDArray[Any]]:
-    """Return the columns of which `Block.integers` made a matrix."""
-    same = kept.take(1)[0]
+def from_integers(matrix: Integers, quantizers: Cursor, layout: Layout) -> list[NDArray[Any]]:
+    """Return the columns that `ColumnBlock.integers` quantized; raises InvalidArchive."""
+    same = quantizers.read(1)[0]
     if same > 1:
-        refuse(f"{same} where 0 or 1 should stand")
-    maps = [quantization.read_map(kept, dtype) for dtype in layout.dtypes[: 1 if same else None]]
+        refuse(f"{same}, expected 0 or 1")
+    maps = [
+        quantization.read_quantizer(quantizers, dtype)
+        for dtype in layout.dtypes[: 1 if same else None]
+    ]
     if same:
         if len({dtype.kind in "biu" for dtype in layout.dtypes}) > 1:
-            refuse("one way back for columns of several kinds")
+            refuse("one quantizer for integers and floats")
         maps *= len(layout.dtypes)
     columns = [
         each.values(matrix[:, j], dtype)
         for j, (each, dtype) in enumerate(zip(maps, layout.dtypes, strict=True))
     ]
-    for _ in range(kept.varint(len(columns))):
-        quantization.patch(kept, columns[kept.varint(len(columns) - 1)])
+    for _ in range(quantizers.varint(len(columns))):
+        quantization.patch(quantizers, columns[quantizers.varint(len(columns) - 1)])
     return columns

@@ -1,4 +1,4 @@
-"""Small numbers and pieces of bytes, one after the other; reading never trusts a length."""
+"""Variable-length integers and length-prefixed bytes, and a reader that trusts no length."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def signed(value: int) -> bytes:
 
 
 def varints(values: Iterable[int]) -> bytes:
-    """Return several `varint` after one another."""
+    """Return several integers, each as a `varint`."""
     return b"".join(map(varint, values))
 
 
-def piece(content: bytes) -> bytes:
-    """Return bytes that begin with their length."""
+def length_prefixed(content: bytes) -> bytes:
+    """Return bytes after their length."""
     return varint(len(content)) + content
 
 
 class Cursor:
-    """Reads what the functions of this file wrote.
+    """Reads what the functions of this module wrote, and checks lengths before it reads.
 
     Parameters
     ----------
     content : bytes-like
-        What is read; it may come from a stranger.
+        The bytes, which may come from an untrusted file.
     """
 
     def __init__(self, content: bytes | memoryview) -> None:
@@ -53,25 +53,25 @@ class Cursor:
 
     @property
     def position(self) -> int:
-        """How many bytes have been read."""
+        """The number of bytes read."""
         return self._at
 
     @property
-    def left(self) -> int:
-        """How many bytes have not been read."""
+    def remaining(self) -> int:
+        """The number of bytes not read yet."""
         return len(self._view) - self._at
 
     def varint(self, limit: int = 2**64 - 1) -> int:
         """Read a `varint` of at most `limit`."""
         value = 0
         for place in range(_VARINT_BYTES):
-            byte = self.take(1)[0]
+            byte = self.read(1)[0]
             value |= (byte & 0x7F) << 7 * place
             if byte < 0x80:
                 if value > limit:
-                    refuse(f"the number {value}, where at most {limit} makes sense")
+                    refuse(f"the number {value}, expected at most {limit}")
                 return value
-        return refuse("a number without an end")
+        return refuse("a number of more than 10 bytes")
 
     def signed(self) -> int:
         """Read a `signed`."""
@@ -80,30 +80,30 @@ class Cursor:
 
     def double(self) -> float:
         """Read 8 bytes as a float64."""
-        value: float = struct.unpack("<d", self.take(8))[0]
+        value: float = struct.unpack("<d", self.read(8))[0]
         return value
 
-    def take(self, length: int) -> memoryview:
-        """Read so many bytes."""
-        if length > self.left:
-            refuse(f"an end where {length} bytes more should stand")
+    def read(self, length: int) -> memoryview:
+        """Read this many bytes."""
+        if length > self.remaining:
+            refuse(f"an end, expected {length} more bytes")
         self._at += length
         return self._view[self._at - length : self._at]
 
-    def piece(self) -> memoryview:
-        """Read a `piece`."""
-        return self.take(self.varint())
+    def length_prefixed(self) -> memoryview:
+        """Read a `length_prefixed`."""
+        return self.read(self.varint())
 
     def rest(self) -> memoryview:
-        """Read all that is left."""
-        return self.take(self.left)
+        """Read all remaining bytes."""
+        return self.read(self.remaining)
 
     def close(self) -> None:
-        """Refuse bytes that nobody has read."""
-        if self.left:
-            refuse(f"{self.left} bytes too many")
+        """Refuse bytes that were not read."""
+        if self.remaining:
+            refuse(f"{self.remaining} unexpected bytes at the end")
 
 
 def refuse(received: str) -> NoReturn:
-    """Raise InvalidArchive about bytes that cannot be what `compress` wrote."""
+    """Raise InvalidArchive for bytes that `compress` cannot have written."""
     raise InvalidArchive("compressed data", expected="what compress() wrote", received=received)

@@ -1,4 +1,4 @@
-"""What encoder and decoder both know of a number before it is coded."""
+"""The contexts of a value: what encoder and decoder both know before it is coded."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.compression.coders.predictors import FINE
+from isthmus.compression.coders.predictors import SCALE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from isthmus.compression.coders.predictors import Predictors, Reference
+    from isthmus.compression.coders.predictors import Predictor, Reference
 
     Integers = NDArray[np.int64]
 
 CONTEXTS = 10
 _THRESHOLDS = np.array([int(2 ** (k / 2)) for k in range(3, 90)], dtype=np.int64)
-"""Of half octaves."""
+"""Limits of the logarithmic scale: two steps for each factor of 2."""
 
 
 class Contexts:
-    """What is known of a number before it is: numbers before it and how far guesses were off."""
+    """Predictions and contexts of values, from earlier values and earlier prediction errors.
+
+    Parameters
+    ----------
+    matrix : int64 array of shape (rows, columns)
+        The values, known up to the one being coded.
+    """
 
     def __init__(self, matrix: Integers) -> None:
         self._matrix = matrix
-        self._off = np.zeros(matrix.shape, dtype=np.int64)
+        self._errors = np.zeros(matrix.shape, dtype=np.int64)
 
     def _at(self, reference: Reference, at: Integers, step: int) -> Integers:
         if step < reference.back:
@@ -33,23 +39,23 @@ class Contexts:
         values: Integers = self._matrix[at - reference.back, reference.column]
         return values
 
-    def foreseen(self, foresight: Predictors, at: Integers, step: int) -> Integers:
-        """Return the weighted sum of references, in units of 1 / `FINE`."""
-        if any(step < reference.back for reference in foresight.taps):
-            return np.full(len(at), foresight.centre)
-        fine = np.full(len(at), foresight.offset)
-        for reference, weight in zip(foresight.taps, foresight.weights, strict=True):
-            fine += self._at(reference, at, step) * weight
-        return fine
+    def predict(self, predictor: Predictor, at: Integers, step: int) -> Integers:
+        """Return the predicted values, (n,), in units of 1 / `SCALE`."""
+        if any(step < reference.back for reference in predictor.taps):
+            return np.full(len(at), predictor.centre)
+        prediction = np.full(len(at), predictor.offset)
+        for reference, weight in zip(predictor.taps, predictor.weights, strict=True):
+            prediction += self._at(reference, at, step) * weight
+        return prediction
 
     def contexts(
-        self, foresight: Predictors, fine: Integers, at: Integers, step: int, j: int
+        self, predictor: Predictor, prediction: Integers, at: Integers, step: int, j: int
     ) -> Integers:
         """Return a hash of each context, (contexts, n)."""
-        a, b, c, d = (self._at(each, at, step) for each in foresight.references)
-        spread = self.spread(at, step, j)
-        quarter = (fine + FINE // 2 & FINE - 1) >> 6
-        whole = fine >> 8
+        a, b, c, d = (self._at(each, at, step) for each in predictor.references)
+        recent_error = self.recent_error(at, step, j)
+        quarter = (prediction + SCALE // 2 & SCALE - 1) >> 6
+        whole = prediction >> 8
         before = self._matrix[at - 1, j] if step else np.zeros_like(a)
         ab = _hash(a, b)
         found = np.stack(
@@ -59,30 +65,30 @@ class Contexts:
                 ab,
                 _hash(ab, c),
                 _hash(a, d),
-                spread,
-                _hash(spread, quarter),
+                recent_error,
+                _hash(recent_error, quarter),
                 _hash(whole, a),
-                _hash(_rough(a - b), _rough(b - c), spread >> 1),
-                _hash(d - whole, before - a, spread >> 1),
+                _hash(_rough(a - b), _rough(b - c), recent_error >> 1),
+                _hash(d - whole, before - a, recent_error >> 1),
             ]
         )
         return found * 0x1000193 + _SALT + j * 15485863
 
-    def spread(self, at: Integers, step: int, j: int) -> Integers:
-        """Return how far guesses were off of late, in half octaves, (n,)."""
-        off = self._off
+    def recent_error(self, at: Integers, step: int, j: int) -> Integers:
+        """Return the mean size of recent prediction errors, on a logarithmic scale, (n,)."""
+        errors = self._errors
         total = np.zeros(len(at), dtype=np.int64)
-        for back, share in ((1, 4), (2, 2), (3, 1)) if j == 0 else ((1, 2),):
+        for back, weight in ((1, 4), (2, 2), (3, 1)) if j == 0 else ((1, 2),):
             if step >= back:
-                total += share * off[at - back, j]
-        for left, share in ((1, 3), (2, 2), (3, 1)):
+                total += weight * errors[at - back, j]
+        for left, weight in ((1, 3), (2, 2), (3, 1)):
             if j >= left:
-                total += share * off[at, j - left]
+                total += weight * errors[at, j - left]
         return np.searchsorted(_THRESHOLDS, total >> 6, "right")
 
-    def learn(self, fine: Integers, at: Integers, j: int) -> None:
-        """Note how far the foreseen numbers were from those that came."""
-        self._off[at, j] = np.abs(self._matrix[at, j] * FINE - fine)
+    def update(self, prediction: Integers, at: Integers, j: int) -> None:
+        """Record the prediction errors of values that are now known."""
+        self._errors[at, j] = np.abs(self._matrix[at, j] * SCALE - prediction)
 
 
 _SALT = (np.arange(CONTEXTS) * 7919 * 1000003)[:, None]

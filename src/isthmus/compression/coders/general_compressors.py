@@ -1,4 +1,4 @@
-"""Well-known compressors of bytes behind one face, decompression bounded by a known size."""
+"""General-purpose compressors with one interface; decompression stops at a known size."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SMALL = 1 << 18
-"""Bytes up to which the slowest settings are tried."""
+"""The largest content, in bytes, for which the slowest settings are used."""
 _LARGEST_WINDOW = 1 << 26
 
 
 class Compressor(NamedTuple):
-    """One way to make bytes fewer.
+    """A compressor of bytes.
 
     ``decode`` takes the packed bytes and the number of bytes to stop after.
     """
@@ -30,15 +30,15 @@ class Compressor(NamedTuple):
 
 
 def unpack(number: int, packed: memoryview, size: int) -> bytes:
-    """Return the `size` bytes that compressor `number` packed.
+    """Decompress to `size` bytes with compressor `number`.
 
     Raises
     ------
     InvalidArchive
-        There is no such compressor, or the bytes are not its, or more or fewer come out.
+        There is no such compressor, or it cannot decompress the bytes to this size.
     """
     if number >= len(COMPRESSORS):
-        refuse(f"the compressor {number}, which is none")
+        refuse(f"the unknown compressor {number}")
     compressor = COMPRESSORS[number]
     try:
         content = compressor.decode(packed, size + 1)
@@ -50,14 +50,14 @@ def unpack(number: int, packed: memoryview, size: int) -> bytes:
 
 
 def smallest(content: bytes, *, quick: bool = False) -> tuple[int, bytes]:
-    """Return the number of the compressor that does best, and what it makes.
+    """Return the number of the compressor with the smallest result, and the result.
 
     Parameters
     ----------
     content : bytes
-        To be packed.
+        The bytes to compress.
     quick : bool
-        Leave out the compressors that are slower than some 20 MB/s.
+        Leave out the compressors that are slower than about 20 MB/s.
     """
     tried = _QUICK if quick else range(len(COMPRESSORS))
     packed = [(number, COMPRESSORS[number].encode(content)) for number in tried]
@@ -87,7 +87,7 @@ def _arrow(name: str, level: int, content: bytes) -> bytes:
 
 def _arrow_reader(name: str) -> Callable[[memoryview, int], bytes]:
     def decode(packed: memoryview, limit: int) -> bytes:
-        # As a stream, which stops at the limit; pyarrow.decompress believes the stated size.
+        # As a stream, which stops at the limit; pyarrow.decompress trusts the stated size.
         with pa.CompressedInputStream(pa.BufferReader(packed), name) as stream:
             content: bytes = stream.read(limit)
             return content
@@ -125,5 +125,5 @@ COMPRESSORS = (
     _lzma(3, 2),
     _lzma(0, 0),
 )
-"""By their number in files: add at the end, and take none away."""
+"""Files hold indices of this tuple: add at the end, and remove none."""
 _QUICK = (0, 1, 2)

@@ -1,4 +1,4 @@
-"""Columns as integers and back, every value within its bound.
+"""Quantization: columns as integers and back, every value within its error bound.
 
 Each column becomes 64-bit integers q by the first of these that fits, and comes back as:
 
@@ -10,8 +10,8 @@ bits       the float whose bits are q, ordered as the floats are
 =========  ==============================================================================
 
 Each formula is one multiplication or division in float64, which IEEE 754 defines to the last bit,
-so the values come back the same on every machine. The encoder computes them too: a value that
-would come back wrong, as NaN and infinities would, is kept aside as it is (a *patch*).
+so the values come back the same on every machine. The encoder checks this: values
+that would not be restored, such as NaN and infinities, are stored as they are (*patches*).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.compression.coders import general_compressors
-from isthmus.compression.coders.byte_cursor import piece, refuse, varint
+from isthmus.compression.coders.byte_cursor import length_prefixed, refuse, varint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,23 +36,23 @@ INTEGERS, DECIMALS, LATTICE, BITS = range(4)
 _PLACES = 9
 """Decimals are looked for up to this many places."""
 _FINE = 32
-"""A lattice of decimals only pays where the bound is this many of their steps at most."""
+"""Decimals are quantized as such only if the bound is at most this many of their steps."""
 _SAMPLE = 512
 _EXACT = 2.0**52
 
 
 @dataclass(frozen=True)
 class Quantizer:
-    """How one column's integers become its values.
+    """Restores the values of a column from its integers.
 
     Parameters
     ----------
     mode : int
         `INTEGERS`, `DECIMALS`, `LATTICE` or `BITS`.
     step : float
-        Distance of neighbours: a whole number, except on a lattice.
+        The quantization step: a whole number, except on a lattice.
     places : int
-        Of decimals: how many stand behind the point.
+        The number of decimal places.
     """
 
     mode: int
@@ -72,23 +72,23 @@ class Quantizer:
             return product.astype(dtype)
 
     def to_bytes(self) -> bytes:
-        """Return this, for `read_map`."""
+        """Return the stored quantizer, for `read_quantizer`."""
         first = bytes([self.mode | self.places << 4])
         if self.mode == LATTICE:
             return first + struct.pack("<f", self.step)
         return first + (b"" if self.mode == BITS else varint(int(self.step)))
 
 
-def read_map(cursor: Cursor, dtype: np.dtype[Any]) -> Quantizer:
-    """Read what `Map.to_bytes` wrote, for values of `dtype`."""
-    first = cursor.take(1)[0]
+def read_quantizer(cursor: Cursor, dtype: np.dtype[Any]) -> Quantizer:
+    """Read what `Quantizer.to_bytes` wrote, for values of `dtype`; raises InvalidArchive."""
+    first = cursor.read(1)[0]
     mode, places = first & 15, first >> 4
     if mode > BITS or places > _PLACES or (mode == INTEGERS) != (dtype.kind in "biu"):
-        refuse(f"a way {first} to make {dtype} of integers, which is none")
+        refuse(f"the unknown quantizer {first} of {dtype}")
     if mode == BITS:
         return Quantizer(mode)
     if mode == LATTICE:
-        step = struct.unpack("<f", cursor.take(4))[0]
+        step = struct.unpack("<f", cursor.read(4))[0]
         if not (np.isfinite(step) and step > 0):
             refuse(f"the step {step}")
         return Quantizer(mode, step)
@@ -96,19 +96,19 @@ def read_map(cursor: Cursor, dtype: np.dtype[Any]) -> Quantizer:
 
 
 def to_integers(values: NDArray[Any], bound: float) -> tuple[Quantizer, Integers, NDArray[np.intp]]:
-    """Make a column integers.
+    """Quantize a column.
 
     Parameters
     ----------
     values : array of shape (n,)
         Booleans, integers or floats, in native byte order.
     bound : float
-        How far a value may move; 0 keeps every bit.
+        The error bound; 0 is lossless.
 
     Returns
     -------
-    map, integers, patches
-        How to come back; the integers, (n,); and the places where that would go wrong.
+    quantizer, integers, patches
+        The quantizer; the integers, (n,); and the rows of values that it would not restore.
     """
     if values.dtype.kind in "biu":
         found = _from_integers(values, bound)
@@ -128,22 +128,22 @@ def to_integers(values: NDArray[Any], bound: float) -> tuple[Quantizer, Integers
 
 
 def patches_to_bytes(patches: NDArray[np.intp], values: NDArray[Any]) -> bytes:
-    """Return the places and values of patches, for `patch`."""
+    """Return the rows and values of patches as bytes, for `patch`."""
     if not len(patches):
         return varint(0)
     gaps = np.diff(patches, prepend=0).astype("<u4").tobytes()
     kept = values[patches].astype(values.dtype.newbyteorder("<")).tobytes()
     number, packed = general_compressors.smallest(gaps + kept)
-    return varint(len(patches)) + bytes([number]) + piece(packed)
+    return varint(len(patches)) + bytes([number]) + length_prefixed(packed)
 
 
 def patch(cursor: Cursor, values: NDArray[Any]) -> None:
-    """Put patches in their places among `values`, (n,)."""
+    """Restore patches in `values`, (n,); raises InvalidArchive."""
     count = cursor.varint(len(values))
     if not count:
         return
-    number, itemsize = cursor.take(1)[0], values.dtype.itemsize
-    content = general_compressors.unpack(number, cursor.piece(), count * (4 + itemsize))
+    number, itemsize = cursor.read(1)[0], values.dtype.itemsize
+    content = general_compressors.unpack(number, cursor.length_prefixed(), count * (4 + itemsize))
     places = np.cumsum(np.frombuffer(content, "<u4", count), dtype=np.int64)
     if places[-1] >= len(values):
         refuse(f"a value at row {places[-1]} of {len(values)}")
@@ -186,7 +186,7 @@ def _as_integers(q: Integers, step: int, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _candidates(finite: NDArray[Any], bound: float) -> list[Quantizer]:
-    """Return the maps worth trying for floats, the one with the fewest bits first."""
+    """Return the quantizers to try for floats, the one with the smallest integers first."""
     if not len(finite):
         return [Quantizer(DECIMALS)]
     found = []

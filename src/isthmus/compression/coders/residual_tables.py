@@ -1,8 +1,8 @@
-"""The coder of integers for large blocks: fixed odds of a residual, by how far off guesses were.
+"""Static frequency tables of residuals: the coder of quantized integers for large blocks.
 
-What a number differs by from its foreseen value is coded with one of a few tables of odds, chosen
-by how far guesses were off of late. Tables are counted by the encoder and kept in the file, so
-that whole rows of strands are coded at once.
+The residual of a value from its prediction is coded with one of a few frequency tables, chosen by
+the size of recent prediction errors. The encoder counts the frequencies and stores them in the
+file. As they do not adapt, many segments of the rows are coded at once.
 """
 
 from __future__ import annotations
@@ -13,183 +13,187 @@ import numpy as np
 
 from isthmus.compression.coders import general_compressors
 from isthmus.compression.coders.block import from_integers
-from isthmus.compression.coders.byte_cursor import Cursor, piece, refuse
+from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, refuse
+from isthmus.compression.coders.coder import Coder
 from isthmus.compression.coders.contexts import Contexts
-from isthmus.compression.coders.predictors import FINE, plan, read_foresight
+from isthmus.compression.coders.predictors import SCALE, candidate_predictors, read_predictor
 from isthmus.compression.entropy.rans import RansDecoder, RansEncoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.compression.coders.block import ColumnBlock, Layout
-    from isthmus.compression.coders.predictors import Predictors
+    from isthmus.compression.coders.predictors import Predictor
 
     Integers = NDArray[np.int64]
 
 _SPAN = 2**40
 _MOST_COLUMNS = 256
-_SHARES = 1 << 14
-_SCALE = (1 << 16) // _SHARES
-_SPREADS = 32
-_TABLES = 4 * _SPREADS
+_TOTAL = 1 << 14
+_SCALE = (1 << 16) // _TOTAL
+_ERROR_LEVELS = 32
+_TABLES = 4 * _ERROR_LEVELS
 _DIRECT = 16
 _TOKENS = _DIRECT + 2 * 60
 _UNUSED = _TOKENS
-"""A token that never comes: odds of 1 have no place in the coder."""
+"""A token that never occurs, so that none has the full frequency, which rANS cannot code."""
 _WORD = 15
-"""Bits below a token's leading two are coded so many at once."""
+"""The bits below a token's leading two are coded in groups of this many."""
 
 
-class ResidualTables:
-    """Residuals by tables of odds; see `tables`."""
+class ResidualTables(Coder):
+    """Residuals coded by static frequency tables."""
 
     name, number = "tables of odds", 3
+    sample_predicts_size = False  # a sample is too small for its tables to pay
 
     def encode(self, block: ColumnBlock) -> bytes | None:
-        """Return the block as bytes; None if its integers are too large."""
+        """Return the encoded block; None if it has too many columns or too large integers."""
         columns = len(block.columns)
         if columns > _MOST_COLUMNS:
             return None
-        matrix, kept = block.integers
+        matrix, quantizers = block.integers
         if int(matrix.max()) >= _SPAN or int(matrix.min()) <= -_SPAN:
             return None
-        foresights = plan(matrix)[0]
+        predictors = candidate_predictors(matrix)[0]
         lanes = _lanes(block.rows)
         batches: list[tuple[Integers, Integers]] = []
 
-        def see(table: Integers, guess: Integers, at: Integers, j: int) -> Integers:
+        def collect(table: Integers, guess: Integers, at: Integers, j: int) -> Integers:
             values: Integers = matrix[at, j]
             batches.append((table, _zigzag(values - guess)))
             return values
 
-        _walk(matrix, foresights, lanes, see)
+        _visit(matrix, predictors, lanes, collect)
         tables = np.concatenate([table for table, _ in batches])
-        tokens, depths = _tokens(np.concatenate([whole for _, whole in batches]))
-        widths = _widths(
+        tokens, depths = _tokens(np.concatenate([residuals for _, residuals in batches]))
+        frequencies = _frequencies(
             np.bincount(tables * (_UNUSED + 1) + tokens, minlength=_TABLES * (_UNUSED + 1))
         )
-        side = b"".join(each.to_bytes() for each in foresights)
-        stream = _stream(batches, tokens, depths, widths, lanes)
-        return piece(kept) + side + piece(_widths_to_bytes(widths)) + stream
+        side = b"".join(each.to_bytes() for each in predictors)
+        stream = _stream(batches, tokens, depths, frequencies, lanes)
+        return (
+            length_prefixed(quantizers)
+            + side
+            + length_prefixed(_frequencies_to_bytes(frequencies))
+            + stream
+        )
 
-    @staticmethod
-    def decode(packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
+    def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns."""
         columns = len(layout.dtypes)
         if columns > _MOST_COLUMNS:
             refuse(f"a block of {columns} columns")
         cursor = Cursor(packed)
-        kept = Cursor(cursor.piece())
-        foresights = [read_foresight(cursor, columns, j) for j in range(columns)]
-        odds = _ResidualOdds(_widths_from_bytes(cursor.piece()))
+        quantizers = Cursor(cursor.length_prefixed())
+        predictors = [read_predictor(cursor, columns, j) for j in range(columns)]
+        token_tables = _TokenTables(_frequencies_from_bytes(cursor.length_prefixed()))
         lanes = _lanes(rows)
         decoder = RansDecoder(bytes(cursor.rest()), lanes)
         matrix = np.zeros((rows, columns), dtype=np.int64)
 
         def read(table: Integers, guess: Integers, at: Integers, j: int) -> Integers:
             del at, j
-            return guess + _unzigzag(_read(decoder, odds, table))
+            return guess + _unzigzag(_read(decoder, token_tables, table))
 
-        _walk(matrix, foresights, lanes, read)
+        _visit(matrix, predictors, lanes, read)
         decoder.finish()
-        values = from_integers(matrix, kept, layout)
-        kept.close()
+        values = from_integers(matrix, quantizers, layout)
+        quantizers.close()
         return values
-
-    @staticmethod
-    def describe(packed: memoryview) -> str:
-        """Return the coder's name."""
-        del packed
-        return ResidualTables.name
 
 
 def _lanes(rows: int) -> int:
     return min(max(rows // 64, 1), 4096)
 
 
-def _walk(matrix: Integers, foresights: list[Predictors], lanes: int, visit: Any) -> None:
-    """Go through all numbers, a row of strands at a time; `visit` says what they are."""
+def _visit(matrix: Integers, predictors: list[Predictor], lanes: int, visit: Any) -> None:
+    """Visit all values, one of each segment at a time; `visit` returns what they are."""
     rows = len(matrix)
     length = -(-rows // lanes)
-    known = Contexts(matrix)
+    contexts = Contexts(matrix)
     starts = np.arange(lanes) * length
     for step in range(length):
         at = starts[starts + step < rows] + step
-        for j, foresight in enumerate(foresights):
-            fine = known.foreseen(foresight, at, step)
-            guess = fine + FINE // 2 >> 8
-            quarter = (fine + FINE // 2 & FINE - 1) >> 6
-            spread = np.minimum(known.spread(at, step, j), _SPREADS - 1)
-            matrix[at, j] = visit(4 * spread + quarter, guess, at, j)
-            known.learn(fine, at, j)
+        for j, predictor in enumerate(predictors):
+            prediction = contexts.predict(predictor, at, step)
+            guess = prediction + SCALE // 2 >> 8
+            quarter = (prediction + SCALE // 2 & SCALE - 1) >> 6
+            recent_error = np.minimum(contexts.recent_error(at, step, j), _ERROR_LEVELS - 1)
+            matrix[at, j] = visit(4 * recent_error + quarter, guess, at, j)
+            contexts.update(prediction, at, j)
 
 
 def _zigzag(q: Integers) -> Integers:
     return (q << 1) ^ (q >> 63)
 
 
-def _unzigzag(whole: Integers) -> Integers:
-    return (whole >> 1) ^ -(whole & 1)
+def _unzigzag(residuals: Integers) -> Integers:
+    return (residuals >> 1) ^ -(residuals & 1)
 
 
-def _tokens(whole: Integers) -> tuple[Integers, Integers]:
-    """Return the token of each number from 0, and how many bits follow it."""
-    octave = np.frexp(np.maximum(whole, 1).astype(np.float64))[1].astype(np.int64) - 1
-    depths = np.where(whole >= _DIRECT, octave - 1, 0)
-    tokens = np.where(whole >= _DIRECT, _DIRECT + 2 * (octave - 4) + (whole >> depths & 1), whole)
+def _tokens(residuals: Integers) -> tuple[Integers, Integers]:
+    """Return the token of each non-negative integer, and the number of bits that follow it."""
+    octave = np.frexp(np.maximum(residuals, 1).astype(np.float64))[1].astype(np.int64) - 1
+    depths = np.where(residuals >= _DIRECT, octave - 1, 0)
+    tokens = np.where(
+        residuals >= _DIRECT, _DIRECT + 2 * (octave - 4) + (residuals >> depths & 1), residuals
+    )
     return tokens, depths
 
 
-def _widths(counts: Integers) -> Integers:
-    """Return shares of `_SHARES` by table and token, none 0 that occurs."""
+def _frequencies(counts: Integers) -> Integers:
+    """Return the frequencies of tokens out of `_TOTAL` in each table; at least 1 if one occurs."""
     counts = counts.reshape(_TABLES, _UNUSED + 1)
     counts[:, _UNUSED] = 0
     occurs = counts > 0
     occurs[:, _UNUSED] = True
-    free = _SHARES - occurs.sum(axis=1, keepdims=True)
+    free = _TOTAL - occurs.sum(axis=1, keepdims=True)
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    widths: Integers = occurs + counts * free // totals
-    # What rounding left over goes to the token that occurs most, or to none in an empty table.
-    widths[np.arange(_TABLES), counts.argmax(axis=1)] += _SHARES - widths.sum(axis=1)
-    widths[counts.sum(axis=1) == 0] = 0
-    return widths
+    frequencies: Integers = occurs + counts * free // totals
+    # The remainder of the rounding goes to the most frequent token; empty tables stay empty.
+    frequencies[np.arange(_TABLES), counts.argmax(axis=1)] += _TOTAL - frequencies.sum(axis=1)
+    frequencies[counts.sum(axis=1) == 0] = 0
+    return frequencies
 
 
-def _widths_to_bytes(widths: Integers) -> bytes:
-    content = widths.astype("<u2").T.copy().view(np.uint8).reshape(-1, 2).T.tobytes()
+def _frequencies_to_bytes(frequencies: Integers) -> bytes:
+    content = frequencies.astype("<u2").T.copy().view(np.uint8).reshape(-1, 2).T.tobytes()
     number, packed = general_compressors.smallest(content)
     return bytes([number]) + packed
 
 
-def _widths_from_bytes(packed: memoryview) -> Integers:
+def _frequencies_from_bytes(packed: memoryview) -> Integers:
     cursor = Cursor(packed)
-    number = cursor.take(1)[0]
+    number = cursor.read(1)[0]
     content = general_compressors.unpack(number, cursor.rest(), 2 * _TABLES * (_UNUSED + 1))
     planes = np.frombuffer(content, np.uint8).reshape(2, -1).T.copy().view("<u2")
-    widths = planes.reshape(_UNUSED + 1, _TABLES).T.astype(np.int64)
-    used = widths.any(axis=1)
-    if (widths[used].sum(axis=1) != _SHARES).any() or not (widths[used, _UNUSED] > 0).all():
-        refuse("tables of odds that do not add up to 1")
-    return widths
+    frequencies = planes.reshape(_UNUSED + 1, _TABLES).T.astype(np.int64)
+    used = frequencies.any(axis=1)
+    if (frequencies[used].sum(axis=1) != _TOTAL).any() or not (
+        frequencies[used, _UNUSED] > 0
+    ).all():
+        refuse("frequency tables that do not add up")
+    return frequencies
 
 
 def _stream(
     batches: list[tuple[Integers, Integers]],
     tokens: Integers,
     depths: Integers,
-    widths: Integers,
+    frequencies: Integers,
     lanes: int,
 ) -> bytes:
     encoder = RansEncoder(lanes)
-    stops = np.cumsum(widths, axis=1) * _SCALE
-    starts = stops - widths * _SCALE
+    stops = np.cumsum(frequencies, axis=1) * _SCALE
+    starts = stops - frequencies * _SCALE
     begin = 0
-    for table, whole in batches:
-        part = slice(begin, begin + len(whole))
+    for table, residuals in batches:
+        part = slice(begin, begin + len(residuals))
         begin = part.stop
         own = tokens[part]
         encoder.push(_shares(starts[table, own]), _shares(stops[table, own]))
-        left, values = depths[part], whole
+        left, values = depths[part], residuals
         while (deep := np.flatnonzero(left > 0)).size:
             left, values = left[deep], values[deep]
             bits = np.minimum(left, _WORD)
@@ -203,46 +207,46 @@ def _shares(values: Integers) -> NDArray[np.uint32]:
     return values.astype(np.uint32)
 
 
-class _ResidualOdds:
-    """Finds tokens by their shares."""
+class _TokenTables:
+    """Finds tokens by their slots."""
 
-    def __init__(self, widths: Integers) -> None:
-        self.widths = widths * _SCALE
-        self.starts = np.cumsum(self.widths, axis=1) - self.widths
-        self.tokens = np.full((_TABLES, _SHARES), _UNUSED, dtype=np.uint8)
+    def __init__(self, frequencies: Integers) -> None:
+        self.frequencies = frequencies * _SCALE
+        self.starts = np.cumsum(self.frequencies, axis=1) - self.frequencies
+        self.tokens = np.full((_TABLES, _TOTAL), _UNUSED, dtype=np.uint8)
         every = np.arange(_UNUSED + 1)
-        for table in np.flatnonzero(widths.any(axis=1)):
-            self.tokens[table] = np.repeat(every, widths[table])
+        for table in np.flatnonzero(frequencies.any(axis=1)):
+            self.tokens[table] = np.repeat(every, frequencies[table])
 
 
-def _read(decoder: RansDecoder, odds: _ResidualOdds, table: Integers) -> Integers:
-    """Return a number from 0 for each table."""
+def _read(decoder: RansDecoder, token_tables: _TokenTables, table: Integers) -> Integers:
+    """Decode a non-negative integer with each table."""
 
     def find(shares: Any, part: slice) -> Any:
         own = table[part]
-        found = odds.tokens[own, shares // _SCALE].astype(np.intp)
-        width = np.where(found == _UNUSED, 0, odds.widths[own, found])
-        return found, odds.starts[own, found].astype(np.uint32), width.astype(np.uint32)
+        found = token_tables.tokens[own, shares // _SCALE].astype(np.intp)
+        width = np.where(found == _UNUSED, 0, token_tables.frequencies[own, found])
+        return found, token_tables.starts[own, found].astype(np.uint32), width.astype(np.uint32)
 
     tokens = decoder.pop(len(table), find)
-    whole = tokens.astype(np.int64)
+    residuals = tokens.astype(np.int64)
     rest = np.flatnonzero(tokens >= _DIRECT)
     if not len(rest):
-        return whole
+        return residuals
     left = (tokens[rest] - _DIRECT) // 2 + 3
     values = 2 + (tokens[rest] & 1)
     going = np.arange(len(rest))
     while len(going):
         bits = np.minimum(left[going], _WORD)
-        values[going] = values[going] << bits | _even(decoder, bits)
+        values[going] = values[going] << bits | _read_bits(decoder, bits)
         left[going] -= bits
         going = going[left[going] > 0]
-    whole[rest] = values
-    return whole
+    residuals[rest] = values
+    return residuals
 
 
-def _even(decoder: RansDecoder, bits: Integers) -> Integers:
-    """Return so many bits each of numbers about which nothing is known."""
+def _read_bits(decoder: RansDecoder, bits: Integers) -> Integers:
+    """Decode so many uniformly distributed bits each."""
 
     def find(shares: Any, part: slice) -> Any:
         unused = 16 - bits[part]

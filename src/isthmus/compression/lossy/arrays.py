@@ -22,7 +22,9 @@ _LARGEST = 2**28
 """Cells of an array, at most: 1 GiB of float32."""
 
 
-def take(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+def checked_array(
+    arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]
+) -> NDArray[Any]:
     """Return an array of the expected type and shape, its numbers finite.
 
     Parameters
@@ -35,52 +37,52 @@ def take(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]) -
     """
     array = array_checks.array_of(arrays, name, dtype, shape, model=_MODEL, longest=_LARGEST)
     if array.size > _LARGEST:
-        unfit(name, f"at most {_LARGEST} numbers", f"{array.size}")
+        refuse_model(name, f"at most {_LARGEST} numbers", f"{array.size}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        unfit(name, "finite numbers", "others")
+        refuse_model(name, "finite numbers", "others")
     return array
 
 
-def stored_as(name: str) -> Any:
+def stored_dtype(name: str) -> Any:
     """Return the type in which files keep a network's weights: the many in two bytes each."""
     return np.float32 if "bias" in name or "gain" in name else np.float16
 
 
-def rounded(weights: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
+def as_stored(weights: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
     """Return weights as they come back from a file."""
     largest = float(np.finfo(np.float16).max)
     return {
-        name: np.clip(value, -largest, largest).astype(stored_as(name)).astype(np.float32)
+        name: np.clip(value, -largest, largest).astype(stored_dtype(name)).astype(np.float32)
         for name, value in weights.items()
     }
 
 
-def stored(weights: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
+def to_stored(weights: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
     """Return `rounded` weights as files keep them."""
-    return {name: value.astype(stored_as(name)) for name, value in weights.items()}
+    return {name: value.astype(stored_dtype(name)) for name, value in weights.items()}
 
 
-def within(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+def without_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
     """Return the arrays whose names begin so, without that beginning."""
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def named(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+def with_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
     """Return the arrays under longer names: the way back from `within`."""
     return {prefix + name: array for name, array in arrays.items()}
 
 
-def only(arrays: Arrays, names: set[str]) -> None:
+def require_names(arrays: Arrays, names: set[str]) -> None:
     """Refuse arrays that nobody asked for."""
     if set(arrays) != names:
-        unfit("names", f"{sorted(names)}", f"{sorted(map(str, arrays))}")
+        refuse_model("names", f"{sorted(names)}", f"{sorted(map(str, arrays))}")
 
 
-def unfit(name: str, expected: str, received: str) -> NoReturn:
+def refuse_model(name: str, expected: str, received: str) -> NoReturn:
     """Raise InvalidArchive about a model."""
     raise array_checks.unfit(_MODEL, name, expected, received)
 
 
-def damaged(received: str) -> NoReturn:
+def refuse_samples(received: str) -> NoReturn:
     """Raise InvalidArchive about what a model wrote."""
     raise array_checks.damaged("lossily coded samples", received)

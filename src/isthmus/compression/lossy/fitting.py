@@ -126,9 +126,9 @@ def _offsets(cells: Floats, basis: Floats, steps: Floats) -> Floats:
     components = np.abs(cells @ basis.T)
     offsets = []
     for step in steps:
-        rounded = LinearTransform.magnitudes(components / step)
-        kept = rounded > 0
-        gap = (rounded - components / step)[kept]
+        as_stored = LinearTransform.magnitudes(components / step)
+        kept = as_stored > 0
+        gap = (as_stored - components / step)[kept]
         offsets.append(float(gap.mean()) if gap.size else 0.0)
     return np.array(offsets, np.float32)
 

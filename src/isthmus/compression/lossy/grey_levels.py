@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from isthmus.compression.lossy.arrays import named, only, rounded, stored, take, unfit, within
+from isthmus.compression.lossy.arrays import (
+    as_stored,
+    checked_array,
+    refuse_model,
+    require_names,
+    to_stored,
+    with_prefix,
+    without_prefix,
+)
 from isthmus.compression.pixels.model import PixelModel
 
 if TYPE_CHECKING:
@@ -137,7 +145,7 @@ class LevelRefiner:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what the refiner is."""
-        return {**stored(self.weights), "flat": self.flat}
+        return {**to_stored(self.weights), "flat": self.flat}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, grid: LevelGrid) -> Self:
@@ -146,13 +154,13 @@ class LevelRefiner:
         weights = {}
         for i in range(LAYERS):
             outputs = grid.outputs if i == LAYERS - 1 else None
-            kernel = take(arrays, f"kernel{i}", np.float16, (inputs, outputs))
+            kernel = checked_array(arrays, f"kernel{i}", np.float16, (inputs, outputs))
             weights[f"kernel{i}"] = kernel
             inputs = kernel.shape[1]
-            weights[f"bias{i}"] = take(arrays, f"bias{i}", np.float32, (inputs,))
-        flat = take(arrays, "flat", np.float32, (256, grid.outputs))
-        only(arrays, {*weights, "flat"})
-        return cls(rounded(weights), flat)
+            weights[f"bias{i}"] = checked_array(arrays, f"bias{i}", np.float32, (inputs,))
+        flat = checked_array(arrays, "flat", np.float32, (256, grid.outputs))
+        require_names(arrays, {*weights, "flat"})
+        return cls(as_stored(weights), flat)
 
 
 @dataclass(frozen=True)
@@ -211,30 +219,36 @@ class LevelsCoder:
             "grids": np.array(sizes, np.int64),
         }
         for point, (model, refiner) in enumerate(zip(self.models, self.refiners, strict=True)):
-            arrays |= named(model.to_arrays(), f"{point}.model.")
-            arrays |= named(refiner.to_arrays(), f"{point}.refiner.")
+            arrays |= with_prefix(model.to_arrays(), f"{point}.model.")
+            arrays |= with_prefix(refiner.to_arrays(), f"{point}.refiner.")
         return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, cells: int) -> Self:
         """Return the coder that `to_arrays` described."""
-        height, width, channels = map(int, take(arrays, "shape", np.int64, (3,)))
-        sizes = take(arrays, "grids", np.int64, (None, 2))
+        height, width, channels = map(int, checked_array(arrays, "shape", np.int64, (3,)))
+        sizes = checked_array(arrays, "grids", np.int64, (None, 2))
         if min(height, width, channels) < 1 or height * width * channels != cells:
-            unfit("shape", f"that of images with {cells} values", f"{height}, {width}, {channels}")
+            refuse_model(
+                "shape", f"that of images with {cells} values", f"{height}, {width}, {channels}"
+            )
         grids, models, refiners = [], [], []
         for point, (levels, factor) in enumerate(sizes[:_MOST_LEVELS].tolist()):
             if not (2 <= levels <= _MOST_LEVELS and 1 <= factor <= _MOST_FACTOR):
-                unfit("grids", "2 to 64 levels and a factor from 1 to 4", f"{levels} and {factor}")
+                refuse_model(
+                    "grids", "2 to 64 levels and a factor from 1 to 4", f"{levels} and {factor}"
+                )
             grid = LevelGrid((height, width, channels), levels, factor)
-            model = PixelModel.from_arrays(within(arrays, f"{point}.model."))
+            model = PixelModel.from_arrays(without_prefix(arrays, f"{point}.model."))
             if model.image_shape != (-(-height // factor), -(-width // factor), channels):
-                unfit("model", "one of images on its grid", f"one of {model.image_shape}")
+                refuse_model("model", "one of images on its grid", f"one of {model.image_shape}")
             grids.append(grid)
             models.append(model)
-            refiners.append(LevelRefiner.from_arrays(within(arrays, f"{point}.refiner."), grid))
+            refiners.append(
+                LevelRefiner.from_arrays(without_prefix(arrays, f"{point}.refiner."), grid)
+            )
         coder = cls(tuple(grids), tuple(models), tuple(refiners))
-        only(arrays, set(coder.to_arrays()))
+        require_names(arrays, set(coder.to_arrays()))
         return coder
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from isthmus.compression.coders.byte_cursor import Cursor, piece, signed, varint
+from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, signed, varint
 from isthmus.compression.entropy.integer_networks import STEPS_PER_BIT, TOTAL_BITS, Odds
 from isthmus.compression.entropy.rans import RansDecoder, RansEncoder
-from isthmus.compression.lossy.arrays import damaged, take, unfit
+from isthmus.compression.lossy.arrays import checked_array, refuse_model, refuse_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,9 +54,9 @@ class StaticTables:
     def __post_init__(self) -> None:
         steps = np.diff(self.columns.astype(np.int64))
         if not NEAR <= self.reach <= MOST_REACH or (steps < 1).any():
-            unfit("tables", "rising columns and a reach from 3 to 127", f"{self.reach}")
+            refuse_model("tables", "rising columns and a reach from 3 to 127", f"{self.reach}")
         if self.slopes.size and not _FLATTEST <= self.slopes.min() <= self.slopes.max():
-            unfit("tables", "odds that fall", "others")
+            refuse_model("tables", "odds that fall", "others")
 
     @cached_property
     def _bounds(self) -> NDArray[np.uint32]:
@@ -109,7 +109,12 @@ class StaticTables:
             encoder.push(self._bounds[symbols, column], self._bounds[symbols + 1, column])
         steps = np.diff(apart, prepend=0)
         patches = [varint(int(a)) + signed(int(b)) for a, b in zip(steps, kept[apart], strict=True)]
-        return varint(len(apart)) + piece(b"".join(patches)) + varint(lanes) + encoder.finish()
+        return (
+            varint(len(apart))
+            + length_prefixed(b"".join(patches))
+            + varint(lanes)
+            + encoder.finish()
+        )
 
     def decode(self, packed: bytes, rows: int, width: int) -> Integers:
         """Return the numbers in all columns: shape (rows, width).
@@ -119,10 +124,10 @@ class StaticTables:
         cursor = Cursor(packed)
         count = rows * len(self.columns)
         apart = cursor.varint(count)
-        patches = Cursor(cursor.piece())
+        patches = Cursor(cursor.length_prefixed())
         lanes = cursor.varint(_MOST_LANES)
         if not lanes:
-            damaged("no lanes")
+            refuse_samples("no lanes")
         decoder = RansDecoder(bytes(cursor.rest()), lanes)
         kept = decoder.pop(count, lambda shares, part: self._find(shares, part, rows)) - self.reach
         decoder.finish()
@@ -131,7 +136,7 @@ class StaticTables:
             place += patches.varint(count - 1 - place)
             value = patches.signed()
             if abs(value) >= 2**31:
-                damaged(f"the number {value}")
+                refuse_samples(f"the number {value}")
             kept[place] = value
         patches.close()
         numbers = np.zeros((rows, width), np.int64)
@@ -159,12 +164,12 @@ class StaticTables:
     def from_arrays(cls, arrays: Arrays, width: int) -> Self:
         """Return the tables that `to_arrays` described, for numbers in so many columns."""
         count = np.size(arrays.get("columns", ()))
-        columns = take(arrays, "columns", np.uint16, (count,))
+        columns = checked_array(arrays, "columns", np.uint16, (count,))
         if count and int(columns[-1]) >= width:
-            unfit("columns", f"fewer than {width}", f"{columns[-1]}")
-        logits = take(arrays, "logits", np.int16, (2 * NEAR + 1, count))
-        slopes = take(arrays, "slopes", np.int16, (2, count))
-        return cls(columns, logits, slopes, int(take(arrays, "reach", np.int64, (1,))[0]))
+            refuse_model("columns", f"fewer than {width}", f"{columns[-1]}")
+        logits = checked_array(arrays, "logits", np.int16, (2 * NEAR + 1, count))
+        slopes = checked_array(arrays, "slopes", np.int16, (2, count))
+        return cls(columns, logits, slopes, int(checked_array(arrays, "reach", np.int64, (1,))[0]))
 
 
 def _far(numbers: Integers, sign: int) -> tuple[Any, Any]:

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.compression.entropy import gradient_descent
-from isthmus.compression.entropy.gradient_descent import AdamState, LearningRate
-from isthmus.compression.lossy.arrays import rounded
+from isthmus.compression import model_training
+from isthmus.compression.lossy.arrays import as_stored
 from isthmus.compression.lossy.grey_levels import LAYERS, WINDOW, LevelGrid, LevelRefiner, windows
 from isthmus.compression.lossy.transform import TransformNetwork, network_sizes
+from isthmus.compression.model_training import AdamState, LearningRate
 from isthmus.core.randomness import generator_for, key_for
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def train_network(
     for side in ("encoder.gain", "decoder.gain"):
         trained[side] = np.exp(trained[side])
     sizes = network_sizes(samples.shape[1], len(basis), trained["encoder.1"].shape, points)
-    return TransformNetwork(rounded({name: trained[name] for name in sizes}))
+    return TransformNetwork(as_stored({name: trained[name] for name in sizes}))
 
 
 def _trade(steps: Floats) -> Floats:
@@ -199,7 +199,9 @@ def train_refiner(
 
         key = key_for(seed, f"refiner {grid.levels} {grid.factor}")
         weights = _trained(loss, weights, updates, _REFINER_RATE, key)
-    return LevelRefiner(rounded({name: np.asarray(value) for name, value in weights.items()}), flat)
+    return LevelRefiner(
+        as_stored({name: np.asarray(value) for name, value in weights.items()}), flat
+    )
 
 
 def _refiner_weights(grid: LevelGrid, generator: np.random.Generator) -> Weights:
@@ -217,7 +219,7 @@ def _trained(loss: Loss, weights: Weights, updates: int, rate: LearningRate, key
 
     def step(i: Any, state: AdamState) -> AdamState:
         gradient = jax.grad(loss)(state.weights, jax.random.fold_in(key, i))
-        return gradient_descent.adam(state, gradient, rate.at(i, updates), i, factors)
+        return model_training.adam(state, gradient, rate.at(i, updates), i, factors)
 
     run = jax.jit(lambda state: jax.lax.fori_loop(0, updates, step, state))
-    return gradient_descent.learned(run(gradient_descent.fresh(weights)).weights, "a lossy model")
+    return model_training.learned(run(model_training.fresh(weights)).weights, "a lossy model")

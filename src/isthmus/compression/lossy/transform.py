@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from isthmus.compression.lossy.arrays import (
-    named,
-    only,
-    rounded,
-    stored,
-    stored_as,
-    take,
-    unfit,
-    within,
+    as_stored,
+    checked_array,
+    refuse_model,
+    require_names,
+    stored_dtype,
+    to_stored,
+    with_prefix,
+    without_prefix,
 )
 from isthmus.compression.lossy.static_tables import StaticTables
 
@@ -95,12 +95,12 @@ class LinearTransform:
     @classmethod
     def from_arrays(cls, arrays: Arrays, cells: int) -> Self:
         """Return the transform that `to_arrays` described."""
-        basis = take(arrays, "basis", np.float32, (None, cells))
-        steps = take(arrays, "steps", np.float32, (None,))
-        offsets = take(arrays, "offsets", np.float32, (len(steps),))
+        basis = checked_array(arrays, "basis", np.float32, (None, cells))
+        steps = checked_array(arrays, "steps", np.float32, (None,))
+        offsets = checked_array(arrays, "offsets", np.float32, (len(steps),))
         if len(basis) > min(MOST_CODES, cells) or len(steps) > MOST_POINTS or not steps.min() > 0:
-            unfit("steps", "few positive ones", f"{len(steps)} for {len(basis)} components")
-        only(arrays, {"basis", "steps", "offsets"})
+            refuse_model("steps", "few positive ones", f"{len(steps)} for {len(basis)} components")
+        require_names(arrays, {"basis", "steps", "offsets"})
         return cls(basis, steps, offsets)
 
 
@@ -149,24 +149,27 @@ class TransformNetwork:
         hidden = values
         for i in range(2):
             hidden = _gelu(hidden @ weights[f"{side}.{i}"] + weights[f"{side}.bias{i}"][point])
-        both: Floats = values @ weights[f"{side}.linear"] + hidden @ weights[f"{side}.2"]
-        return both
+        output: Floats = values @ weights[f"{side}.linear"] + hidden @ weights[f"{side}.2"]
+        return output
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what the transform is."""
-        return stored(self.weights)
+        return to_stored(self.weights)
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, cells: int) -> Self:
         """Return the transform that `to_arrays` described."""
-        points, codes = take(arrays, "encoder.gain", np.float32, (None, None)).shape
-        outer, inner = take(arrays, "encoder.1", np.float16, (None, None)).shape
+        points, codes = checked_array(arrays, "encoder.gain", np.float32, (None, None)).shape
+        outer, inner = checked_array(arrays, "encoder.1", np.float16, (None, None)).shape
         if points > MOST_POINTS or codes > MOST_CODES:
-            unfit("encoder.gain", "few codes and points", f"{codes} and {points}")
+            refuse_model("encoder.gain", "few codes and points", f"{codes} and {points}")
         sizes = network_sizes(cells, codes, (outer, inner), points)
-        weights = {name: take(arrays, name, stored_as(name), size) for name, size in sizes.items()}
-        only(arrays, set(sizes))
-        return cls(rounded(weights))
+        weights = {
+            name: checked_array(arrays, name, stored_dtype(name), size)
+            for name, size in sizes.items()
+        }
+        require_names(arrays, set(sizes))
+        return cls(as_stored(weights))
 
 
 def network_sizes(
@@ -271,9 +274,9 @@ class TransformCoder:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what the coder has learned, without `mean` and `ranges`."""
-        arrays = named(self.transform.to_arrays(), "transform.")
+        arrays = with_prefix(self.transform.to_arrays(), "transform.")
         for point, tables in enumerate(self.tables):
-            arrays |= named(tables.to_arrays(), f"{point}.")
+            arrays |= with_prefix(tables.to_arrays(), f"{point}.")
         return arrays
 
     @classmethod
@@ -285,13 +288,13 @@ class TransformCoder:
         ranges: Doubles,
     ) -> Self:
         """Return the coder that `to_arrays` described."""
-        transform = kind.from_arrays(within(arrays, "transform."), len(mean))
+        transform = kind.from_arrays(without_prefix(arrays, "transform."), len(mean))
         tables = tuple(
-            StaticTables.from_arrays(within(arrays, f"{point}."), transform.codes)
+            StaticTables.from_arrays(without_prefix(arrays, f"{point}."), transform.codes)
             for point in range(transform.points)
         )
         coder = cls(mean, ranges, transform, tables)
-        only(arrays, set(coder.to_arrays()))
+        require_names(arrays, set(coder.to_arrays()))
         return coder
 
 

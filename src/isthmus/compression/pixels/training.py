@@ -16,14 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.compression.entropy import gradient_descent
-from isthmus.compression.entropy.gradient_descent import AdamState, LearningRate
+from isthmus.compression import model_training
 from isthmus.compression.entropy.integer_networks import (
     ACTIVATION_LIMIT,
     STEPS_PER_BIT,
     WEIGHT_LIMIT,
     IntegerDense,
 )
+from isthmus.compression.model_training import AdamState, LearningRate
 from isthmus.compression.pixels.network import LAYERS, PLACE_INPUT, PLACES, PixelNetwork, places
 from isthmus.core.randomness import generator_for, key_for
 
@@ -141,7 +141,7 @@ def _initial(
 
 def _train_channel(weights: Weights, pixels: _Pixels, place: _Place, steps: int) -> PixelNetwork:
     """Run the steps, first with floats, then with what the integers will be."""
-    state = gradient_descent.fresh(weights)
+    state = model_training.fresh(weights)
     first = int(steps * _ROUNDED_FROM)
     state = _run(state, pixels, place, 0, first, steps, 0.0)
     state = _run(state, pixels, place, first, steps, steps, 1.0)
@@ -163,7 +163,7 @@ def _run(
     def step(i: Any, state: AdamState) -> AdamState:
         key = jax.random.fold_in(pixels.key, i)
         gradient = jax.grad(_bits)(state.weights, pixels, key, place, rounding)
-        state = gradient_descent.adam(state, gradient, _RATE.at(i, steps), i, {})
+        state = model_training.adam(state, gradient, _RATE.at(i, steps), i, {})
         return state._replace(weights=state.weights | _small(state.weights))
 
     done: AdamState = jax.lax.fori_loop(first, last, step, state)
@@ -226,7 +226,7 @@ def _to_grid(values: jax.Array, step: Any, rounding: Any) -> jax.Array:
 
 def _integers(weights: Weights) -> PixelNetwork:
     """Return the network of whole numbers that the rounded weights stand for."""
-    trained = gradient_descent.learned(weights, "a model of pixels")
+    trained = model_training.learned(weights, "a model of pixels")
     exact = {name: array.astype(np.float64) for name, array in trained.items()}
     small = {
         name: np.round(exact[name] * 2.0**places_).astype(np.int8)

@@ -1,4 +1,10 @@
-"""Gradient descent for the networks of coders."""
+"""Adam for the networks of the learned coders.
+
+They do not share `isthmus.training.optimizer_step`. That steps Keras optimizers over Keras
+variables, with other moments and schedules: with it the same seed would give models of other bits,
+so files compressed again would differ, and fitting a codec would have to load Keras. Here weights
+are plain dictionaries of JAX arrays. Only ``fit`` imports this module; decoding needs no JAX.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +41,7 @@ class LearningRate(NamedTuple):
     """Steps."""
 
     def at(self, step: Any, steps: Any) -> Any:
-        """Return the rate of a step, counted from 0, of so many."""
+        """Return the learning rate of a step, counted from 0."""
         rising = self.peak * jnp.minimum(1, (step + 1) / self.warm_up)
         return rising * (0.5 * (1 + jnp.cos(math.pi * step / steps)) + 0.002)
 
@@ -61,7 +67,7 @@ def adam(
     step : int
         Counted from 0.
     factors : mapping of str to float
-        By which the rate of some weights differs.
+        The learning rate of some weights, relative to the others.
     """
     mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.mean, gradient)
     square = jax.tree.map(lambda s, g: 0.99 * s + 0.01 * g * g, state.square, gradient)
@@ -80,7 +86,7 @@ def learned(weights: Weights, what: str) -> dict[str, NDArray[Any]]:
         raise TrainingDiverged(
             f"training {what}",
             expected="finite weights",
-            received="others",
+            received="NaN or infinite weights",
             remedy="pass another seed",
         )
     return arrays
