@@ -62,8 +62,8 @@ class Codec(BaseEstimator):
     max_error : float or None, default=0
         How far a number may be from what it was, in its own units.
     relative : bool, default=False
-        Whether `max_error` is a share of each column's range, which `fit` learns and files state;
-        of the range of all cells where rows have more dimensions than one. A column that is
+        Whether `max_error` is a fraction of each column's range, which `fit` learns and files
+        state; of the range of all cells where rows have more dimensions than one. A column that is
         constant in `fit` is kept exactly.
     bits : float, default=None
         With ``max_error=None``: the most for each number, on the mean over a chunk, the file's
@@ -227,8 +227,8 @@ class Codec(BaseEstimator):
     def decompress(self, blob: bytes) -> Any:
         """Return what `compress` made bytes of, or what a file holds that `compress_to` wrote.
 
-        The bytes may come from a stranger. A codec that was not fitted does as well, unless they
-        name a model without holding it.
+        The bytes may come from an untrusted source. A codec that was not fitted does as well,
+        unless they name a model without holding it.
 
         Parameters
         ----------
@@ -255,7 +255,7 @@ class Codec(BaseEstimator):
         Parameters
         ----------
         path : path
-            The file; it may come from a stranger.
+            The file; it may come from an untrusted source.
         skip_damaged : bool, default=False
             Leave out damaged chunks, with a warning that names them.
 

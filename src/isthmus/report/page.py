@@ -50,8 +50,7 @@ def write_report(
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a report on a fitted autoencoder, or on a detector's alarms, for someone who does not
-    know the model.
+    """Write a report on a fitted autoencoder, or on the alarms of a detector.
 
     The page fetches nothing: pictures, charts and styles are inside it. It follows the reader's
     light or dark theme, and parts that do not apply are left out.
@@ -68,13 +67,12 @@ def write_report(
         the alarms of a detector, for which they are 1 for an anomaly and 0 for a normal row.
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
-    contest : Contest, optional
-        What `isthmus.evaluation.comparison.hold` returned for these very rows, where it was held
-        already; else it is held now.
+    contest : Comparison, optional
+        What `isthmus.evaluation.comparison.compare` returned for these rows, if it is known already.
     title : str, optional
         The page's heading.
     overwrite : bool
-        Whether a file that stands at `path` may be replaced.
+        Whether an existing file may be replaced.
 
     Returns
     -------
@@ -84,7 +82,7 @@ def write_report(
     Raises
     ------
     CannotWrite
-        A file stands there already, or the folder does not allow it; nothing was changed.
+        The file exists already, or the folder does not allow it; nothing was changed.
     InvalidParameter, InvalidData
         As `isthmus.referee`; or the labels are not one per row.
     """

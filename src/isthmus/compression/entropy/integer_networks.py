@@ -31,7 +31,7 @@ EXACT_BELOW = 2**24
 STEPS_PER_BIT = 32
 """Logits are in units of 1 / 32 of a bit."""
 TOTAL_BITS = 16
-"""Probabilities are shares of 2**16."""
+"""Probabilities are fractions of 2**16."""
 _LARGEST_SHIFT = 16
 
 

@@ -114,7 +114,7 @@ class Alphabet:
     def find(
         self, classes: NDArray[np.intp], shares: Shares, part: slice
     ) -> tuple[NDArray[np.intp], Shares, Shares]:
-        """Return the values that have these shares of a part of `classes`: see `Decoder.pop`."""
+        """Return the values that have these fractions of a part of `classes`: see `Decoder.pop`."""
         classes = classes[part]
         values = np.searchsorted(self._keys, (classes << TOTAL_BITS) + shares, "right")
         values = np.minimum(values, VALUES - 1)

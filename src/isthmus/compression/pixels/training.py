@@ -40,7 +40,7 @@ _UNITS = (64, 64)
 _BATCH = 4096
 _RATE = LearningRate(4e-3, warm_up=100)
 _ROUNDED_FROM = 0.6
-"""The share of the steps after which weights and activations are rounded."""
+"""The fraction of the steps after which weights and activations are rounded."""
 _FEWEST_STEPS, _MOST_STEPS = 1500, 20_000
 _EPOCHS = 2
 _MOST_CELLS = 2**30
