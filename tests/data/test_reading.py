@@ -256,7 +256,7 @@ NUMBERS = npy(np.arange(12.0).reshape(4, 3))
             gzip.compress(idx(IMAGES), mtime=0)[:-9],
             "Compressed file ended|received fewer",
         ),
-        ("a.xlsx", b"PK", r"expected \.csv, \.tsv.*received the ending '\.xlsx'"),
+        ("a.xlsx", b"PK", r"expected \.csv.*received the ending '\.xlsx'"),
         ("a", b"PK", "received no ending"),
         ("folder/a.png", b"PK", r"a\.png.*cannot identify"),
         ("folder/a.txt", b"PK", "expected PNG or JPEG files"),

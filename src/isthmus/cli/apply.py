@@ -9,13 +9,14 @@ import typer
 
 from isthmus.cli import carried_columns, error_context, model_files, output_checks
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
+from isthmus.data.formats.catalogue import ARRAYS, TABLES
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 _Step = Callable[[Any, Any], Any]
-_TABLES, _ARRAYS, _FOLDER = (".csv", ".parquet"), (".npy", ".npz"), ""
+_FOLDER = ""
 
 _MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
 _DATA = Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was trained on.")]
@@ -33,8 +34,8 @@ def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.For
 
     In a table, columns that the model was not trained on stand before the codes.
     """
-    output_checks.require_ending(output, [*_TABLES, *_ARRAYS], "a file of codes")
-    tabular = output.suffix.lower() in _TABLES
+    output_checks.require_ending(output, [*TABLES, *ARRAYS], "a file of codes")
+    tabular = output.suffix.lower() in TABLES
 
     def codes(estimator: Any, rows: Any) -> Any:
         import numpy as np
@@ -110,7 +111,7 @@ def _run(
     A CSV file does not say what its columns hold, and a part of one may look like something else
     than the whole: `types` says, by column, what the model expects.
     """
-    output_checks.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
+    output_checks.require_ending(output, [*TABLES, *ARRAYS, _FOLDER], "a file of rows")
     output_checks.check([output], force=force)
 
     from isthmus.data import reading, writing

@@ -10,21 +10,19 @@ import typer
 
 from isthmus.cli import error_context, output_checks
 from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
+from isthmus.data.formats.catalogue import ARRAYS, READABLE, TABLES
 
 if TYPE_CHECKING:
     from isthmus.compression.codec import Codec
 
 _ENDING = (".isz",)
-_OUT = (".npy", ".npz", ".csv", ".parquet")
 _MEMORY, _MOST_PER_BYTE = 2**30, 1000
 
 _MODEL_HELP = "A codec saved from Python; the file names it instead of holding it."
 
 
 def compress(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="CSV, Parquet, NPY, NPZ, IDX or a folder.")
-    ],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help=f"{READABLE}.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where it goes: .isz.")],
     max_error: Annotated[
         float, typer.Option(min=0, help="How far a number may move; 0 keeps every bit.")
@@ -111,7 +109,7 @@ def decompress(
     force: output_checks.Force = False,
 ) -> None:
     """Give back the rows that a compressed file holds."""
-    output_checks.require_ending(output, _OUT, "a file of rows")
+    output_checks.require_ending(output, [*ARRAYS, *TABLES], "a file of rows")
     output_checks.check([output], force=force)
 
     from isthmus.compression.codec import Codec

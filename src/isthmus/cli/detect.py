@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import model_files, output_checks, series_files
+from isthmus.data.formats.catalogue import TABLES
 
 if TYPE_CHECKING:
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
-
-_TABLES = (".csv", ".parquet")
 
 
 def detect(
@@ -52,11 +51,11 @@ def detect(
     The result has the columns row, score, p_value, alarm and top_columns, which names the columns
     that contribute most to an alarm. Columns that the detector was not fitted on stand before them.
     """
-    output_checks.require_ending(output, _TABLES, "a table of alarms")
+    output_checks.require_ending(output, TABLES, "a table of alarms")
     if report is not None:
         output_checks.require_ending(report, [".html", ".htm"], "a report")
     if intervals is not None:
-        output_checks.require_ending(intervals, _TABLES, "a table of intervals")
+        output_checks.require_ending(intervals, TABLES, "a table of intervals")
     output_checks.check([p for p in (output, report, intervals) if p is not None], force=force)
 
     from isthmus.cli.detector_scan import scan, scan_series

@@ -8,6 +8,7 @@ import typer
 
 from isthmus.cli import error_context, model_files, output_checks, series_files
 from isthmus.core.errors import InvalidParameter
+from isthmus.data.formats.catalogue import TABLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.evaluation.alarm_reasons import Reasons
-
-_TABLES = (".csv", ".parquet")
 
 
 class _Row(NamedTuple):
@@ -59,7 +58,7 @@ def explain(
     The result has a line for each row and column: row, column, value, expected, contribution and
     share, the largest contribution of a row first. Contributions of a row sum to its score.
     """
-    output_checks.require_ending(output, _TABLES, "a table of reasons")
+    output_checks.require_ending(output, TABLES, "a table of reasons")
     output_checks.check([output], force=force)
     if rows is not None and top is not None:
         raise typer.BadParameter("--rows and --top exclude each other")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import error_context, output_checks, series_files
+from isthmus.data.formats.catalogue import READABLE
 
 if TYPE_CHECKING:
     from isthmus.cli.row_split import RowParts
@@ -20,7 +21,7 @@ def fit(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="CSV, Parquet, NPY, NPZ or IDX file, or a folder of PNG or JPEG pictures.",
+            help=f"{READABLE}.",
         ),
     ],
     output: Annotated[

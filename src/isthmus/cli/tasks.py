@@ -9,11 +9,12 @@ import typer
 from isthmus.cli import carried_columns, error_context, model_files, output_checks
 from isthmus.cli.command_wrapper import note
 from isthmus.core.errors import DataWarning, InvalidParameter
+from isthmus.data.formats.catalogue import ARRAYS, TABLES
 
 if TYPE_CHECKING:
     import numpy as np
 
-_TABLES, _ARRAYS, _FOLDER = (".csv", ".parquet"), (".npy", ".npz"), ""
+_FOLDER = ""
 
 _MANY = 5_000
 
@@ -38,7 +39,7 @@ def map(  # noqa: A001 - the command's name
     The result has the columns map0 and map1, or is an array. In a table, columns that the model was
     not trained on, such as labels, stand before the two.
     """
-    output_checks.require_ending(output, [*_TABLES, *_ARRAYS], "a file of positions")
+    output_checks.require_ending(output, [*TABLES, *ARRAYS], "a file of positions")
     output_checks.check([output], force=force)
 
     from isthmus.data import writing
@@ -52,7 +53,7 @@ def map(  # noqa: A001 - the command's name
     with error_context.about(data.name):
         places = task.fit_transform(carried_columns.without(rows, extra))
     result: Any = places
-    if output.suffix.lower() in _TABLES:
+    if output.suffix.lower() in TABLES:
         import pyarrow as pa
 
         result = pa.table({f"map{i}": places[:, i] for i in range(2)})
@@ -86,7 +87,7 @@ def search(
 
     The result has the columns query, rank, neighbour and distance, the nearest with rank 1.
     """
-    output_checks.require_ending(output, _TABLES, "a table of neighbours")
+    output_checks.require_ending(output, TABLES, "a table of neighbours")
     output_checks.check([output], force=force)
 
     import numpy as np
@@ -146,7 +147,7 @@ def sample(
     Codes come from a mixture of gaussians fitted on those of DATA; without it, from the prior of
     a variational model.
     """
-    output_checks.require_ending(output, [*_TABLES, *_ARRAYS, _FOLDER], "a file of rows")
+    output_checks.require_ending(output, [*TABLES, *ARRAYS, _FOLDER], "a file of rows")
     output_checks.check([output], force=force)
 
     from isthmus.data import writing

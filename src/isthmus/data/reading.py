@@ -1,7 +1,6 @@
 """Files people have, as arrays and tables: whole, or as a stream of batches.
 
-Nothing is ever unpickled. Tables are read through pyarrow; Parquet without its read-ahead buffer,
-which would hold a gigabyte for a file of one.
+Nothing is ever unpickled. The formats are those of `isthmus.data.formats.catalogue`.
 """
 
 from __future__ import annotations
@@ -16,27 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidParameter, IsthmusError, UnreadableFile
-from isthmus.data.formats import csv_files, images, numpy_files
+from isthmus.data.formats.catalogue import FileFormat, endings, format_of
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from isthmus.data.formats.numpy_files import Arrays
+    from isthmus.data.formats.arrays import Arrays
 
-ENDINGS = (
-    ".csv, .tsv (also .gz), .parquet, .npy, .npz, .idx or -ubyte (also .gz), "
-    "or a folder of PNG or JPEG files"
-)
-_CSV = ("csv", "tsv")
-_TABLES = (*_CSV, "parquet")
 _FAULTS: tuple[type[Exception], ...] = (
     *(OSError, ValueError, EOFError, OverflowError, NotImplementedError),
     *(zlib.error, struct.error, pa.ArrowException),
@@ -95,13 +87,11 @@ def read(
     """
     path = Path(path)
     with _readable(path):
-        kind = _kind(path)
-        if kind in _CSV:
-            return _split_label(path, csv_files.read_csv(path, kind, types), label)
-        if kind == "parquet":
-            return _split_label(path, _read_parquet(path), label)
-        if kind == "npz":
-            arrays = numpy_files.read_npz(path, label)
+        form = _format(path)
+        if form.holds == "table":
+            return _split_label(path, form.load().read(path, types), label)
+        if form.named:
+            arrays: Arrays = form.load().read(path, label)
         elif label is not None:
             raise InvalidParameter(
                 "label",
@@ -110,7 +100,7 @@ def read(
                 remedy="leave label out, or put the data in a table or an .npz file",
             )
         else:
-            arrays = _ARRAYS[kind](path)
+            arrays = form.load().read(path)
     return Dataset(_stem(path), *arrays)
 
 
@@ -147,26 +137,24 @@ def stream(
         )
     path = Path(path)
     with _readable(path):
-        kind = _kind(path)
-    batches = _table_batches if kind in _TABLES else _array_batches
-    return batches(path, kind, int(rows), types)
+        form = _format(path)
+    batches = _table_batches if form.holds == "table" else _array_batches
+    return batches(path, form, int(rows), types)
 
 
 def _table_batches(
-    path: Path, kind: str, rows: int, types: Mapping[str, pa.DataType] | None
+    path: Path, form: FileFormat, rows: int, types: Mapping[str, pa.DataType] | None
 ) -> Iterator[pa.Table]:
-    parquet = kind == "parquet"
     with _readable(path):
-        batches = (
-            _parquet_batches(path, rows) if parquet else csv_files.csv_batches(path, kind, types)
-        )
-        yield from _rebatched(path, batches, rows)
+        yield from _rebatched(path, form.load().batches(path, rows, types), rows)
 
 
-def _array_batches(path: Path, kind: str, rows: int, _types: object) -> Iterator[NDArray[Any]]:
-    if kind == "npy":
+def _array_batches(
+    path: Path, form: FileFormat, rows: int, _types: object
+) -> Iterator[NDArray[Any]]:
+    if form.mapped:
         with _readable(path):
-            X = numpy_files.map_npy(path)
+            X = form.load().mapped(path)
     else:
         data = read(path)
         X = data.X
@@ -185,7 +173,7 @@ def _array_batches(path: Path, kind: str, rows: int, _types: object) -> Iterator
         yield batch
 
 
-def _kind(path: Path) -> str:
+def _format(path: Path) -> FileFormat:
     """Return the format that a path's ending says, once something is there."""
     if not path.exists():
         folder = path.parent if path.parent.is_dir() else Path()
@@ -196,25 +184,16 @@ def _kind(path: Path) -> str:
             received="nothing there",
             remedy=nearest(path.name, others) or "check the path",
         )
-    if path.is_dir():
-        return "folder"
-    if not path.stat().st_size:
+    if not path.is_dir() and not path.stat().st_size:
         raise UnreadableFile(
             str(path), expected="data", received="an empty file", remedy="write the file again"
         )
-    name = path.name.lower()
-    bare = name.removesuffix(".gz")
-    for kind in ("csv", "tsv"):
-        if bare.endswith(f".{kind}"):
-            return kind
-    for kind in ("parquet", "npy", "npz"):
-        if name.endswith(f".{kind}"):
-            return kind
-    if bare.endswith((".idx", "ubyte")) or name.endswith(".gz"):
-        return "idx"
+    form = format_of(path)
+    if form is not None:
+        return form
     raise UnreadableFile(
         str(path),
-        expected=ENDINGS,
+        expected=endings(),
         received=f"the ending {path.suffix!r}" if path.suffix else "no ending",
         remedy="rename or convert the file",
     )
@@ -277,22 +256,6 @@ def _no_rows(path: Path) -> UnreadableFile:
     )
 
 
-def _open_parquet(path: Path) -> pq.ParquetFile:
-    file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
-    unique_names(file.schema_arrow.names)
-    return file
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    with _open_parquet(path) as file:
-        return file.read()
-
-
-def _parquet_batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    with _open_parquet(path) as file:
-        yield from file.iter_batches(batch_size=rows)
-
-
 def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
     """Cut and join batches to tables of `rows` rows; the last has what is left."""
     held: list[pa.RecordBatch] = []
@@ -310,10 +273,3 @@ def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iter
         yield pa.Table.from_batches(held)
     if not seen:
         raise _no_rows(path)
-
-
-_ARRAYS: dict[str, Callable[[Path], Arrays]] = {
-    "npy": numpy_files.read_npy,
-    "idx": numpy_files.read_idx,
-    "folder": images.read_folder,
-}

@@ -68,7 +68,8 @@ def write_report(
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
     contest : Comparison, optional
-        What `isthmus.evaluation.comparison.compare` returned for these rows, if it is known already.
+        What `isthmus.evaluation.comparison.compare` returned for these rows, if it is known
+        already.
     title : str, optional
         The page's heading.
     overwrite : bool

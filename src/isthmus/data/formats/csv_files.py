@@ -1,4 +1,4 @@
-"""Reader of .csv and .tsv files: whole, or as a stream, with types guessed or given."""
+"""CSV and TSV files, whole or as a stream, with types guessed or given."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import io
 import re
 import warnings
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv as pc
+import pyarrow.types as pt
 
 from isthmus.core.errors import DataWarning, InvalidParameter, UnreadableFile
 from isthmus.data.arrow_types import family
+from isthmus.data.formats.conversion import as_table
 from isthmus.data.formats.csv_checks import (
     check_beginning,
     check_quotes,
@@ -43,19 +45,17 @@ class _Options(NamedTuple):
     read_options: pc.ReadOptions
 
 
-def read_csv(path: Path, kind: str, types: Types | None = None) -> pa.Table:
+def read(path: Path, types: Types | None = None) -> pa.Table:
     """Read a file whole.
 
     Parameters
     ----------
     path : Path
         The file, perhaps packed by gzip.
-    kind : "csv" or "tsv"
-        What its name says.
     types : mapping of str to pyarrow.DataType, optional
         By column; those of other columns are guessed.
     """
-    options = _options(path, kind, types)
+    options = _options(path, types)
     try:
         table = _utf8(path, pc.read_csv(path, **options._asdict()))
     except (pa.ArrowInvalid, UnicodeDecodeError):
@@ -67,9 +67,9 @@ def read_csv(path: Path, kind: str, types: Types | None = None) -> pa.Table:
     return table
 
 
-def csv_batches(path: Path, kind: str, types: Types | None = None) -> Iterator[pa.RecordBatch]:
-    """Read a file in batches; parameters as for `read_csv`."""
-    options = _options(path, kind, types)
+def batches(path: Path, rows: int, types: Types | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
+    """Read a file in batches, which pyarrow cuts by bytes; parameters as for `read`."""
+    options = _options(path, types)
     options.read_options.use_threads = False
     with _errors(path, options), pc.open_csv(path, **options._asdict()) as reader:
         unique_names(reader.schema.names)
@@ -79,18 +79,33 @@ def csv_batches(path: Path, kind: str, types: Types | None = None) -> Iterator[p
             yield _utf8(path, batch)
 
 
+def write(file: BinaryIO, data: Any) -> None:
+    """Write data as a table; durations are written as integers."""
+    table = as_table(data)
+    for i, field in enumerate(table.schema):
+        plain = table.column(i)
+        if pt.is_dictionary(field.type):
+            plain = plain.cast(field.type.value_type)
+        if pt.is_float16(plain.type):
+            plain = plain.cast(pa.float32())
+        if pt.is_duration(plain.type):
+            plain = plain.cast(pa.int64())
+        table = table.set_column(i, field.name, plain)
+    pc.write_csv(table, file)
+
+
 def _first_row(options: _Options) -> int:
     return 1 if options.read_options.column_names else 2
 
 
-def _options(path: Path, kind: str, types: Types | None) -> _Options:
+def _options(path: Path, types: Types | None) -> _Options:
     """Choose the delimiter and whether the first line is a header; refuse what would be misread."""
     head = _head(path)
     check_beginning(path, head)
     first = _first_line(head)
-    marks = {"tsv": b"\t", "csv": b","}
-    others = [mark for mark in (b";", b"\t") if marks[kind] not in first and mark in first]
-    delimiter = (others or [marks[kind]])[0].decode()
+    usual = b"\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else b","
+    others = [mark for mark in (b";", b"\t") if usual not in first and mark in first]
+    delimiter = (others or [usual])[0].decode()
     check_quotes(path, delimiter)
     cells = first.decode("utf-8", "replace").strip("\r").split(delimiter)
     headless = all(_NUMBER.fullmatch(cell.strip('"')) for cell in cells)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from isthmus.core.errors import InvalidData, UnreadableFile
-from isthmus.data.formats.numpy_files import Arrays
+from isthmus.data.formats.arrays import Arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ _MODES = {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "I"
 _CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def read_folder(folder: Path) -> Arrays:
+def read(folder: Path) -> Arrays:
     """Read a folder's pictures, in the order of their names.
 
     Parameters

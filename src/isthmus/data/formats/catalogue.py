@@ -1,0 +1,105 @@
+"""The file formats by name. A new one is one file beside this one and one line here.
+
+The command line lists them in its help, so nothing heavy is imported until a file is opened.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from isthmus.core.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A file format, and the module that reads and writes it.
+
+    Parameters
+    ----------
+    name : str
+        A short name.
+    title : str
+        As a list in a sentence has it.
+    module : str
+        The module beside this one. It has ``read``; ``batches`` if it holds tables, else ``mapped``
+        if a file can be read in part; and ``write`` if isthmus writes the format.
+    endings : tuple of str
+        Of file names. A folder has none.
+    holds : "table" or "arrays"
+    gzip : bool
+        Whether files may be packed, with .gz behind the ending.
+    named : bool
+        Whether several arrays with names can be in one file.
+    mapped : bool
+        Whether an array can be read in part.
+    written : bool
+        Whether isthmus writes the format.
+    """
+
+    name: str
+    title: str
+    module: str
+    endings: tuple[str, ...]
+    holds: Literal["table", "arrays"]
+    gzip: bool = False
+    named: bool = False
+    mapped: bool = False
+    written: bool = True
+
+    def load(self) -> Any:
+        """Import the module that reads and writes the format."""
+        return importlib.import_module(f"isthmus.data.formats.{self.module}")
+
+    def fits(self, file_name: str) -> bool:
+        """Whether a file of this name is in the format."""
+        name = file_name.lower()
+        name = name.removesuffix(".gz") if self.gzip else name
+        return name.endswith(self.endings)
+
+
+_FORMATS = (
+    FileFormat("csv", "CSV", "csv_files", (".csv",), "table", gzip=True),
+    FileFormat("tsv", "TSV", "csv_files", (".tsv",), "table", gzip=True, written=False),
+    FileFormat("parquet", "Parquet", "parquet_files", (".parquet",), "table"),
+    FileFormat("npy", "NPY", "npy_files", (".npy",), "arrays", mapped=True),
+    FileFormat("npz", "NPZ", "npz_files", (".npz",), "arrays", named=True),
+    FileFormat("idx", "IDX", "idx_files", (".idx", "ubyte"), "arrays", gzip=True, written=False),
+)
+FORMATS: Catalogue[FileFormat] = Catalogue("file format", {each.name: each for each in _FORMATS})
+"""Formats of single files, in the order in which help lists them."""
+
+FOLDER = FileFormat("images", "a folder of PNG or JPEG images", "images", (), "arrays")
+"""A folder; it has no ending."""
+
+WRITTEN: Catalogue[FileFormat] = Catalogue(
+    "output ending", {ending: f for f in _FORMATS if f.written for ending in f.endings}
+)
+"""Ending -> the format in which a file of this name is written."""
+
+TABLES = tuple(ending for ending, each in WRITTEN.items() if each.holds == "table")
+"""Endings of files of tables that isthmus writes."""
+ARRAYS = tuple(ending for ending, each in WRITTEN.items() if each.holds == "arrays")
+"""Endings of files of arrays that isthmus writes."""
+READABLE = f"{', '.join(each.title for each in _FORMATS)} file, or {FOLDER.title}"
+"""What can be read, for help."""
+
+
+def format_of(path: Path) -> FileFormat | None:
+    """Return the format that a path's name says, or None; anything else packed is taken for IDX."""
+    if path.is_dir():
+        return FOLDER
+    for each in _FORMATS:
+        if each.fits(path.name):
+            return each
+    return FORMATS["idx"] if path.name.lower().endswith(".gz") else None
+
+
+def endings() -> str:
+    """Return the endings that can be read, as part of a sentence."""
+    listed = [e + (" (also .gz)" if f.gzip else "") for f in _FORMATS for e in f.endings]
+    return f"{', '.join(listed)}, or {FOLDER.title}"
