@@ -1,4 +1,4 @@
-"""``isthmus compress`` and ``decompress``: files as few bytes, and back."""
+"""``isthmus compress`` and ``isthmus decompress``."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,49 +18,49 @@ if TYPE_CHECKING:
 _ENDING = (".isz",)
 _MEMORY, _MOST_PER_BYTE = 2**30, 1000
 
-_MODEL_HELP = "A codec saved from Python; the file names it instead of holding it."
+_MODEL_HELP = "A codec saved from Python; its model is not embedded in the file."
 
 
 def compress(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"{READABLE}.")],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where it goes: .isz.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The compressed file: .isz.")],
     max_error: Annotated[
-        float, typer.Option(min=0, help="How far a number may move; 0 keeps every bit.")
+        float, typer.Option(min=0, help="The largest error of a number; 0 is lossless.")
     ] = 0.0,
     relative: Annotated[
         bool, typer.Option("--relative", help="The error is a fraction of each column's range.")
     ] = False,
     quality: Annotated[
         float | None,
-        typer.Option(help="Instead: decibels of peak to error.", show_default="errors count"),
+        typer.Option(help="Instead: the least PSNR, in decibels.", show_default="errors count"),
     ] = None,
     bits: Annotated[
         float | None,
-        typer.Option(help="Instead: the most for a number.", show_default="errors count"),
+        typer.Option(help="Instead: the most bits per number.", show_default="errors count"),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help=_MODEL_HELP, show_default="none is needed")
     ] = None,
     force: output_checks.Force = False,
 ) -> None:
-    """Compress a file, without loss or within a bound.
+    """Compress a file, lossless or within an error bound.
 
-    Every chunk is decoded and compared before it is written. A model pays for images of bytes
-    that are kept exactly. With --quality or --bits a model is trained on the rows, and the file
-    holds it, unless --model brings one.
+    Every chunk is decoded and compared before it is written. A model helps with lossless images.
+    With --quality or --bits, a model is trained on the rows and embedded in the file, unless
+    --model gives one.
     """
     output_checks.require_ending(output, _ENDING, "a compressed file")
     output_checks.check([output], force=force)
 
     if model is None:
         codec = _settled(max_error, relative, quality, bits)
-        with error_context.about(data.name), _progress("looking at") as done:
+        with error_context.about(data.name), _progress("read") as done:
             learns = codec.relative or codec.max_error is None
             codec.fit(_watched(data, done) if learns else iter(()))
     elif max_error or relative or (quality, bits) != (None, None):
         raise InvalidParameter(
             "--model",
-            expected="no promise beside it, as the codec brings its own",
+            expected="no --max-error, --relative, --quality or --bits, which the codec has itself",
             received="both",
             remedy="leave one out",
         )
@@ -71,7 +71,7 @@ def compress(
     if model is not None and codec.coder_:
         size = model.stat().st_size
         whole = summary.raw_bytes / (summary.packed_bytes + size)
-        typer.echo(f"With the model's {size:,} bytes counted, {whole:.2f} to 1.")
+        typer.echo(f"Including the model's {size:,} bytes, {whole:.2f} to 1.")
     typer.echo(f"{data.name}: {summary}.")
     typer.echo(f"Wrote {output_checks.described(output)}")
 
@@ -97,18 +97,20 @@ def decompress(
     data: Annotated[Path, typer.Argument(metavar="FILE", help="A .isz file.")],
     output: Annotated[
         Path,
-        typer.Argument(metavar="OUTPUT", help="Where rows go: .npy, .npz, .csv or .parquet."),
+        typer.Argument(metavar="OUTPUT", help="The file of rows: .npy, .npz, .csv or .parquet."),
     ],
     model: Annotated[
         Path | None,
-        typer.Option(help="The codec that the file names.", show_default="most files need none"),
+        typer.Option(
+            help="The codec that compressed the file.", show_default="most files need none"
+        ),
     ] = None,
     skip_damaged: Annotated[
-        bool, typer.Option("--skip-damaged", help="Leave out the rows of damaged chunks.")
+        bool, typer.Option("--skip-damaged", help="Skip the rows of damaged chunks.")
     ] = False,
     force: output_checks.Force = False,
 ) -> None:
-    """Give back the rows that a compressed file holds."""
+    """Decompress a file to its rows."""
     output_checks.require_ending(output, [*ARRAYS, *TABLES], "a file of rows")
     output_checks.check([output], force=force)
 
@@ -120,7 +122,10 @@ def decompress(
 
 
 def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool) -> int:
-    """Write a compressed file's rows to another, in constant memory to .npy; say how many."""
+    """Write a compressed file's rows to another file, and return their number.
+
+    Writing .npy takes constant memory.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -217,7 +222,7 @@ def _codec(path: Path) -> "Codec":
 
 @contextmanager
 def _progress(word: str) -> Iterator[Callable[[int], object]]:
-    """Show how many rows are done to somebody at a terminal."""
+    """Show the number of rows done, on a terminal."""
     if not sys.stderr.isatty():
         yield lambda _rows: None
         return

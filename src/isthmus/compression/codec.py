@@ -1,4 +1,4 @@
-"""Compression: rows as few bytes, kept bit for bit or within a stated error."""
+"""Compression of arrays and tables: lossless, within an error bound, or at a chosen quality."""
 
 from __future__ import annotations
 
@@ -42,45 +42,44 @@ _Path = str | os.PathLike[str]
 
 
 class Codec(BaseEstimator):
-    """Compresses rows to bytes, and gives back what it promised.
+    """Compresses rows of arrays and tables: lossless, or with a bounded error, quality or size.
 
-    Three promises can be had. ``max_error=0``: every bit comes back, of booleans, integers and
-    floats, NaN and infinities included. A ``max_error`` above 0: no number moves by more, which is
-    found by decoding before anything is written; NaN and infinities stay what they are, and so do
-    texts, times and truth values. ``max_error=None``: of arrays of bytes, float32 or float64
-    without gaps, as few bytes as a `quality` takes, or the best quality that so many `bits` allow,
-    by a model that `fit` trains.
+    There are three modes. ``max_error=0`` is lossless: every bit of booleans, integers and floats
+    is restored, NaN and infinities included. With ``max_error`` above 0, no number changes by more
+    than that, which is verified by decoding before anything is written; NaN, infinities, text,
+    times and booleans do not change. With ``max_error=None``, `fit` trains a model for arrays of
+    bytes, float32 or float64 without missing values, and rows are coded at a given `quality`, or as
+    well as a given number of `bits` allows.
 
-    Each chunk of rows is given to several coders, well-known compressors among them, and the
-    smallest result is kept, so that a file is never larger than theirs by more than its head.
-    Whatever computes what comes back does so in whole numbers or single operations that IEEE 754
-    defines, so that every machine gets the same bits; with ``max_error=None`` a rebuilt float may
-    differ in its last digits, and a byte by 1.
+    Several coders encode each chunk of rows, general-purpose compressors among them, and the
+    smallest result is kept, so a file exceeds theirs by no more than its header. Decoding uses
+    integer arithmetic or single operations that IEEE 754 defines, so every machine restores the
+    same bits; with ``max_error=None`` a float may differ in its last digits, and a byte by 1.
 
     Parameters
     ----------
     max_error : float or None, default=0
-        How far a number may be from what it was, in its own units.
+        The largest error of a number, in its own units; 0 is lossless.
     relative : bool, default=False
-        Whether `max_error` is a fraction of each column's range, which `fit` learns and files
-        state; of the range of all cells where rows have more dimensions than one. A column that is
-        constant in `fit` is kept exactly.
+        Whether `max_error` is a fraction of each column's range in `fit`, or of the range of all
+        cells if rows have more than one dimension. A column that is constant in `fit` is
+        lossless.
     bits : float, default=None
-        With ``max_error=None``: the most for each number, on the mean over a chunk, the file's
-        head and an embedded model not counted.
+        With ``max_error=None``: the most bits per number, averaged over a chunk, without the
+        file's header and an embedded model.
     quality : float, default=None
-        With ``max_error=None``: the least ratio of peak to error in decibels, PSNR for images:
+        With ``max_error=None``: the least peak signal-to-noise ratio (PSNR) in decibels:
         ``-10 log10`` of the mean squared error, relative to 255 for bytes and to the range of
         each cell in `fit` for floats.
     random_state : None, int, RandomState or Generator, default=None
-        For what `fit` trains.
+        Seed of the model that `fit` trains.
 
     Attributes
     ----------
     ranges_ : array of shape (columns,), dict by column, or None
-        Of the data given to `fit`, if `relative`.
+        The ranges of the data given to `fit`, if `relative`.
     coder_ : str or None
-        What learned from them: "pixels" of images of bytes that are kept exactly, "lossy" with
+        The kind of model that `fit` trained: "pixels" for lossless images of bytes, "lossy" with
         ``max_error=None``.
 
     Examples
@@ -114,7 +113,7 @@ class Codec(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what compressing needs of data like these.
+        """Learn the ranges, or train the model, that compressing such data needs.
 
         That is each column's range if `relative`, a model of images if they are bytes and
         ``max_error=0``, and a model of any numbers if `max_error` is None; otherwise nothing.
@@ -150,7 +149,7 @@ class Codec(BaseEstimator):
         return self
 
     def compress(self, X: Any, *, embed: bool = True) -> bytes:
-        """Return rows as bytes.
+        """Compress rows to bytes.
 
         Parameters
         ----------
@@ -195,11 +194,11 @@ class Codec(BaseEstimator):
         X : array, DataFrame, Arrow table, or an iterator of such
             Rows; an iterator, or an array mapped into memory, may be larger than memory.
         path : path
-            The file, by custom ``*.isz``. It is written wholly or not at all.
+            The file, usually ``*.isz``. It is written completely or not at all.
         embed : bool, default=True
-            Whether the file holds the model that `fit` made, or names it; see `compress`.
+            Whether the file embeds the model that `fit` trained; see `compress`.
         progress : callable, optional
-            Told how many rows are done.
+            Called with the number of rows done.
 
         Returns
         -------
@@ -209,7 +208,7 @@ class Codec(BaseEstimator):
         Raises
         ------
         CannotWrite
-            The file could not be written; what stood there is untouched.
+            The file could not be written; an existing file is unchanged.
         InvalidData, InvalidParameter
             As `compress`.
         """
@@ -225,20 +224,20 @@ class Codec(BaseEstimator):
         return found[0]
 
     def decompress(self, blob: bytes) -> Any:
-        """Return what `compress` made bytes of, or what a file holds that `compress_to` wrote.
+        """Return the rows that `compress` compressed, or the content of a file of `compress_to`.
 
-        The bytes may come from an untrusted source. A codec that was not fitted does as well,
-        unless they name a model without holding it.
+        The bytes may come from an untrusted source. A codec that was not fitted can decompress
+        them, unless they need a model that they do not embed.
 
         Parameters
         ----------
         blob : bytes
-            All of them.
+            The whole content.
 
         Returns
         -------
         array, DataFrame or Arrow table
-            Of the same kind, type, shape and column names. pandas' index is not kept.
+            With the same type, dtypes, shape and column names. A pandas index is not stored.
 
         Raises
         ------
@@ -255,9 +254,9 @@ class Codec(BaseEstimator):
         Parameters
         ----------
         path : path
-            The file; it may come from an untrusted source.
+            The file, which may come from an untrusted source.
         skip_damaged : bool, default=False
-            Leave out damaged chunks, with a warning that names them.
+            Skip damaged chunks, with a warning that names them.
 
         Yields
         ------
@@ -272,7 +271,7 @@ class Codec(BaseEstimator):
         Warns
         -----
         DataWarning
-            A chunk was left out.
+            A chunk was skipped.
         """
         with open_container(path) as reader:
             rows, fitted = rows_and_coders(reader, self._fitted_model())
@@ -283,7 +282,7 @@ class Codec(BaseEstimator):
                 except InvalidArchive as error:
                     if not skip_damaged:
                         raise
-                    warnings.warn(f"left out: {error}", DataWarning, stacklevel=2)
+                    warnings.warn(f"skipped: {error}", DataWarning, stacklevel=2)
                     continue
                 given = True
                 yield rows.join([part])
@@ -295,7 +294,7 @@ class Codec(BaseEstimator):
                 yield rows.join([])
 
     def read_chunk(self, path: _Path, number: int) -> Any:
-        """Return one chunk of a file, whatever state the others are in.
+        """Return one chunk of a file, even if others are damaged.
 
         Parameters
         ----------
@@ -326,7 +325,7 @@ class Codec(BaseEstimator):
             return rows.join([chunk_of(reader, rows, fitted, int(number))])
 
     def describe(self, path: _Path) -> Summary:
-        """Return what a file holds, and which coders made it; all of it is read.
+        """Return the size of a file and the coders of its chunks; reads the whole file.
 
         Raises
         ------
@@ -341,7 +340,7 @@ class Codec(BaseEstimator):
             return summary_of(reader, rows, coders)
 
     def size_of(self, path: _Path) -> Summary:
-        """Return what a file says of its size.
+        """Return the size of a file, without reading its chunks.
 
         Raises
         ------
@@ -357,7 +356,7 @@ class Codec(BaseEstimator):
         Raises
         ------
         CannotWrite
-            The disk or folder does not allow it; what stood at `path` is untouched.
+            The disk or folder does not allow it; an existing file is unchanged.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())

@@ -1,7 +1,7 @@
-"""Networks and probabilities in whole numbers, which come out the same on every machine.
+"""Networks and probabilities in integer arithmetic, with the same results on every machine.
 
-A float network gives other last bits with another thread count or library, and one bit is enough
-to lose an arithmetic decoder. Here all weights and activations are integers, and a product of
+The last bits of a float network depend on threads and libraries, and one bit is enough to break
+an entropy decoder. Here all weights and activations are integers, and a product of
 matrices is a float32 one only in name: as long as every partial sum stays below 2**24, float32
 holds each of them exactly, in whatever order they are summed. `IntegerDense` proves that bound from
 its weights before it is used.
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 ACTIVATION_LIMIT = 255
-"""Inputs and activations are whole numbers from 0 to this."""
+"""Inputs and activations are integers from 0 to this."""
 WEIGHT_LIMIT = 127
 EXACT_BELOW = 2**24
-"""float32 holds every whole number up to this."""
+"""float32 represents every integer up to this."""
 STEPS_PER_BIT = 32
 """Logits are in units of 1 / 32 of a bit."""
 TOTAL_BITS = 16
@@ -125,10 +125,10 @@ def power_table() -> Floats:
 
 
 class Odds:
-    """Shares of 2**16 for each of some classes, many times over, from logits.
+    """Frequencies of classes out of 2**16, for each column of logits.
 
-    Every class has at least one share, and the last share is no class's, so that each symbol costs
-    something and no stream stands for endlessly many.
+    Every class has at least one slot, and the last slot is unused, so that each symbol costs
+    something and no stream decodes to endlessly many.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class Odds:
         return self._sums.shape[1]
 
     def starts(self, classes: NDArray[np.intp]) -> NDArray[np.uint32]:
-        """Return the first share of one class each: shape (m,).
+        """Return the first slot of one class each: shape (m,).
 
         The class after the last begins where the last one ends.
         """
@@ -158,7 +158,7 @@ class Odds:
     def find(
         self, shares: NDArray[np.uint32], part: slice
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.uint32]]:
-        """Return the classes that have these shares, as `Decoder.pop` asks."""
+        """Return the classes at these slots, as `RansDecoder.pop` expects."""
         sums = self._sums[:, part]
         ranks = np.arange(len(sums))[:, None]
         bounds = self._shares(sums, sums[-1], ranks)

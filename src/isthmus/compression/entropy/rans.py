@@ -1,4 +1,4 @@
-"""An entropy coder in whole numbers: asymmetric numeral systems, in lanes side by side.
+"""Range asymmetric numeral systems (rANS): an entropy coder in integers, with parallel lanes.
 
 Duda, 2013, "Asymmetric numeral systems: entropy coding combining speed of Huffman coding with
 compression rate of arithmetic coding"; the range variant with interleaved states of Giesen, 2014,
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     Find = Callable[[Shares, slice], tuple[NDArray[np.intp], Shares, Shares]]
 
 _LOWEST = 1 << 24
-"""Far above the number of shares: below some 2**8 times that, a state's rounding costs bits."""
+"""Far above the number of slots: below about 2**8 times that, rounding of a state costs bits."""
 _FULL_BITS = np.uint64(24)
-"""A state that is this many bits longer than a symbol's shares has no room for the symbol."""
+"""A state this many bits longer than a symbol's frequency has no room for the symbol."""
 _BITS = np.uint64(TOTAL_BITS)
 _MASK = np.uint64(2**TOTAL_BITS - 1)
 _STATE, _WORD = np.dtype("<u8"), np.dtype("<u2")
@@ -37,7 +37,7 @@ _STATE_BYTES = 5
 
 
 class RansEncoder:
-    """Takes symbols in the decoder's order and writes them once it has all.
+    """Collects symbols in the decoder's order, and encodes them in reverse at the end.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class RansEncoder:
         self._batches: list[tuple[NDArray[np.uint16], NDArray[np.uint16]]] = []
 
     def push(self, starts: Shares, stops: Shares) -> None:
-        """Add a batch of symbols: shape (m,) each, the shares that a symbol has of 2**16."""
+        """Add a batch of symbols by their ranges of 2**16 slots: shape (m,) each."""
         self._batches.append((starts.astype(np.uint16), (stops - starts).astype(np.uint16)))
 
     def finish(self) -> bytes:
@@ -74,7 +74,7 @@ class RansEncoder:
 
 
 class RansDecoder:
-    """Reads what an `Encoder` with as many lanes wrote, in batches of the same sizes.
+    """Decodes what a `RansEncoder` with as many lanes wrote, in batches of the same sizes.
 
     Parameters
     ----------
@@ -109,9 +109,8 @@ class RansDecoder:
         count : int
             Symbols in it.
         find : callable
-            Takes shares (w,) and which part of the batch they are of; returns for each the symbol
-            that has this share, and that symbol's first share and number of shares; 0 of them
-            where no symbol has it.
+            Takes slots (w,) and their part of the batch; returns the symbol at each slot, its
+            first slot, and its frequency, which is 0 where no symbol has the slot.
 
         Returns
         -------
@@ -124,7 +123,7 @@ class RansDecoder:
             share = (state & _MASK).astype(np.uint32)
             symbols[part], starts, widths = find(share, part)
             if not widths.all():
-                _damaged("a share that no symbol has")
+                _damaged("a slot that no symbol has")
             state[:] = (state >> _BITS) * widths + (share - starts)
             self._refill(state)
         return symbols
@@ -140,7 +139,7 @@ class RansDecoder:
     def finish(self) -> None:
         """Check that the stream ends here, in the states that the encoder began with."""
         if self._place != len(self._words) or (self._states != _LOWEST).any():
-            _damaged("a stream that does not end where it should")
+            _damaged("a stream that does not end in its initial state")
 
 
 def _damaged(received: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Arrays that a file brings, checked before anything is made of them."""
+"""The arrays of a lossy model, checked when they are read from a file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 _MODEL = "a lossy model"
 _LARGEST = 2**28
-"""Cells of an array, at most: 1 GiB of float32."""
+"""The largest size of an array: 1 GiB of float32."""
 
 
 def checked_array(
     arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...]
 ) -> NDArray[Any]:
-    """Return an array of the expected type and shape, its numbers finite.
+    """Return an array of finite numbers, of this type and shape; raises InvalidArchive.
 
     Parameters
     ----------
@@ -39,17 +39,17 @@ def checked_array(
     if array.size > _LARGEST:
         refuse_model(name, f"at most {_LARGEST} numbers", f"{array.size}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        refuse_model(name, "finite numbers", "others")
+        refuse_model(name, "finite numbers", "NaN or infinity")
     return array
 
 
 def stored_dtype(name: str) -> Any:
-    """Return the type in which files keep a network's weights: the many in two bytes each."""
+    """Return the type in which files store weights: two bytes for those that are many."""
     return np.float32 if "bias" in name or "gain" in name else np.float16
 
 
 def as_stored(weights: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
-    """Return weights as they come back from a file."""
+    """Return weights rounded as files store them, as float32."""
     largest = float(np.finfo(np.float16).max)
     return {
         name: np.clip(value, -largest, largest).astype(stored_dtype(name)).astype(np.float32)
@@ -58,31 +58,31 @@ def as_stored(weights: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
 
 
 def to_stored(weights: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
-    """Return `rounded` weights as files keep them."""
+    """Return `rounded` weights in the types that files store."""
     return {name: value.astype(stored_dtype(name)) for name, value in weights.items()}
 
 
 def without_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays whose names begin so, without that beginning."""
+    """Return the arrays whose names begin with the prefix, without it."""
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def with_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays under longer names: the way back from `within`."""
+    """Return the arrays with the prefix before their names, as `without_prefix` takes it off."""
     return {prefix + name: array for name, array in arrays.items()}
 
 
 def require_names(arrays: Arrays, names: set[str]) -> None:
-    """Refuse arrays that nobody asked for."""
+    """Raise InvalidArchive unless the arrays have exactly these names."""
     if set(arrays) != names:
         refuse_model("names", f"{sorted(names)}", f"{sorted(map(str, arrays))}")
 
 
 def refuse_model(name: str, expected: str, received: str) -> NoReturn:
-    """Raise InvalidArchive about a model."""
+    """Raise InvalidArchive for a model."""
     raise array_checks.unfit(_MODEL, name, expected, received)
 
 
 def refuse_samples(received: str) -> NoReturn:
-    """Raise InvalidArchive about what a model wrote."""
+    """Raise InvalidArchive for bytes that a model cannot have written."""
     raise array_checks.damaged("lossily coded samples", received)

@@ -1,4 +1,4 @@
-"""Fits the coders of a lossy model, each if the samples are of its kind."""
+"""Fitting the coders of a lossy model, those that suit the samples."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 GRIDS = ((2, 2), (4, 2), (2, 1), (3, 1), (4, 1), (6, 1), (12, 1))
-"""Grey levels, and how many rows and columns are one, from coarse to fine."""
+"""Grey levels, and the factor of downsampling, from coarse to fine."""
 _LINEAR_POINTS = 28
 _NETWORK_POINTS = slice(4, 12)
-"""Those whose steps the network has."""
+"""The operating points that the network has."""
 _COARSEST = 6
 """The first step, in standard deviations of the first component; each next is smaller by 2**0.5."""
 _NETWORK_CODES = 64
 _EPOCHS, _BATCH = 10, 128
 _FEWEST, _MOST = 1500, 12_000
-"""Updates of the network's weights, unless a number of epochs is asked for."""
+"""Limits of the updates of the weights, unless `epochs` is given."""
 _SMALLEST_IMAGE = 4
 _PIXEL_UPDATES, _PIXEL_BATCH = 2500, 4096
 _REFINER_UPDATES = 3000
 _COVARIED, _COUNTED = 2**15, 2**12
-"""Samples from which components are computed, and odds."""
+"""Samples from which principal components and frequencies are computed."""
 _DENSE = 2048
-"""Up to so many cells, components are computed exactly."""
+"""Principal components of up to this many cells are computed exactly."""
 _MOST_CELLS = 2**25
 """Of the samples that components are computed from, and of the components."""
 _WIDEST = 2**14
@@ -56,7 +56,7 @@ def fit_coders(
     seed: int,
     epochs: float | None,
 ) -> dict[str, Any]:
-    """Return the coders by name, for samples (n, cells) that were of this shape."""
+    """Return the coders by name, fitted to samples (n, cells) of this shape."""
     from isthmus.compression.lossy.training import train_network
 
     some = _some(flat, _COVARIED, seed)
@@ -122,7 +122,7 @@ def _components(cells: Floats, seed: int) -> tuple[Floats, Floats]:
 
 
 def _offsets(cells: Floats, basis: Floats, steps: Floats) -> Floats:
-    """Return by how much magnitudes are less than what they are rounded to, on the mean."""
+    """Return the mean amount by which rounding increases magnitudes."""
     components = np.abs(cells @ basis.T)
     offsets = []
     for step in steps:

@@ -1,8 +1,7 @@
-"""Images of few grey levels, coded without loss, and a network that guesses what they were.
+"""Images quantized to few grey levels, which are coded without loss, and refined by the decoder.
 
-Most of what an image's last bits say is noise to everybody but the eye that counts them; where the
-edges run is not. The levels keep the edges, each pixel with the odds that those before it give it;
-the decoder then estimates every pixel from the levels around it.
+The last bits of a pixel are mostly noise, but edges matter. The levels keep the edges and are coded
+by a pixel network. The decoder estimates every pixel from the levels around it.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ if TYPE_CHECKING:
     Images = NDArray[np.uint8]
 
 REACH = 3
-"""A pixel is estimated from the levels up to so many rows and columns away."""
+"""A pixel is estimated from the levels up to this many rows and columns away."""
 WINDOW = (2 * REACH + 1) ** 2
 LAYERS = 3
 _MOST_LEVELS, _MOST_FACTOR = 64, 4
 _PIXELS, _WINDOWS = 2**20, 2**16
-"""Pixels looked at and refined at once: what working memory grows with."""
+"""Pixels processed and refined at once, to limit working memory."""
 
 
 @dataclass(frozen=True)
 class LevelGrid:
-    """What is kept of an image.
+    """A quantization of images in grey levels and resolution.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ class LevelGrid:
     levels : int
         Grey levels, from black to white in equal steps.
     factor : int
-        Blocks of so many rows and columns are one pixel, their mean.
+        The factor of downsampling: a pixel is the mean of this many rows and columns.
     """
 
     shape: tuple[int, int, int]
@@ -69,7 +68,7 @@ class LevelGrid:
         blocks = padded.reshape(
             len(images), -(-height // self.factor), self.factor, -1, self.factor, channels
         )
-        # Whole numbers: the same level on every machine.
+        # Integer arithmetic, for the same level on every machine.
         top, white = self.levels - 1, 255 * self.factor**2
         level = (2 * np.arange(white + 1) * top + white) // (2 * white)
         values = ((2 * level * 255 + top) // (2 * top)).astype(np.uint8)
@@ -78,11 +77,11 @@ class LevelGrid:
 
     @property
     def outputs(self) -> int:
-        """Values that are estimated around one pixel of the grid."""
+        """The number of values that are estimated for one pixel of the grid."""
         return self.factor**2 * self.shape[2]
 
     def split(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Return images (n, *shape) as what belongs to each pixel: (n, rows, columns, outputs)."""
+        """Return the values of each pixel of the grid, (n, rows, columns, outputs)."""
         height, width, channels = self.shape
         far = self.factor
         padded = np.pad(
@@ -93,7 +92,7 @@ class LevelGrid:
         return blocks.reshape(*blocks.shape[:3], self.outputs)
 
     def join(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the images that `split` made parts of."""
+        """Return the images that `split` split."""
         height, width, channels = self.shape
         n, rows, columns, _ = values.shape
         blocks = values.reshape(n, rows, columns, self.factor, self.factor, channels)
@@ -111,7 +110,7 @@ def windows(values: Images) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class LevelRefiner:
-    """Estimates what a pixel of the grid was made of from the levels around it.
+    """Estimates the values of a pixel of the grid from the levels around it.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ class LevelRefiner:
         return estimates
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the refiner is."""
+        """Return the refiner as arrays, for `from_arrays`."""
         return {**to_stored(self.weights), "flat": self.flat}
 
     @classmethod
@@ -165,15 +164,15 @@ class LevelRefiner:
 
 @dataclass(frozen=True)
 class LevelsCoder:
-    """Codes images at one or more grids, one point each.
+    """Codes images on one or more grids, each an operating point.
 
     Parameters
     ----------
-    grids : tuple of Grid
-        Of one shape.
+    grids : tuple of LevelGrid
+        All for one image shape.
     models : tuple of PixelModel
-        Of the images on each grid.
-    refiners : tuple of Refiner
+        One for the images on each grid.
+    refiners : tuple of LevelRefiner
     """
 
     grids: tuple[LevelGrid, ...]
@@ -182,7 +181,7 @@ class LevelsCoder:
 
     @property
     def points(self) -> int:
-        """How many compromises between size and error there are."""
+        """The number of operating points."""
         return len(self.grids)
 
     def codes(self, samples: NDArray[Any], point: int) -> Images:
@@ -191,7 +190,7 @@ class LevelsCoder:
         return grid.quantise(samples.reshape(-1, *grid.shape))
 
     def size(self, codes: Images, point: int) -> float:
-        """Return about how many bytes `pack` makes."""
+        """Return the size of what `pack` returns, in bytes."""
         return len(self.pack(codes, point))
 
     def pack(self, codes: Images, point: int) -> bytes:
@@ -212,7 +211,7 @@ class LevelsCoder:
         return images.reshape(-1, cells).astype(np.float64)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the coder has learned."""
+        """Return the coder as arrays, for `from_arrays`."""
         sizes = [(grid.levels, grid.factor) for grid in self.grids]
         arrays: dict[str, NDArray[Any]] = {
             "shape": np.array(self.grids[0].shape, np.int64),

@@ -1,4 +1,4 @@
-"""Compromises between size and error, and the best of them on the samples at hand."""
+"""Operating points of lossy coders, and their lower convex hull of size and error."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ if TYPE_CHECKING:
 
 
 class LossyCoder(Protocol):
-    """Codes samples at one of several fixed compromises, its points, numbered from coarse."""
+    """Codes samples at one of several operating points of size and error, the coarsest first."""
 
     @property
     def points(self) -> int:
-        """How many points there are."""
+        """The number of operating points."""
 
     def codes(self, samples: NDArray[Any], point: int) -> NDArray[Any]:
-        """Return the whole numbers (n, ...) that stand for samples (n, cells)."""
+        """Return the integer codes (n, ...) of samples (n, cells)."""
 
     def size(self, codes: Any, point: int) -> float:
-        """Return about how many bytes `pack` makes."""
+        """Return the approximate size of what `pack` returns, in bytes."""
 
     def pack(self, codes: Any, point: int) -> bytes:
-        """Return whole numbers as bytes."""
+        """Return codes as bytes."""
 
     def unpack(self, packed: bytes, rows: int, point: int) -> NDArray[Any]:
-        """Return the whole numbers of `pack`; raises InvalidArchive."""
+        """Return the codes that were packed; raises InvalidArchive."""
 
     def rebuild(self, codes: Any, point: int) -> NDArray[np.float64]:
-        """Return the samples (n, cells) of whole numbers, neither clipped nor rounded."""
+        """Return the samples (n, cells) of codes, neither clipped nor rounded."""
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the coder has learned."""
+        """Return the coder as arrays."""
 
 
 class OperatingPoint(NamedTuple):
-    """A coder by name at one of its points, with the size and the mean error that it came to."""
+    """A coder at one of its operating points, with its size and mean squared error."""
 
     coder: str
     point: int
@@ -55,7 +55,7 @@ class CombinedPoint(NamedTuple):
 def lower_hull(points: list[OperatingPoint]) -> list[OperatingPoint]:
     """Return the corners of the convex hull below, sizes rising and errors falling.
 
-    What lies above it is beaten by coding some samples at one corner and the others at the next.
+    A point above the hull is worse than coding some samples at one corner, others at the next.
     """
     hull: list[OperatingPoint] = []
     for each in sorted(points, key=lambda each: (each.size, each.error)):

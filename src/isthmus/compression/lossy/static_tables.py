@@ -1,4 +1,4 @@
-"""Whole numbers with fixed odds for each column, which are whole numbers too."""
+"""Entropy coding of integers, with a static frequency table for each column."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 NEAR = 3
-"""Numbers up to this magnitude have odds of their own; beyond, odds fall geometrically."""
+"""Integers up to this magnitude have their own probability; beyond, it falls geometrically."""
 MOST_REACH = 127
 _SLOPE_STEPS = 16
 _LANE_BYTES = 512
-"""Bytes in a lane: enough for the two that it costs to be nothing."""
+"""Bytes in a lane: enough to make the two bytes that it costs negligible."""
 _MOST_LANES = 2**12
 _FLATTEST, _STEEPEST = 1, 2**12
 
 
 @dataclass(frozen=True)
 class StaticTables:
-    """The odds of whole numbers in columns.
+    """The probabilities of integers in columns.
 
     Parameters
     ----------
     columns : ndarray of uint16, shape (c,)
-        Which columns are coded, rising; the others are always 0.
+        The columns that are coded, in increasing order; the others are always 0.
     logits : ndarray of int16, shape (2 * NEAR + 1, c)
-        Of the numbers from -`NEAR` to `NEAR`, in units of 1 / 32 of a bit.
+        Of the integers from -`NEAR` to `NEAR`, in units of 1 / 32 of a bit.
     slopes : ndarray of int16, shape (2, c)
-        By how much they fall with each number beyond on either side, in 1 / 16 of that unit.
+        The decrease of logits for each integer beyond on either side, in 1 / 16 of that unit.
     reach : int
-        From `NEAR` to 127: numbers of larger magnitude are written apart from the others.
+        From `NEAR` to 127: integers of larger magnitude are stored as patches.
     """
 
     columns: NDArray[np.uint16]
@@ -56,11 +56,11 @@ class StaticTables:
         if not NEAR <= self.reach <= MOST_REACH or (steps < 1).any():
             refuse_model("tables", "rising columns and a reach from 3 to 127", f"{self.reach}")
         if self.slopes.size and not _FLATTEST <= self.slopes.min() <= self.slopes.max():
-            refuse_model("tables", "odds that fall", "others")
+            refuse_model("tables", "probabilities that decrease", "others")
 
     @cached_property
     def _bounds(self) -> NDArray[np.uint32]:
-        """The first share of each number in each column, shape (2 * reach + 2, c)."""
+        """The first slot of each integer in each column, shape (2 * reach + 2, c)."""
         beyond = np.arange(1, self.reach - NEAR + 1)[:, None]
         low, high = (
             edge - beyond * slope.astype(np.int64) // _SLOPE_STEPS
@@ -73,7 +73,7 @@ class StaticTables:
 
     @classmethod
     def of(cls, numbers: Integers) -> Self:
-        """Learn odds from the numbers in columns: shape (n, columns)."""
+        """Estimate probabilities from the integers in columns: shape (n, columns)."""
         columns = np.flatnonzero(numbers.any(0)).astype(np.uint16)
         numbers = numbers[:, columns]
         largest = int(np.abs(numbers).max(initial=0))
@@ -86,7 +86,7 @@ class StaticTables:
         return cls(columns, logits.astype(np.int16), slopes.astype(np.int16), reach)
 
     def bits(self, numbers: Integers) -> NDArray[np.float64]:
-        """Return about how many bits each row costs: shape (n,)."""
+        """Return the approximate number of bits of each row: shape (n,)."""
         kept = numbers[:, self.columns]
         clipped = np.clip(kept, -self.reach, self.reach) + self.reach
         each = np.arange(len(self.columns))
@@ -96,7 +96,7 @@ class StaticTables:
         return bits
 
     def encode(self, numbers: Integers) -> bytes:
-        """Return the numbers, shape (n, all columns), as bytes; those in other columns are lost."""
+        """Return integers (n, all columns) as bytes; columns without a table are dropped."""
         kept = np.ascontiguousarray(numbers[:, self.columns].T).reshape(-1)
         lanes = int(self.bits(numbers).sum() / 8 / _LANE_BYTES)
         lanes = min(max(1, lanes), _MOST_LANES, max(1, len(kept)))
@@ -117,9 +117,9 @@ class StaticTables:
         )
 
     def decode(self, packed: bytes, rows: int, width: int) -> Integers:
-        """Return the numbers in all columns: shape (rows, width).
+        """Return the integers in all columns: shape (rows, width); raises InvalidArchive.
 
-        Their number must have been checked against memory, the bytes need not have been.
+        The caller limits `rows` to what memory allows; the bytes may be damaged.
         """
         cursor = Cursor(packed)
         count = rows * len(self.columns)
@@ -152,7 +152,7 @@ class StaticTables:
         return known, starts, np.where(classes == known, widths, 0)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the tables are."""
+        """Return the tables as arrays, for `from_arrays`."""
         return {
             "columns": self.columns,
             "logits": self.logits,
@@ -162,7 +162,7 @@ class StaticTables:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, width: int) -> Self:
-        """Return the tables that `to_arrays` described, for numbers in so many columns."""
+        """Return the tables that `to_arrays` described, for `width` columns."""
         count = np.size(arrays.get("columns", ()))
         columns = checked_array(arrays, "columns", np.uint16, (count,))
         if count and int(columns[-1]) >= width:
@@ -173,9 +173,10 @@ class StaticTables:
 
 
 def _far(numbers: Integers, sign: int) -> tuple[Any, Any]:
-    """Return how often numbers are `NEAR` on one side, and how odds fall from there.
+    """Return the count of `NEAR` on one side, and the slope of the probabilities from there.
 
-    With the mean distance d beyond `NEAR`, the likeliest geometric law has the ratio d / (1 + d).
+    With a mean distance d beyond `NEAR`, the maximum-likelihood geometric distribution has the
+    ratio d / (1 + d).
     """
     beyond = numbers * sign - NEAR
     there = beyond >= 0

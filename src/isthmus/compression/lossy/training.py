@@ -1,4 +1,4 @@
-"""Learns the networks of lossy coders."""
+"""Training of the networks of lossy coders."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BATCH, _RATE = 128, LearningRate(1.5e-3, warm_up=200)
 _UNITS = (64, 512)
 _PRIOR = ("center", "narrow", "wide", "share")
 _FACTORS = {"linear": 0.1, "gain": 3.0, **dict.fromkeys(_PRIOR, 3.0)}
-"""Learning rates of some weights, by the last part of their name, over that of the others."""
+"""The learning rate of some weights relative to the others, by the last part of their name."""
 _REFINER_BATCH, _REFINER_RATE = 2048, LearningRate(3e-3, warm_up=200)
 _REFINER_UNITS = (64, 64)
 _WINDOWS = 2**18
-"""Pixels that a refiner learns from."""
+"""The pixels that a refiner is trained on."""
 
 
 def train_network(
@@ -48,16 +48,16 @@ def train_network(
     seed: int,
     updates: int,
 ) -> TransformNetwork:
-    """Return a network that codes samples at several points.
+    """Return a network that codes samples at several operating points.
 
-    Beside the rotation that it begins with, it learns what lowers bits + weight x squared error,
-    with each weight the one whose best step for a Gaussian would be the step given.
+    It begins with the principal components and minimizes bits + weight x squared error. The weight
+    of each operating point is that for which its step would be optimal for a Gaussian.
 
     Parameters
     ----------
     samples : ndarray, shape (n, cells)
     mean, ranges : ndarray of float64, shape (cells,)
-        What is taken from the cells, and what they are divided by then.
+        What is subtracted from the cells, and what they are divided by.
     basis : ndarray of float32, shape (codes, cells)
         Principal components.
     steps : ndarray of float32, shape (points,)
@@ -86,7 +86,7 @@ def train_network(
         values = whole * jnp.exp(weights["decoder.gain"][point])
         rebuilt = _both(weights, values, "decoder", point) + weights["decoder.bias2"]
         error = ((rebuilt - cells) ** 2).sum(1)
-        # Divided by the root, coarse and fine points pull about equally on what they share.
+        # The root balances the gradients of coarse and fine points on the weights that they share.
         return ((bits + trade[point] * error) / jnp.sqrt(trade[point])).mean() / cells.shape[1]
 
     weights = _initial(samples, mean, ranges, basis, steps, seed)
@@ -98,7 +98,7 @@ def train_network(
 
 
 def _trade(steps: Floats) -> Floats:
-    """Return the bits that a unit of squared error is worth where a step is best.
+    """Return the bits for a unit of squared error at which each step is optimal.
 
     Fine steps s cost -log2(s) bits and err by s**2 / 12: the sum is least at 6 / (ln(2) s**2).
     """
@@ -138,7 +138,7 @@ def _both(weights: Weights, values: jax.Array, side: str, point: jax.Array) -> j
 
 
 def _bits(weights: Weights, codes: jax.Array, point: jax.Array) -> jax.Array:
-    """Return what codes cost under two logistic laws about one center, per code and point."""
+    """Return the bits of codes under a mixture of two logistic distributions with one center."""
     center, narrow, wide, share = (weights[name][point] for name in _PRIOR)
     distance = jnp.abs(codes - center)
 

@@ -1,4 +1,4 @@
-"""Transform coding: samples as few whole numbers each, whose odds do not depend on one another."""
+"""Transform coding: samples as few integer codes, which are coded independently."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ MOST_CODES = 1024
 MOST_POINTS = 64
 _LARGEST = 2.0**30
 _FARTHEST = 1e6
-"""Ranges from the mean at which values are cut off, so that no float32 overflows."""
+"""Values are clipped at this many ranges from the mean, so that no float32 overflows."""
 _DEAD_ZONE = 0.4
-"""What is added before rounding down: less than a half makes zeros likelier, and they are cheap."""
+"""Added before rounding down: below a half, it makes zeros more frequent, and they are cheap."""
 _CELLS = 2**21
-"""Cells transformed at once: what working memory grows with."""
+"""Cells transformed at once, to limit working memory."""
 
 
 @dataclass(frozen=True)
 class LinearTransform:
-    """A rotation to principal components and one step for all of them, the optimum for Gaussians.
+    """Principal components, quantized with one step, which is optimal for Gaussians.
 
     Parameters
     ----------
     basis : ndarray of float32, shape (components, cells)
         Orthonormal rows.
     steps : ndarray of float32, shape (points,)
-        Falling.
+        Quantization steps, decreasing.
     offsets : ndarray of float32, shape (points,)
-        By how much of a step a number's magnitude is less than it stands for on the mean.
+        The mean excess of rounded magnitudes, in steps.
     """
 
     basis: Floats
@@ -59,16 +59,16 @@ class LinearTransform:
 
     @property
     def points(self) -> int:
-        """How many compromises between size and error there are."""
+        """The number of operating points."""
         return len(self.steps)
 
     @property
     def codes(self) -> int:
-        """Whole numbers per sample."""
+        """The number of codes of a sample."""
         return len(self.basis)
 
     def analyse(self, cells: Floats, point: int) -> Integers:
-        """Return the whole numbers (n, codes) of cells (n, cells), which are centred."""
+        """Return the integer codes (n, codes) of centred cells (n, cells)."""
         components = (cells @ self.basis.T) / self.steps[point]
         codes: Integers = (np.sign(components) * self.magnitudes(np.abs(components))).astype(
             np.int64
@@ -77,19 +77,19 @@ class LinearTransform:
 
     @staticmethod
     def magnitudes(steps: Floats) -> Floats:
-        """Return whole numbers for components' magnitudes in steps."""
+        """Return the integer magnitudes of components' magnitudes in steps."""
         whole: Floats = np.floor(steps + np.float32(_DEAD_ZONE))
         return np.minimum(whole, np.float32(_LARGEST))
 
     def synthesise(self, codes: Integers, point: int) -> Floats:
-        """Return the cells (n, cells) of whole numbers (n, codes)."""
+        """Return the cells (n, cells) of codes (n, codes)."""
         values = codes.astype(np.float32)
         values -= np.sign(values) * self.offsets[point]
         cells: Floats = (values * self.steps[point]) @ self.basis
         return cells
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the transform is."""
+        """Return the transform as arrays, for `from_arrays`."""
         return {"basis": self.basis, "steps": self.steps, "offsets": self.offsets}
 
     @classmethod
@@ -106,7 +106,7 @@ class LinearTransform:
 
 @dataclass(frozen=True)
 class TransformNetwork:
-    """A perceptron beside a linear path, both ways, with a gain per code and point.
+    """A perceptron and a linear path in each direction, with a gain per code and operating point.
 
     Ballé, Laparra and Simoncelli, 2017, "End-to-end optimized image compression"; one network for
     all points by gains, as in Cui et al., 2021, "Asymmetric gained deep image compression with
@@ -125,22 +125,22 @@ class TransformNetwork:
 
     @property
     def points(self) -> int:
-        """How many compromises between size and error there are."""
+        """The number of operating points."""
         return len(self.weights["encoder.gain"])
 
     @property
     def codes(self) -> int:
-        """Whole numbers per sample."""
+        """The number of codes of a sample."""
         return int(self.weights["encoder.gain"].shape[1])
 
     def analyse(self, cells: Floats, point: int) -> Integers:
-        """Return the whole numbers (n, codes) of cells (n, cells), which are centred."""
+        """Return the integer codes (n, codes) of centred cells (n, cells)."""
         codes = self._both(cells, "encoder", point) * self.weights["encoder.gain"][point]
         whole: Integers = np.clip(np.rint(codes), -_LARGEST, _LARGEST).astype(np.int64)
         return whole
 
     def synthesise(self, codes: Integers, point: int) -> Floats:
-        """Return the cells (n, cells) of whole numbers (n, codes)."""
+        """Return the cells (n, cells) of codes (n, codes)."""
         values = codes.astype(np.float32) * self.weights["decoder.gain"][point]
         return self._both(values, "decoder", point) + self.weights["decoder.bias2"]
 
@@ -153,7 +153,7 @@ class TransformNetwork:
         return output
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the transform is."""
+        """Return the transform as arrays, for `from_arrays`."""
         return to_stored(self.weights)
 
     @classmethod
@@ -206,15 +206,15 @@ def _gelu(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class TransformCoder:
-    """Codes what a transform makes of samples.
+    """Codes samples by a transform and static frequency tables.
 
     Parameters
     ----------
     mean, ranges : ndarray of float64, shape (cells,)
-        What is taken from the cells, and what they are divided by then.
-    transform : Linear or Network
-    tables : tuple of Tables
-        One per point.
+        What is subtracted from the cells, and what they are divided by.
+    transform : LinearTransform or TransformNetwork
+    tables : tuple of StaticTables
+        One per operating point.
     """
 
     mean: Doubles
@@ -230,18 +230,18 @@ class TransformCoder:
         transform: LinearTransform | TransformNetwork,
         samples: NDArray[Any],
     ) -> Self:
-        """Learn the odds of the codes from samples (n, cells)."""
+        """Estimate the frequencies of the codes from samples (n, cells)."""
         coder = cls(mean, ranges, transform, ())
         tables = [StaticTables.of(coder.codes(samples, point)) for point in range(transform.points)]
         return cls(mean, ranges, transform, tuple(tables))
 
     @property
     def points(self) -> int:
-        """How many compromises between size and error there are, from small to large."""
+        """The number of operating points, the smallest size first."""
         return len(self.tables)
 
     def codes(self, samples: NDArray[Any], point: int) -> Integers:
-        """Return the whole numbers (n, codes) that stand for samples (n, cells)."""
+        """Return the integer codes (n, codes) of samples (n, cells)."""
         codes = np.empty((len(samples), self.transform.codes), np.int64)
         for part in _parts(samples.shape):
             cells = centred(samples[part], self.mean, self.ranges)
@@ -253,19 +253,19 @@ class TransformCoder:
         return codes
 
     def size(self, codes: Integers, point: int) -> float:
-        """Return about how many bytes `pack` makes."""
+        """Return the approximate size of what `pack` returns, in bytes."""
         return float(self.tables[point].bits(codes).sum()) / 8
 
     def pack(self, codes: Integers, point: int) -> bytes:
-        """Return whole numbers as bytes."""
+        """Return codes as bytes."""
         return self.tables[point].encode(codes)
 
     def unpack(self, packed: bytes, rows: int, point: int) -> Integers:
-        """Return the whole numbers of `pack`; raises InvalidArchive."""
+        """Return the codes that were packed; raises InvalidArchive."""
         return self.tables[point].decode(packed, rows, self.transform.codes)
 
     def rebuild(self, codes: Integers, point: int) -> Doubles:
-        """Return the samples (n, cells) of whole numbers, neither clipped nor rounded."""
+        """Return the samples (n, cells) of codes, neither clipped nor rounded."""
         values = np.empty((len(codes), len(self.mean)))
         for part in _parts(values.shape):
             cells = self.transform.synthesise(codes[part], point)
@@ -273,7 +273,7 @@ class TransformCoder:
         return values
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the coder has learned, without `mean` and `ranges`."""
+        """Return the coder as arrays, without `mean` and `ranges`."""
         arrays = with_prefix(self.transform.to_arrays(), "transform.")
         for point, tables in enumerate(self.tables):
             arrays |= with_prefix(tables.to_arrays(), f"{point}.")
@@ -299,7 +299,7 @@ class TransformCoder:
 
 
 def centred(samples: NDArray[Any], mean: Doubles, ranges: Doubles) -> Floats:
-    """Return what transforms are given of samples (n, cells)."""
+    """Return samples (n, cells) centred and scaled, as transforms take them."""
     with np.errstate(over="ignore"):
         cells = (samples - mean) / ranges
     return np.clip(cells, -_FARTHEST, _FARTHEST).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The 256 values of a pixel, as few classes, and the shares of each value within its class."""
+"""The 256 values of a pixel in a few classes, and the frequency of each value in its class."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 VALUES = 256
 MOST_CLASSES = 64
 _SMALL = 1 / 256
-"""A class that holds no more of the pixels than this is not divided further."""
+"""A class with at most this fraction of the pixels is not divided further."""
 _TOTAL = 2**TOTAL_BITS - 1
 
 
 @dataclass(frozen=True)
 class Alphabet:
-    """Classes of neighbouring values: frequent values are a class each, rare ones share one.
+    """Classes of adjacent values: frequent values have their own class, rare ones share one.
 
-    The network predicts the class. Where it has several values, they have fixed shares of 2**16,
-    of which the last is no value's.
+    The network predicts the class. The values of a class have static frequencies out of 2**16, the
+    last slot of which is unused.
 
     Parameters
     ----------
     bounds : ndarray of uint16, shape (classes + 1,)
         Class k has the values from ``bounds[k]`` up to ``bounds[k + 1]``.
     shares : ndarray of uint16, shape (256,)
-        Of each value within its class.
+        The frequency of each value in its class.
 
     Raises
     ------
@@ -96,14 +96,14 @@ class Alphabet:
 
     @cached_property
     def stops(self) -> Shares:
-        """Where the shares of each value end, counted within its class: shape (256,)."""
+        """The end of the slots of each value in its class: shape (256,)."""
         ends = np.cumsum(self.shares.astype(np.int64))
         stops: Shares = (ends - _TOTAL * self.class_of).astype(np.uint32)
         return stops
 
     @cached_property
     def starts(self) -> Shares:
-        """Where the shares of each value begin, counted within its class: shape (256,)."""
+        """The first slot of each value in its class: shape (256,)."""
         starts: Shares = self.stops - self.shares
         return starts
 
@@ -114,7 +114,7 @@ class Alphabet:
     def find(
         self, classes: NDArray[np.intp], shares: Shares, part: slice
     ) -> tuple[NDArray[np.intp], Shares, Shares]:
-        """Return the values that have these fractions of a part of `classes`: see `Decoder.pop`."""
+        """Return the values at these slots of a part of `classes`: see `RansDecoder.pop`."""
         classes = classes[part]
         values = np.searchsorted(self._keys, (classes << TOTAL_BITS) + shares, "right")
         values = np.minimum(values, VALUES - 1)
@@ -135,7 +135,7 @@ def _halved(counts: NDArray[np.int64]) -> int:
 
 
 def _filled(counts: NDArray[np.int64]) -> NDArray[np.uint16]:
-    """Return shares in proportion to counts, each at least 1."""
+    """Return frequencies in proportion to counts, each at least 1."""
     free = _TOTAL - len(counts)
     ends = np.cumsum(counts.astype(np.int64) * 2 + 1)
     exact = np.array([int(end) * free // int(ends[-1]) for end in ends])

@@ -1,4 +1,4 @@
-"""Lossless images: each pixel is coded with the odds that a small network gives it."""
+"""Lossless images: each pixel is coded with the probabilities that a small network predicts."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ _WIDEST = 20
 _MOST_CELLS = 2**30
 """Values of one image, its margin included: training numbers them in 32 bits."""
 _STREAM_CELLS = 2**24
-"""Values in one stream, margins included: what working memory grows with."""
+"""Values in one stream, margins included, to limit working memory."""
 _LANE_PIXELS = 2**14
-"""Values in a lane: enough for the three bytes that it costs to be nothing."""
+"""Values in a lane: enough to make the three bytes that it costs negligible."""
 _MOST_PER_BYTE = 2 * _LANE_PIXELS // 4
 """Values in one byte, at most: a lane has 4 bytes or more, and fewer than twice its values."""
 _LENGTH = 4
 _LAST = 255
 _SAMPLED = 2**20
-"""Values that are looked at to choose classes."""
+"""Values that the classes are chosen from."""
 _WORTH_CENTRING = 1.0
 """Bits per value that centring must save before a network sees them: one learns about flat parts
 and outlines by itself, but not to subtract."""
 
 
 class PixelModel:
-    """A model of images that codes them without loss, to the same bits on every machine.
+    """A model of images that codes them without loss, with the same bytes on every machine.
 
     Each pixel is predicted from those above it and to its left, as in van den Oord, Kalchbrenner
     and Kavukcuoglu, 2016, "Pixel recurrent neural networks", by a perceptron with two hidden
@@ -62,7 +62,7 @@ class PixelModel:
 
     Parameters
     ----------
-    neighbours : Neighbours
+    neighbours : Neighbourhood
     alphabet : Alphabet
     networks : tuple of PixelNetwork
         One per channel.
@@ -91,7 +91,7 @@ class PixelModel:
         seed : int
             For weights and the order of pixels.
         epochs : float, optional
-            How often each pixel is seen on the mean. None: from the amount of data.
+            The mean number of times that each pixel is seen. None: from the amount of data.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class PixelModel:
     def _predict(
         self, canvas: Images, block: PixelBlock
     ) -> tuple[NDArray[np.intp], Odds, NDArray[np.intp]]:
-        """Return the block's cells, its classes' odds, and what makes values symbols."""
+        """Return the block's cells, its classes' probabilities, and the offsets of its symbols."""
         cells, inputs, offsets = self.neighbours.look(canvas, block)
         odds = self.networks[block.channel].odds(
             inputs,
@@ -218,7 +218,7 @@ class PixelModel:
         return cells, odds, offsets
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the model is, as small arrays of integers."""
+        """Return the model as small arrays of integers, for `from_arrays`."""
         shape = [*self.image_shape, self.neighbours.reach, self.neighbours.centred]
         arrays: dict[str, NDArray[Any]] = {
             "shape": np.array(shape, np.int64),
@@ -281,7 +281,7 @@ def _drawn(neighbours: Neighbourhood, images: Images) -> Images:
 
 
 def _suited(images: Images, seed: int) -> tuple[Neighbourhood, NDArray[np.int64]]:
-    """Return how to look at the images, and how often some of them have each symbol."""
+    """Return the neighbourhood that suits the images, and the counts of symbols in some of them."""
     n = min(len(images), max(1, _SAMPLED // images[0].size))
     chosen = generator_for(seed, "sample").choice(len(images), n, replace=False)
     height, width, channels = images.shape[1:]

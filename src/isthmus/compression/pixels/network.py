@@ -1,4 +1,4 @@
-"""The network that predicts a pixel, and how it is kept."""
+"""The integer network that predicts a pixel."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 LAYERS = 3
 PLACES = 32
-"""Rows or columns that a network tells apart; more of them share one."""
+"""The number of row or column positions that a network distinguishes."""
 PLACE_INPUT = 128
-"""The input that a pixel's row and its column each have, at one of the places."""
+"""The input for a pixel's row and column, at their position."""
 NETWORK_ARRAYS = [
     *("rows", "columns", "shifts"),
     *(f"{kind}{i}" for kind in ("weights", "bias") for i in range(LAYERS)),
@@ -34,7 +34,7 @@ _MOST_UNITS = 1024
 
 @dataclass(frozen=True)
 class PixelNetwork:
-    """Predicts one channel of a pixel, in whole numbers.
+    """Predicts one channel of a pixel, in integer arithmetic.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class PixelNetwork:
     columns: NDArray[np.int8]
 
     def odds(self, inputs: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Odds:
-        """Return the classes' odds, for (pixels x images).
+        """Return the classes' probabilities, for (pixels x images).
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class PixelNetwork:
         return Odds(sums)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the network is, by the names of `NETWORK_ARRAYS`."""
+        """Return the network as arrays, by the names of `NETWORK_ARRAYS`."""
         arrays: dict[str, NDArray[Any]] = {
             "rows": self.rows,
             "columns": self.columns,

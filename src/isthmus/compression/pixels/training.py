@@ -1,4 +1,4 @@
-"""Learns the integer networks of `PixelModel`: in floats first, then as the integers they become.
+"""Training of the integer networks of `PixelModel`: in floats first, then quantization-aware.
 
 In the second part, weights and activations are rounded on the way forward as the integer network
 rounds them, and gradients pass the rounding unchanged (Bengio, Léonard and Courville, 2013,
@@ -44,7 +44,7 @@ _ROUNDED_FROM = 0.6
 _FEWEST_STEPS, _MOST_STEPS = 1500, 20_000
 _EPOCHS = 2
 _MOST_CELLS = 2**30
-"""Values of images that are learned from; a random part of more is enough."""
+"""The most values to train on; of more, a random part is enough."""
 _INPUT_BITS, _ACTIVATION_BITS = 8, 6
 """Binary places: the input 255 stands for just below 1, the activation 255 for just below 4."""
 _PLACES_OF = {"w0": 5, "rows": 5, "columns": 5, "w1": 6, "w2": 6}
@@ -67,13 +67,13 @@ def train(
     Parameters
     ----------
     images : ndarray of uint8, shape (n, height, width, channels)
-    neighbours, alphabet : Neighbours, Alphabet
+    neighbours, alphabet : Neighbourhood, Alphabet
         The inputs and the classes of the networks.
     counts : ndarray of int64, shape (256,)
         How often each symbol occurs.
     seed : int
     epochs : float, optional
-        How often each pixel is seen on the mean.
+        The mean number of times that each pixel is seen.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def train(
 
 
 class _Pixels(NamedTuple):
-    """What steps draw from: a flat canvas, the classes of values, and a key for the order."""
+    """Training data: a flat canvas, the classes of values, and a key for the order."""
 
     canvas: jax.Array
     class_of: jax.Array
@@ -108,7 +108,7 @@ class _Pixels(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """What compiled steps depend on."""
+    """The static arguments of compiled steps."""
 
     neighbours: Neighbourhood
     channel: int
@@ -225,7 +225,7 @@ def _to_grid(values: jax.Array, step: Any, rounding: Any) -> jax.Array:
 
 
 def _integers(weights: Weights) -> PixelNetwork:
-    """Return the network of whole numbers that the rounded weights stand for."""
+    """Return the integer network of the rounded weights."""
     trained = model_training.learned(weights, "a model of pixels")
     exact = {name: array.astype(np.float64) for name, array in trained.items()}
     small = {
