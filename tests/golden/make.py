@@ -33,8 +33,16 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
-from isthmus.coding import catalogue, lattice, lossy_fitting, matrices, plain, strands
+from isthmus.coding import (
+    catalogue,
+    lattice,
+    lossy_fitting,
+    lossy_training,
+    matrices,
+    pixel_training,
+    plain,
+    strands,
+)
 from isthmus.coding.learned import LEARNED, Lossy, Model, Pixels
 from isthmus.coding.lossy import LossyModel
 from isthmus.coding.lossy_points import Point
@@ -43,6 +51,7 @@ from isthmus.coding.strands import Strands
 from isthmus.coding.tables import Tables
 from isthmus.tasks._codec_promise import Promise
 from isthmus.tasks._codec_writing import write
+from pyarrow import feather
 
 import isthmus as ist
 import test_golden as reading
@@ -189,13 +198,13 @@ class Collection:
         return pd.read_parquet(self.folder / "tables" / f"{name}.parquet")
 
     def table(self, name: str, content: Any) -> None:
-        """Keep a table of pandas, polars or Arrow."""
+        """Keep a table of pandas, polars or Arrow as Arrow's own files do, which lose nothing."""
         if isinstance(content, pd.DataFrame):
             named = content.set_axis([str(column) for column in content], axis=1)
             content = pa.Table.from_pandas(named, preserve_index=False)
         elif isinstance(content, pl.DataFrame):
             content = content.to_arrow()
-        pq.write_table(content, self.folder / "tables" / f"{name}.parquet", compression="zstd")
+        feather.write_feather(content, self.folder / "tables" / f"{name}.arrow", "zstd")
 
     def archive(
         self,
@@ -448,8 +457,8 @@ def detectors(to: Collection) -> None:
     to.archive("detector-numbers", made, *answers("odd numbers", *more), kept=kept)
     made = ist.AnomalyDetector(**rate).fit(table(80, 0))
     to.archive("detector-table", made, *answers("table", ("repair", "table")), kept=kept)
-    made = ist.AnomalyDetector(**rate).fit(pictures(60, 0))
-    to.archive("detector-images", made, *answers("pictures"), kept=kept)
+    made = ist.AnomalyDetector(**rate).fit(pictures(60, 0, 6))
+    to.archive("detector-images", made, *answers("small pictures"), kept=kept)
     made = ist.AnomalyDetector(ist.Autoencoder(2, **TINY), mode="outlier", **rate)
     to.archive("detector-own", made.fit(numbers(80, 0)), *answers("odd numbers"), kept=kept)
     made = ist.AnomalyDetector(window=8, **rate).fit(measured(300, 0))
@@ -710,7 +719,7 @@ def images(to: Collection) -> None:
         "two-levels": (grey(20, 0)[..., None] > 99).astype(np.uint8) * 255,
         "noise-2": generator.integers(0, 256, (4, 5, 7, 2), np.uint8),
         "smooth-3": smooth,
-        "noise-4": generator.integers(0, 256, (3, 4, 3, 4), np.uint8),
+        "noise-4": generator.integers(0, 256, (3, 4, 3, 4), np.uint8) // 4 * 4,
     }
     centred = set()
     for name, X in cases.items():
@@ -734,11 +743,16 @@ def images(to: Collection) -> None:
 
 @contextlib.contextmanager
 def quickly(grids: tuple[tuple[int, int], ...] = FEW_GRIDS) -> Iterator[None]:
-    """Lossy models are hardly trained."""
+    """Lossy models are hardly trained, and small."""
     fit = functools.partial(LossyModel.fit, epochs=0.5)
     with (
         mock.patch.object(LossyModel, "fit", fit),
         mock.patch.object(lossy_fitting, "GRIDS", grids),
+        mock.patch.object(lossy_fitting, "_LINEAR_POINTS", 12),
+        mock.patch.object(lossy_fitting, "_NETWORK_POINTS", slice(4, 8)),
+        mock.patch.object(lossy_training, "_UNITS", (16, 32)),
+        mock.patch.object(lossy_training, "_REFINER_UNITS", (16, 16)),
+        mock.patch.object(pixel_training, "_UNITS", (16, 16)),
     ):
         yield
 
@@ -746,7 +760,7 @@ def quickly(grids: tuple[tuple[int, int], ...] = FEW_GRIDS) -> Iterator[None]:
 def lossy(to: Collection) -> None:
     """Each lossy coder at several of its points, and what `Codec` makes of a quality or bits."""
     generator = np.random.default_rng(0)
-    colours = np.stack([grey(30, seed) for seed in (1, 2, 3)], axis=3)
+    colours = np.stack([grey(30, seed, 4) for seed in (1, 2, 3)], axis=3)
     cases = {
         "f4": numbers(60, 0).astype(np.float32),
         "f8": generator.normal(size=(40, 3, 2)) * [1e3, 1],
@@ -853,8 +867,9 @@ def main() -> None:
     series = measured(60, 1)
     series[30:34, 1] += 2
     to.inputs |= {"numbers": numbers(6, 1), "odd numbers": odd, "pictures": pictures(4, 1)}
+    to.inputs["small pictures"] = pictures(4, 1, 6)
     to.inputs |= {"waves": waves(4, 1), "measured": series}
-    to.table("table", table(8, 1))
+    table(8, 1).to_parquet(to.folder / "tables" / "table.parquet", index=False)
     warnings.simplefilter("ignore")
     patches, modes, residuals = noted_maps()
     with patches:

@@ -147,6 +147,8 @@ def test_a_model_comes_back_from_its_arrays(model, pictures):
     assert back(model).encode(unseen, 22) == data
     assert np.array_equal(back(model).decode(data, 100), model.decode(data, 100))
     assert set(model.describe(data).split(" and ")) <= {"linear", "network", "levels"}
+    # Files name a model by a hash of its arrays, in their order.
+    assert list(back(model).to_arrays()) == list(model.to_arrays())
 
 
 def test_coders_that_were_not_used_need_not_be_kept(model, pictures):

@@ -95,7 +95,10 @@ class LossyModel:
         check_samples(samples, None, None)
         flat = samples.reshape(len(samples), -1)
         mean, ranges = scales(flat)
-        coders = fit_coders(flat, samples.shape[1:], mean, ranges, seed, epochs)
+        fitted = fit_coders(flat, samples.shape[1:], mean, ranges, seed, epochs)
+        # In the order in which `from_arrays` restores them: files name a model by a hash of its
+        # arrays, which must be the same once the model has been saved.
+        coders = {name: fitted[name] for name in LOSSY_CODERS if name in fitted}
         return cls(samples.shape[1:], samples.dtype, mean, ranges, coders)
 
     def encode(
