@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 
 import isthmus
 from isthmus.cli.__main__ import main
+from isthmus.cli.app import app
+from isthmus.estimators.parameters import AUTOENCODERS, parameters_of
 from isthmus.training.progress import ProgressBar
 
 
@@ -98,8 +101,8 @@ def test_a_checkpoint_needs_a_file_of_its_own(
         (b"a,b\n1,2\n3\n", [], "rows.csv"),
         (b"a,b\n1,2\n", [], "at least 2 rows"),
         (b"a,b\n" + b"1,2\n3,inf\n" * 20, [], "'b'"),
-        (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--loss", "bcee"], "'bce'"),
-        (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--latent-dim", "0"], "latent_dim"),
+        (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--loss", "bcee"], "--loss: expected one of"),
+        (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--latent-dim", "0"], "--latent-dim: expected"),
         (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--label", "c"], "'c'"),
         (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--test", "none.csv"], "none.csv"),
     ],
@@ -114,7 +117,8 @@ def test_what_cannot_work_is_one_line(
     data, model = tmp_path / "rows.csv", tmp_path / "m.isthmus"
     if content is not None:
         data.write_bytes(content)
-    assert main(["fit", str(data), "-o", str(model), *arguments]) == 1
+    usage = said.startswith("--")
+    assert main(["fit", str(data), "-o", str(model), *arguments]) == (2 if usage else 1)
     err = capsys.readouterr().err.splitlines()
     complaints = [line for line in err if not line.startswith("note: ")]
     assert len(complaints) == 1
@@ -242,3 +246,31 @@ def test_an_interrupt_while_saving_does_not_lose_the_model(
     arguments = ["--epochs", "1", "--hidden", "8", "--no-report"]
     assert main(["fit", str(npy(tmp_path)), "-o", str(model), *arguments]) == 130
     assert isthmus.load(model).stop_reason_ == "finished"
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_every_setting_of_every_kind_is_an_option(kind: str) -> None:
+    options = {each.name for each in get_command(app).commands["fit"].params}
+    python_only = {"encoder", "decoder", "verbose", "random_state"}
+    assert {each.name for each in parameters_of(kind)} - python_only <= options
+
+
+def test_labels_are_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    lines = [f"{a:.4f},{b:.4f},{c:.4f},{'up' if a > 0 else 'down'}" for a, b, c in X]
+    data = tmp_path / "rows.csv"
+    data.write_text("\n".join(["a,b,c,side", *lines]))
+    command = f"fit {data} -o {tmp_path / 'm.isthmus'} --no-report --kind supervised --epochs 3"
+    assert main([*command.split(), "--head-hidden", "8", "--no-linear-path"]) == 2
+    assert "--label" in capsys.readouterr().err
+    assert main([*command.split(), "--label", "side", "--head-hidden", "8"]) == 0
+    model = isthmus.load(tmp_path / "m.isthmus")
+    assert (model.head_hidden, list(model.classes_)) == ((8,), ["down", "up"])
+
+
+def test_a_setting_that_cannot_be_is_refused_before_the_data(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["fit", "nothing.csv", "--schedule", "cosin"]) == 2
+    assert "--schedule" in capsys.readouterr().err

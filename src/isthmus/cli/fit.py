@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import error_context, output_checks, series_files
+from isthmus.cli import error_context, output_checks, series_files, setting_options
 from isthmus.data.formats.catalogue import READABLE
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ _MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
 _DETECTOR = "A detector, --kind detector"
 
 
+@setting_options.add
 def fit(
     data: Annotated[
         Path,
@@ -50,96 +51,22 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column that holds labels: not trained on, it colours the report. Of a "
-            "detector, 1 marks anomalies, which it is judged by.",
+            help="The column of labels. --kind supervised learns them; for others they color the "
+            "report, and of a detector 1 marks anomalies, by which it is judged.",
             rich_help_panel=_FILES,
         ),
     ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep a checkpoint here; when there is one, training resumes from it.",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    checkpoint_every: Annotated[
-        int, typer.Option(metavar="EPOCHS", min=1, help="How often.", rich_help_panel=_FILES)
-    ] = 1,
     force: Annotated[
         bool,
         typer.Option("--force", help="Replace files that exist already.", rich_help_panel=_FILES),
     ] = False,
-    latent_dim: Annotated[
-        int | None,
-        typer.Option(help="Size of the code.", show_default="by the data", rich_help_panel=_MODEL),
-    ] = None,
     kind: Annotated[
         str,
         typer.Option(
-            help="autoencoder, denoising, variational or detector.", rich_help_panel=_MODEL
+            help="autoencoder, denoising, supervised, variational or detector.",
+            rich_help_panel=_MODEL,
         ),
     ] = "autoencoder",
-    architecture: Annotated[
-        str | None,
-        typer.Option(
-            help="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
-            show_default="dense",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    hidden: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZES",
-            help="Sizes of the encoder's hidden layers, or filters of its convolutions, as "
-            "512,256; the decoder mirrors them.",
-            show_default="by the data",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            help="mse, mae, huber or bce.", show_default="by the data", rich_help_panel=_MODEL
-        ),
-    ] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            help="How numbers are scaled: range, robust or none.",
-            show_default="by the data",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            help="At most so many passes over the rows.",
-            show_default="by the data",
-            rich_help_panel=_TRAINING,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Rows per step.", show_default="by the data", rich_help_panel=_TRAINING),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="The highest of the schedule.",
-            show_default="0.005",
-            rich_help_panel=_TRAINING,
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            metavar="EPOCHS",
-            help="Stop when so many epochs brought nothing better.",
-            show_default="by the data",
-            rich_help_panel=_TRAINING,
-        ),
-    ] = None,
     false_alarm_rate: Annotated[
         float | None,
         typer.Option(
@@ -179,6 +106,7 @@ def fit(
         int,
         typer.Option(help="The same seed gives the same model again.", rich_help_panel=_TRAINING),
     ] = 0,
+    **given_settings: Any,
 ) -> None:
     """Train an autoencoder on a file, judge it, save it, report.
 
@@ -191,26 +119,14 @@ def fit(
     page = None if no_report else report or output.with_name(f"{output.stem}-report.html")
     if page is not None:
         output_checks.require_ending(page, [".html", ".htm"], "a report")
-    _check_outputs(output, page, checkpoint, force=force)
-
-    settings: dict[str, Any] = {
-        "latent_dim": latent_dim,
-        "architecture": architecture,
-        "hidden": None if hidden is None else _sizes(hidden),
-        "loss": loss,
-        "scale": scale,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "patience": patience,
-        "checkpoint": checkpoint,
-        "checkpoint_every": checkpoint_every,
-        "false_alarm_rate": false_alarm_rate,
-        "mode": mode,
-        "window": window,
+    settings = setting_options.values(given_settings)
+    _check_outputs(output, page, settings.get("checkpoint"), force=force)
+    detector_settings = {"false_alarm_rate": false_alarm_rate, "mode": mode, "window": window}
+    given = {
+        **settings,
+        **{name: value for name, value in detector_settings.items() if value is not None},
         "random_state": seed,
     }
-    given = {name: value for name, value in settings.items() if value is not None}
 
     if kind == "detector":
         from isthmus.cli import detector
@@ -229,6 +145,8 @@ def fit(
         if option not in inspect.signature(estimator).parameters:
             hint = f"--{option.replace('_', '-')}"
             raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=hint)
+    if kind == "supervised" and parts.train_labels is None:
+        raise typer.BadParameter("expected the column of labels", param_hint="--label")
     run(FitJob(name, parts, given, output, page, estimator))
 
 
@@ -266,13 +184,3 @@ def _check_outputs(
         output_checks.check([checkpoint], force=True)
         if checkpoint.resolve() in {path.resolve() for path in (output, page) if path}:
             raise typer.BadParameter("--checkpoint needs a file of its own")
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    """Read ``512,256``; an empty text means no hidden layer."""
-    try:
-        return tuple(int(size) for size in text.split(",") if size.strip())
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected sizes such as 512,256, received {text!r}", param_hint="--hidden"
-        ) from None

@@ -13,6 +13,7 @@ from isthmus.cli.command_wrapper import INTERRUPTED, note
 from isthmus.core.catalogue import Catalogue
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.denoising import DenoisingAutoencoder
+from isthmus.estimators.supervised import SupervisedAutoencoder
 from isthmus.estimators.variational import VariationalAutoencoder
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ KINDS: Catalogue[type[BaseAutoencoder | AnomalyDetector]] = Catalogue(
     {
         "autoencoder": Autoencoder,
         "denoising": DenoisingAutoencoder,
+        "supervised": SupervisedAutoencoder,
         "variational": VariationalAutoencoder,
         "detector": AnomalyDetector,
     },
@@ -72,7 +74,8 @@ def run(job: FitJob) -> None:
         f"({job.parts.origin})"
     )
     with error_context.about(f"{job.name}, counting only the rows to train on"):
-        model = job.estimator(**job.settings).fit(train)
+        labels = job.parts.train_labels if job.estimator is SupervisedAutoencoder else None
+        model = job.estimator(**job.settings).fit(train, labels)
     with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
         model.save(job.model_path)
     interrupted = interrupt.requested or model.stop_reason_ == "interrupted"

@@ -28,6 +28,7 @@ class RowParts:
     held_out_labels: Any
     origin: str
     """Where the judging rows came from, as a part of a sentence."""
+    train_labels: Any = None
 
 
 def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
@@ -44,9 +45,10 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
         There are not two rows to part.
     """
     if test is not None:
-        return RowParts(dataset.X, test.X, test.y, f"the rows of {test.name}")
+        return RowParts(dataset.X, test.X, test.y, f"the rows of {test.name}", dataset.y)
     if dataset.X_test is not None:
-        return RowParts(dataset.X, dataset.X_test, dataset.y_test, "the file's own test rows")
+        origin = "the file's own test rows"
+        return RowParts(dataset.X, dataset.X_test, dataset.y_test, origin, dataset.y)
     rows = len(dataset.X)
     if rows < 2:
         raise InvalidData(
@@ -68,6 +70,7 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
         _take(dataset.X, held_out),
         None if dataset.y is None else dataset.y[held_out],
         "chosen at random, never trained on",
+        None if dataset.y is None else dataset.y[train],
     )
 
 

@@ -14,8 +14,15 @@ from isthmus.core.errors import SchemaMismatch
 from isthmus.core.randomness import resolve_seed
 from isthmus.data.reconstruction_error import row_errors, without_padding
 from isthmus.data.schema import Schema, infer_schema
-from isthmus.estimators import input_checks, resolved_settings, resume, row_split, storage
-from isthmus.estimators.parameters import SharedParameters
+from isthmus.estimators import (
+    input_checks,
+    parameters,
+    resolved_settings,
+    resume,
+    row_split,
+    storage,
+)
+from isthmus.estimators.shared_parameters import SharedParameters
 from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
 from isthmus.networks.inference import Function
 from isthmus.networks.serialization import weights_of
@@ -73,6 +80,15 @@ class BaseAutoencoder(
     _head: Head | None = None
     _architecture: Architecture | None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__doc__ = parameters.documented(cls.__doc__, cls.short_kind())
+
+    @classmethod
+    def short_kind(cls) -> str:
+        """Return the kind in one word, as the command line has it."""
+        return cls.kind.removesuffix(" autoencoder")
+
     @abstractmethod
     def _goal(self, schema: Schema) -> TrainingGoal:
         """Return what to minimise for data of this schema, and how the inputs are corrupted."""
@@ -117,6 +133,7 @@ class BaseAutoencoder(
 
     def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
         began = time.perf_counter()
+        parameters.check(self, self.short_kind())
         X = input_checks.checked(self, X, reset=True)
         schema = infer_schema(X, scale=self.scale)
         input_checks.remember_columns(self, schema)

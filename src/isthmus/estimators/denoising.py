@@ -27,18 +27,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    latent_dim : int or "auto", default="auto"
-        Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
-    noise : {"gaussian", "masking", "salt_pepper"} or callable, default="gaussian"
-        "gaussian" adds normal noise to numbers, and clips where values are fractions of a range.
-        "masking" sets cells to 0, which is black in a picture, a column's centre in a table and no
-        category. "salt_pepper" sets cells to either end of the range. Or a function of (key,
-        inputs) in JAX: a random key and samples in scaled units, (n, *sample shape), to corrupted
-        samples of the same shape.
-    noise_level : float, default=0.4
-        Standard deviation of gaussian noise in scaled units; otherwise the fraction of cells, at
-        most 1. A function of your own takes no level.
-    Other parameters and attributes are those of `Autoencoder`.
+    {parameters}
 
     Examples
     --------
@@ -112,7 +101,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return TrainingGoal(objective, loss, self._corruption(schema))
 
     def _corruption(self, schema: Schema) -> Corruption:
-        level = parameter_checks.number("noise_level", self.noise_level, at_least=0)
+        level = float(self.noise_level)
         if callable(self.noise):
             _check_noise(self.noise, schema.sample_shape)
             own: Corruption = self.noise

@@ -1,39 +1,462 @@
-"""The constructor parameters that all estimators share."""
+"""The constructor parameters of the estimators, each declared once.
+
+From a record come the entry in the docstring, the check in `fit`, the check of an archive's
+settings, and the option of ``isthmus fit``. Signatures are written out, for readers and editors;
+a test compares them with the records. Nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sklearn.base import BaseEstimator
+from isthmus.estimators.constraints import (
+    Constraint,
+    File,
+    Flag,
+    Integer,
+    LayerSizes,
+    OneOf,
+    Real,
+    Unchecked,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AUTOENCODERS = ("autoencoder", "denoising", "supervised", "variational")
+"""The kinds of autoencoder, as ``isthmus fit --kind`` has them."""
+_WITH_LOSS = ("autoencoder", "denoising", "supervised")
+_ACTIVATIONS = (
+    *("elu", "gelu", "leaky_relu", "linear", "mish", "relu"),
+    *("selu", "sigmoid", "silu", "softplus", "tanh"),
+)
+_WIDTH = 96
 
 
-class SharedParameters(BaseEstimator):
-    """Stores them. `Autoencoder` documents them; `resolved_settings` resolves them."""
+@dataclass(frozen=True)
+class Parameter:
+    """A constructor parameter.
 
-    latent_dim: int | str
-    architecture: str
-    encoder: Any
-    decoder: Any
-    hidden: Any
-    activation: str
-    normalization: str
-    linear_path: bool
-    scale: str
-    epochs: int | str
-    batch_size: int | str
-    optimizer: Any
-    learning_rate: float
-    schedule: str
-    clip_norm: float | None
-    patience: int | str | None
-    validation_fraction: float
-    precision: str
-    checkpoint: Any
-    checkpoint_every: int
-    verbose: int
-    random_state: Any
+    Parameters
+    ----------
+    name : str
+    type : str
+        The type, as the docstring has it.
+    default : object
+    constraint : Constraint
+        Which values it takes.
+    help : str
+        What it means, for the docstring.
+    kinds : tuple of str
+        The estimators that have it.
+    summary : str
+        One line for the command line; empty where it can be set from Python alone.
+    panel : str
+        The heading under which the command line lists it.
+    metavar : str or None
+        What stands for the value on the command line.
+    help_by_kind : mapping of str to str
+        `help` of estimators in which it means something else.
+    """
 
-    def _store(self, given: dict[str, Any]) -> None:
-        """Keep a constructor's arguments, its ``locals()``, as they are, as scikit-learn asks."""
-        for name in self._get_param_names():
-            setattr(self, name, given[name])
+    name: str
+    type: str
+    default: Any
+    constraint: Constraint
+    help: str
+    kinds: tuple[str, ...] = AUTOENCODERS
+    summary: str = ""
+    panel: str = "The model"
+    metavar: str | None = None
+    help_by_kind: Mapping[str, str] = field(default_factory=dict)
+
+    def entry(self, kind: str) -> str:
+        """Return the docstring's entry for an estimator, indented as in a class."""
+        default = f'"{self.default}"' if isinstance(self.default, str) else repr(self.default)
+        text = self.help_by_kind.get(kind, self.help)
+        body = textwrap.fill(text, _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
+        return f"    {self.name} : {self.type}, default={default}\n{body}"
+
+
+PARAMETERS = (
+    Parameter(
+        "latent_dim",
+        'int or "auto"',
+        "auto",
+        Integer(auto=True),
+        'Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.',
+        summary="Size of the code.",
+    ),
+    Parameter(
+        "noise",
+        '{"gaussian", "masking", "salt_pepper"} or callable',
+        "gaussian",
+        OneOf(names=("gaussian", "masking", "salt_pepper"), custom=True),
+        '"gaussian" adds normal noise to numbers, and clips where values are fractions of a range. '
+        '"masking" sets cells to 0, which is black in an image, a column\'s center in a table and '
+        'no category. "salt_pepper" sets cells to either end of the range. Or a function of (key, '
+        "inputs) in JAX: a random key and samples in scaled units, (n, *sample shape), to "
+        "corrupted samples of the same shape.",
+        kinds=("denoising",),
+        summary="gaussian, masking or salt_pepper.",
+    ),
+    Parameter(
+        "noise_level",
+        "float",
+        0.4,
+        Real(at_least=0),
+        "Standard deviation of gaussian noise in scaled units; otherwise the fraction of cells, at "
+        "most 1. A function of your own takes no level.",
+        kinds=("denoising",),
+        summary="Standard deviation of the noise, or the fraction of cells.",
+    ),
+    Parameter(
+        "beta",
+        "float",
+        1.0,
+        Real(at_least=0),
+        "Weight of the divergence.",
+        kinds=("variational",),
+        summary="Weight of the KL divergence.",
+    ),
+    Parameter(
+        "warmup",
+        "float",
+        0.0,
+        Real(at_least=0, at_most=1),
+        "Fraction of the epochs over which that weight rises from 0.",
+        kinds=("variational",),
+        summary="Fraction of the epochs over which beta rises from 0.",
+    ),
+    Parameter(
+        "free_bits",
+        "float",
+        0.0,
+        Real(at_least=0),
+        "Nats in each latent dimension that cost nothing to use.",
+        kinds=("variational",),
+        summary="Nats per latent dimension that are free.",
+    ),
+    Parameter(
+        "likelihood",
+        '{"auto", "bernoulli", "binarized", "gaussian", "mse", "mixture"}',
+        "auto",
+        OneOf(auto=True, names=("bernoulli", "binarized", "gaussian", "mse", "mixture")),
+        'What the decoder\'s output says of a cell. "bernoulli": the probability of a 1. '
+        '"binarized": the same of cells that are drawn anew in each step, 1 with the probability '
+        "that the data say, as papers do with images; `log_likelihood` draws them too. "
+        '"gaussian": the mean, with noise of one variance, the best for the data. "mse": the '
+        "squared error summed over cells, as textbooks have it; a gaussian of variance 1/2. "
+        '"mixture": by the kind of each column. "auto": bernoulli for images and values in [0, 1], '
+        "gaussian for numeric columns, mixture for tables with categories or booleans; for models "
+        "of your own mse.",
+        kinds=("variational",),
+        summary="bernoulli, binarized, gaussian, mse or mixture.",
+    ),
+    Parameter(
+        "task",
+        '{"classification", "regression"}',
+        "classification",
+        OneOf(names=("classification", "regression")),
+        "What labels are: classes, or numbers.",
+        kinds=("supervised",),
+        summary="classification or regression.",
+    ),
+    Parameter(
+        "classification_weight",
+        "float",
+        0.1,
+        Real(above=0),
+        "Weight of the head's loss beside the reconstruction's, in either task.",
+        kinds=("supervised",),
+        summary="Weight of the loss of the labels.",
+    ),
+    Parameter(
+        "head_hidden",
+        'tuple of int or "auto"',
+        "auto",
+        LayerSizes(auto=True),
+        "Units of dense layers between code and labels; () for none.",
+        kinds=("supervised",),
+        summary="Sizes of the layers between code and labels, as 64,32.",
+        metavar="SIZES",
+    ),
+    Parameter(
+        "head_activation",
+        "str",
+        "gelu",
+        OneOf(names=_ACTIVATIONS),
+        "Activation of those layers.",
+        kinds=("supervised",),
+        summary="Activation of these layers.",
+    ),
+    Parameter(
+        "head_dropout",
+        "float",
+        0.0,
+        Real(at_least=0, below=1),
+        "Fraction of their units that each step of training leaves out.",
+        kinds=("supervised",),
+        summary="Dropout in these layers.",
+    ),
+    Parameter(
+        "architecture",
+        "str",
+        "dense",
+        OneOf(
+            auto=True,
+            names=(
+                *("dense", "convolutional", "strided", "convolutional-1d"),
+                *("recurrent", "gru", "linear"),
+            ),
+        ),
+        'The network to both sides of the code: "dense"; "linear"; for images "convolutional" '
+        '(with pooling) or "strided" (with strides and transposed convolutions); for series '
+        '(n, time, channels) "convolutional-1d", "recurrent" (an LSTM) or "gru". "auto": dense, '
+        "but convolutional for images of more than 65,536 cells. Sequences for recurrent networks "
+        "may differ in length: a shorter one has NaN in all channels behind its end.",
+        summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
+    ),
+    Parameter(
+        "encoder",
+        "keras.Model",
+        None,
+        Unchecked(),
+        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim). It comes "
+        "with a `decoder`, and is cloned in `fit` with its weights.",
+        help_by_kind={
+            "variational": "Your own encoder instead of `architecture`: samples -> features (n, "
+            "any width), to which two dense layers for mean and log variance are added. It comes "
+            "with a `decoder`, and is cloned in `fit` with its weights."
+        },
+    ),
+    Parameter(
+        "decoder",
+        "keras.Model",
+        None,
+        Unchecked(),
+        "Your own decoder: code (n, latent_dim) -> reconstruction in scaled units (probabilities, "
+        'for "bce" and "mixture").',
+        help_by_kind={
+            "variational": "Your own decoder: code (n, latent_dim) -> reconstruction in scaled "
+            'units (probabilities, for "bernoulli" and "mixture").'
+        },
+    ),
+    Parameter(
+        "hidden",
+        'tuple of int or "auto"',
+        "auto",
+        LayerSizes(auto=True),
+        "Units of the encoder's hidden or recurrent layers, or filters of its convolutions, from "
+        "the input towards the code; the decoder mirrors them.",
+        summary="Sizes of the encoder's hidden layers, or filters of its convolutions, as 512,256; "
+        "the decoder mirrors them.",
+        metavar="SIZES",
+    ),
+    Parameter(
+        "activation",
+        "str",
+        "gelu",
+        OneOf(names=_ACTIVATIONS),
+        "Activation of hidden layers.",
+        summary="Activation of hidden layers, such as gelu, relu or tanh.",
+    ),
+    Parameter(
+        "normalization",
+        '{"batch", "layer", "none", "auto"}',
+        "auto",
+        OneOf(auto=True, names=("batch", "layer", "none")),
+        'Normalization in hidden layers. "auto": batch for images, none for tables.',
+        summary="batch, layer or none.",
+    ),
+    Parameter(
+        "linear_path",
+        "bool",
+        True,
+        Flag(),
+        "Whether a matrix joins sample and code beside the hidden layers; False gives the plain "
+        "network of textbooks.",
+        summary="A matrix that joins sample and code beside the hidden layers.",
+    ),
+    Parameter(
+        "loss",
+        "str or callable",
+        "auto",
+        OneOf(auto=True, names=("mse", "mae", "huber", "bce", "mixture"), custom=True),
+        '"mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) in '
+        'Keras\' signature. "auto": cross-entropy for images and values in [0, 1], squared error '
+        "for numeric columns, a mixture by column for tables with categories or booleans; squared "
+        "error for a pair of your own, whose last activation is not known.",
+        kinds=_WITH_LOSS,
+        summary="mse, mae, huber, bce or mixture.",
+    ),
+    Parameter(
+        "l1",
+        "float",
+        0.0,
+        Real(at_least=0),
+        "Weight of the mean absolute code (a sparse autoencoder).",
+        kinds=_WITH_LOSS,
+        summary="Weight of the mean absolute code.",
+    ),
+    Parameter(
+        "contraction",
+        "float",
+        0.0,
+        Real(at_least=0),
+        "Weight of the encoder's squared Jacobian norm (a contractive autoencoder).",
+        kinds=_WITH_LOSS,
+        summary="Weight of the encoder's squared Jacobian norm.",
+    ),
+    Parameter(
+        "scale",
+        '{"auto", "range", "robust", "none"}',
+        "auto",
+        OneOf(auto=True, names=("range", "robust", "none")),
+        "How data become scaled units; see `isthmus.data.schema.infer_schema`.",
+        summary="How numbers are scaled: range, robust or none.",
+    ),
+    Parameter(
+        "epochs",
+        'int or "auto"',
+        "auto",
+        Integer(auto=True),
+        'Passes over the rows, at most. "auto": about 5,000 steps, within 20 to 500 epochs.',
+        summary="Passes over the rows, at most.",
+        panel="Training",
+    ),
+    Parameter(
+        "batch_size",
+        'int or "auto"',
+        "auto",
+        Integer(auto=True),
+        'Rows per step. "auto": about 50 batches an epoch, within 16 to 256 rows.',
+        summary="Rows per step.",
+        panel="Training",
+    ),
+    Parameter(
+        "optimizer",
+        "str or keras.optimizers.Optimizer",
+        "adam",
+        OneOf(
+            names=(
+                *("adam", "adamw", "nadam", "adamax", "adagrad"),
+                *("adadelta", "rmsprop", "lion", "sgd"),
+            ),
+            custom=True,
+        ),
+        "A name, used with the settings below, or an optimizer that is used as it is.",
+        summary="adam, adamw, nadam, adamax, adagrad, adadelta, rmsprop, lion or sgd.",
+        panel="Training",
+    ),
+    Parameter(
+        "learning_rate",
+        "float",
+        0.005,
+        Real(above=0),
+        "The highest learning rate.",
+        summary="The highest of the schedule.",
+        panel="Training",
+    ),
+    Parameter(
+        "schedule",
+        '{"cosine", "constant"}',
+        "cosine",
+        OneOf(names=("cosine", "constant")),
+        "How the rate falls over the epochs, after a warm-up of a twentieth of them.",
+        summary="cosine or constant.",
+        panel="Training",
+    ),
+    Parameter(
+        "clip_norm",
+        "float or None",
+        1.0,
+        Real(optional=True, above=0),
+        "Upper bound of the gradient's norm.",
+        summary="Upper bound of the gradient's norm.",
+        panel="Training",
+    ),
+    Parameter(
+        "patience",
+        'int, "auto" or None',
+        "auto",
+        Integer(auto=True, optional=True),
+        "Epochs without a better validation loss after which training stops; None: never. "
+        '"auto": a fifth of `epochs`, at least 10.',
+        summary="Stop after so many epochs without a better validation loss.",
+        panel="Training",
+        metavar="EPOCHS",
+    ),
+    Parameter(
+        "validation_fraction",
+        "float",
+        0.1,
+        Real(at_least=0, below=1),
+        "Fraction of rows held out to stop by and to choose the best weights by; 0 uses all rows "
+        "and keeps the last weights, as do fewer than 20 rows.",
+        summary="Fraction of rows held out to stop by.",
+        panel="Training",
+    ),
+    Parameter(
+        "precision",
+        '{"float32", "bfloat16"}',
+        "float32",
+        OneOf(names=("float32", "bfloat16")),
+        '"bfloat16": hidden layers compute in bfloat16, weights and losses stay float32.',
+        summary="float32 or bfloat16.",
+        panel="Training",
+    ),
+    Parameter(
+        "checkpoint",
+        "path or None",
+        None,
+        File(optional=True),
+        "A file to which the run is written, so that a run that was killed resumes from it.",
+        summary="Keep a checkpoint here; when there is one, training resumes from it.",
+        panel="Files",
+    ),
+    Parameter(
+        "checkpoint_every",
+        "int",
+        1,
+        Integer(),
+        "Epochs between two checkpoints.",
+        summary="Epochs between two checkpoints.",
+        panel="Files",
+        metavar="EPOCHS",
+    ),
+    Parameter(
+        "verbose",
+        "int",
+        1,
+        Unchecked(),
+        "1 shows a progress bar where standard error is a terminal; 0 never.",
+    ),
+    Parameter(
+        "random_state",
+        "None, int, RandomState or Generator",
+        None,
+        Unchecked(),
+        "An integer makes `fit` repeat its bits on the same machine and versions.",
+    ),
+)
+"""All parameters, in the order of the signatures."""
+
+
+def parameters_of(kind: str) -> tuple[Parameter, ...]:
+    """Return the parameters of an estimator, by its kind: of `AUTOENCODERS`."""
+    return tuple(each for each in PARAMETERS if kind in each.kinds)
+
+
+def documented(text: str | None, kind: str) -> str | None:
+    """Return a class docstring with its parameters in the place of ``{parameters}``."""
+    entries = "\n".join(each.entry(kind) for each in parameters_of(kind))
+    return None if text is None else text.replace("    {parameters}", entries)
+
+
+def check(estimator: Any, kind: str) -> None:
+    """Check all parameters of an estimator; raises InvalidParameter."""
+    for each in parameters_of(kind):
+        each.constraint.check(each.name, getattr(estimator, each.name))

@@ -47,7 +47,7 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
     if given == "auto":
         quarter = max(min(2, cells - 1), math.ceil(cells / 4), 1)
         return min(_LARGEST_AUTO_CODE, quarter)
-    size = parameter_checks.count("latent_dim", given)
+    size = int(given)
     if size > cells:
         warnings.warn(
             f"latent_dim={size} is larger than the {cells} cells of a sample: the code "
@@ -62,24 +62,19 @@ def recipe(estimator: Any, rows: int) -> TrainingConfig:
     """Return how to train on so many rows; raises InvalidParameter."""
     batch_size = _auto_batch_size(rows)
     if estimator.batch_size != "auto":
-        batch_size = parameter_checks.count("batch_size", estimator.batch_size)
+        batch_size = int(estimator.batch_size)
     fewest, most = _AUTO_EPOCHS
     epochs = max(fewest, min(most, _AUTO_STEPS * batch_size // rows))
     if estimator.epochs != "auto":
-        epochs = parameter_checks.count("epochs", estimator.epochs)
-    parameter_checks.number(
-        "validation_fraction", estimator.validation_fraction, at_least=0, below=1
-    )
+        epochs = int(estimator.epochs)
     clip_norm = estimator.clip_norm
     return TrainingConfig(
         epochs=epochs,
         batch_size=batch_size,
         optimizer=estimator.optimizer,
-        learning_rate=parameter_checks.number("learning_rate", estimator.learning_rate, above=0),
+        learning_rate=float(estimator.learning_rate),
         schedule=estimator.schedule,
-        clip_norm=None
-        if clip_norm is None
-        else parameter_checks.number("clip_norm", clip_norm, above=0),
+        clip_norm=None if clip_norm is None else float(clip_norm),
         patience=_patience(estimator.patience, epochs),
     )
 
@@ -100,7 +95,7 @@ def network(
         parameter_checks.layers("hidden", estimator.hidden),
         estimator.activation,
         estimator.normalization,
-        parameter_checks.flag("linear_path", estimator.linear_path),
+        bool(estimator.linear_path),
         estimator.precision,
     )
     chosen = architecture_class(estimator.architecture, schema.sample_shape)
@@ -135,11 +130,8 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
 
 
 def penalties(estimator: Any) -> tuple[Term, ...]:
-    """Return the penalties whose weight is not 0; raises InvalidParameter."""
-    weights = {
-        name: parameter_checks.number(name, getattr(estimator, name), at_least=0)
-        for name in PENALTIES
-    }
+    """Return the penalties whose weight is not 0."""
+    weights = {name: float(getattr(estimator, name)) for name in PENALTIES}
     return tuple(PENALTIES[name](weight) for name, weight in weights.items() if weight > 0)
 
 
@@ -148,7 +140,7 @@ def _patience(given: Any, epochs: int) -> int | None:
         return None
     if given == "auto":
         return max(10, epochs // 5)
-    return parameter_checks.count("patience", given)
+    return int(given)
 
 
 def _auto_batch_size(rows: int) -> int:

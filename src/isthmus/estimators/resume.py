@@ -54,7 +54,7 @@ def open_run(
         return TrainingRun(seed, None, [])
     path = parameter_checks.path("checkpoint", estimator.checkpoint)
     check_writable(path)
-    every = parameter_checks.count("checkpoint_every", estimator.checkpoint_every)
+    every = int(estimator.checkpoint_every)
     settings = _digests(estimator, schema, matrix)
     if labels is not None:
         settings["labels"] = digest(labels)

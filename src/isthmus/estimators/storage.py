@@ -16,6 +16,7 @@ import numpy as np
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.estimators.labels import labelling_from_config
+from isthmus.estimators.parameters import parameters_of
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.head import Head
 from isthmus.networks.network import Architecture, Network, assemble, check_pair, join_given
@@ -257,7 +258,14 @@ def plain_params(cls: type[Any], stored: Any) -> dict[str, Any]:
         plain = value is None or isinstance(value, (bool, int, float, str))
         if not plain and not (isinstance(value, list) and all(type(v) is int for v in value)):
             raise InvalidArchive(f"the archive's setting {name!r}", received=repr(value)[:200])
-    return {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
+    settings = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
+    for each in parameters_of(cls.short_kind()) if hasattr(cls, "short_kind") else ():
+        try:
+            if each.name in settings:
+                each.constraint.check(each.name, settings[each.name])
+        except InvalidParameter as error:
+            raise InvalidArchive.of(error).about("the archive's settings") from error
+    return settings
 
 
 def _plain_figure(value: Any) -> Any:

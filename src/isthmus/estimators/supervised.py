@@ -46,19 +46,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    latent_dim : int or "auto", default="auto"
-        Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
-    task : {"classification", "regression"}, default="classification"
-        What labels are: classes, or numbers.
-    classification_weight : float, default=0.1
-        Weight of the head's loss beside the reconstruction's, in either task.
-    head_hidden : tuple of int or "auto", default="auto"
-        Units of dense layers between code and labels; () for none.
-    head_activation : str, default="gelu"
-        Activation of those layers.
-    head_dropout : float, default=0.0
-        Share of their units that each step of training leaves out.
-    Other parameters are those of `Autoencoder`.
+    {parameters}
 
     Attributes
     ----------
@@ -206,7 +194,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
         reconstruction, loss = resolved_settings.reconstruction(self, schema)
         term, metric = supervision(
             cross_entropy if labelling.classifies else squared_error,
-            parameter_checks.number("classification_weight", self.classification_weight, above=0),
+            float(self.classification_weight),
             labelled_share=self.labelled_share_,
         )
         metrics = (metric, Metric("accuracy", hits)) if labelling.classifies else (metric,)
@@ -216,7 +204,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
             labelling.classifies,
             _AUTO_HEAD if hidden is None else hidden,
             ACTIVATIONS[self.head_activation],
-            parameter_checks.number("head_dropout", self.head_dropout, at_least=0, below=1),
+            float(self.head_dropout),
         )
         penalties = (*resolved_settings.penalties(self), term)
         return TrainingGoal(Objective(reconstruction, penalties, metrics), loss, head=head)

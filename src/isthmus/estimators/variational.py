@@ -50,28 +50,7 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    latent_dim : int or "auto", default="auto"
-        Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.
-    beta : float, default=1.0
-        Weight of the divergence.
-    warmup : float, default=0.0
-        Share of the epochs over which that weight rises from 0.
-    free_bits : float, default=0.0
-        Nats in each latent dimension that cost nothing to use.
-    likelihood : {"auto", "bernoulli", "binarized", "gaussian", "mse", "mixture"}, default="auto"
-        What the decoder's output says of a cell. "bernoulli": the probability of a 1. "binarized":
-        the same of cells that are drawn anew in each step, 1 with the probability that the data
-        say, as papers do with pictures; `log_likelihood` draws them too. "gaussian": the mean,
-        with noise of one variance, the best for the data. "mse": the squared error summed over
-        cells, as textbooks have it; a gaussian of variance 1/2. "mixture": by the kind of each
-        column. "auto": bernoulli for images and values in [0, 1], gaussian for numeric
-        columns, mixture for tables with categories or booleans; for models of your own mse.
-    encoder, decoder : keras.Model, default=None
-        A pair of the user's own: samples -> features (n, any width), to which two dense layers for
-        mean and log variance are added, and code (n, latent_dim) -> reconstruction in scaled
-        units (probabilities, for "bernoulli" and "mixture"). They are cloned in `fit`.
-
-    Other parameters and attributes are those of `Autoencoder`, without penalties and `loss`.
+    {parameters}
 
     Attributes
     ----------
@@ -243,10 +222,10 @@ class VariationalAutoencoder(BaseAutoencoder):
             given = "mse"  # whether its last layer gives probabilities is not known
         name = resolve_likelihood(given, schema.values)
         penalty = divergence(
-            parameter_checks.number("beta", self.beta, at_least=0),
+            float(self.beta),
             cells=math.prod(schema.sample_shape),
-            warmup=parameter_checks.number("warmup", self.warmup, at_least=0, at_most=1),
-            free_bits=parameter_checks.number("free_bits", self.free_bits, at_least=0),
+            warmup=float(self.warmup),
+            free_bits=float(self.free_bits),
         )
         term = LIKELIHOODS[name].make(schema.segments, None)
         corruption = draw if name == "binarized" else None
