@@ -95,11 +95,11 @@ class LossyModel:
         check_samples(samples, None, None)
         flat = samples.reshape(len(samples), -1)
         mean, ranges = scales(flat)
-        fitted = fit_coders(flat, samples.shape[1:], mean, ranges, seed, epochs)
-        # In the order in which `from_arrays` restores them: files name a model by a hash of its
-        # arrays, which must be the same once the model has been saved.
-        coders = {name: fitted[name] for name in LOSSY_CODERS if name in fitted}
-        return cls(samples.shape[1:], samples.dtype, mean, ranges, coders)
+        coders = fit_coders(flat, samples.shape[1:], mean, ranges, seed, epochs)
+        fitted = cls(samples.shape[1:], samples.dtype, mean, ranges, coders)
+        # Files name a model by a hash of its arrays, in their order, which must be the same before
+        # and after it is saved.
+        return cls.from_arrays(fitted.to_arrays())
 
     def encode(
         self, samples: NDArray[Any], quality: float | None = None, *, bits: float | None = None
