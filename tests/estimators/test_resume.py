@@ -131,5 +131,5 @@ def test_the_last_epoch_is_always_written(tmp_path, settings):
 
 def test_a_checkpoint_is_no_model(tmp_path):
     make(tmp_path / "c", epochs=1).fit(IRIS)
-    with pytest.raises(InvalidArchive, match=r"received a checkpoint.*Try: give it as"):
+    with pytest.raises(InvalidArchive, match=r"received a checkpoint.*Try: pass it as"):
         ist.load(tmp_path / "c")
