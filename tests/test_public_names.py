@@ -39,7 +39,11 @@ def test_what_can_be_loaded_has_a_public_name(place: str) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import isthmus", "from isthmus.cli.__main__ import main; main(['--help'])"],
+    [
+        "import isthmus",
+        "from isthmus.cli.__main__ import main; main(['--help'])",
+        "from isthmus.cli.__main__ import main; main(['fit', '--help'])",
+    ],
 )
 def test_start_up_loads_nothing_heavy(statement: str) -> None:
     loaded = f"import sys; print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -6,7 +6,7 @@ usage, in benchmarks: python -m anomalies_parts.series skab|nab|faults|stream|on
 skab
     Per file: the first 400 rows are learned, the others scored, points flagged at the default false
     alarm rate; one F1, false alarm rate and missed alarm rate over all files together. Beside it,
-    the same without the network (levels alone), with what the network leaves over alone, and PCA's
+    the same without the network (means alone), with the residuals alone, and PCA's
     T2 and Q with the published limits.
 nab
     VUS-PR of the scores of a whole series, of which the first quarter is learned, at most up to
@@ -44,7 +44,6 @@ from sklearn.metrics import average_precision_score
 
 import isthmus as ist
 from anomalies_parts.vus import vus_pr
-from isthmus.anomaly.online import Online
 from isthmus.anomaly.series_score import SeriesScore
 from isthmus.anomaly.series_training import fit_series
 
@@ -98,7 +97,7 @@ def skab(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
         print(f"| isthmus, seed {seed} | {flagged(files, options, seed)} |", flush=True)
     for name, left_out in {"no network": (1, 2), "network alone": (0,)}.items():
-        with mock.patch.object(SeriesScore, "of", without(left_out)):
+        with mock.patch.object(SeriesScore, "fit", without(left_out)):
             print(f"| {name}, seed 0 | {flagged(files, options, 0)} |", flush=True)
 
 
@@ -109,21 +108,21 @@ def flagged(
     for x, y in files:
         detector = fit_series(x[:TRAINED], network(options, seed), options.window, seed)
         with np.errstate(invalid="ignore"):
-            alarms = detector.anomaly_score(x[TRAINED:]) > detector.threshold(RATE)
+            alarms = detector.score(x[TRAINED:]) > detector.threshold(RATE)
         found.append((alarms, y[TRAINED:]))
     return f"{rates(found)} | {time.perf_counter() - began:.0f}"
 
 
 def without(left_out: tuple[int, ...]) -> Callable[[np.ndarray, int], SeriesScore]:
-    """Return `Levels.of` with some of the statistics of no weight."""
-    original = SeriesScore.of
+    """Return `SeriesScore.fit` with some of the statistics of no weight."""
+    original = SeriesScore.fit
 
-    def of(described: np.ndarray, width: int) -> SeriesScore:
-        levels = original(described, width)
-        levels.change[list(left_out)] = 1e30
-        return levels
+    def fit(statistics: np.ndarray, width: int) -> SeriesScore:
+        score_model = original(statistics, width)
+        score_model.change[list(left_out)] = 1e30
+        return score_model
 
-    return of
+    return fit
 
 
 def network(options: argparse.Namespace, seed: int) -> Any:
@@ -147,7 +146,7 @@ def nab(options: argparse.Namespace) -> None:
         value = []
         for seed in range(options.seeds):
             detector = fit_series(table[:learned], network(options, seed), options.window, seed)
-            value.append(vus_pr(labels, detector.anomaly_score(table)))
+            value.append(vus_pr(labels, detector.score(table)))
         found.append(np.mean(value))
         print(f"| {path.stem} | {len(table)} | {learned} | {found[-1]:.3f} |", flush=True)
     print(f"| mean | | | {np.mean(found):.3f} |")
@@ -173,7 +172,7 @@ def faults(options: argparse.Namespace) -> None:
     train, parts = swinging(3_000, 0), {"isthmus": (), "no network": (1, 2), "network alone": (0,)}
     print("| fault | | average precision | found | false alarms |\n|---|---|--:|--:|--:|")
     for name, left_out in parts.items():
-        with mock.patch.object(SeriesScore, "of", without(left_out)):
+        with mock.patch.object(SeriesScore, "fit", without(left_out)):
             detector = fit_series(train, network(options, 0), options.window, 0)
         for fault, made in FAULTS.items():
             rows, wrong = swinging(4_000, 1), np.zeros(4_000, dtype=bool)
@@ -181,7 +180,7 @@ def faults(options: argparse.Namespace) -> None:
                 sensor, stop = rows[:, number % 6], start + 80
                 sensor[start:stop] = made(sensor.copy(), start, stop)
                 wrong[start:stop] = True
-            scores = detector.anomaly_score(rows)
+            scores = detector.score(rows)
             alarms = scores > detector.threshold(RATE)
             print(
                 f"| {fault} | {name} | {average_precision_score(wrong, scores):.2f} "
@@ -211,7 +210,7 @@ def stream(options: argparse.Namespace) -> None:
                 ]
             written.flush()
             began = time.perf_counter()
-            scores = detector.anomaly_score(np.memmap(path, np.float32, "r", shape=(rows, SENSORS)))
+            scores = detector.score(np.memmap(path, np.float32, "r", shape=(rows, SENSORS)))
             seconds = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
             print(f"| {len(scores):,} | {seconds:.1f} | {rows / seconds:,.0f} | {peak:,.0f} |")
@@ -220,7 +219,7 @@ def stream(options: argparse.Namespace) -> None:
 def online(options: argparse.Namespace) -> None:
     rng = np.random.default_rng(0)
     rows = autoregressive(3_000, SENSORS, rng)
-    score_next = Online(fit_series(rows, network(options, 0), options.window, 0)).score_next
+    score_next = fit_series(rows, network(options, 0), options.window, 0).score_next
     for row in rows[:500]:
         score_next(row)
     taken = []
@@ -239,7 +238,7 @@ def promise(options: argparse.Namespace) -> None:
             rng = np.random.default_rng([seed, rows])
             series = autoregressive(rows + 20_000, 5, rng)
             detector = fit_series(series[:rows], None, options.window, seed)
-            scored.append(detector.anomaly_score(series[rows:]))
+            scored.append(detector.score(series[rows:]))
             limits.append([detector.threshold(rate) for rate in (0.1, 0.05, 0.01)])
         for i, rate in enumerate((0.1, 0.05, 0.01)):
             alarms = [np.mean(s > limit[i]) for s, limit in zip(scored, limits, strict=True)]

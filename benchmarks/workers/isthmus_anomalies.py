@@ -29,8 +29,8 @@ def main() -> None:
     def score(fitted: ist.AnomalyDetector, rows: np.ndarray) -> np.ndarray:
         if not task.without:
             return fitted.anomaly_score(rows)
-        fitted_score = fitted._learned.score
-        logs = fitted_score._logs(fitted._matrix(rows))
+        fitted_score = fitted._fitted.row_score
+        logs = fitted_score._logs(fitted._prepared(rows))
         z = (logs - fitted_score.center) / fitted_score.scale
         return _mean(np.delete(z, OF_NETWORK, axis=1))
 

@@ -71,6 +71,6 @@ def test_the_false_discovery_rate_holds_though_p_values_share_held_out_rows():
     assert np.mean(shares) < 0.1 + 3 * np.std(shares) / 20
 
 
-def test_far_rows_are_suspicious():
+def test_which_scores_are_far_out():
     scores = np.concatenate([np.linspace(0, 1, 99), [50.0]])
-    assert np.flatnonzero(conformal.suspicious(scores)).tolist() == [99]
+    assert np.flatnonzero(conformal.far_out(scores)).tolist() == [99]

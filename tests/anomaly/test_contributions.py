@@ -6,7 +6,7 @@ from mahalanobis import Mahalanobis, correlated, with_faults
 
 from isthmus.anomaly.cell_density import CellModel
 from isthmus.anomaly.contributions import contributions
-from isthmus.anomaly.repair import repaired
+from isthmus.anomaly.repair import repair_rows
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_contributions_sum_to_the_score(fitted, cells):
 def test_a_repair_makes_the_row_normal_and_leaves_the_rest(fitted, cells, threshold):
     clean = correlated(200, seed=1)
     rows, wrong = with_faults(clean, 2)
-    result = repaired(fitted, cells, rows, 2, threshold=threshold)
+    result = repair_rows(fitted, cells, rows, 2, threshold=threshold)
     assert (result.before > threshold).mean() > 0.95
     assert (result.after <= threshold).mean() > 0.9
     np.testing.assert_allclose(result.after, fitted.score(result.matrix))
@@ -47,7 +47,7 @@ def test_a_repair_makes_the_row_normal_and_leaves_the_rest(fitted, cells, thresh
 def test_normal_rows_are_left_alone(fitted, cells, threshold):
     rows = correlated(50, seed=1)
     rows = rows[fitted.score(rows) <= threshold]
-    result = repaired(fitted, cells, rows, 3, threshold=threshold)
+    result = repair_rows(fitted, cells, rows, 3, threshold=threshold)
     assert not result.changed.any()
     assert (result.order == -1).all()
     np.testing.assert_array_equal(result.matrix, rows)
@@ -55,7 +55,7 @@ def test_normal_rows_are_left_alone(fitted, cells, threshold):
 
 def test_more_cells_than_columns_may_be_asked_for(fitted, cells):
     rows, _ = with_faults(correlated(5, seed=1), 3)
-    result = repaired(fitted, cells, rows, 99)
+    result = repair_rows(fitted, cells, rows, 99)
     assert result.order.shape == (5, 6)
     assert (result.after <= result.before).all()
     for order, changed in zip(result.order, result.changed, strict=True):

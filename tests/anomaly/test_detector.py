@@ -25,7 +25,7 @@ from isthmus.persistence import artifact
 
 WINE = load_wine().data
 CANCER = load_breast_cancer()
-PASSED_ON = "ignore:The text of 'id' differs:isthmus.core.errors.DataWarning"
+PASSED_ON = "ignore:The text of 'id' has too many distinct values:isthmus.core.errors.DataWarning"
 QUICK = {"epochs": 2, "random_state": 0, "verbose": 0}
 
 
@@ -60,7 +60,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def of_table():
-    with pytest.warns(DataWarning, match="'id' differs"):
+    with pytest.warns(DataWarning, match="'id' has too many distinct values"):
         return small().fit(mixed())
 
 

@@ -29,7 +29,7 @@ def scored(detector, rows):
 def test_a_row_has_the_score_of_the_window_that_ends_with_it(detector):
     found = scored(detector, ROWS[:100])
     assert np.isnan(found[: WINDOW - 1]).all()
-    series = detector._series
+    series = detector._fitted
     scaled = ((ROWS[:100] - series.scaling.centre) / series.scaling.scale).astype(np.float32)
     windows = np.ascontiguousarray(windows_of(scaled, WINDOW))
     assert found[WINDOW - 1 :] == pytest.approx(series.contributions(windows).sum(axis=1), rel=1e-3)

@@ -1,4 +1,4 @@
-"""The parts of a series detector: calibration by blocks, levels, intervals."""
+"""The parts of a series detector: calibration, score, intervals."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.signal import lfilter
 
-from isthmus.anomaly.intervals import responsible, spans
+from isthmus.anomaly.intervals import merged_alarms, responsible_sensors
 from isthmus.anomaly.series_calibration import SeriesCalibration, correlation_time
-from isthmus.anomaly.series_score import SeriesScore, describe
+from isthmus.anomaly.series_score import SeriesScore, window_statistics
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
@@ -31,7 +31,7 @@ def test_the_correlation_time_of_few_values():
     shortest=st.integers(1, 20),
 )
 def test_a_score_above_the_threshold_has_a_p_value_below_the_rate(scores, new, rate, shortest):
-    found = SeriesCalibration.of(scores, shortest)
+    found = SeriesCalibration.fit(scores, shortest)
     p = found.p_values(new)
     assert ((p > 0) & (p <= 1)).all()
     assert (np.diff(p[np.argsort(new)]) <= 1e-12).all()
@@ -42,54 +42,54 @@ def test_a_score_above_the_threshold_has_a_p_value_below_the_rate(scores, new, r
 
 def test_the_margin_falls_with_the_number_of_observations():
     rng = np.random.default_rng(0)
-    margins = [SeriesCalibration.of(rng.random(n), 10).margin for n in (20, 100, 1000, 100_000)]
+    margins = [SeriesCalibration.fit(rng.random(n), 10).margin for n in (20, 100, 1000, 100_000)]
     assert margins == sorted(margins, reverse=True)
     assert margins[-1] < 1.05
 
 
 def test_counting_gives_a_share_of_the_promise():
     rng = np.random.default_rng(0)
-    found = SeriesCalibration.of(rng.exponential(size=20_000), 1)
+    found = SeriesCalibration.fit(rng.exponential(size=20_000), 1)
     new = rng.exponential(size=200_000)
     for rate in (0.1, 0.01, 0.001):
         assert (new > found.threshold(rate)).mean() == pytest.approx(rate, rel=0.35)
 
 
-def test_levels_forgive_a_wandering_sensor():
+def test_the_score_forgives_a_wandering_sensor():
     rng = np.random.default_rng(0)
     # Of the same deviation, the first back and forth in no time, the second slowly.
     slow = lfilter([1], [1, -0.999], rng.standard_normal(4000))
     rows = np.stack([rng.standard_normal(4000), slow / slow.std()], axis=1).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(rows, 20, axis=0).transpose(0, 2, 1)
-    levels = SeriesScore.of(describe(windows, windows), 20)
+    score = SeriesScore.fit(window_statistics(windows, windows), 20)
     new = windows[:1] + np.float32(2)
-    quick, wandering = levels.contributions(describe(new, new))[0]
+    quick, wandering = score.contributions(window_statistics(new, new))[0]
     assert quick > 5 * wandering
 
 
 def test_usual_windows_score_about_one():
     rng = np.random.default_rng(0)
     windows = rng.standard_normal((2000, 10, 4)).astype(np.float32)
-    levels = SeriesScore.of(describe(windows, windows / 2), 10)
-    scores = levels.contributions(describe(windows, windows / 2)).sum(axis=1)
+    score = SeriesScore.fit(window_statistics(windows, windows / 2), 10)
+    scores = score.contributions(window_statistics(windows, windows / 2)).sum(axis=1)
     assert scores.mean() == pytest.approx(1, rel=0.05)
 
 
 def test_a_constant_statistic_does_not_divide_by_nothing():
     windows = np.zeros((50, 10, 2), dtype=np.float32)
-    levels = SeriesScore.of(describe(windows, windows), 10)
-    assert (levels.contributions(describe(windows, windows)) == 0).all()
+    score = SeriesScore.fit(window_statistics(windows, windows), 10)
+    assert (score.contributions(window_statistics(windows, windows)) == 0).all()
 
 
 def test_alarms_with_little_calm_between_them_are_one():
     scores = np.array([0, 5, 9, 0, 0, 6, 0, 0, 0, 7, np.nan])
-    assert spans(scores, 4, calm=2) == [(1, 5, 2), (9, 9, 9)]
-    assert spans(scores, 4, calm=1) == [(1, 2, 2), (5, 5, 5), (9, 9, 9)]
-    assert spans(scores, 9, calm=1) == []
+    assert merged_alarms(scores, 4, calm=2) == [(1, 5, 2), (9, 9, 9)]
+    assert merged_alarms(scores, 4, calm=1) == [(1, 2, 2), (5, 5, 5), (9, 9, 9)]
+    assert merged_alarms(scores, 9, calm=1) == []
 
 
-def test_the_sensors_that_make_most_of_the_score_are_responsible():
+def test_the_sensors_that_make_most_of_the_score_are_responsible_sensors():
     names = ["a", "b", "c", "d", "e"]
-    assert responsible(np.array([[1, 9, 0, 0, 0], [1, 8, 0, 0, 0]]), names) == ("b",)
-    assert responsible(np.array([[4, 3, 2, 1, 0]]), names) == ("a", "b", "c")
-    assert responsible(np.ones((1, 5)), names) == ("a", "b", "c")
+    assert responsible_sensors(np.array([[1, 9, 0, 0, 0], [1, 8, 0, 0, 0]]), names) == ("b",)
+    assert responsible_sensors(np.array([[4, 3, 2, 1, 0]]), names) == ("a", "b", "c")
+    assert responsible_sensors(np.ones((1, 5)), names) == ("a", "b", "c")

@@ -1,5 +1,7 @@
 """Detectors of series, by their public face."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,6 +9,8 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 import isthmus as ist
+from isthmus.anomaly.protocol import StoredDetector
+from isthmus.anomaly.series_detector import SeriesDetector
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter, SchemaMismatch
 from isthmus.core.randomness import derive_seed
 
@@ -225,13 +229,12 @@ def test_a_detector_is_saved_and_loaded(detector, faulty, tmp_path):
     ],
 )
 def test_a_strangers_archive_is_checked(detector, name, value):
-    from isthmus.anomaly.series_archive import from_arrays, to_arrays
-
-    arrays = {**to_arrays(detector._series), name: value}
+    arrays = detector._fitted.to_arrays()
+    stored = StoredDetector(detector.autoencoder_, arrays, schema=None, window=WINDOW)
     with pytest.raises(InvalidArchive):
-        from_arrays(detector.autoencoder_, WINDOW, arrays)
+        SeriesDetector.from_archive(replace(stored, arrays={**arrays, name: value}))
     with pytest.raises(InvalidArchive, match="windows of 13 rows"):
-        from_arrays(detector.autoencoder_, WINDOW + 1, to_arrays(detector._series))
+        SeriesDetector.from_archive(replace(stored, window=WINDOW + 1))
 
 
 @pytest.mark.parametrize("window", [1, 0, 2.5, "60"])

@@ -20,6 +20,16 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "..." not in shown.replace("[ARGS]...", "").replace("code1, ...", "")
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"]])
+def test_help_loads_neither_jax_nor_keras(arguments: list[str]) -> None:
+    code = (
+        "import sys; from isthmus.cli.__main__ import main; main(sys.argv[1:])\n"
+        "sys.exit(str({'jax', 'keras'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+
+
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "Commands:" in capsys.readouterr().out

@@ -96,7 +96,7 @@ def test_a_codec_brings_its_promise(
 def test_what_cannot_be(series: Path, folder: Path, tmp_path: Path, capsys) -> None:
     for arguments, said in (
         (("compress", series, tmp_path / "x.npy"), ".isz"),
-        (("compress", tmp_path / "none.npy", tmp_path / "x.isz"), "nothing there"),
+        (("compress", tmp_path / "none.npy", tmp_path / "x.isz"), "does not exist"),
         (("decompress", series, tmp_path / "y.npy"), "another kind of file"),
         (("compress", series, tmp_path / "x.isz", "--model", folder / "wine.isthmus"), "codec"),
     ):

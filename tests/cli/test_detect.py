@@ -86,7 +86,7 @@ def test_fit_says_what_the_promise_comes_to(
     out_path = tmp_path / "d.isthmus"
     assert run(*arguments, "--false-alarm-rate", RATE, "-o", out_path) == 0
     out, _ = capsys.readouterr()
-    assert "normal.csv: 216 rows to fit on, 24 to judge by (chosen at random" in out
+    assert "normal.csv: 216 rows to fit on, 24 to evaluate on (chosen at random" in out
     assert re.search(r"of as many normal rows 0 to \d would raise one", out)
     assert "A spike of 3 standard deviations in one column raises an alarm in" in out
     *_, first, second = out.splitlines()
@@ -108,7 +108,7 @@ def test_fit_judges_by_rows_labelled_as_anomalies(
     arguments = (*arguments, "--false-alarm-rate", 0.1, "--no-report")
     assert run(*arguments, "-o", tmp_path / "d.isthmus") == 0
     out = capsys.readouterr().out
-    assert "105 rows to fit on, 15 to judge by" in out
+    assert "105 rows to fit on, 15 to evaluate on" in out
     assert "4 labelled as anomalies" in out
     assert "4 of 4 anomalies found" in out
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from typer.main import get_command
 
 import isthmus
+from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
+from isthmus.cli import fit_job, setting_options
 from isthmus.cli.__main__ import main
 from isthmus.cli.app import app
-from isthmus.estimators.parameters import AUTOENCODERS, parameters_of
+from isthmus.estimators.parameters import AUTOENCODERS, PARAMETERS, Parameter
 from isthmus.training.progress import ProgressBar
 
 
@@ -30,7 +33,7 @@ def test_it_ends_with_a_verdict_and_what_it_wrote(
     data, model = npy(tmp_path), tmp_path / "m.isthmus"
     assert main(["fit", str(data), "-o", str(model), "--epochs", "2", "--hidden", "8"]) == 0
     out, err = capsys.readouterr()
-    assert "54 rows to train on, 6 to judge by" in out
+    assert "54 rows to train on, 6 to evaluate on" in out
     assert re.search(r"^autoencoder .*\n^PCA ", out, re.MULTILINE)
     *_, first, second = out.splitlines()
     assert first.startswith(f"Wrote {model}")
@@ -101,7 +104,11 @@ def test_a_checkpoint_needs_a_file_of_its_own(
         (b"a,b\n1,2\n3\n", [], "rows.csv"),
         (b"a,b\n1,2\n", [], "at least 2 rows"),
         (b"a,b\n" + b"1,2\n3,inf\n" * 20, [], "'b'"),
-        (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--loss", "bcee"], "--loss: expected one of"),
+        (
+            b"a,b\n" + b"1,2\n3,4\n" * 20,
+            ["--loss", "bcee"],
+            "--loss: expected one of 'auto', 'mse'",
+        ),
         (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--latent-dim", "0"], "--latent-dim: expected"),
         (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--label", "c"], "'c'"),
         (b"a,b\n" + b"1,2\n3,4\n" * 20, ["--test", "none.csv"], "none.csv"),
@@ -248,11 +255,100 @@ def test_an_interrupt_while_saving_does_not_lose_the_model(
     assert isthmus.load(model).stop_reason_ == "finished"
 
 
-@pytest.mark.parametrize("kind", AUTOENCODERS)
-def test_every_setting_of_every_kind_is_an_option(kind: str) -> None:
+PYTHON_ONLY = {"autoencoder", "encoder", "decoder"}
+SEED = {"random_state"}
+
+
+@pytest.mark.parametrize("record", [*PARAMETERS, *DETECTOR_PARAMETERS], ids=lambda each: each.name)
+def test_every_setting_is_an_option_of_the_kinds_that_have_it(record: Parameter) -> None:
+    if record.name in PYTHON_ONLY | SEED:
+        return
     options = {each.name for each in get_command(app).commands["fit"].params}
-    python_only = {"encoder", "decoder", "verbose", "random_state"}
-    assert {each.name for each in parameters_of(kind)} - python_only <= options
+    assert record.name in options
+    optional = getattr(record.constraint, "optional", False)
+    word = (
+        "none" if record.default is None and optional else record.constraint.option(record.default)
+    )
+    for kind in record.kinds:
+        settings = setting_options.values({record.name: word}, kind)
+        if record.name != "checkpoint":  # a path, which has no word for none
+            assert settings == {record.name: record.default}
+    for kind in {*AUTOENCODERS} - {*record.kinds}:
+        with pytest.raises(typer.BadParameter, match="does not apply to --kind"):
+            setting_options.values({record.name: word}, kind)
+
+
+def test_the_kinds_of_the_options_are_those_that_can_be_fitted() -> None:
+    assert set(setting_options.KINDS) == set(fit_job.KINDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--kind", "variational", "--loss", "mse"], "--loss: does not apply to --kind variation"),
+        (["--kind", "detector", "--beta", "2"], "--beta: does not apply to --kind detector"),
+        (["--kind", "detector", "--checkpoint-every", "2"], "--checkpoint-every: does not apply"),
+        (["--mode", "outlier"], "--mode: does not apply to --kind autoencoder"),
+        (["--epochs", "many"], "--epochs: expected an integer or auto, received 'many'"),
+        (["--clip-norm", "auto"], "--clip-norm: expected a number or none, received 'auto'"),
+        (["--hidden", "8,x"], "--hidden: expected sizes such as 512,256, received '8,x'"),
+        (["--hidden", "8,0"], "--hidden: expected an integer from 1"),
+        (["--loss", "bcee"], "received 'bcee': did you mean 'bce'?"),
+        (["--loss", "custom:mine"], "--loss: expected one of 'auto', 'mse'"),
+        (["--time", "t"], "--time: does not apply to --kind autoencoder"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_before_the_data_are_read(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], in_empty_folder: None
+) -> None:
+    assert main(["fit", "nothing.csv", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "nothing.csv" not in err
+
+
+def test_words_for_what_is_no_number(tmp_path: Path) -> None:
+    model = tmp_path / "m.isthmus"
+    words = "--patience none --clip-norm none --epochs 2 --batch-size auto --hidden 4 --verbose 0"
+    command = ["fit", str(npy(tmp_path)), "-o", str(model), "--no-report", "--no-linear-path"]
+    assert main([*command, *words.split()]) == 0
+    loaded = isthmus.load(model)
+    assert (loaded.patience, loaded.clip_norm, loaded.batch_size) == (None, None, "auto")
+    assert (loaded.verbose, loaded.linear_path) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "settings"),
+    [
+        ("denoising", "--noise masking --noise-level 0.2", {"noise": "masking", "l1": 0.0}),
+        ("variational", "--beta 0.5 --likelihood gaussian", {"beta": 0.5, "warmup": 0.0}),
+        ("autoencoder", "--l1 0.1 --optimizer sgd", {"l1": 0.1, "optimizer": "sgd"}),
+    ],
+)
+def test_settings_of_one_kind(
+    kind: str, arguments: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    model = tmp_path / "m.isthmus"
+    command = ["fit", str(npy(tmp_path)), "-o", str(model), "--no-report", "--kind", kind]
+    assert main([*command, "--epochs", "1", "--hidden", "4", *arguments.split()]) == 0
+    loaded = isthmus.load(model)
+    assert {name: getattr(loaded, name) for name in settings} == settings
+
+
+def test_a_detector_with_settings_of_its_own_and_of_its_autoencoder(tmp_path: Path) -> None:
+    model = tmp_path / "m.isthmus"
+    command = ["fit", str(npy(tmp_path)), "-o", str(model), "--no-report", "--kind", "detector"]
+    assert (
+        main(
+            [
+                *command,
+                *["--false-alarm-rate", "0.2", "--epochs", "1", "--hidden", "4", "--l1", "0.1"],
+            ]
+        )
+        == 0
+    )
+    loaded = isthmus.load(model)
+    assert (loaded.false_alarm_rate, loaded.autoencoder_.l1) == (0.2, 0.1)
 
 
 def test_labels_are_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,10 +363,3 @@ def test_labels_are_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main([*command.split(), "--label", "side", "--head-hidden", "8"]) == 0
     model = isthmus.load(tmp_path / "m.isthmus")
     assert (model.head_hidden, list(model.classes_)) == ((8,), ["down", "up"])
-
-
-def test_a_setting_that_cannot_be_is_refused_before_the_data(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["fit", "nothing.csv", "--schedule", "cosin"]) == 2
-    assert "--schedule" in capsys.readouterr().err

@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     output_checks.make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(CannotWrite, match="choose another place"):
+    with pytest.raises(CannotWrite, match="choose another folder"):
         output_checks.make_folder(tmp_path / "file" / "b")
 
 
@@ -62,7 +62,7 @@ def test_a_closed_folder(tmp_path: Path) -> None:
 
 
 def test_a_wrong_ending_suggests_the_right_one() -> None:
-    with pytest.raises(InvalidParameter, match=r"call it 'model\.isthmus'"):
+    with pytest.raises(InvalidParameter, match=r"name it 'model\.isthmus'"):
         output_checks.require_ending(Path("model.keras"), [".isthmus"], "a model file")
     output_checks.require_ending(Path("R.HTML"), [".html"], "a report")
 
@@ -70,4 +70,4 @@ def test_a_wrong_ending_suggests_the_right_one() -> None:
 def test_sizes_read_well(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(bytes(12_345))
-    assert output_checks.described(path) == f"{path} (12 kB)"
+    assert output_checks.path_and_size(path) == f"{path} (12 kB)"

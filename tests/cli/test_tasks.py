@@ -39,7 +39,7 @@ def test_map(folder: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFix
     model = folder / "wine.isthmus"
     assert run("map", model, rows, "-o", tmp_path / "map.csv") == 0
     out, err = capsys.readouterr()
-    assert out.startswith("Wrote the places of 178 rows to ")
+    assert out.startswith("Wrote the positions of 178 rows to ")
     assert err == "note: The model was not trained on 'name', 'number'; not used.\n"
     places = pd.read_csv(tmp_path / "map.csv")
     assert list(places.columns) == ["name", "number", "map0", "map1"]

@@ -31,10 +31,10 @@ def test_what_is_no_table(X):
     ("X", "message"),
     [
         (pl.LazyFrame({"a": [1]}), r"polars DataFrame, received a LazyFrame.*X\.collect\(\)"),
-        (pd.Series([1, 2]), r"expected 2-D.*a pandas Series.*X\.to_frame\(\)"),
-        (pl.Series([1, 2]), r"expected 2-D.*a polars Series.*X\.to_frame\(\)"),
-        (pa.array([1, 2]), r"expected 2-D.*a pyarrow Int64Array.*pyarrow\.table"),
-        (TABLE.column("a"), r"expected 2-D.*a pyarrow ChunkedArray"),
+        (pd.Series([1, 2]), r"expected a table.*a pandas Series.*X\.to_frame\(\)"),
+        (pl.Series([1, 2]), r"expected a table.*a polars Series.*X\.to_frame\(\)"),
+        (pa.array([1, 2]), r"expected a table.*a pyarrow Int64Array.*pyarrow\.table"),
+        (TABLE.column("a"), r"expected a table.*a pyarrow ChunkedArray"),
     ],
 )
 def test_what_almost_is_a_table_is_refused_with_a_remedy(X, message):

@@ -232,7 +232,7 @@ NUMBERS = npy(np.arange(12.0).reshape(4, 3))
         ("a.csv", b"a,b\n1,\xff\n", "expected text in UTF-8.*column 'b'"),
         ("a.csv", b"\xffa,b\n1,2\n", "expected text in UTF-8.*names"),
         ("a.csv.gz", gzip.compress(CSV * 99, mtime=0)[:-9], "Compressed file ended"),
-        ("a.csv.gz", CSV, "a whole .gz file"),
+        ("a.csv.gz", CSV, "a complete .gz file"),
         ("a.parquet", CSV, "Parquet magic bytes"),
         ("a.npz", CSV, "expected an .npz file, which is a zip archive"),
         ("a.npz", NUMBERS, "expected an .npz file, which is a zip archive"),
@@ -273,7 +273,7 @@ def test_what_cannot_be_read_is_named(put, name, content, message):
 
 
 def test_columns_of_one_name_are_refused(put):
-    with pytest.raises(InvalidData, match="more than one called 'a'"):
+    with pytest.raises(InvalidData, match="more than one named 'a'"):
         reading.read(put("a.csv", b"a,a\n1,2\n"))
 
 
@@ -305,14 +305,14 @@ def test_a_damaged_npz_is_refused(tmp_path):
 
 def test_a_missing_file_suggests_its_neighbour(put):
     path = put("data.csv", CSV)
-    with pytest.raises(UnreadableFile, match=r"nothing there.*did you mean 'data\.csv'"):
+    with pytest.raises(UnreadableFile, match=r"does not exist.*did you mean 'data\.csv'"):
         reading.read(path.with_name("dta.csv"))
-    with pytest.raises(UnreadableFile, match="nothing there"):
+    with pytest.raises(UnreadableFile, match="does not exist"):
         reading.read(path / "no" / "such")
 
 
 def test_labels_are_for_files_with_names(put):
-    with pytest.raises(InvalidParameter, match="label: expected nothing"):
+    with pytest.raises(InvalidParameter, match="label: expected none"):
         reading.read(put("a.npy", NUMBERS), label="y")
 
 
@@ -332,9 +332,9 @@ def test_streaming_parquet_takes_constant_memory(tmp_path):
         writer.write_table(table)
     writer.close()
     code = (
-        "import resource, sys; from isthmus.data import sources\n"
+        "import resource, sys; from isthmus.data import reading\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "rows = sum(batch.num_rows for batch in sources.stream(sys.argv[1]))\n"
+        "rows = sum(batch.num_rows for batch in reading.stream(sys.argv[1]))\n"
         "print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "big.parquet")]

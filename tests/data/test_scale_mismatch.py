@@ -30,7 +30,7 @@ DEEP = np.stack([np.zeros((8, 8)), np.full((8, 8), 65535.0)])
         (UNIT, PIXELS, r"from 0 to 1.*received 0 to 255.*Try: pass X / 255"),
         (UNIT, PIXELS.astype(np.float32), "another scale"),
         (UNIT.reshape(50, 64), FLAT, "another scale"),
-        (UNIT, 65535 * UNIT, "scale X as the data were"),
+        (UNIT, 65535 * UNIT, "scale X like the data"),
         (2 * UNIT - 1, PIXELS, "another scale"),
     ],
 )

@@ -1,6 +1,7 @@
 """Reversible scaling."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -10,7 +11,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from isthmus.core.errors import InvalidArchive, InvalidData
 from isthmus.data import scaling
-from isthmus.data.scaling import Scaling, fit_range, fit_robust
+from isthmus.data.scaling import (
+    KNEE,
+    Scaling,
+    compress_tails,
+    expand_tails,
+    fit_range,
+    fit_robust,
+)
 
 COLUMNS = arrays(
     np.float64,
@@ -141,3 +149,23 @@ def test_a_hostile_config_is_refused(change):
 def test_a_config_that_is_none_is_refused(config):
     with pytest.raises(InvalidArchive):
         Scaling.from_config(config, 3)
+
+
+def test_tails_are_compressed_as_in_a_plain_loop():
+    values = np.array([[0.0, 4.9, -5.0], [5.1, -60.0, 1e9], [np.nan, -1e300, 7.0]])
+
+    def compressed(x: float) -> float:
+        beyond = abs(x) > KNEE
+        return math.copysign(KNEE * (1 + math.log(abs(x) / KNEE)), x) if beyond else x
+
+    expected = np.array([[compressed(x) for x in row] for row in values.tolist()])
+    found = values.copy()
+    compress_tails(found)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    expand_tails(found)
+    np.testing.assert_allclose(found, values, rtol=1e-12)
+
+    some = values.copy()
+    compress_tails(some, np.array([True, False, True]))
+    np.testing.assert_array_equal(some[:, 1], values[:, 1])
+    np.testing.assert_allclose(some[:, [0, 2]], expected[:, [0, 2]], rtol=1e-14)

@@ -219,7 +219,7 @@ def test_a_single_row_is_learned_although_everything_is_constant():
         (pa.table({"a": pa.nulls(2), "b": [np.nan, np.nan]}), "'a', 'b'.*every row"),
         (pa.table({"a": [[1], [2]]}), "column 'a'.*list"),
         (pa.table({"a": [b"1", b"2"]}), "column 'a'.*binary"),
-        (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), "more than one called 'a'"),
+        (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), "more than one named 'a'"),
         (pa.table({"a": [0.0, np.inf]}), "column 'a', row 1.*infinity"),
         (pa.table({"a": [1e308, -1e308, -1e308, 1e308]}), "column 'a'.*spread"),
         (pd.DataFrame({"a": pd.Series([1, "x"], dtype=object)}), "column 'a'.*object"),
@@ -255,9 +255,9 @@ def test_reordered_columns_and_kindred_types_are_understood():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.drop(columns="town"), r"none called 'town'.*Try: add the column"),
-        (lambda f: f.rename(columns={"town": "twon"}), r"none called 'town'.*did you mean 'twon'"),
-        (lambda f: f.assign(age=3), r"also 'age'.*drop what is new"),
+        (lambda f: f.drop(columns="town"), r"none named 'town'.*Try: add the column"),
+        (lambda f: f.rename(columns={"town": "twon"}), r"none named 'town'.*did you mean 'twon'"),
+        (lambda f: f.assign(age=3), r"also 'age'.*drop the new columns"),
         (lambda f: f.assign(visits=f.town), r"column 'visits': expected numbers.*received text"),
         (lambda f: f.assign(member=1), r"column 'member': expected booleans.*received numbers"),
         (lambda f: f.assign(born=f.seen), r"column 'born': expected dates .*with a time zone"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import InvalidData
-from isthmus.data.sensor_series import SeriesChunk, as_series, framed
+from isthmus.data.sensor_series import SeriesChunk, as_series, in_container_of
 from isthmus.data.windows import per_timestamp, pieces, windows, windows_of
 
 MINUTES = pd.date_range("2024-01-01", periods=8, freq="min")
@@ -104,6 +104,16 @@ def test_chunks_change_nothing(data):
     assert all(np.isfinite(values).all() for values in found(sizes).values())
 
 
+def test_a_filled_row_stays_filled_when_the_chunk_before_it_is_dropped():
+    nan = np.nan
+    rows = np.array([(0, nan), (nan, 0), (nan, nan), (0, nan), (nan, 0)])
+    for sizes in ([5], [1] * 5):
+        found = list(pieces(chunks(rows, sizes, []), 2))
+        assert np.concatenate([piece.rows for piece in found]).tolist() == [[0, 0]] * 3
+        assert found[0].start == 1
+        assert all(piece.continues for piece in found[1:])
+
+
 def test_windows_are_views():
     rows = np.arange(12.0).reshape(6, 2)
     found = windows_of(rows, 3)
@@ -128,7 +138,7 @@ def test_numbers_come_back_in_the_same_kind_of_table(S, container):
         S = S.rename(columns=str).reset_index(drop=True)
         S = pl.from_pandas(S) if container == "polars" else pa.Table.from_pandas(S)
     series = as_series(S)
-    found = framed(series.values + 0.5, series, S)
+    found = in_container_of(series.values + 0.5, series, S)
     assert type(found) is type(S)
     assert (as_series(found).values == series.values + 0.5).all()
     if container == "pandas":

@@ -90,7 +90,7 @@ def test_types_that_csv_lacks_become_plain(tmp_path):
 def test_what_is_there_is_replaced_only_when_asked(tmp_path, name):
     path = writing.write(tmp_path / name, PICTURES if name == "t" else X)
     before = reading.read(path).X
-    with pytest.raises(CannotWrite, match=r"taken.*--force, overwrite=True"):
+    with pytest.raises(CannotWrite, match=r"an existing one.*--force, overwrite=True"):
         writing.write(path, X)
     assert type(before) is type(reading.read(path).X)
     after = writing.write(path, PICTURES[:2] if name == "t" else X[:2], overwrite=True)
@@ -105,7 +105,7 @@ def test_what_is_there_is_replaced_only_when_asked(tmp_path, name):
         ("t.csv", PICTURES, InvalidData, "flatten each sample"),
         ("t.npy", np.array([[{}]], dtype=object), InvalidData, "array of numbers"),
         ("t.npy", TABLE, InvalidData, "column 'word'.*numbers"),
-        ("t", X, InvalidData, r"pictures: expected an array of shape"),
+        ("t", X, InvalidData, r"images: expected an array of shape"),
         ("t", PICTURES * 100, InvalidData, "from 0 to 255"),
         ("t", PICTURES / 1000, InvalidData, "from 0 to 255"),
         ("t", PICTURES * np.nan, InvalidData, "from 0 to 255"),
@@ -141,7 +141,7 @@ def test_a_failing_disk_leaves_the_old_file_whole(tmp_path, monkeypatch, name, c
 def test_a_folder_with_other_things_is_never_replaced(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("dear")
-    with pytest.raises(CannotWrite, match="nothing but PNG files"):
+    with pytest.raises(CannotWrite, match="only PNG files"):
         writing.write(tmp_path / "out", PICTURES, overwrite=True)
     (tmp_path / "t.csv").mkdir()
     with pytest.raises(CannotWrite, match="received a folder"):

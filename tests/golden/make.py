@@ -1,8 +1,8 @@
 """Writes the files that ``tests/test_golden.py`` reads, and what they must give.
 
 They stand for all files that users have: once written they are not written anew, unless a format
-has grown, and then beside the old ones. It calls internals of the version that wrote them, so it runs
-with the source of that version (commit 57e362b), not with today's::
+has grown, and then beside the old ones. It calls internals of the version that wrote them, so it
+runs with the source of that version (commit 57e362b), not with today's::
 
     PYTHONPATH=src:tests python tests/golden/make.py tests/golden
 

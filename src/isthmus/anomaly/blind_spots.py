@@ -1,8 +1,4 @@
-"""What a detector would miss: faults of known kind and size, put into normal rows.
-
-The detector calls ``blind_spots(fitted, cells, reference, threshold=..., names=..., seed=...)``
-with normal rows that it was not fitted on.
-"""
+"""Detection power: faults of known kind and size are put into normal rows, and alarms counted."""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ _MOST_SCORED = 50_000
 _MOST_ROWS = 200
 _FEWEST_ROWS = 20
 _PROBE = 3.0
-"""Size of the spike whose share in the reconstruction is measured, in standard deviations."""
+"""Size, in standard deviations, of the spike that is looked for in the reconstruction."""
 _COPIED = 0.8
 """From this fraction on, a fault's residual is less than a fifth of it."""
 _WEAK = 0.5
@@ -84,7 +80,7 @@ class BlindSpot:
     size: float
     """In standard deviations from the column's mean, or a factor of them; NaN for a swap."""
     power: float
-    """Share of faulty rows whose score is an alarm."""
+    """Fraction of faulty rows that raise an alarm."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +89,12 @@ class BlindSpots:
 
     spots: tuple[BlindSpot, ...]
     false_alarm_rate: float
-    """Share of the same rows, untouched, whose score is an alarm."""
+    """Fraction of the same rows, without a fault, that raise an alarm."""
     copied: dict[str, float]
     """For each column, the fraction of a spike that the reconstruction repeats: at 1 the residual
     shows none of it."""
     findings: tuple[str, ...]
-    """What the user should know, in plain sentences."""
+    """What follows for the user, in sentences."""
     n_rows: int
     """Rows behind each power."""
 
@@ -117,8 +113,8 @@ class BlindSpots:
         width = max([6, *(min(len(name), 24) for name in weakest[:_SHOWN])])
         lines = [" ".join([f"{'column':{width}}", *(f"{head:>9}" for head in headers)])]
         for name in weakest[:_SHOWN]:
-            shares = (powers[name].get(head) for head in headers)
-            shown = (f"{'–' if share is None else f'{share:.0%}':>9}" for share in shares)
+            found = (powers[name].get(head) for head in headers)
+            shown = (f"{'–' if power is None else f'{power:.0%}':>9}" for power in found)
             lines.append(" ".join([f"{name[:24]:{width}}", *shown]))
         if len(weakest) > _SHOWN:
             lines.append(f"... and {len(weakest) - _SHOWN} columns where more is found")
@@ -142,7 +138,7 @@ def blind_spots(
 
     Parameters
     ----------
-    fitted : FittedScore
+    fitted : ScoreModel
         Whose alarms are counted.
     cells : CellModel
         For which columns of the matrix belong together; a category's are only swapped.
@@ -185,18 +181,18 @@ def blind_spots(
 
 def _copied(fitted: ScoreModel, normal: Floats, clean: Floats, cell: int) -> float:
     """Return which fraction of a spike in one cell comes back in its reconstruction."""
-    share = 0.0
+    fraction = 0.0
     for size in (-_PROBE, _PROBE):
         faulty = normal.copy()
         faulty[:, cell] += np.float32(size)
         moved = np.asarray(fitted.reconstruct(faulty))[:, cell] - clean[:, cell]
-        share += float(moved.mean()) / size / 2
-    return share
+        fraction += float(moved.mean()) / size / 2
+    return fraction
 
 
 def _findings(spots: Sequence[BlindSpot], copied: dict[str, float]) -> tuple[str, ...]:
     found = []
-    repeated = [name for name, share in copied.items() if share > _COPIED]
+    repeated = [name for name, fraction in copied.items() if fraction > _COPIED]
     if len(repeated) > len(copied) / 2:
         found.append(
             f"The network reconstructs anomalies too well: in {len(repeated)} of {len(copied)} "
@@ -224,5 +220,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _sampled(count: int, most: int) -> NDArray[np.intp]:
-    """Return so many numbers below `count`, evenly, or all."""
+    """Return at most `most` numbers below `count`, evenly spaced."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.intp)

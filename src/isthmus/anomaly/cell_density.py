@@ -1,11 +1,4 @@
-"""How surprising each cell is given the other cells of its row, and what they would suggest.
-
-The detector makes one in `fit`, of normal rows in its standardised units, and saves its arrays::
-
-    cells = CellModel.fit(reference, groups=groups, seed=seed)
-    arrays = cells.to_arrays()
-    cells = CellModel.from_arrays(arrays, width=d)
-"""
+"""The conditional density of each cell: how unlikely it is given its row, and what is expected."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ import numpy as np
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.randomness import generator_for
-from isthmus.tasks.base import checked_arrays
+from isthmus.persistence.array_checks import check_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,22 +23,22 @@ if TYPE_CHECKING:
 _MOST_ROWS = 2_000
 _FEWEST_ROWS = 200
 _MOST_CELLS = 1_000_000
-"""Of the rows kept: wide tables keep fewer."""
+"""Most cells of the rows kept: wide tables keep fewer rows."""
 _WIDTH = 0.5
-"""Of the kernel, in standard deviations of a column."""
+"""Kernel width, in standard deviations of a column."""
 _UNLIKE = 0.05
-"""What the kernel is at least: how little one cell that is far off may say against a row."""
+"""The kernel's floor, which limits the effect of a single cell that is far off."""
 _TEMPERATURE = 0.35
-"""Times the root of the number of columns, the power by which the kernels' product is tempered,
-if over 1: columns that go together would else count as independent witnesses."""
+"""The kernels' product is tempered by this times the root of the number of columns, if over 1:
+otherwise correlated columns would count as independent evidence."""
 _MARGINAL = 0.05
-"""Share of the column's own density in the conditional one."""
+"""Weight of the column's marginal density in the conditional one."""
 _UNSEEN = 1e-3
-"""Share of the density of values never seen."""
+"""Weight of the density of values never seen."""
 _FAULT = 3.0
 """Scale of the values that a faulty cell takes, in standard deviations of its column."""
 _POINTS = 400
-"""Of a column's own density."""
+"""Kernels of a column's marginal density."""
 _CHUNK = 2_000_000
 """Cells of the (rows, reference rows, columns) array that are held at a time."""
 
@@ -55,8 +48,8 @@ class CellModel:
     """The density of a cell given the other cells of its row, by kernels on normal rows.
 
     With the column left out, each normal row has a weight: the product over the other columns of
-    a gaussian kernel that never falls below a floor. Cells that are wrong are far from all normal
-    rows alike, so the floor takes away their say, and a cell is not blamed for the fault of
+    a gaussian kernel that never falls below a floor. A faulty cell is far from all normal rows
+    alike, so with the floor it hardly changes the weights, and no cell is blamed for the fault of
     another. The weighted kernels of the column itself are the density of the cell (conditional
     kernel density estimation: Rosenblatt, 1969, "Conditional probability density and regression
     estimators"), the weighted mean is its expected value. The columns of one category are left
@@ -82,12 +75,12 @@ class CellModel:
             For each column of the table, its columns of the matrix: more than one for the one-hot
             cells of a category. None: each is a column of its own.
         seed : int
-            Of the part.
+            Seeds the choice.
 
         Raises
         ------
         InvalidParameter
-            `groups` leave a column out or have it twice.
+            `groups` omits a column or has it twice.
         """
         matrix = np.asarray(reference, dtype=np.float32)
         width = matrix.shape[1]
@@ -96,21 +89,19 @@ class CellModel:
         return cls(matrix[part], _owners(groups, width))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what an archive has to hold: float32 (m, d) and int32 (d,)."""
+        """Return the arrays for an archive: float32 (m, d) and int32 (d,)."""
         return {"rows": self.rows, "column_of": self.column_of}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], *, width: int) -> Self:
-        """Take back what `to_arrays` returned, for matrices of `width` columns.
+        """Return the model that `to_arrays` described, for matrices of `width` columns.
 
         Raises
         ------
         InvalidArchive
-            They cannot be such arrays.
+            The arrays are not those of such a model.
         """
-        checked_arrays(
-            arrays, {"rows": ("float32", (None, width)), "column_of": ("int32", (width,))}
-        )
+        check_arrays(arrays, {"rows": ("float32", (None, width)), "column_of": ("int32", (width,))})
         owners = arrays["column_of"]
         if owners.min() != 0 or len(np.unique(owners)) != owners.max() + 1:
             raise InvalidArchive("the archive's column_of", expected="every column, from 0")
@@ -135,7 +126,7 @@ class CellModel:
         matrix : array of shape (n, d)
             Standardised rows.
         ignored : bool array of shape (n, columns), optional
-            Cells that say nothing of the others.
+            Cells to leave out as evidence for the others.
         """
         matrix = np.asarray(matrix, dtype=np.float32)
         density = np.empty((len(matrix), len(self.columns)))
@@ -157,7 +148,7 @@ class CellModel:
                 if len(cells) == 1:
                     values[part, cells[0]] = weights[:, :, column] @ self.rows[:, cells[0]]
                 else:
-                    kinds, which = self._kinds[column]
+                    kinds, which = self._categories[column]
                     votes = weights[:, :, column] @ np.eye(len(kinds), dtype=np.float32)[which]
                     values[part][:, cells] = kinds[votes.argmax(axis=1)]
         return values
@@ -195,28 +186,28 @@ class CellModel:
                 fault = 1 / (math.pi * _FAULT * far)
                 unseen = _UNSEEN / np.square(_FAULT * far)
                 normal = conditional[:, column] / (_WIDTH * math.sqrt(2 * math.pi))
-                own = _own_density(values, self._points[cells[0]])
+                marginal = _marginal_density(values, self._points[cells[0]])
             else:
                 # Kernels of categories are 1 or almost 0: their mean is a probability.
                 fault = np.full(len(matrix), 1 / len(cells))
                 unseen = _UNSEEN * fault
                 normal = conditional[:, column]
-                own = self._share_alike(matrix[:, cells], cells)
-            density = (1 - _MARGINAL) * normal + _MARGINAL * own + unseen
+                marginal = self._category_density(matrix[:, cells], cells)
+            density = (1 - _MARGINAL) * normal + _MARGINAL * marginal + unseen
             odds[:, column] = np.log1p(fault / density)
         return odds
 
-    def _share_alike(self, values: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
+    def _category_density(self, values: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
         # Rows have one of few categories: each is compared once.
         kinds, which = np.unique(values, axis=0, return_inverse=True)
-        shares = [
+        densities = [
             np.exp(-0.5 / _WIDTH**2 * np.square(self.rows[:, cells] - kind).sum(axis=1)).mean()
             for kind in kinds
         ]
-        return np.asarray(shares, dtype=np.float64)[which.reshape(-1)]
+        return np.asarray(densities, dtype=np.float64)[which.reshape(-1)]
 
     @cached_property
-    def _kinds(self) -> dict[int, tuple[Floats, NDArray[np.intp]]]:
+    def _categories(self) -> dict[int, tuple[Floats, NDArray[np.intp]]]:
         """For each category's column: its different values, and which of them each row has."""
         found = {}
         for column, cells in enumerate(self.columns):
@@ -227,7 +218,7 @@ class CellModel:
 
     @cached_property
     def _points(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
-        """Centres and widths of each column's own density: wide where values are rare."""
+        """Centres and widths of each column's marginal density: wide where values are rare."""
         return tuple(_adaptive_kernels(column) for column in self.rows.T)
 
 
@@ -241,7 +232,7 @@ def _adaptive_kernels(column: Floats) -> tuple[NDArray[np.float64], NDArray[np.f
     return centres, np.maximum(spread / 2, 0.02)
 
 
-def _own_density(
+def _marginal_density(
     values: NDArray[np.float64], points: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     centres, widths = points

@@ -1,7 +1,7 @@
-"""From scores to alarms: p-values, the threshold of a promised rate, the false discovery rate.
+"""From scores to alarms: p-values, the threshold for a false-alarm rate, false discovery rate.
 
-Scores are of held-out rows ("calibration") and of new ones; higher is worse. All that is promised
-rests on one assumption: the held-out rows and new normal rows are exchangeable.
+Scores are of held-out rows ("calibration") and of new ones; higher is worse. The promises rest on
+one assumption: the held-out rows and new normal rows are exchangeable.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float64]
 
-_SHARE = 0.25
-"""Of the rows that are held out, where that is enough for the promised rate."""
-_LARGEST_SHARE = 0.5
+_FRACTION = 0.25
+"""Fraction of the rows that is held out, if that is enough for the promised rate."""
+_LARGEST_FRACTION = 0.5
 _LADDER = 2
-"""How many held-out rows may lie above the threshold, at least, where there are rows enough."""
+"""Held-out rows that may lie above the threshold, at least, if there are enough rows."""
 _MOST = 20_000
-"""Held out: the rate is then known to some thousandths of itself."""
+"""Held-out rows; the rate is then known to a few thousandths of itself."""
 _LEAST_SLOPE = 0.2
 _FENCE = 3.0
-"""Interquartile ranges beyond the upper quartile (Tukey, 1977, "far out")."""
+"""Interquartile ranges beyond the upper quartile ("far out")."""
 
 
 def calibration_size(n: int, rate: float) -> int:
@@ -34,10 +34,10 @@ def calibration_size(n: int, rate: float) -> int:
     Where there are rows enough, a number for which ``rate * (number + 1)`` is whole, so that the
     rate is met and not merely undercut.
     """
-    wanted = min(max(_SHARE * n, _LADDER / rate), _LARGEST_SHARE * n, _MOST)
+    wanted = min(max(_FRACTION * n, _LADDER / rate), _LARGEST_FRACTION * n, _MOST)
     whole = math.floor(rate * (wanted + 1) + 1e-9)
     exact = round(whole / rate) - 1 if whole else wanted
-    return max(1, math.floor(min(exact, _LARGEST_SHARE * n)))
+    return max(1, math.floor(min(exact, _LARGEST_FRACTION * n)))
 
 
 def p_values(scores: Scores, calibration: Scores) -> Scores:
@@ -60,16 +60,16 @@ def p_values(scores: Scores, calibration: Scores) -> Scores:
 
 
 def is_enough(held_out: int, rate: float) -> bool:
-    """Tell whether p-values from so many held-out rows can be as small as `rate`."""
+    """Return whether p-values from this many held-out rows can be as small as `rate`."""
     return math.floor(rate * (held_out + 1) + 1e-9) >= 1
 
 
 def threshold(calibration: Scores, rate: float) -> float:
     """Return the score above which a row's p-value is at most `rate`.
 
-    With too few held-out rows no p-value is so small. Scores are then continued beyond the largest
-    as an exponential tail of twice the slope: no promise, but meant to alarm too rarely and not
-    too often.
+    With too few held-out rows no p-value is that small. Scores are then extrapolated beyond the
+    largest as an exponential tail of twice the slope: this promises nothing, but errs on the side
+    of too few alarms.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def threshold(calibration: Scores, rate: float) -> float:
 def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
     """Return which p-values to reject so that the false discovery rate is at most `rate`.
 
-    The procedure of Benjamini and Hochberg (1995), which stays valid for conformal p-values that
-    share their held-out rows (Bates et al., 2023, "Testing for outliers with conformal p-values").
+    The procedure of Benjamini and Hochberg (1995), which stays valid for conformal p-values with
+    held-out rows in common (Bates et al., 2023, "Testing for outliers with conformal p-values").
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
     return rejected
 
 
-def suspicious(scores: Scores) -> NDArray[np.bool_]:
-    """Return which rows of a contaminated set lie far out, (n,)."""
+def far_out(scores: Scores) -> NDArray[np.bool_]:
+    """Return which scores of a contaminated set are far out, (n,) (Tukey, 1977)."""
     low, high = np.quantile(scores, [0.25, 0.75])
     far: NDArray[np.bool_] = scores > high + _FENCE * (high - low)
     return far

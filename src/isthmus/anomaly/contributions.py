@@ -1,10 +1,4 @@
-"""Which cells make a row's score, and what each would be expected to be.
-
-The detector calls, with `cells` of its normal rows (see `CellModel`)::
-
-    contributions(fitted, cells, matrix)  # explain: (n, columns), each row sums to its score
-    cells.expected(matrix)  # expected: (n, d), standardised
-"""
+"""Which cells contribute to a row's anomaly score."""
 
 from __future__ import annotations
 
@@ -20,29 +14,30 @@ if TYPE_CHECKING:
 
 
 class ScoreModel(Protocol):
-    """What the explanations need of a fitted score; matrices are standardised, (n, d)."""
+    """A fitted score, as explanations use it; matrices are standardised, (n, d)."""
 
     def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return one score per row, (n,), at least 0, higher is worse.
 
-        `copies_of`, (n, d), are the rows of which these are changed copies: if the score compares
-        with rows, it leaves them out.
+        `copies_of`, (n, d), are the rows that these are changed copies of; a score that compares
+        with training rows leaves them out.
         """
 
     def reconstruct(self, matrix: Floats) -> Floats:
-        """Return what the autoencoder makes of the rows, (n, d)."""
+        """Return the autoencoder's reconstruction, (n, d)."""
 
 
 def contributions(fitted: ScoreModel, cells: CellModel, matrix: Floats) -> NDArray[np.float64]:
-    """Share each row's score out among its columns.
+    """Divide each row's score among its columns.
 
-    A column's share goes by how surprising its cell is given the others (`CellModel.surprise`):
-    a fault in one cell moves the reconstruction of many, so residuals would blame them all.
+    Each column gets a part in proportion to how unlikely its cell is given the others
+    (`CellModel.surprise`). Residuals would not do: a fault in one cell changes the reconstruction
+    of many.
 
     Parameters
     ----------
-    fitted : FittedScore
-        Whose score is shared out.
+    fitted : ScoreModel
+        Whose score is divided.
     cells : CellModel
         Of normal rows.
     matrix : array of shape (n, d)
@@ -55,5 +50,5 @@ def contributions(fitted: ScoreModel, cells: CellModel, matrix: Floats) -> NDArr
     """
     surprise = cells.surprise(matrix)
     scores = np.asarray(fitted.score(matrix), dtype=np.float64)
-    shared: NDArray[np.float64] = surprise * (scores / surprise.sum(axis=1))[:, None]
-    return shared
+    parts: NDArray[np.float64] = surprise * (scores / surprise.sum(axis=1))[:, None]
+    return parts

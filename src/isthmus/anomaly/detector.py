@@ -3,64 +3,74 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.anomaly import conformal, output_shapes, row_archive, row_training
-from isthmus.anomaly.blind_spots import BlindSpots, blind_spots
-from isthmus.anomaly.contributions import contributions
-from isthmus.anomaly.drift import Drift, drift
-from isthmus.anomaly.modes import MODES, method_of, not_for_series
-from isthmus.anomaly.output_shapes import Repaired
-from isthmus.anomaly.repair import repaired
+from isthmus.anomaly import conformal
+from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
+from isthmus.anomaly.protocol import DetectorKind, FitRequest, StoredDetector
+from isthmus.anomaly.row_detector import RowDetector
+from isthmus.anomaly.row_training import fit_rows
+from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.randomness import resolve_seed
-from isthmus.estimators import input_checks, parameter_checks
+from isthmus.estimators import parameter_checks, parameters
 from isthmus.tasks.base import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.blind_spots import BlindSpots
+    from isthmus.anomaly.drift import Drift
     from isthmus.anomaly.intervals import Intervals
-    from isthmus.anomaly.row_training import LearnedRows
+    from isthmus.anomaly.output_shapes import Repaired
+    from isthmus.anomaly.protocol import FittedDetector
     from isthmus.persistence.artifact import Artifact
 
     Scores = NDArray[np.float64]
 
+Method = TypeVar("Method")
+
+MODES = Catalogue("mode", {"novelty": False, "outlier": True})
+"""Whether some of the training rows may be anomalies."""
+
+
+def kind_for(window: Any) -> DetectorKind:
+    """Return the kind of detector that a `window` asks for: the only place that decides."""
+    if window is None:
+        return DetectorKind(RowDetector, fit_rows)
+    from isthmus.anomaly.series_detector import SeriesDetector  # rows need none of it
+    from isthmus.anomaly.series_training import fit_series_detector
+
+    return DetectorKind(SeriesDetector, fit_series_detector)
+
+
+def _if_kind_has(name: str) -> Callable[[Method], Method]:
+    """Return a decorator: the method is there if the kind of detector has one of this name."""
+    decorator: Callable[[Method], Method] = available_if(
+        lambda detector: hasattr(detector._kind, name)
+    )
+    return decorator
+
 
 class AnomalyDetector(OutlierMixin, Task):
-    """Finds rows, pictures or stretches of a series that are not like those it was trained on.
+    """Detects anomalous rows, images, or periods of a sensor series.
 
     Takes what the autoencoders take: arrays, images, and tables with categories and missing cells.
-    There is no contamination to guess: a part of the rows is held out from training, and an alarm
-    is a score that normal rows exceed at a stated rate. The score joins distances to the nearest
-    rows, in the data and among the autoencoder's codes, with the lengths of code and residual and
-    the local outlier factor (`isthmus.anomaly.row_score` says how).
+    No contamination rate has to be guessed: some rows are held out from training, and the
+    threshold is the score that normal rows exceed at the false-alarm rate you choose. The score
+    combines distances to the nearest rows, in the data and among the autoencoder's codes, with the
+    lengths of code and residual and the local outlier factor (see `isthmus.anomaly.row_score`).
 
     Parameters
     ----------
-    autoencoder : isthmus estimator, default=None
-        None: a linear denoising autoencoder for numbers and pictures alike, which is learned in a
-        moment and sees the standardised data. One of your own is cloned and fitted, unless it is in
-        scikit-learn's ``FrozenEstimator``: then what is promised holds for rows of X that it was
-        not trained on.
-    false_alarm_rate : float, default=0.01
-        Share of normal rows that may raise an alarm. The held-out rows are a quarter of all, or
-        more where the rate needs it, up to half: 1% takes about 200 rows in all. With fewer,
-        `fit` warns, and the threshold is set by extrapolation.
-    mode : {"novelty", "outlier"}, default="novelty"
-        "novelty": the training rows are normal. "outlier": some are not; those far out are left
-        out of training, and of the held-out rows that set the threshold. The rate is then met as
-        far as those are found. Not for series, which may hold a few anomalies in any case.
-    window : int, default=None
-        Of a series: rows of X are successive measurements, and so many make a sample. None: rows
-        are independent.
-    random_state : None, int, RandomState or Generator, default=None
-        An integer makes `fit` repeat its bits; for an autoencoder of your own, set its own too.
+    {parameters}
 
     Attributes
     ----------
@@ -70,11 +80,11 @@ class AnomalyDetector(OutlierMixin, Task):
         `predict` raises an alarm where the anomaly score is above `threshold_`, which is where
         `score_samples` is below `offset_`.
     calibration_scores_ : array of shape (held-out rows,)
-        Their anomaly scores, in ascending order. Not for series.
+        Anomaly scores of held-out rows, in ascending order. Not for series.
     schema_ : Schema
         The map between the data and numbers. Not for series.
     sensors_ : tuple of str
-        Of series: what the columns are called.
+        Names of the columns. Only for series.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -89,6 +99,7 @@ class AnomalyDetector(OutlierMixin, Task):
     """
 
     kind = "anomaly detector"
+    _parameters = DETECTOR_PARAMETERS
 
     def __init__(
         self,
@@ -106,7 +117,7 @@ class AnomalyDetector(OutlierMixin, Task):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what is normal.
+        """Fit to normal rows, or with ``mode="outlier"`` to contaminated ones.
 
         Parameters
         ----------
@@ -123,42 +134,50 @@ class AnomalyDetector(OutlierMixin, Task):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            A setting cannot work, or as the autoencoder's `fit`.
+            A parameter or the data is not valid, or as the autoencoder's `fit`.
 
         Warns
         -----
         DataWarning
             There are too few rows for the promised rate.
         """
-        rate = parameter_checks.number("false_alarm_rate", self.false_alarm_rate, above=0, below=1)
-        contaminated, seed = MODES[self.mode], resolve_seed(self.random_state)
+        parameters.check(self, DETECTOR_PARAMETERS)
+        request = FitRequest(
+            estimator=self,
+            X=X,
+            y=y,
+            autoencoder=self.autoencoder,
+            false_alarm_rate=self._checked_rate(),
+            contaminated=MODES[self.mode],
+            window=self.window,
+            seed=resolve_seed(self.random_state),
+        )
         before = self.__dict__.copy()
         try:
-            if self.window is None:
-                self._fit_rows(X, y, rate, contaminated, seed)
-            else:
-                self._fit_series(X, rate, contaminated, seed)
+            self._keep_fitted(kind_for(self.window).fit(request))
         except BaseException:
             self.__dict__ = before
             raise
         return self
 
-    def anomaly_score(self, X: Any) -> Scores:
-        """Return how unlike the training rows each row is, (n,), above 0, higher is worse.
+    @property
+    def is_series(self) -> bool:
+        """Whether the rows are a series: fitted on one, or to be fitted with a `window`."""
+        return self._kind.is_series
 
-        A row that was in the training set is not compared with itself. With `window`, there is a
-        score for each timestamp, NaN where no window covers it.
+    def anomaly_score(self, X: Any) -> Scores:
+        """Return the anomaly score of each row, (n,), above 0, higher is more anomalous.
+
+        A training row is not compared with itself. With `window`, there is a score for each
+        timestamp, NaN where no window covers it.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         """
-        check_is_fitted(self)
-        if self.window is not None:
-            found: Scores = self._series.anomaly_score(X)
-            return found
-        scores: Scores = self._learned.score.score(self._matrix(X))
+        rows = self._prepared(X)
+        scores: Scores = self._fitted.score(rows)
         return scores
 
     def score_samples(self, X: Any) -> Scores:
@@ -170,12 +189,12 @@ class AnomalyDetector(OutlierMixin, Task):
         return self.score_samples(X) - self.offset_
 
     def p_values(self, X: Any) -> Scores:
-        """Return how rare among normal rows a score as high as each row's is, (n,), in (0, 1].
+        """Return the p-value of each row's score among those of normal rows, (n,), in (0, 1].
 
-        They are conformal: for new normal rows, at most `alpha` with probability at most `alpha`,
-        averaged over the choice of training rows. The smallest there is, is one over the number of
-        held-out rows and 1. With `window`, rows depend on their neighbours: then p-values are of
-        the long run, and small ones are extrapolated (`isthmus.anomaly.series_calibration`).
+        They are conformal: of a new normal row, at most `alpha` with probability at most `alpha`,
+        averaged over the choice of training rows. The smallest possible one is 1 / (1 + held-out
+        rows). With `window`, rows depend on their neighbours: then p-values hold in the long run,
+        and small ones are extrapolated (`isthmus.anomaly.series_calibration`).
 
         Parameters
         ----------
@@ -185,12 +204,10 @@ class AnomalyDetector(OutlierMixin, Task):
         return self.p_values_of(self.anomaly_score(X))
 
     def p_values_of(self, scores: Scores) -> Scores:
-        """Return `p_values` of rows whose scores, (n,), are known from `anomaly_score`."""
+        """Return the p-values of scores, (n,), that `anomaly_score` returned."""
         check_is_fitted(self)
-        if self.window is not None:
-            found: Scores = self._series.p_values(scores)
-            return found
-        return conformal.p_values(scores, self.calibration_scores_)
+        values: Scores = self._fitted.p_values(scores)
+        return values
 
     def predict(self, X: Any, *, fdr: float | None = None) -> NDArray[np.int64]:
         """Return -1 for each anomaly and +1 for each normal row, (n,), as scikit-learn does.
@@ -200,11 +217,11 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         fdr : float, optional
-            None: each row is judged by itself, at the false-alarm rate. A number: all are judged
-            together so that at most this fraction of the alarms is expected to be false (Benjamini
-            and Hochberg, 1995; Bates et al., 2023). p-values have steps of one over the number of
-            held-out rows, so a few anomalies among many rows are found only with many of these:
-            to find `k` among `n` rows, it takes about ``n / (fdr * k)`` held-out ones.
+            None: each row is judged by itself, at the false-alarm rate. A number: false discovery
+            rate; all rows are judged together so that at most this fraction of the alarms is
+            expected to be false (Benjamini and Hochberg, 1995; Bates et al., 2023). The smallest
+            p-value is about one over the number of held-out rows, so to find `k` anomalies among
+            `n` rows it takes about ``n / (fdr * k)`` held-out ones.
         """
         if fdr is None:
             alarms = self.decision_function(X) < 0
@@ -214,35 +231,28 @@ class AnomalyDetector(OutlierMixin, Task):
         return np.where(alarms, -1, 1)
 
     def explain(self, X: Any) -> Any:
-        """Return what each cell adds to its row's score: X's shape, each row sums to the score.
+        """Return the contribution of each cell, in X's shape; a row's sum is its anomaly score.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         """
-        check_is_fitted(self)
-        if self.window is not None:
-            return self._series.explain(X)
-        matrix = self._matrix(X)
-        learned = self._learned
-        return self._shaped(contributions(learned.score, learned.cells, matrix), X)
+        rows = self._prepared(X)
+        return self._fitted.explain(rows, like=X)
 
     def expected(self, X: Any) -> Any:
-        """Return the value that the rest of its row suggests for each cell, in X's units and kind.
+        """Return the value that the rest of its row suggests for each cell, in X's units and shape.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         """
-        check_is_fitted(self)
-        if self.window is not None:
-            return self._series.expected(X)
-        expected = self._learned.cells.expected(self._matrix(X))
-        return self._learned.space.restore(expected, X)
+        rows = self._prepared(X)
+        return self._fitted.expected(rows, like=X)
 
-    @method_of(series=False)
+    @_if_kind_has("repair")
     def repair(self, X: Any, k: int = 1) -> Repaired:
         """Change up to `k` cells of each row that raises an alarm, so that it looks normal.
 
@@ -258,28 +268,18 @@ class AnomalyDetector(OutlierMixin, Task):
         Repaired
             The rows, which cells are changed, and the scores before and after.
         """
-        check_is_fitted(self)
-        learned, count = self._learned, parameter_checks.count("k", k)
-        matrix = self._matrix(X)
-        found = repaired(learned.score, learned.cells, matrix, count, threshold=self.threshold_)
-        new = learned.space.restore(found.matrix, X)
-        rows = output_shapes.merged(found.changed, new, X, self.schema_)
-        return Repaired(rows, self._shaped(found.changed, X), found.before, found.after)
+        rows, most = self._prepared(X), parameter_checks.count("k", k)
+        repaired: Repaired = self._fitted.repair(rows, like=X, most=most, threshold=self.threshold_)
+        return repaired
 
-    @method_of(series=False)
+    @_if_kind_has("blind_spots")
     def blind_spots(self) -> BlindSpots:
-        """Put faults of known kind and size into held-out rows, and count how many are found."""
+        """Put faults of known kind and size into held-out rows, and measure how many are found."""
         check_is_fitted(self)
-        learned = self._learned
-        return blind_spots(
-            learned.score,
-            learned.cells,
-            learned.held_out,
-            threshold=self.threshold_,
-            names=output_shapes.names(self.schema_),
-        )
+        spots: BlindSpots = self._fitted.blind_spots(self.threshold_)
+        return spots
 
-    @method_of(series=False)
+    @_if_kind_has("drift")
     def drift(self, X: Any) -> Drift:
         """Compare new rows with held-out ones: an overall p-value, and one for each column.
 
@@ -288,117 +288,93 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, DataFrame or Arrow table
             A batch of rows like those given to `fit`.
         """
-        check_is_fitted(self)
-        learned, names = self._learned, output_shapes.names(self.schema_)
-        return drift(learned.score, learned.cells, learned.held_out, self._matrix(X), names=names)
+        rows = self._prepared(X)
+        found: Drift = self._fitted.drift(rows)
+        return found
 
-    @method_of(series=True)
+    @_if_kind_has("intervals")
     def intervals(self, X: Any) -> Intervals:
-        """Return the alarms of a series, merged: start, end, peak, score and sensors responsible.
+        """Return the alarms of a series merged into intervals, with peak and responsible sensors.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             A series like the one given to `fit`.
         """
-        check_is_fitted(self)
-        found: Intervals = self._series.intervals(X, self.false_alarm_rate)
+        rows = self._prepared(X)
+        found: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
         return found
 
-    @method_of(series=True)
+    @_if_kind_has("score_next")
     def score_next(self, row: Any) -> float:
         """Take the next row of a series and return its score; NaN until a window is full.
 
         Parameters
         ----------
         row : array of shape (sensors,)
-            In the series' units.
+            In the units of the series.
         """
         check_is_fitted(self)
-        score: float = self._live.score_next(row)
+        score: float = self._fitted.score_next(row)
         return score
 
-    @method_of(series=True)
+    @_if_kind_has("reset")
     def reset(self) -> None:
         """Forget the rows that `score_next` was given, as after a gap."""
         check_is_fitted(self)
-        self._live.reset()
+        self._fitted.reset()
 
-    def _fit_rows(self, X: Any, y: Any, rate: float, contaminated: bool, seed: int) -> None:
-        X = input_checks.checked(self, X, reset=True)
-        rows = X.num_rows if hasattr(X, "num_rows") else len(X)
-        if rows < 3:
-            raise row_training.too_few(rows)
-        input_checks.check_length(y, rows)
-        kind: dict[str, Any] = {"contaminated": contaminated, "seed": seed}
-        learned = row_training.learn(X, y, self.autoencoder, false_alarm_rate=rate, **kind)
-        row_training.warn_if_few(len(learned.calibration), rate)
-        self._keep_learned(learned)
+    @property
+    def _kind(self) -> FittedDetector | type[FittedDetector]:
+        """The fitted detector, or before `fit` the class of what it will be."""
+        return self._fitted if hasattr(self, "_fitted") else kind_for(self.window).detector
 
-    def _keep_learned(self, learned: LearnedRows) -> None:
-        self._learned: Any = learned
-        self._series: Any = None
-        self.autoencoder_, self.schema_ = learned.space.autoencoder, learned.space.schema
-        input_checks.remember_columns(self, self.schema_)
-        self.calibration_scores_ = learned.calibration
-        self.threshold_ = conformal.threshold(learned.calibration, self.false_alarm_rate)
+    def _checked_rate(self) -> float:
+        return parameter_checks.number("false_alarm_rate", self.false_alarm_rate, above=0, below=1)
+
+    def _prepared(self, X: Any) -> Any:
+        """Return rows checked and converted, as the fitted detector takes them."""
+        check_is_fitted(self)
+        return self._fitted.prepare(X, self)
+
+    def _keep_fitted(self, fitted: FittedDetector) -> None:
+        # Any, as some methods are of one kind alone; `_if_kind_has` guards their calls.
+        self._fitted: Any = fitted
+        self.autoencoder_ = fitted.autoencoder
+        fitted.set_attributes(self)
+        self.threshold_ = float(fitted.threshold(self.false_alarm_rate))
         self.offset_ = -self.threshold_
-
-    def _fit_series(self, X: Any, rate: float, contaminated: bool, seed: int) -> None:
-        from isthmus.anomaly.series_training import fit_series
-
-        window = parameter_checks.count("window", self.window, at_least=2)
-        if contaminated:
-            raise not_for_series()
-        self._keep_series(fit_series(X, self.autoencoder, window, seed), rate)
-
-    def _keep_series(self, series: Any, rate: float) -> None:
-        from isthmus.anomaly.online import Online
-
-        self._series, self._live, self._learned = series, Online(series), None
-        self.autoencoder_ = series.autoencoder
-        self.sensors_, self.n_features_in_ = series.sensors, len(series.sensors)
-        self.threshold_ = float(series.threshold(rate))
-        self.offset_ = -self.threshold_
-
-    def _matrix(self, X: Any) -> Any:
-        return self._learned.space.matrix(input_checks.checked(self, X, reset=False))
-
-    def _shaped(self, values: NDArray[Any], X: Any) -> Any:
-        return output_shapes.shaped(values, self.schema_, X)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        if self.window is not None:
-            from isthmus.anomaly.series_archive import to_arrays
-
-            return to_arrays(self._series)
-        return row_archive.to_arrays(self._learned)
+        arrays: dict[str, np.ndarray] = self._fitted.to_arrays()
+        return arrays
 
     def _to_artifact(self) -> Artifact:
         plain = super()._to_artifact()
-        own = None if self.window is not None else row_archive.own_schema(self._learned)
-        return replace(plain, manifest={**plain.manifest, "schema": own})
+        return replace(plain, manifest={**plain.manifest, "schema": self._fitted.own_schema()})
 
     @classmethod
     def _from_artifact(cls, stored: Artifact) -> Self:
         content = dict(stored.manifest)
-        own = content.pop("schema", None)
-        detector = super()._from_artifact(replace(stored, manifest=content))
-        arrays = detector.__dict__.pop("_stored")
-        rate = row_archive.checked_rate(detector.false_alarm_rate)
-        if detector.window is None:
-            detector._keep_learned(row_archive.from_arrays(detector.autoencoder_, own, arrays))
-            return detector
-        from isthmus.anomaly.series_archive import from_arrays
-
-        window = row_archive.checked_window(detector.window)
-        detector._keep_series(from_arrays(detector.autoencoder_, window, arrays), rate)
+        schema = content.pop("schema", None)
+        detector, arrays = cls._opened(replace(stored, manifest=content))
+        detector._restore(arrays, schema)
         return detector
 
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._stored = arrays
+    def _restore(self, arrays: Mapping[str, np.ndarray], schema: Any = None) -> None:
+        try:
+            self._checked_rate()
+        except InvalidParameter as error:
+            raise InvalidArchive.of(error).about("the archive's settings") from error
+        stored = StoredDetector(self.autoencoder_, arrays, schema, self.window)
+        self._keep_fitted(kind_for(self.window).detector.from_archive(stored))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.estimator_type = "outlier_detector"
         return tags
+
+
+AnomalyDetector.__doc__ = parameters.documented(
+    AnomalyDetector.__doc__, "detector", DETECTOR_PARAMETERS
+)

@@ -1,8 +1,4 @@
-"""Whether a new batch is still what a detector was trained on.
-
-The detector calls ``drift(fitted, cells, reference, matrix, names=...)`` with normal rows that the
-score was not fitted on.
-"""
+"""Drift: whether a new batch still has the distribution of the training rows."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _FEW_VALUES = 10
-"""A column with no more values than so many is compared by their counts."""
+"""A column with at most this many values is compared by their counts."""
 _LEAST_EXPECTED = 5.0
 """Counts by chance below which the chi-square distribution is no longer good: values are pooled."""
 _EXACT_BELOW = 10_000
@@ -86,13 +82,13 @@ def drift(
 
     Parameters
     ----------
-    fitted : FittedScore
+    fitted : ScoreModel
         Whose scores are compared.
     cells : CellModel
         For which columns of the matrix belong together.
     reference : array of shape (n, d)
-        Normal rows, standardised, that the score was not fitted on: on its own training rows it
-        is lower than on any others.
+        Normal rows, standardised, that the score was not fitted on: on its own training rows
+        it is lower.
     matrix : array of shape (m, d)
         The batch, standardised.
     names : sequence of str, optional
@@ -100,7 +96,7 @@ def drift(
     """
     names = names or [f"x{column}" for column in range(len(cells.columns))]
     single = np.asarray([_column_test(reference[:, own], matrix[:, own]) for own in cells.columns])
-    score = _unlike(fitted.score(reference), fitted.score(matrix))
+    score = _kolmogorov_smirnov(fitted.score(reference), fitted.score(matrix))
     overall = min(1.0, 2 * min(score, len(single) * float(single.min())))
     return Drift(
         overall,
@@ -114,27 +110,29 @@ def drift(
 
 def _column_test(reference: Floats, batch: Floats) -> float:
     if reference.shape[1] > 1:
-        return _counted(*_kinds(reference, batch))
+        return _chi_square(*_category_numbers(reference, batch))
     old, new = reference[:, 0], batch[:, 0]
     # New values alone must not turn a continuous column into one that is counted.
     if len(np.unique(old)) <= _FEW_VALUES and len(np.unique(new)) <= 2 * _FEW_VALUES:
-        return _counted(*_kinds(reference, batch))
-    return _unlike(old, new)
+        return _chi_square(*_category_numbers(reference, batch))
+    return _kolmogorov_smirnov(old, new)
 
 
-def _unlike(old: NDArray[Any], new: NDArray[Any]) -> float:
+def _kolmogorov_smirnov(old: NDArray[Any], new: NDArray[Any]) -> float:
     # The exact distribution is for small samples; for large ones it is slow and may overflow.
     method = "exact" if len(old) * len(new) < _EXACT_BELOW else "asymp"
     return float(ks_2samp(old, new, method=method).pvalue)
 
 
-def _kinds(reference: Floats, batch: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the cells as numbers of the different ones."""
-    _, kind = np.unique(np.concatenate([reference, batch]), axis=0, return_inverse=True)
-    return kind.reshape(-1)[: len(reference)], kind.reshape(-1)[len(reference) :]
+def _category_numbers(
+    reference: Floats, batch: Floats
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the cells as numbers of categories, (n,) and (m,)."""
+    _, category = np.unique(np.concatenate([reference, batch]), axis=0, return_inverse=True)
+    return category.reshape(-1)[: len(reference)], category.reshape(-1)[len(reference) :]
 
 
-def _counted(old: NDArray[np.intp], new: NDArray[np.intp]) -> float:
+def _chi_square(old: NDArray[np.intp], new: NDArray[np.intp]) -> float:
     """Return the p-value of the chi-square test, the rarest values pooled until it is good."""
     size = max(old.max(), new.max()) + 1
     table = np.stack([np.bincount(old, minlength=size), np.bincount(new, minlength=size)])

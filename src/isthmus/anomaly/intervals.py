@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _MOST_SENSORS = 3
 _RESPONSIBLE = 0.8
-"""Sensors are named until they make up so much of the score."""
+"""Sensors are named until they add up to this fraction of the score."""
 
 
 class AlarmSpan(NamedTuple):
-    """Rows from `first` to `last`, both within, with the highest score in row `peak`."""
+    """Rows from `first` to `last`, both included, with the highest score in row `peak`."""
 
     first: int
     last: int
@@ -26,13 +26,13 @@ class AlarmSpan(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Number of rows."""
         return self.last - self.first + 1
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A time during which a series was abnormal.
+    """A period in which a series was anomalous.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Interval:
     score : float
         The highest.
     sensors : tuple of str
-        The sensors responsible, the one that adds most to the score first: as many as make up four
+        The sensors that contribute most to the score, largest first: as many as add up to four
         fifths of it, at most 3.
     rows : (int, int)
         Numbers of the first and the last row.
@@ -63,7 +63,7 @@ class Interval:
 
 
 class Intervals(tuple[Interval, ...]):
-    """Intervals in the order of time; as text, one on each line."""
+    """Intervals in the order of time; ``str()`` has one line for each."""
 
     __slots__ = ()
 
@@ -71,17 +71,17 @@ class Intervals(tuple[Interval, ...]):
         return "\n".join(map(str, self)) or "no alarms"
 
 
-def spans(scores: NDArray[np.float64], threshold: float, calm: int) -> list[AlarmSpan]:
-    """Merge the rows whose score exceeds the threshold.
+def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> list[AlarmSpan]:
+    """Merge alarms, the rows whose score exceeds the threshold, that are close to each other.
 
     Parameters
     ----------
     scores : array of shape (n,)
         NaN where there is none.
     threshold : float
-        Of an alarm.
+        An alarm's score is above it.
     calm : int
-        Alarms with at most so many rows between them are one.
+        Alarms with at most this many rows between them are merged.
     """
     with np.errstate(invalid="ignore"):
         alarms = np.flatnonzero(scores > threshold)
@@ -93,10 +93,12 @@ def spans(scores: NDArray[np.float64], threshold: float, calm: int) -> list[Alar
     ]
 
 
-def responsible(contributions: NDArray[np.float64], sensors: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the sensors that make the score, given contributions (rows, sensors)."""
-    shares = np.nanmean(contributions, axis=0)
-    order = np.argsort(-shares, kind="stable")
-    reached = np.cumsum(shares[order]) / max(float(shares.sum()), np.finfo(float).tiny)
+def responsible_sensors(
+    contributions: NDArray[np.float64], sensors: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the sensors that contribute most, given contributions (rows, sensors)."""
+    means = np.nanmean(contributions, axis=0)
+    order = np.argsort(-means, kind="stable")
+    reached = np.cumsum(means[order]) / max(float(means.sum()), np.finfo(float).tiny)
     many = min(_MOST_SENSORS, int((reached < _RESPONSIBLE).sum()) + 1)
     return tuple(sensors[i] for i in order[:many])

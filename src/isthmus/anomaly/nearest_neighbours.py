@@ -1,7 +1,7 @@
 """Distances to the nearest of a set of points, in bounded memory.
 
-A point that is asked for and is itself one of the set does not count as its own neighbour. So rows
-of the training set and new ones are treated alike, and a score of the former means something.
+A query that is itself one of the points does not count as its own neighbour, so that scores of
+training rows and of new rows are comparable.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _BLOCK_CELLS = 1 << 22
-"""Of the differences (queries, neighbours, columns) that are held at a time."""
+"""Cells of the differences (queries, neighbours, columns) that are held at a time."""
 _TREE_WIDTH = 12
-"""Columns up to which a tree is faster than comparing with all points."""
+"""Up to this many columns a tree is faster than comparing with all points."""
 
 
 class NeighbourDistances(NamedTuple):
@@ -37,7 +37,7 @@ class NeighbourDistances(NamedTuple):
 
 @dataclass(frozen=True)
 class NearestNeighbours:
-    """The set.
+    """A set of points to search.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class NearestNeighbours:
         Parameters
         ----------
         queries : array of shape (n, d)
-            What to look for.
+            Points to find the neighbours of.
         count : int
-            How many.
+            Number of neighbours.
         itself : array of shape (n,), optional
             Which point each query is, -1 for none. None: the one at distance 0, if any.
         """
@@ -76,7 +76,7 @@ class NearestNeighbours:
         self, queries: Floats, count: int, itself: NDArray[np.intp] | None
     ) -> NeighbourDistances:
         rows = self._search.kneighbors(queries, count + 1, return_distance=False)
-        # Searches round in ways that depend on what else is asked: distances are taken anew.
+        # The search's rounding depends on the other queries, so distances are computed anew.
         away = queries[:, None].astype(np.float64) - self.points[rows]
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away))
         if itself is None:
@@ -102,7 +102,7 @@ def reach_density(found: NeighbourDistances, radius: NDArray[np.float64]) -> NDA
 
     Parameters
     ----------
-    found : Found
+    found : NeighbourDistances
         Their neighbours.
     radius : array of shape (m,)
         Distance of each of the set to its own farthest neighbour.

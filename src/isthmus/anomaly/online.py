@@ -6,37 +6,51 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.anomaly.series_detector import SeriesDetector, standardised
+from isthmus.anomaly.series_windows import SensorScaling, longest_gap, standardised_rows
 from isthmus.core.errors import InvalidData
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from isthmus.core.types import Floats
 
-class Online:
+
+class OnlineScorer:
     """Keeps the last window of a series, and scores it with each new row.
 
-    A row's score online is that of the window that ends with it, since those that would follow are
-    not known yet; `SeriesDetector.online` calibrates it. Not for several threads at once.
+    The score of a row is that of the window that ends with it, since later windows are not known
+    yet. Not safe for use by several threads at once.
 
     Parameters
     ----------
-    detector : SeriesDetector
-        Fitted.
+    window : int
+        Rows of a window.
+    scaling : SensorScaling
+        Standardises rows.
+    contributions : callable
+        Maps standardised windows, (k, window, sensors), to each sensor's part of their scores,
+        (k, sensors).
     """
 
-    def __init__(self, detector: SeriesDetector) -> None:
-        self._detector = detector
-        width, sensors = detector.window, len(detector.sensors)
+    def __init__(
+        self,
+        window: int,
+        scaling: SensorScaling,
+        contributions: Callable[[Floats], NDArray[np.float64]],
+    ) -> None:
+        self._window, self._scaling, self._contributions = window, scaling, contributions
+        sensors = len(scaling.centre)
         # Written twice, a window apart, so that the last window always lies in one piece.
-        self._rows = np.zeros((2 * width, sensors), dtype=np.float32)
-        self._silent = np.zeros(sensors, dtype=int)
+        self._rows = np.zeros((2 * window, sensors), dtype=np.float32)
+        self._missing_for = np.zeros(sensors, dtype=int)
         self.reset()
 
     def reset(self) -> None:
         """Forget the rows, as after a gap."""
         self._seen = 0
-        self._silent[:] = 0
+        self._missing_for[:] = 0
 
     def score_next(self, row: Any) -> float:
         """Take the next row and return its score, NaN until a window is full.
@@ -44,40 +58,40 @@ class Online:
         Parameters
         ----------
         row : array of shape (sensors,)
-            In units of the series that was learned. A sensor that is NaN keeps its last value for
-            a tenth of a window; thereafter, a new window is begun when all sensors are back.
+            In the units of the series. A sensor that is NaN keeps its last value for a tenth of a
+            window; after that, a new window begins when all sensors are back.
 
         Raises
         ------
         InvalidData
-            It has another shape, or a value that is infinite or no number.
+            The row has another shape, or a value that is infinite or not a number.
         """
         values = self._checked(row)
-        scaled = standardised(values, self._detector.scaling)
+        scaled = standardised_rows(values, self._scaling)
         missing = np.isnan(values)
         if missing.any() and not self._filled(scaled, missing):
             self.reset()
             return float("nan")
-        self._silent[~missing] = 0
-        width = self._detector.window
+        self._missing_for[~missing] = 0
+        width = self._window
         place = self._seen % width
         self._rows[place] = self._rows[place + width] = scaled
         self._seen += 1
         if self._seen < width:
             return float("nan")
         window = self._rows[None, place + 1 : place + 1 + width]
-        return float(self._detector.contributions(window).sum())
+        return float(self._contributions(window).sum())
 
     def _filled(self, scaled: NDArray[np.float32], missing: NDArray[np.bool_]) -> bool:
-        """Fill what is missing with the last values; tell whether that may be done."""
-        self._silent[missing] += 1
-        if not self._seen or self._silent.max() > self._detector.longest_silence:
+        """Replace missing values by the last ones; return False where that is not allowed."""
+        self._missing_for[missing] += 1
+        if not self._seen or self._missing_for.max() > longest_gap(self._window):
             return False
-        scaled[missing] = self._rows[(self._seen - 1) % self._detector.window][missing]
+        scaled[missing] = self._rows[(self._seen - 1) % self._window][missing]
         return True
 
     def _checked(self, row: Any) -> NDArray[np.float64]:
-        sensors = len(self._detector.sensors)
+        sensors = len(self._scaling.centre)
         try:
             values = np.asarray(row, dtype=np.float64)
         except (TypeError, ValueError):

@@ -1,7 +1,4 @@
-"""The few cells whose change makes a row normal.
-
-The detector calls ``repaired(fitted, cells, matrix, k, threshold=score_of_the_alarm)``.
-"""
+"""Finds a few cells whose change makes a row normal."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _CANDIDATES = 3
-"""The most surprising cells of a row that are tried."""
+"""The least likely cells of a row that are tried."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Rows with a few cells changed to what the others of their row suggest."""
+    """Rows with a few cells changed to the values that the rest of the row suggests."""
 
     matrix: Floats
     """(n, d), standardised."""
@@ -37,20 +34,20 @@ class Repair:
     """(n,), and repaired."""
 
 
-def repaired(
+def repair_rows(
     fitted: ScoreModel, cells: CellModel, matrix: Floats, k: int, *, threshold: float = 0.0
 ) -> Repair:
     """Change up to `k` cells of each row, one after the other, so that its score falls.
 
-    Each time, the three most surprising cells are tried with the value that the other cells
-    suggest; those changed before say nothing any more. The first that makes the row normal is
-    taken, else the first that lowers its score: by the score alone, a cell that makes up for
-    another's fault would be preferred to the faulty one. A row is left once its score is at most
+    Each time, the three least likely cells are tried with the value that the other cells suggest,
+    those changed before left out. The first change that makes the row normal is taken, otherwise
+    the first that lowers its score: the largest drop might come from a cell that compensates for
+    the fault of another. A row is left once its score is at most
     `threshold`, or no such change lowers it.
 
     Parameters
     ----------
-    fitted : FittedScore
+    fitted : ScoreModel
         Whose score is to fall.
     cells : CellModel
         Of normal rows.

@@ -1,4 +1,4 @@
-"""The anomaly score: how unusual a row is by several measures, each against normal rows.
+"""The anomaly score of a row: several measures, each compared with its values on normal rows.
 
 No single measure is best for all data. A row is measured
 
@@ -9,12 +9,12 @@ No single measure is best for all data. A row is measured
   Hotelling's T² and the Q of process control for a network that is not linear,
 - by its local outlier factor (Breunig et al., 2000).
 
-Where the rows are contaminated, anomalies are each other's nearest neighbours: then more of these
-count, and the local outlier factor, which takes any clump for normal, has no say.
+In contaminated data anomalies are each other's nearest neighbours. Then more neighbours count, and
+the local outlier factor, which takes any cluster for normal, is left out.
 
-The logarithm of each is put in units of its spread over normal rows. The score is their mean, in
-which large ones count for more: a row that one measure finds very unusual is an anomaly, though the
-others do not see it. No label has a say in it.
+The logarithm of each measure is standardised by its spread over normal rows. The score is a mean in
+which large values count for more (log-mean-exp): a row that one measure finds very unusual is an
+anomaly, even if the others do not. No labels are used.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from isthmus.anomaly.nearest_neighbours import NearestNeighbours, reach_density
-from isthmus.anomaly.standardization import compress
+from isthmus.anomaly.standardization import symlog
 from isthmus.core.errors import InvalidArchive, InvalidData
 from isthmus.core.randomness import generator_for
-from isthmus.tasks.base import checked_arrays
+from isthmus.persistence.array_checks import check_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,25 +41,25 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20_000
 _MOST_CELLS = 20_000_000
-"""Of the normal rows kept: wide ones are fewer, but 1,000."""
+"""Most cells of the normal rows kept: wide rows are fewer, but at least 1,000."""
 _FEWEST_ROWS = 1_000
 _NEAR = 3
 """Neighbours whose mean distance counts, where all rows are normal."""
 _AROUND = 20
 """Neighbours that make a density, or whose mean distance counts, where some rows are not."""
 _SHRINKAGE = 0.01
-"""Share of the mean variance that is added to every direction's."""
+"""Fraction of the mean variance that is added to that of every direction."""
 _WIDEST = 512
-"""Columns from which on each is scaled by itself, without the covariance."""
+"""Above this many columns each is scaled by itself, without the covariance."""
 _TEMPERATURE = 3.0
-"""Of the mean: a plain one where it is large, the largest where it is small."""
+"""Of the log-mean-exp: a large one makes it the mean, a small one the maximum."""
 _UPPER = 0.9
 _LEAST_SPREAD = 0.05
 _CHUNK = 8192
 
 
 class Reconstructor(Protocol):
-    """What the score needs of the autoencoder; matrices are standardised, (n, d)."""
+    """The autoencoder, as the score uses it; matrices are standardised, (n, d)."""
 
     def reconstruct(self, matrix: Floats) -> Floats:
         """Return the reconstruction, (n, d)."""
@@ -67,10 +67,13 @@ class Reconstructor(Protocol):
     def encode(self, matrix: Floats) -> Floats:
         """Return codes, (n, latent_dim)."""
 
+    def encode_and_reconstruct(self, matrix: Floats) -> tuple[Floats, Floats]:
+        """Return both."""
+
 
 @dataclass(frozen=True)
 class Whitening:
-    """Makes the covariance of points the unit matrix, but for directions of hardly any variance."""
+    """Makes the covariance of points the unit matrix, but for directions of almost no variance."""
 
     center: Floats
     """(d,)"""
@@ -93,7 +96,7 @@ class Whitening:
 
     def __call__(self, points: Floats) -> Floats:
         """Return points whitened, (n, d)."""
-        # In float64: far outliers would round away what is beside them.
+        # In float64, since far outliers would round away the other columns.
         away = points.astype(np.float64) - self.center
         white = away * self.root if self.root.ndim == 1 else away @ self.root.astype(np.float64)
         return white.astype(np.float32)
@@ -109,7 +112,7 @@ class RowScore:
 
     Parameters
     ----------
-    network : Network
+    network : Reconstructor
         The autoencoder.
     rows : float32 array of shape (m, d)
         Distinct normal rows, standardised.
@@ -141,30 +144,31 @@ class RowScore:
         contaminated: bool,
         seed: int,
     ) -> tuple[Self, NDArray[np.float64]]:
-        """Learn what is usual; return it, and the scores of the held-out rows, (held out,).
+        """Fit the score; return it, and the scores of the held-out rows, (held out,).
 
         Parameters
         ----------
-        network : Network
+        network : Reconstructor
             Trained on rows that are not held out.
         matrix : array of shape (n, d)
-            Normal rows, standardised. Of very many, a random part is kept.
+            Normal rows, standardised. If there are very many, a random part is kept.
         held_out : array of int
             Numbers of the rows that the network never saw.
         contaminated : bool
             Whether some of the rows may be anomalies.
         seed : int
-            Of the part.
+            Seeds the choice of that part.
         """
-        rows = distinct(matrix, seed)
+        rows = distinct_rows(matrix, seed)
         unseen = matrix[held_out]
-        # The held-out rows are to be like new ones, and covariances fit those they were made of.
+        # Without held-out rows, which must be like new ones: covariances overfit their own rows.
         seen = np.delete(matrix, held_out, axis=0)[:_MOST_ROWS]
-        residuals = compress(seen) - compress(network.reconstruct(seen))
+        codes, rebuilt = network.encode_and_reconstruct(seen)
+        residuals = symlog(seen) - symlog(rebuilt)
         fitted = cls(
             network,
             rows,
-            codes=Whitening.fit(network.encode(seen)),
+            codes=Whitening.fit(codes),
             residuals=Whitening.fit(residuals),
             center=np.zeros(1),
             scale=np.ones(1),
@@ -179,8 +183,8 @@ class RowScore:
     def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return the score of standardised rows, (n,), above 0, higher is worse.
 
-        Where rows are changed copies of others, `copies_of`, (n, d), those are not compared with:
-        a fault put into a training row would else find the row without it close by.
+        Where rows are changed copies of training rows, `copies_of`, (n, d), these are left out as
+        neighbours: a row with a fault would otherwise be close to the same row without it.
 
         It is log(1 + exp(z)) of the mean `z` of the measures: about 0.7 for a row in the middle of
         normal ones, 1.3 at their upper decile, and from there on it grows like `z`.
@@ -193,11 +197,11 @@ class RowScore:
         return scores
 
     def reconstruct(self, matrix: Floats) -> Floats:
-        """Return what the autoencoder makes of standardised rows, (n, d)."""
+        """Return the autoencoder's reconstruction of standardised rows, (n, d)."""
         return self.network.reconstruct(matrix)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what an archive has to hold."""
+        """Return the arrays for an archive."""
         whitenings = {
             f"{name}_{part}": getattr(getattr(self, name), part)
             for name in _WHITENINGS
@@ -211,12 +215,12 @@ class RowScore:
     def from_arrays(
         cls, network: Reconstructor, arrays: Mapping[str, np.ndarray], *, width: int, code: int
     ) -> Self:
-        """Take back what `to_arrays` returned, for `width` columns and codes of `code` numbers.
+        """Return the score that `to_arrays` described, of `width` columns and codes of size `code`.
 
         Raises
         ------
         InvalidArchive
-            They cannot be such arrays.
+            The arrays are not those of such a score.
         """
         expected: dict[str, tuple[str, tuple[int | None, ...]]] = {
             "rows": ("float32", (None, width)),
@@ -227,7 +231,7 @@ class RowScore:
         for name, size in (("codes", code), ("residuals", width)):
             expected[f"{name}_center"] = ("float32", (size,))
             expected[f"{name}_root"] = ("float32", (size, size) if size <= _WIDEST else (size,))
-        checked_arrays(arrays, expected)
+        check_arrays(arrays, expected)
         contaminated = bool(arrays["contaminated"][0])
         center, scale = arrays["measures_center"], arrays["measures_scale"]
         fits = len(center) == len(scale) == _MEASURES - contaminated and scale.min() > 0
@@ -246,14 +250,15 @@ class RowScore:
     def _logs(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return the logarithm of each measure of each row, (n, measures)."""
         near = _AROUND if self.contaminated else _NEAR
-        dense, codes = compress(matrix), self.codes(self.network.encode(matrix))
-        residuals = self.residuals(dense - compress(self.network.reconstruct(matrix)))
-        itself = None if copies_of is None else self._plain.find(copies_of, 1).itself
-        found = self._plain.find(matrix, _AROUND, itself)
+        codes, rebuilt = self.network.encode_and_reconstruct(matrix)
+        codes, compressed = self.codes(codes), symlog(matrix)
+        residuals = self.residuals(compressed - symlog(rebuilt))
+        itself = None if copies_of is None else self._near_rows.find(copies_of, 1).itself
+        found = self._near_rows.find(matrix, _AROUND, itself)
         distances = (
             found.distances[:, :near],
-            self._dense.find(dense, near, found.itself).distances,
-            self._codes.find(codes, near, found.itself).distances,
+            self._near_compressed.find(compressed, near, found.itself).distances,
+            self._near_codes.find(codes, near, found.itself).distances,
         )
         measures = [each.mean(axis=1) for each in distances]
         measures += [np.linalg.norm(part.astype(np.float64), axis=1) for part in (codes, residuals)]
@@ -261,31 +266,31 @@ class RowScore:
             radius, around = self._radius_and_density
             density = reach_density(found, radius)
             measures.append(around[found.points].mean(axis=1) / density)
-        all_of_them: NDArray[np.float64] = np.stack(measures, axis=1)
-        return np.log(np.maximum(all_of_them, float(np.finfo(np.float32).eps)))
+        stacked: NDArray[np.float64] = np.stack(measures, axis=1)
+        return np.log(np.maximum(stacked, float(np.finfo(np.float32).eps)))
 
     @cached_property
-    def _plain(self) -> NearestNeighbours:
+    def _near_rows(self) -> NearestNeighbours:
         return NearestNeighbours(self.rows)
 
     @cached_property
-    def _dense(self) -> NearestNeighbours:
-        return NearestNeighbours(compress(self.rows))
+    def _near_compressed(self) -> NearestNeighbours:
+        return NearestNeighbours(symlog(self.rows))
 
     @cached_property
-    def _codes(self) -> NearestNeighbours:
+    def _near_codes(self) -> NearestNeighbours:
         return NearestNeighbours(self.codes(self.network.encode(self.rows)))
 
     @cached_property
     def _radius_and_density(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Distance of each of the rows to its farthest neighbour, and its density."""
-        found = self._plain.find(self.rows, _AROUND)
+        found = self._near_rows.find(self.rows, _AROUND)
         radius = found.distances[:, -1]
         return radius, reach_density(found, radius)
 
 
 def _mean(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of exponentials, as a value of their exponents, (n, measures) -> (n,)."""
+    """Return the log-mean-exp at `_TEMPERATURE`, (n, measures) -> (n,)."""
     total: NDArray[np.float64] = logsumexp(z / _TEMPERATURE, axis=1) - np.log(z.shape[1])
     return _TEMPERATURE * total
 
@@ -294,8 +299,8 @@ _WHITENINGS = ("codes", "residuals")
 _MEASURES = 6
 
 
-def distinct(matrix: Floats, seed: int) -> Floats:
-    """Return distinct rows, a random part of so many as are kept, in an order of no meaning."""
+def distinct_rows(matrix: Floats, seed: int) -> Floats:
+    """Return distinct rows, sorted; if there are too many to keep, those of a random part."""
     kept = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_CELLS // matrix.shape[1]))
     if len(matrix) > kept:
         matrix = matrix[np.sort(generator_for(seed, "kept rows").permutation(len(matrix))[:kept])]

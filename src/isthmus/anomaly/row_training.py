@@ -1,9 +1,8 @@
-"""What a detector learns of rows: a split, a network, a score and its calibration."""
+"""Fits the detector of rows: a split, a network, a score and its calibration."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,14 +10,22 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.anomaly import conformal, standardization
+from isthmus.anomaly import conformal
 from isthmus.anomaly.cell_density import CellModel
 from isthmus.anomaly.nearest_neighbours import NearestNeighbours
-from isthmus.anomaly.row_score import RowScore, distinct
-from isthmus.anomaly.standardization import StandardizedSpace, compress, shown
+from isthmus.anomaly.row_detector import RowDetector
+from isthmus.anomaly.row_score import RowScore, distinct_rows
+from isthmus.anomaly.standardization import (
+    StandardizedSpace,
+    center_and_scale,
+    padded_symlog,
+    standardised,
+    symlog,
+)
 from isthmus.core.errors import DataWarning, InvalidData
 from isthmus.core.randomness import derive_seed, generator_for
 from isthmus.data.schema import infer_schema
+from isthmus.estimators import input_checks
 from isthmus.estimators.denoising import DenoisingAutoencoder
 from isthmus.tasks.base import unwrapped
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.protocol import FitRequest
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
     from isthmus.estimators.base import BaseAutoencoder
@@ -37,17 +45,19 @@ _CODE = 32
 _NOISE = 0.3
 _LEARNING_RATE = 0.01
 _EPOCHS = 3
-_FEWEST_ROWS = 4096
+_FEWEST = 3
+"""Rows to fit on."""
+_FEWEST_TRAINED = 4096
 _FEWEST_EPOCHS = 2
 _STEPS = 10_000
 _BATCH = (128, 512)
 _MANY_ROWS = 25_000
 _NEIGHBOURS = 20
-"""Of a row in a contaminated set, before there is a network."""
+"""Neighbours of a row of a contaminated set, before there is a network."""
 _MOST_TRIMMED = 0.5
 _KEPT_CELLS = 1_000_000
 _KEPT_ROWS = (200, 2_000)
-"""Least and most held-out rows that are kept to explain by."""
+"""Least and most held-out rows that are kept, for `blind_spots` and `drift`."""
 
 
 class RowSplit(NamedTuple):
@@ -63,73 +73,100 @@ class RowSplit(NamedTuple):
         return RowSplit(*(rows[~excluded[rows]] for rows in self))
 
 
-@dataclass(frozen=True)
-class LearnedRows:
-    """All that `fit` learns."""
+def fit_rows(request: FitRequest) -> RowDetector:
+    """Fit a detector to rows.
 
-    space: StandardizedSpace
-    score: RowScore
-    cells: CellModel
-    calibration: NDArray[np.float64]
-    """Scores of held-out rows, in ascending order."""
-    held_out: Floats
-    """Some of them, standardised."""
+    Raises
+    ------
+    InvalidParameter, InvalidData, TrainingDiverged
+        There are too few rows, or as the autoencoder's `fit`.
+
+    Warns
+    -----
+    DataWarning
+        There are too few rows for the promised rate.
+    """
+    X = input_checks.checked(request.estimator, request.X, reset=True)
+    rows = X.num_rows if hasattr(X, "num_rows") else len(X)
+    if rows < _FEWEST:
+        raise InvalidData(
+            "X",
+            expected=f"at least {_FEWEST} rows",
+            received=f"n_samples={rows}",
+            remedy="bring more rows",
+        )
+    input_checks.check_length(request.y, rows)
+    space, matrix, split = _prepared(X, request)
+    detector = _calibrated(
+        space, matrix, split, contaminated=request.contaminated, seed=request.seed
+    )
+    _warn_if_few(len(detector.calibration), request.false_alarm_rate)
+    return detector
 
 
-def learn(
-    X: Any, y: Any, autoencoder: Any, *, false_alarm_rate: float, contaminated: bool, seed: int
-) -> LearnedRows:
-    """Learn from checked rows; raises what the autoencoder's `fit` does."""
+def _prepared(X: Any, request: FitRequest) -> tuple[StandardizedSpace, Floats, RowSplit]:
+    """Fit the network; return the space with it, rows standardised, and how they are split.
+
+    Rows are converted once by each schema: the detector's, and that of an autoencoder of the
+    user's own.
+    """
     pictures = not hasattr(X, "columns") and np.ndim(X) > 2
     with warnings.catch_warnings():
-        if autoencoder is not None:  # its own schema says the same of the same columns
+        if request.autoencoder is not None:  # its own schema says the same of the same columns
             warnings.simplefilter("ignore", DataWarning)
         schema = infer_schema(X, scale="auto" if pictures else "robust")
     scaled = schema.to_matrix(X)
-    split = _split(len(scaled), false_alarm_rate, seed)
-    center, scale = standardization.learn(scaled[split.learned], schema)
-    rows = standardization.standardised(scaled, schema, center, scale)
-    if contaminated:
-        split = split.without(_far_out(rows, seed))
-    if autoencoder is None:
-        network = _default(rows[split.learned], seed)
-        fitted = StandardizedSpace(schema, center, scale, network, compressed=True)
-    else:
-        split = _with_every_category(split, scaled, schema)
-        network = _given(autoencoder, X, y, split.learned)
-        own = network.schema_.to_matrix(X)
-        center, scale = standardization.learn(own[split.learned], network.schema_)
-        fitted = StandardizedSpace(network.schema_, center, scale, network, compressed=False)
-    matrix = fitted.matrix(X)
-    return _calibrated(fitted, matrix, split, contaminated=contaminated, seed=seed)
+    split = _split(len(scaled), request.false_alarm_rate, request.seed)
+    center, scale = center_and_scale(scaled[split.learned], schema)
+    rows = standardised(scaled, schema, center, scale)
+    if request.contaminated:
+        split = split.without(_far_out(rows, request.seed))
+    if request.autoencoder is None:
+        network = _default(rows[split.learned], request.seed)
+        space = StandardizedSpace(schema, center, scale, network, compressed=True)
+        return space, space.filled(rows, scaled), split
+    split = _with_every_category(split, scaled, schema)
+    network = _given(request.autoencoder, X, request.y, split.learned)
+    return *_space_of(network, X, split), split
+
+
+def _space_of(
+    network: BaseAutoencoder, X: Any, split: RowSplit
+) -> tuple[StandardizedSpace, Floats]:
+    """Return the space of an autoencoder of the user's own, and rows standardised in it."""
+    schema = network.schema_
+    scaled = schema.to_matrix(X)
+    center, scale = center_and_scale(scaled[split.learned], schema)
+    space = StandardizedSpace(schema, center, scale, network, compressed=False)
+    return space, space.filled(standardised(scaled, schema, center, scale), scaled)
 
 
 def _calibrated(
-    fitted: StandardizedSpace, matrix: Floats, split: RowSplit, *, contaminated: bool, seed: int
-) -> LearnedRows:
+    space: StandardizedSpace, matrix: Floats, split: RowSplit, *, contaminated: bool, seed: int
+) -> RowDetector:
     used = np.sort(np.concatenate(split))
     held = np.searchsorted(used, split.held_out)
     score, scores = RowScore.fit(
-        fitted, matrix[used], held_out=held, contaminated=contaminated, seed=seed
+        space, matrix[used], held_out=held, contaminated=contaminated, seed=seed
     )
     unseen = matrix[split.held_out]
     if contaminated:
-        normal = ~conformal.suspicious(scores)
+        normal = ~conformal.far_out(scores)
         unseen, scores = unseen[normal], scores[normal]
     cells = CellModel.fit(
-        matrix[used], groups=groups(fitted.schema), seed=derive_seed(seed, "cells")
+        matrix[used], groups=_groups(space.schema), seed=derive_seed(seed, "cells")
     )
     fewest, most = _KEPT_ROWS
     kept = min(most, max(fewest, _KEPT_CELLS // matrix.shape[1]))
-    return LearnedRows(fitted, score, cells, np.sort(scores), unseen[:kept])
+    return RowDetector(space, score, cells, np.sort(scores), unseen[:kept])
 
 
-def groups(schema: Schema) -> Sequence[Sequence[int]] | None:
-    """Return the cells of the matrix that make a column of a table; None where each is one."""
+def _groups(schema: Schema) -> Sequence[Sequence[int]] | None:
+    """Return the cells of the matrix for each column of a table; None for arrays."""
     return [range(s.start, s.stop) for s in schema.segments] or None
 
 
-def warn_if_few(held_out: int, rate: float) -> None:
+def _warn_if_few(held_out: int, rate: float) -> None:
     """Warn where no p-value can be as small as the promised rate."""
     if not conformal.is_enough(held_out, rate):
         needed = round(1 / rate) - 1
@@ -143,13 +180,6 @@ def warn_if_few(held_out: int, rate: float) -> None:
         )
 
 
-def too_few(rows: int) -> InvalidData:
-    """Return what to raise of so many rows."""
-    return InvalidData(
-        "X", expected="at least 3 rows", received=f"n_samples={rows}", remedy="bring more rows"
-    )
-
-
 def _split(n: int, rate: float, seed: int) -> RowSplit:
     order = generator_for(seed, "calibration").permutation(n)
     held_out = min(conformal.calibration_size(n, rate), n - 1)
@@ -158,18 +188,17 @@ def _split(n: int, rate: float, seed: int) -> RowSplit:
 
 
 def _far_out(rows: Floats, seed: int) -> NDArray[np.bool_]:
-    """Return which rows of a contaminated set to leave out, at most half of them."""
-    dense = np.nan_to_num(compress(rows))
-    distances = (
-        NearestNeighbours(distinct(dense, seed)).find(dense, _NEIGHBOURS).distances.mean(axis=1)
-    )
+    """Return which rows of a contaminated set to exclude, at most half of them, (n,)."""
+    dense = np.nan_to_num(symlog(rows))
+    neighbours = NearestNeighbours(distinct_rows(dense, seed)).find(dense, _NEIGHBOURS)
+    distances = neighbours.distances.mean(axis=1)
     logs = np.log(np.maximum(distances, np.finfo(np.float32).eps))
-    far: NDArray[np.bool_] = conformal.suspicious(logs) & (logs > np.quantile(logs, _MOST_TRIMMED))
+    far: NDArray[np.bool_] = conformal.far_out(logs) & (logs > np.quantile(logs, _MOST_TRIMMED))
     return far
 
 
 def _with_every_category(split: RowSplit, scaled: Floats, schema: Schema) -> RowSplit:
-    """Move rows, so that a network of its own schema sees each category that there is."""
+    """Move held-out rows to training, so that the network's own schema knows every category."""
     cells = [c for s in schema.segments if s.kind != "numeric" for c in range(s.start, s.stop)]
     if not cells:
         return split
@@ -185,8 +214,8 @@ def _with_every_category(split: RowSplit, scaled: Floats, schema: Schema) -> Row
 def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
     """Return the default network, fitted to standardised rows."""
     batch = _BATCH[len(rows) > _MANY_ROWS]
-    # So many rows that one compiled program serves all small sets: each takes part several times.
-    many = np.resize(np.arange(len(rows)), max(_FEWEST_ROWS, len(rows)))
+    # Repeated up to a fixed number, so that one compiled program serves all small data sets.
+    many = np.resize(np.arange(len(rows)), max(_FEWEST_TRAINED, len(rows)))
     network = DenoisingAutoencoder(
         _CODE,
         noise="masking",
@@ -196,10 +225,10 @@ def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
         epochs=max(_FEWEST_EPOCHS, min(_EPOCHS, _STEPS * batch // len(many))),
         batch_size=batch,
         learning_rate=_LEARNING_RATE,
-        validation_fraction=0,  # noise keeps so few epochs from learning rows by heart
+        validation_fraction=0,  # with noise, so few epochs do not overfit
         random_state=derive_seed(seed, "network"),
     )
-    return network.fit(shown(rows)[many])
+    return network.fit(padded_symlog(rows)[many])
 
 
 def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:

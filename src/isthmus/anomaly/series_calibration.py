@@ -1,15 +1,15 @@
 """From the scores of held-out rows of a series to p-values and a threshold.
 
-Neighbouring rows share windows, and what a series does lasts: neither rows nor windows are
-exchangeable, and n of them tell as much as m = n / tau independent ones, tau being the integrated
-autocorrelation time of the scores. So
+Neighbouring rows share windows, and a series has memory: neither rows nor windows are exchangeable,
+and n of them are worth m = n / tau independent ones, where tau is the integrated autocorrelation
+time of the scores. So
 
 - a p-value counts held-out rows in units of tau, as if there were m of them and the new one;
-- beyond the highest held-out score, where counting ends, logarithms of scores are taken for normal,
-  and the p-value is that of Student's t prediction from m observations;
-- before either, a score is divided by a margin, because a stretch of m observations is a vague
-  measure of the next: the upper tenth of the F distribution of m and m degrees of freedom, which
-  is 2.6 for 8 observations, 1.3 for 100 and nears 1.
+- beyond the highest held-out score, where counting ends, the logarithms of scores are assumed to
+  be normal, and the p-value is that of Student's t prediction from m observations;
+- before either, a score is divided by a margin, because m observations predict the next m only
+  roughly: the upper tenth of the F distribution with m and m degrees of freedom, which is 2.6 for
+  8 observations, 1.3 for 100 and tends to 1.
 
 The fraction of false alarms among timestamps is then at most what is asked for, in the long run and
 while the series behaves as it did: by counting where the rate is above 1 / (m + 1), and as far as
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _VAGUE = 0.1
-"""How often the next stretch may vary more than the margin allows for."""
+"""How often the next observations may vary more than the margin allows for."""
 _FEWEST = 5.0
 """Observations; from fewer, the formulas above hardly ever raise an alarm."""
 _SMALLEST = 1e-12
@@ -36,26 +36,26 @@ _SMALLEST = 1e-12
 _HIGHEST = 500.0
 """Logarithm of a threshold; no score is above its exponential."""
 _LAST_CORRELATION = 0.05
-"""Autocorrelations from the first below this on are taken for noise."""
+"""From the first below this on, autocorrelations are taken for noise."""
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesCalibration:
-    """What held-out scores say of new ones.
+    """Turns scores into p-values, by held-out scores.
 
     Parameters
     ----------
     scores : array of float64, shape (n,)
         Held-out scores, from the lowest to the highest.
     tau : float
-        Rows that tell as much as one independent row, at least the window.
+        Rows that are worth one independent row, at least the window.
     """
 
     scores: NDArray[np.float64]
     tau: float
 
     @classmethod
-    def of(cls, scores: NDArray[np.float64], shortest: int) -> Self:
+    def fit(cls, scores: NDArray[np.float64], shortest: int) -> Self:
         """Calibrate on the scores of consecutive rows, (n,); `shortest` bounds tau from below."""
         logs = np.log(np.maximum(scores, _SMALLEST))
         return cls(np.sort(scores), max(float(shortest), correlation_time(logs)))
@@ -67,7 +67,7 @@ class SeriesCalibration:
 
     @property
     def margin(self) -> float:
-        """By what scores are divided first."""
+        """The divisor of scores."""
         return float(stats.f.isf(_VAGUE, self.observations, self.observations))
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:

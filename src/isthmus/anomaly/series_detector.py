@@ -1,62 +1,48 @@
-"""The detector of sensor series, which `AnomalyDetector` becomes by ``window=``.
+"""The fitted detector of a sensor series, which `AnomalyDetector` holds with ``window=``.
 
-`AnomalyDetector` calls::
-
-    fitted = fit_series(S, autoencoder, window, seed)  # series_fit.py; estimator, frozen or None
-    fitted.autoencoder, fitted.sensors, fitted.window
-    fitted.anomaly_score(S)  # (n,), NaN where no window covers; S may be an iterator of arrays
-    fitted.p_values(scores)  # of what anomaly_score returned
-    fitted.threshold(rate)  # alarm where a score is above it
-    fitted.explain(S)  # of the kind and shape of S; rows sum to anomaly_score
-    fitted.expected(S)  # the same, in the units of S
-    fitted.intervals(S, rate)  # Intervals
-    online = Online(fitted)  # online.py: online.score_next(row), online.reset()
-    to_arrays(fitted), from_arrays(autoencoder, window, arrays)  # series_archive.py
-
-See `levels` for the score, and `blocks` for what a false alarm rate means of rows that depend on
-their neighbours.
+`series_score` explains the score, and `series_calibration` what a false-alarm rate means for rows
+that depend on their neighbours. `series_training` fits one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from isthmus.anomaly.intervals import Interval, Intervals, responsible, spans
-from isthmus.anomaly.series_score import describe
-from isthmus.core.errors import SchemaMismatch
-from isthmus.data.sensor_series import SensorSeries, as_series, framed
-from isthmus.data.windows import per_timestamp, pieces, windows
+from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
+from isthmus.anomaly.online import OnlineScorer
+from isthmus.anomaly.series_calibration import SeriesCalibration
+from isthmus.anomaly.series_score import STATISTICS, SeriesScore, window_statistics
+from isthmus.anomaly.series_windows import (
+    SensorScaling,
+    longest_gap,
+    reconstructed,
+    standardised_windows,
+)
+from isthmus.core.errors import InvalidArchive, SchemaMismatch
+from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
+from isthmus.data.windows import per_timestamp
+from isthmus.persistence import strict_json
+from isthmus.persistence.array_checks import check_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from isthmus.anomaly.series_calibration import SeriesCalibration
-    from isthmus.anomaly.series_score import SeriesScore
+    from isthmus.anomaly.protocol import StoredDetector
     from isthmus.core.types import Floats
     from isthmus.data.sensor_series import SeriesChunk
-
-_BLOCK_CELLS = 1 << 21
-"""Of the windows that are scored at a time: 8 MiB."""
-_FARTHEST = 1e6
-"""In standard deviations; beyond, a value is as odd as can be, and sums stay finite."""
-
-
-class SensorScaling(NamedTuple):
-    """Means and deviations of the sensors, in their units, each (sensors,), in float64."""
-
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesDetector:
-    """A fitted detector of one series' anomalies; `fit_series` makes it.
+    """A fitted detector of anomalies in a series; a `FittedDetector`.
 
     Parameters
     ----------
@@ -66,65 +52,40 @@ class SeriesDetector:
         Rows of a window.
     sensors : tuple of str
         The columns' names.
-    scaling : Scaling
-        By which rows are standardised.
-    levels : Levels
-        What is usual of windows.
-    calibration, online : Calibration
-        Of scores of rows, and of single windows, which is all that a new row has online.
+    scaling : SensorScaling
+        Standardises the rows.
+    window_score : SeriesScore
+        Scores windows.
+    calibration, window_calibration : SeriesCalibration
+        Of the scores of rows, and of single windows, which are all that online scoring has.
     """
+
+    is_series: ClassVar[bool] = True
 
     autoencoder: Any
     window: int
     sensors: tuple[str, ...]
     scaling: SensorScaling
-    levels: SeriesScore
+    window_score: SeriesScore
     calibration: SeriesCalibration
-    online: SeriesCalibration
+    window_calibration: SeriesCalibration
 
-    @property
-    def longest_silence(self) -> int:
-        """Rows for which a sensor may be missing and is filled in."""
-        return longest_silence(self.window)
+    def prepare(self, S: Any, estimator: Any) -> Any:  # noqa: ARG002
+        """Return the series as `as_fitted` does; an iterator, which is read only once, as it is."""
+        return S if isinstance(S, Iterator) else self.as_fitted(S)
 
-    def anomaly_score(self, S: Any) -> NDArray[np.float64]:
-        """Return how odd each row of a series is, (n,), at least 0, about 1 for usual rows.
+    def score(self, rows: Any) -> NDArray[np.float64]:
+        """Return the anomaly score of each row of a series, (n,), at least 0, usually about 1.
 
         It is the mean score of the windows that cover the row; NaN where none does, as between
         gaps that are closer to each other than a window.
 
         Parameters
         ----------
-        S : DataFrame, Arrow table, array, or iterator of these
-            As `fit_series` takes it; an iterator gives consecutive rows, evenly spaced. Memory is
-            needed for the scores and for some windows at a time.
+        rows : series, or iterator of consecutive parts of one
+            As `as_fitted` takes it. Only the scores and some windows at a time are held in memory.
         """
-        return self._per_timestamp(S, lambda block: self.contributions(block).sum(axis=1), ())
-
-    def explain(self, S: Any) -> Any:
-        """Return what each sensor adds to each row's score, in the kind and shape of `S`.
-
-        A row's sum is its score. A table's times stay.
-        """
-        shares = self._per_timestamp(S, self.contributions, (len(self.sensors),))
-        return shares if isinstance(S, Iterator) else framed(shares, self.checked(S), S)
-
-    def expected(self, S: Any) -> Any:
-        """Return what the autoencoder makes of each row, in the kind, shape and units of `S`.
-
-        It is the mean over the windows that cover the row; NaN where none does.
-        """
-        series = self.checked(S)
-        total, count = np.zeros(series.values.shape), np.zeros((len(series), 1))
-        for start, block in self._windows(series.chunks()):
-            made = reconstructed(self.autoencoder, block)
-            for offset in range(self.window):
-                rows = slice(start + offset, start + offset + len(made))
-                total[rows] += made[:, offset]
-                count[rows] += 1
-        with np.errstate(invalid="ignore"):
-            means = total / count
-        return framed(means * self.scaling.scale + self.scaling.centre, series, S)
+        return self._per_timestamp(rows, lambda block: self.contributions(block).sum(axis=1), ())
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-values of rows' scores, NaN where there is none."""
@@ -142,44 +103,76 @@ class SeriesDetector:
         """
         return self.calibration.threshold(rate)
 
-    def intervals(self, S: Any, rate: float) -> Intervals:
-        """Return when there are alarms at a false alarm rate.
+    def explain(self, rows: Any, like: Any) -> Any:
+        """Return what each sensor adds to each row's score, in the container of `like`.
 
-        Those with at most half a window between them are one.
+        The sum of a row is its score. A table's times stay.
         """
-        series = self.checked(S)
-        scores = self.anomaly_score(S)
-        around = self.window + self.longest_silence
-        made = []
-        for span in spans(scores, self.threshold(rate), self.window // 2):
+        parts = self._row_contributions(rows)
+        return parts if isinstance(rows, Iterator) else in_container_of(parts, rows, like)
+
+    def expected(self, rows: Any, like: Any) -> Any:
+        """Return the reconstruction of each row, in the container and units of `like`.
+
+        It is the mean over the windows that cover the row; NaN where none does.
+        """
+        series = self.as_fitted(rows)
+        total, count = np.zeros(series.values.shape), np.zeros((len(series), 1))
+        for start, block in self._windows(series.chunks()):
+            made = reconstructed(self.autoencoder, block)
+            for offset in range(self.window):
+                rows = slice(start + offset, start + offset + len(made))
+                total[rows] += made[:, offset]
+                count[rows] += 1
+        with np.errstate(invalid="ignore"):
+            means = total / count
+        return in_container_of(means * self.scaling.scale + self.scaling.centre, series, like)
+
+    def intervals(self, rows: Any, rate: float) -> Intervals:
+        """Return when there are alarms at a false-alarm rate.
+
+        Alarms with at most half a window between them are merged.
+        """
+        series = self.as_fitted(rows)
+        scores = self.score(series)
+        around = self.window + longest_gap(self.window)
+        found = []
+        for span in merged_alarms(scores, self.threshold(rate), self.window // 2):
             start = max(0, span.first - around)
-            near = series.part(start, span.last + 1 + around)
-            shares = self._per_timestamp(near, self.contributions, (len(self.sensors),))
-            made.append(
+            near = self._row_contributions(series.part(start, span.last + 1 + around))
+            own = near[span.first - start :][: span.rows]
+            found.append(
                 Interval(
                     start=series.time(span.first),
                     end=series.time(span.last),
                     peak=series.time(span.peak),
                     score=float(scores[span.peak]),
-                    sensors=responsible(shares[span.first - start :][: span.rows], self.sensors),
+                    sensors=responsible_sensors(own, self.sensors),
                     rows=(span.first, span.last),
                 )
             )
-        return Intervals(made)
+        return Intervals(found)
+
+    def score_next(self, row: Any) -> float:
+        """Take the next row, (sensors,), and return its score; NaN until a window is full."""
+        return self._online.score_next(row)
+
+    def reset(self) -> None:
+        """Forget the rows that `score_next` was given."""
+        self._online.reset()
 
     def contributions(self, block: Floats) -> NDArray[np.float64]:
         """Return what each sensor adds to the score of standardised windows, (k, sensors)."""
-        return self.levels.contributions(
-            describe(block, block - reconstructed(self.autoencoder, block))
-        )
+        residuals = block - reconstructed(self.autoencoder, block)
+        return self.window_score.contributions(window_statistics(block, residuals))
 
-    def checked(self, S: Any) -> SensorSeries:
-        """Return the series with its sensors in the order of `fit_series`.
+    def as_fitted(self, S: Any) -> SensorSeries:
+        """Return the series with its sensors in the order of `fit`.
 
         Raises
         ------
         InvalidData, SchemaMismatch
-            It is none, or its sensors are others.
+            It is not a series, or its sensors are others.
         """
         series = S if isinstance(S, SensorSeries) else as_series(S)
         names = series.sensors
@@ -195,16 +188,77 @@ class SeriesDetector:
             remedy="pass the sensors that fit was given",
         )
 
+    def set_attributes(self, estimator: Any) -> None:
+        """Set the fitted attributes that `AnomalyDetector` documents for series."""
+        estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.sensors)
+
+    def own_schema(self) -> None:
+        """Return None: sensors and their scaling are among the arrays."""
+        return
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return what was learned beside the autoencoder."""
+        names = json.dumps(self.sensors).encode()
+        return {
+            "sensors": np.frombuffer(names, dtype=np.uint8),
+            "centre": self.scaling.centre,
+            "scale": self.scaling.scale,
+            "usual": self.window_score.centre,
+            "change": self.window_score.change,
+            "scores": self.calibration.scores,
+            "window_scores": self.window_calibration.scores,
+            "taus": np.array([self.calibration.tau, self.window_calibration.tau]),
+        }
+
+    @classmethod
+    def from_archive(cls, stored: StoredDetector) -> Self:
+        """Return the detector that `to_arrays` described; raises InvalidArchive."""
+        arrays, window = stored.arrays, _archived_window(stored)
+        shape = stored.autoencoder.schema_.sample_shape
+        each, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
+        check_arrays(
+            arrays,
+            {
+                "sensors": ("uint8", (None,)),
+                "centre": each,
+                "scale": each,
+                "usual": statistics,
+                "change": statistics,
+                "scores": ("float64", (None,)),
+                "window_scores": ("float64", (None,)),
+                "taus": ("float64", (2,)),
+            },
+        )
+        names = strict_json.parse(arrays["sensors"].tobytes(), "the sensors' names")
+        _check_values(arrays, names)
+        tau, window_tau = map(float, arrays["taus"])
+        return cls(
+            stored.autoencoder,
+            window,
+            tuple(names),
+            SensorScaling(arrays["centre"], arrays["scale"]),
+            SeriesScore(arrays["usual"], arrays["change"]),
+            SeriesCalibration(arrays["scores"], tau),
+            SeriesCalibration(arrays["window_scores"], window_tau),
+        )
+
+    @cached_property
+    def _online(self) -> OnlineScorer:
+        return OnlineScorer(self.window, self.scaling, self.contributions)
+
+    def _row_contributions(self, rows: Any) -> NDArray[np.float64]:
+        return self._per_timestamp(rows, self.contributions, (len(self.sensors),))
+
     def _per_timestamp(
         self, S: Any, function: Callable[[Floats], NDArray[np.float64]], shape: tuple[int, ...]
     ) -> NDArray[np.float64]:
-        """Return for each row the mean of what `function` makes of the windows that cover it."""
+        """Return for each row the mean of what `function` returns for the windows that cover it."""
         rows, found = 0, []
 
         def counted() -> Iterator[SeriesChunk]:
             nonlocal rows
             for part in S if isinstance(S, Iterator) else (S,):
-                for chunk in self.checked(part).chunks():
+                for chunk in self.as_fitted(part).chunks():
                     rows += len(chunk.rows)
                     yield chunk
 
@@ -220,34 +274,27 @@ class SeriesDetector:
             yield start, np.ascontiguousarray(block)
 
 
-def reconstructed(autoencoder: Any, block: Floats) -> Floats:
-    """Encode and decode standardised windows, (k, window, sensors)."""
-    # Behind what a recurrent network takes for a series' end it gives NaN.
-    return np.nan_to_num(np.asarray(autoencoder.reconstruct(block), dtype=np.float32))
+def _archived_window(stored: StoredDetector) -> int:
+    """Return the window that an archive holds, once it fits the autoencoder."""
+    window, shape = stored.window, stored.autoencoder.schema_.sample_shape
+    if type(window) is not int or window < 2:
+        raise InvalidArchive("the archive's window", expected="an integer of at least 2")
+    if len(shape) != 2 or shape[0] != window:
+        raise InvalidArchive(
+            "the archive's autoencoder",
+            expected=f"one of windows of {window} rows",
+            received=f"samples of shape {shape}",
+        )
+    return window
 
 
-def longest_silence(window: int) -> int:
-    """Return for how many rows a sensor may be missing: a tenth of a window."""
-    return max(1, window // 10)
-
-
-def standardised(rows: NDArray[Any], scaling: SensorScaling) -> Floats:
-    """Return rows (k, sensors) in units of the sensors' deviations."""
-    return np.clip((rows - scaling.centre) / scaling.scale, -_FARTHEST, _FARTHEST).astype(
-        np.float32
-    )
-
-
-def standardised_windows(
-    chunks: Iterable[SeriesChunk], window: int, scaling: SensorScaling
-) -> Iterator[tuple[int, Floats]]:
-    """Yield windows of standardised rows, some at a time, and the first one's first row.
-
-    They are views, (k, window, sensors).
-    """
-    found = pieces(chunks, longest_silence(window))
-    scaled = (piece._replace(rows=standardised(piece.rows, scaling)) for piece in found)
-    size = max(1, _BLOCK_CELLS // (window * len(scaling.centre)))
-    for start, values in windows(scaled, window):
-        for first in range(0, len(values), size):
-            yield start + first, values[first : first + size]
+def _check_values(arrays: Mapping[str, np.ndarray], names: Any) -> None:
+    positive = all((arrays[name] > 0).all() for name in ("scale", "change", "taus"))
+    ordered = all((np.diff(arrays[name]) >= 0).all() for name in ("scores", "window_scores"))
+    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not (positive and ordered and named and len(names) == len(arrays["centre"])):
+        raise InvalidArchive(
+            "the archive's series detector",
+            expected="positive scales, scores in order and a name for each sensor",
+            received="others",
+        )

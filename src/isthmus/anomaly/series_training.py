@@ -1,9 +1,9 @@
-"""Learns what is usual of a series.
+"""Fits the detector of a series.
 
-The rows are cut in two in the middle of time. A network learns from each half, and what it leaves
-over of the other half says what is usual and how much it changes (`levels`), and calibrates alarms
-(`blocks`): a network knows the windows that it learned from, and next to them their neighbours, too
-well to be measured by. A third network, the one that is kept, learns from all of them.
+The rows are split into two halves of time. A network learns from each half, and its residuals on
+the other half fit the score (`series_score`) and calibrate alarms (`series_calibration`): on the
+windows that it learned from, and on their neighbours, a network's residuals are too small. A third
+network, the one that is kept, learns from all windows.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.anomaly.series_calibration import SeriesCalibration
-from isthmus.anomaly.series_detector import (
+from isthmus.anomaly.series_detector import SeriesDetector
+from isthmus.anomaly.series_score import SeriesScore, window_statistics
+from isthmus.anomaly.series_windows import (
     SensorScaling,
-    SeriesDetector,
-    longest_silence,
+    longest_gap,
     reconstructed,
     standardised_windows,
 )
-from isthmus.anomaly.series_score import SeriesScore, describe
 from isthmus.core.errors import InvalidData, InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.data.sensor_series import as_series
@@ -34,33 +34,47 @@ from isthmus.tasks.base import unwrapped
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.protocol import FitRequest
     from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.sensor_series import SensorSeries
 
 _FEWEST = 4
-"""Windows' worth of windows to learn from: half of them measure what the other half teaches."""
+"""Windows to learn from are at least this many times the window's rows."""
 _MOST_WINDOWS = 50_000
 _MOST_CELLS = 1 << 25
 """Of the windows to learn from: 128 MiB."""
 _STRETCH = 8
-"""Of a longer series, stretches of so many windows' length are learned from, spread evenly."""
+"""A longer series is sampled: evenly spread stretches of this many windows' length."""
 _CODE = (8, 32)
-"""Least and most numbers in the default network's code; within these, two for each sensor."""
+"""Least and greatest code size of the default network; within these, two for each sensor."""
 _HIDDEN = (64,)
 _AT_ONCE = 4096
-"""Windows of which the statistics are taken at a time."""
+"""Windows whose statistics are computed at a time."""
 _LEAST_SPREAD = 1e-9
 """Of a sensor, in units of its size; less is rounding."""
 
 
+def fit_series_detector(request: FitRequest) -> SeriesDetector:
+    """Fit what `AnomalyDetector.fit` was asked for, if it can be; raises as `fit_series`."""
+    window = count("window", request.window, at_least=2)
+    if request.contaminated:
+        raise InvalidParameter(
+            "mode",
+            expected="'novelty' with a window",
+            received="'outlier'",
+            remedy="leave it out: a few anomalies in a series do little harm",
+        )
+    return fit_series(request.X, request.autoencoder, window, request.seed)
+
+
 def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetector:
-    """Learn from a series without anomalies, or with few.
+    """Fit a detector to a series without anomalies, or with few.
 
     Parameters
     ----------
     S : DataFrame, Arrow table or array
-        See `as_series`. Rows follow each other evenly; where more than four usual steps lie
-        between two, or a sensor is missing for more than a tenth of a window, no window crosses.
+        See `as_series`. Rows are evenly spaced; no window crosses a step of more than four usual
+        ones, or a gap in a sensor of more than a tenth of a window.
     autoencoder : isthmus estimator or None
         Of windows, (n, window, sensors); cloned and fitted three times. One in scikit-learn's
         ``FrozenEstimator`` is used as it is, and should have learned from other rows.
@@ -72,26 +86,22 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
     Raises
     ------
     InvalidParameter
-        `window` is no such number, or `autoencoder` no such estimator.
+        `autoencoder` is not such an estimator.
     InvalidData
         It is not a series, or is too short for the window.
     """
-    window = count("window", window, at_least=2)
     series = as_series(S)
     scaling, many = _measured(series, window)
     block, starts = _sample(series, window, scaling, many)
     middle = int(starts[len(starts) // 2])
     early, late = starts + window <= middle, starts >= middle
-    described = np.concatenate(
-        [
-            _described(_trained(autoencoder, block[late], derive_seed(seed, "late")), block[early]),
-            _described(
-                _trained(autoencoder, block[early], derive_seed(seed, "early")), block[late]
-            ),
-        ]
+    by_late = _trained(autoencoder, block[late], derive_seed(seed, "late"))
+    by_early = _trained(autoencoder, block[early], derive_seed(seed, "early"))
+    statistics = np.concatenate(
+        [_statistics(by_late, block[early]), _statistics(by_early, block[late])]
     )
-    levels = SeriesScore.of(described, window)
-    scores = levels.contributions(described).sum(axis=1)
+    score = SeriesScore.fit(statistics, window)
+    scores = score.contributions(statistics).sum(axis=1)
     by_row = np.full(len(series), np.nan)
     by_row[np.concatenate([starts[early], starts[late]])] = scores
     by_row = per_timestamp(by_row, window)
@@ -100,10 +110,10 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
         window=window,
         sensors=series.sensors,
         scaling=scaling,
-        levels=levels,
-        # A row's score comes of the rows less than a window away on either side.
-        calibration=SeriesCalibration.of(by_row[np.isfinite(by_row)], 2 * window),
-        online=SeriesCalibration.of(scores, window),
+        window_score=score,
+        # A row's score depends on the rows less than a window away on either side.
+        calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * window),
+        window_calibration=SeriesCalibration.fit(scores, window),
     )
 
 
@@ -112,7 +122,7 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
     rows, many, run = 0, 0, 0
     mean = np.zeros(len(series.sensors))
     squares = np.zeros(len(series.sensors))
-    for piece in pieces(series.chunks(), longest_silence(window)):
+    for piece in pieces(series.chunks(), longest_gap(window)):
         # Chan et al., 1983: means and squares of parts, joined.
         here, part = len(piece.rows), piece.rows.mean(axis=0)
         squares += np.square(piece.rows - part).sum(axis=0)
@@ -177,10 +187,10 @@ def _default(shape: tuple[int, ...], seed: int) -> Autoencoder:
     return Autoencoder(size, hidden=_HIDDEN, scale="none", verbose=0, random_state=seed)
 
 
-def _described(autoencoder: Any, block: Floats) -> NDArray[np.float64]:
+def _statistics(autoencoder: Any, block: Floats) -> NDArray[np.float64]:
     """Return the statistics of windows, (m, 3, sensors)."""
     made = []
     for first in range(0, len(block), _AT_ONCE):
         part = block[first : first + _AT_ONCE]
-        made.append(describe(part, part - reconstructed(autoencoder, part)))
+        made.append(window_statistics(part, part - reconstructed(autoencoder, part)))
     return np.concatenate(made)

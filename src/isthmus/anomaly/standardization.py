@@ -1,7 +1,12 @@
 """Standardised rows, and what an autoencoder makes of them.
 
 All scores and explanations work on one matrix: (n, d), float32, every column with mean 0 and
-standard deviation 1 over the rows that `fit` saw, categories one-hot, pictures flattened.
+standard deviation 1 over the rows that `fit` saw, categories one-hot, pictures flattened. Rows
+become the matrix in one place, `StandardizedSpace.matrix`, and outliers are on these scales:
+
+- in the schema's units, those of robust columns are compressed (`isthmus.data.scaling`);
+- in the matrix they are not, since how far out a row lies is what counts;
+- the default network and the distances see ``symlog`` of the matrix.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.data.scaling import KNEE
+from isthmus.data.scaling import compress_tails, expand_tails
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,31 +28,31 @@ if TYPE_CHECKING:
     from isthmus.estimators.base import BaseAutoencoder
 
 _FARTHEST = 1e9
-"""Standard deviations: squares of it are still numbers in float32."""
+"""In standard deviations; the square of it is finite in float32."""
+_LARGEST_EXPONENT = 60.0
+"""Beyond, a value is farther out than `_FARTHEST` in any case."""
 _RARE = 0.25
-"""What the deviation of a category's or a picture's cell counts as at least, of the usual one."""
+"""Least deviation of a category's or picture's cell, as a fraction of the usual one."""
 _BLOCK_CELLS = 1 << 22
-_GRAIN = 128
-"""Columns of the default network are a multiple of so many."""
+_WIDTH_STEP = 128
+"""The default network's number of columns is a multiple of this."""
 
 
 @dataclass(frozen=True)
 class StandardizedSpace:
-    """The way between the user's rows and the matrix, and from the matrix through a network.
+    """Converts the user's rows to the matrix and back, and passes the matrix through a network.
 
     Parameters
     ----------
     schema : Schema
-        From rows to its own scaled units, where outliers are compressed; undone here, since how
-        far they lie out is what counts.
+        Converts rows to its own units.
     center, scale : float64 array of shape (d,)
         Mean and standard deviation of each column of the matrix, before it is standardised.
     autoencoder : isthmus estimator
         Fitted.
     compressed : bool
-        Whether the network sees ``sign(x) log(1 + |x|)`` of the matrix and zeros behind it
-        (`shown`), as the default one does; otherwise the schema is its own, and it sees that one's
-        units.
+        Whether the network is the default one, which sees `padded_symlog` of the matrix. Otherwise
+        the schema is the network's own, and it sees that schema's units.
     """
 
     schema: Schema
@@ -57,14 +62,25 @@ class StandardizedSpace:
     compressed: bool
 
     def matrix(self, X: Any) -> Floats:
-        """Return rows standardised; missing cells take what the network expects there."""
+        """Return the user's rows standardised, missing cells filled."""
         scaled = self.schema.to_matrix(X)
-        rows = standardised(scaled, self.schema, self.center, self.scale)
+        return self.filled(standardised(scaled, self.schema, self.center, self.scale), scaled)
+
+    def filled(self, rows: Floats, scaled: Floats) -> Floats:
+        """Replace missing cells by the network's reconstruction, in place.
+
+        Parameters
+        ----------
+        rows : array of shape (n, d)
+            Standardised rows; NaN marks a missing cell.
+        scaled : array of shape (n, *sample_shape)
+            The same rows in the schema's units.
+        """
         missing = np.isnan(rows)
         if missing.any():
             gaps = np.flatnonzero(missing.any(axis=1))
-            given = shown(rows[gaps]) if self.compressed else scaled[gaps]
-            rows[gaps] = np.where(missing[gaps], self._seen(self._through(given)), rows[gaps])
+            given = padded_symlog(rows[gaps]) if self.compressed else scaled[gaps]
+            rows[gaps] = np.where(missing[gaps], self._reconstructed(given), rows[gaps])
         return rows
 
     def restore(self, matrix: Floats, like: Any = None) -> Any:
@@ -72,43 +88,42 @@ class StandardizedSpace:
         return self.schema.from_matrix(self._scaled(matrix), like)
 
     def reconstruct(self, matrix: Floats) -> Floats:
-        """Return what the autoencoder makes of standardised rows, (n, d)."""
-        return self._seen(self._through(self._shown(matrix)))
+        """Return the autoencoder's reconstruction of standardised rows, (n, d)."""
+        return self._reconstructed(self._network_input(matrix))
 
     def encode(self, matrix: Floats) -> Floats:
         """Return the codes of standardised rows, (n, latent_dim)."""
-        given = _at_least_two(self._shown(matrix))
-        return self.autoencoder.encode_matrix(given)[: len(matrix)]
+        return self._encoded(self._network_input(matrix))
 
-    def _shown(self, matrix: Floats) -> Floats:
-        return shown(matrix) if self.compressed else self._scaled(matrix)
+    def encode_and_reconstruct(self, matrix: Floats) -> tuple[Floats, Floats]:
+        """Return what `encode` and `reconstruct` do; the network's input is made once."""
+        given = self._network_input(matrix)
+        return self._encoded(given), self._reconstructed(given)
 
-    def _through(self, given: Floats) -> Floats:
+    def _network_input(self, matrix: Floats) -> Floats:
+        return padded_symlog(matrix) if self.compressed else self._scaled(matrix)
+
+    def _encoded(self, given: Floats) -> Floats:
+        return self.autoencoder.encode_matrix(_at_least_two(given))[: len(given)]
+
+    def _reconstructed(self, given: Floats) -> Floats:
+        """Return the standardised reconstruction, (n, d), of rows as the network sees them."""
         rebuilt = self.autoencoder.reconstruct_matrix(_at_least_two(given))
-        return rebuilt[: len(given)].reshape(len(given), -1)
-
-    def _seen(self, rebuilt: Floats) -> Floats:
+        rebuilt = rebuilt[: len(given)].reshape(len(given), -1)
         if self.compressed:
-            return expand(rebuilt[:, : len(self.center)])
+            return symexp(rebuilt[:, : len(self.center)])
         return standardised(rebuilt, self.schema, self.center, self.scale)
-
-    def _shaped(self, rows: Floats) -> Floats:
-        return rows.reshape(len(rows), *self.schema.sample_shape)
 
     def _scaled(self, matrix: Floats) -> Floats:
         """Return standardised rows in the schema's units, (n, *sample_shape)."""
         values = matrix.astype(np.float64) * self.scale + self.center
-        cells = self._robust
-        size = np.abs(values[:, cells])
-        far = KNEE * (1 + np.log(np.maximum(size, KNEE) / KNEE))
-        values[:, cells] = np.where(
-            size > KNEE, np.copysign(far, values[:, cells]), values[:, cells]
-        )
-        return self._shaped(values.astype(np.float32))
+        compress_tails(values, self._robust)
+        rows = values.astype(np.float32)
+        return rows.reshape(len(rows), *self.schema.sample_shape)
 
     @cached_property
     def _robust(self) -> NDArray[np.bool_]:
-        return robust_cells(self.schema)
+        return _robust_columns(self.schema)
 
 
 def _at_least_two(given: Floats) -> Floats:
@@ -116,13 +131,15 @@ def _at_least_two(given: Floats) -> Floats:
     return np.repeat(given, 2, axis=0) if len(given) == 1 else given
 
 
-def learn(scaled: Floats, schema: Schema) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the center and scale of each column of rows in the schema's units.
+def center_and_scale(
+    scaled: Floats, schema: Schema
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the center and scale, (d,) each, of rows in the schema's units.
 
-    Cells of categories and pictures that hardly ever differ have no tiny scale: one that does
-    would drown all others.
+    The scale of categories' and pictures' cells has a floor: in a cell that hardly ever differs,
+    one that does would otherwise outweigh all others.
     """
-    rows = _expanded(scaled, schema)
+    rows = _without_compression(scaled, schema)
     with np.errstate(over="ignore"):
         center, scale = _moments(rows)
     floor = np.zeros(len(scale))
@@ -152,56 +169,53 @@ def standardised(
     rows = np.empty((len(scaled), width), dtype=np.float32)
     step = max(1, _BLOCK_CELLS // width)
     for start in range(0, len(scaled), step):
-        part = _expanded(scaled[start : start + step], schema)
+        part = _without_compression(scaled[start : start + step], schema)
         np.clip((part - center) / scale, -_FARTHEST, _FARTHEST, out=part)
         rows[start : start + step] = part
     return rows
 
 
-def _expanded(scaled: Floats, schema: Schema) -> NDArray[np.float64]:
+def _without_compression(scaled: Floats, schema: Schema) -> NDArray[np.float64]:
     """Return rows without the schema's compression of outliers, (n, d)."""
     rows = scaled.reshape(len(scaled), -1).astype(np.float64)
-    far = robust_cells(schema) & (np.abs(rows) > KNEE)
-    if far.any():
-        size = KNEE * np.exp(np.minimum(np.abs(rows[far]) / KNEE - 1, 60.0))
-        rows[far] = np.copysign(size, rows[far])
+    expand_tails(rows, _robust_columns(schema), largest=_LARGEST_EXPONENT)
     return rows
 
 
-def robust_cells(schema: Schema) -> NDArray[np.bool_]:
+def _robust_columns(schema: Schema) -> NDArray[np.bool_]:
     """Return which columns of the schema's matrix are scaled robustly, outliers compressed."""
     width = math.prod(schema.sample_shape)
     robust = schema.scaling.method == "robust"  # type: ignore[attr-defined]
     if not schema.segments:
         return np.full(width, robust)
-    cells = np.zeros(width, dtype=bool)
+    columns = np.zeros(width, dtype=bool)
     for segment in schema.segments:
-        cells[segment.start : segment.stop] = robust and segment.kind == "numeric"
-    return cells
+        columns[segment.start : segment.stop] = robust and segment.kind == "numeric"
+    return columns
 
 
-def compress(matrix: Floats) -> Floats:
-    """Return ``sign(x) log(1 + |x|)``, in float32: near 0 as it is, far out like a logarithm."""
+def symlog(matrix: Floats) -> Floats:
+    """Return ``sign(x) log(1 + |x|)`` in float32: linear near 0, logarithmic far out."""
     return np.copysign(np.log1p(np.abs(matrix)), matrix).astype(np.float32, copy=False)
 
 
-def shown_width(width: int) -> int:
-    """Return how many columns the default network has for a matrix of `width` columns."""
-    return -(-width // _GRAIN) * _GRAIN
-
-
-def shown(matrix: Floats) -> Floats:
-    """Return the matrix compressed, zeros behind it, as the default network sees it.
-
-    Sets of many widths then have networks of one shape, whose programs are compiled once.
-    """
-    width = matrix.shape[1]
-    rows = np.zeros((len(matrix), shown_width(width)), dtype=np.float32)
-    rows[:, :width] = compress(matrix)
-    return rows
-
-
-def expand(matrix: Floats) -> Floats:
-    """Undo `compress`."""
+def symexp(matrix: Floats) -> Floats:
+    """Undo `symlog`."""
     size = np.expm1(np.minimum(np.abs(matrix), math.log1p(_FARTHEST)))
     return np.copysign(size, matrix).astype(np.float32, copy=False)
+
+
+def padded_width(width: int) -> int:
+    """Return how many columns the default network has for a matrix of `width` columns."""
+    return -(-width // _WIDTH_STEP) * _WIDTH_STEP
+
+
+def padded_symlog(matrix: Floats) -> Floats:
+    """Return `symlog` of the matrix with columns of zeros behind it, for the default network.
+
+    Data sets of many widths then share one shape of network, which is compiled once.
+    """
+    width = matrix.shape[1]
+    rows = np.zeros((len(matrix), padded_width(width)), dtype=np.float32)
+    rows[:, :width] = symlog(matrix)
+    return rows

@@ -1,4 +1,4 @@
-"""Runs the command line and turns what comes of it into an exit code."""
+"""Runs a command and returns its exit code."""
 
 import os
 import sys
@@ -15,18 +15,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What follows the program's name; those of the process when left out.
+        The arguments after the program's name; by default, those of the process.
 
     Returns
     -------
     int
-        0: done. 1: something is wrong with the data, a file or the model. 2: the command was
-        misspelt. 130: interrupted; what `fit` had learned is kept. 141: nobody reads the
-        output any more.
+        0: success. 1: an error in the data, a file or the model. 2: an error in the arguments.
+        130: interrupted; `fit` has saved what it had learned. 141: the reader of the output has
+        closed the pipe.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A terminal that knows no "×" gets a "?" and not an error.
+            # A terminal that cannot show "×" shows "?" instead of failing.
             stream.reconfigure(errors="replace")
     try:
         return _flushed(_run(arguments))
@@ -38,7 +38,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from isthmus.cli.app import app
 
     try:
-        # Not standalone: a misspelt command is answered below in one line, like any other error.
+        # Not standalone: errors in arguments are printed below in one line, like other errors.
         return int(app(args=arguments, prog_name="isthmus", standalone_mode=False) or 0)
     except Exception as error:
         if not hasattr(error, "format_message"):
@@ -52,11 +52,11 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _flushed(code: int) -> int:
-    """Flush what was printed, so that a reader who left is met here and not at shutdown."""
+    """Flush the output, so that a closed pipe is noticed here rather than at shutdown."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more at exit; let that go nowhere.
+        # Python flushes again at exit; redirect that to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return code

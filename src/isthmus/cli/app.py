@@ -32,7 +32,7 @@ app = typer.Typer(
     epilog="Start with 'isthmus demo', or with a file of your own: 'isthmus fit data.csv'.",
     add_completion=False,
     pretty_exceptions_enable=False,
-    # Panels and colours are for the user; a pipe gets plain text, at half the start-up time.
+    # A terminal gets panels and colours; a pipe gets plain text, in half the start-up time.
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -58,7 +58,7 @@ def _before_every_command(
         ),
     ] = False,
 ) -> None:
-    del version  # its callback has answered
+    del version  # handled by its callback
     context.obj = debug
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -1,4 +1,4 @@
-"""``isthmus encode``, ``decode`` and ``reconstruct``: a saved model at work on files."""
+"""``isthmus encode``, ``decode`` and ``reconstruct``: apply a saved model to a file."""
 
 import warnings
 from collections.abc import Callable
@@ -9,30 +9,40 @@ import typer
 
 from isthmus.cli import carried_columns, error_context, model_files, output_checks
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
-from isthmus.data.formats.catalogue import ARRAYS, TABLES
+from isthmus.core.name_lists import name_list
+from isthmus.data.formats.catalogue import ARRAYS, TABLES, WRITABLE, output_choices
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 _Step = Callable[[Any, Any], Any]
-_FOLDER = ""
 
 _MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")]
-_DATA = Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was trained on.")]
+_DATA = Annotated[
+    Path, typer.Argument(metavar="DATA", help="Rows like those that the model was trained on.")
+]
 _CODES = Annotated[Path, typer.Argument(metavar="CODES", help="A file that 'encode' wrote.")]
 _OUTPUT = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", help="Where the result goes: .csv, .parquet, .npy, .npz or a folder."
+        "--output", "-o", help=f"Where the result is written: {output_choices(WRITABLE)}."
+    ),
+]
+_CODES_OUTPUT = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help=f"Where the codes are written: {output_choices([*TABLES, *ARRAYS])}."
     ),
 ]
 
 
-def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.Force = False) -> None:
-    """Turn rows into codes: columns code0, code1, ... or an array.
+def encode(
+    model: _MODEL, data: _DATA, output: _CODES_OUTPUT, force: output_checks.Force = False
+) -> None:
+    """Encode rows: the result has columns code0, code1, ... or is an array.
 
-    In a table, columns that the model was not trained on stand before the codes.
+    In a table, columns that the model was not trained on come before the codes.
     """
     output_checks.require_ending(output, [*TABLES, *ARRAYS], "a file of codes")
     tabular = output.suffix.lower() in TABLES
@@ -43,19 +53,19 @@ def encode(model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.For
         matrix = np.asarray(estimator.transform(rows))
         return _as_table(matrix) if tabular else matrix
 
-    _apply(model, data, output, codes, force=force)
+    _run_on_samples(model, data, output, codes, force=force)
 
 
 def decode(
     model: _MODEL, codes: _CODES, output: _OUTPUT, force: output_checks.Force = False
 ) -> None:
-    """Turn codes back into rows, in the original columns and units.
+    """Decode codes to rows, in the original columns and units.
 
-    Columns that codes cannot hold, as names and numbers of rows, stay empty or are left out.
+    Columns that the model did not learn, such as names of rows, are empty or left out.
     """
 
     def rows(estimator: Any, batch: Any) -> Any:
-        _note_what_codes_lack(estimator, batch)
+        _warn_of_columns_outside_codes(estimator, batch)
         return estimator.inverse_transform(_as_codes(batch, estimator.latent_dim_))
 
     def types(estimator: Any) -> Any:
@@ -63,24 +73,26 @@ def decode(
 
         return dict.fromkeys(_code_names(estimator.latent_dim_), pa.float64())
 
-    _run(model, codes, output, rows, types, force=force)
+    _run_in_batches(model, codes, output, rows, types, force=force)
 
 
 def reconstruct(
     model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.Force = False
 ) -> None:
-    """Pass rows through a model; missing cells are filled in.
+    """Reconstruct rows; missing cells are filled in.
 
-    The same columns, names and types come out. Columns that the model was not trained on come out
-    as they were.
+    The result has the same columns, names and types. Columns that the model was not trained on are
+    unchanged.
     """
-    _apply(model, data, output, lambda estimator, rows: estimator.reconstruct(rows), force=force)
+    _run_on_samples(
+        model, data, output, lambda estimator, rows: estimator.reconstruct(rows), force=force
+    )
 
 
-def _apply(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> None:
-    """Send a file of samples through a model, past which unknown columns are carried."""
+def _run_on_samples(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> None:
+    """Apply a model to a file of samples; columns that it was not trained on bypass it."""
 
-    def past(estimator: Any, rows: Any) -> Any:
+    def known_columns(estimator: Any, rows: Any) -> Any:
         names = carried_columns.unknown(estimator, rows)
         result = step(estimator, carried_columns.without(rows, names))
         if not names:
@@ -88,16 +100,23 @@ def _apply(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -
         tabular = hasattr(result, "column_names")
         fate = "passed on unchanged" if tabular else "left out"
         warnings.warn(
-            f"The model was not trained on {carried_columns.listed(names)}; {fate}.",
+            f"The model was not trained on {name_list(names)}; {fate}.",
             DataWarning,
             stacklevel=2,
         )
-        return carried_columns.beside(rows, names, result) if tabular else result
+        return carried_columns.restore(rows, names, result) if tabular else result
 
-    _run(model, data, output, past, lambda estimator: estimator.schema_.arrow_types, force=force)
+    _run_in_batches(
+        model,
+        data,
+        output,
+        known_columns,
+        lambda estimator: estimator.schema_.arrow_types,
+        force=force,
+    )
 
 
-def _run(
+def _run_in_batches(
     model: Path,
     data: Path,
     output: Path,
@@ -106,12 +125,12 @@ def _run(
     *,
     force: bool,
 ) -> None:
-    """Send a file through a model, a batch of rows at a time.
+    """Apply a model to a file, a batch of rows at a time.
 
-    A CSV file does not say what its columns hold, and a part of one may look like something else
-    than the whole: `types` says, by column, what the model expects.
+    A CSV file does not store the types of its columns, and a batch may look like another type than
+    the whole file: `types` returns, by column, the types that the model expects.
     """
-    output_checks.require_ending(output, [*TABLES, *ARRAYS, _FOLDER], "a file of rows")
+    output_checks.require_ending(output, WRITABLE, "a file of rows")
     output_checks.check([output], force=force)
 
     from isthmus.data import reading, writing
@@ -119,15 +138,15 @@ def _run(
     estimator = model_files.autoencoder(model)
     results, start = [], 0
     for rows in reading.stream(data, types=types(estimator)):
-        with error_context.about(error_context.batch(data.name, start, len(rows))):
+        with error_context.adding(error_context.batch_name(data.name, start, len(rows))):
             results.append(step(estimator, rows))
         start += len(rows)
-    result = _joined(results)
+    result = _concatenate(results)
     writing.write(output, result, overwrite=force)
-    typer.echo(f"Wrote {len(result):,} rows to {output_checks.described(output)}")
+    typer.echo(f"Wrote {len(result):,} rows to {output_checks.path_and_size(output)}")
 
 
-def _joined(batches: list[Any]) -> Any:
+def _concatenate(batches: list[Any]) -> Any:
     import numpy as np
 
     if isinstance(batches[0], np.ndarray):
@@ -147,22 +166,16 @@ def _code_names(size: int) -> list[str]:
     return [f"code{i}" for i in range(size)]
 
 
-def _note_what_codes_lack(estimator: Any, batch: Any) -> None:
-    """Warn of columns that come back empty, and of those beside the codes that do not come back."""
+def _warn_of_columns_outside_codes(estimator: Any, batch: Any) -> None:
+    """Warn of columns that will be empty, and of columns of the codes file that are left out."""
     if estimator.schema_.kind != "table":
         return
     empty = [field.name for field in estimator.schema_.fields if field.kind == "identifier"]
     names = _code_names(estimator.latent_dim_)
     carried = [name for name in getattr(batch, "column_names", []) if name not in names]
-    parts = (
-        [f"{carried_columns.listed(empty)} stay{'s' if len(empty) == 1 else ''} empty"]
-        if empty
-        else []
-    )
+    parts = [f"{name_list(empty)} stay{'s' if len(empty) == 1 else ''} empty"] if empty else []
     if carried and len(carried) + len(names) == len(batch.column_names):
-        parts.append(
-            f"{carried_columns.listed(carried)} {'is' if len(carried) == 1 else 'are'} left out"
-        )
+        parts.append(f"{name_list(carried)} {'is' if len(carried) == 1 else 'are'} left out")
     if parts:
         warnings.warn(
             f"Codes hold only what the model learned: {' and '.join(parts)}.",
@@ -172,7 +185,7 @@ def _note_what_codes_lack(estimator: Any, batch: Any) -> None:
 
 
 def _as_codes(batch: Any, size: int) -> "np.ndarray":
-    """Return a batch of a codes file as an array of shape (n, size)."""
+    """Return a batch of a file of codes as an array of shape (n, size)."""
     import numpy as np
 
     if not isinstance(batch, np.ndarray):
@@ -193,6 +206,6 @@ def _as_codes(batch: Any, size: int) -> "np.ndarray":
             "codes",
             expected="numbers in every cell",
             received="text" if codes.dtype.kind not in "fiu" else "an empty or infinite cell",
-            remedy="pass a file that 'isthmus encode' wrote, as it was",
+            remedy="pass a file that 'isthmus encode' wrote, unchanged",
         )
     return codes

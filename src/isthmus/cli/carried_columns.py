@@ -1,7 +1,7 @@
-"""Files hold more than a model was trained on: numbers of rows, names, labels.
+"""Columns of a file that bypass the model, such as row numbers, names and labels.
 
-The library refuses a column that it does not know; here, where a file is what it is, such columns
-are carried past the model, and a note says so.
+The library refuses columns that a model was not trained on. The command line carries them from the
+input to the output, and says so in a note.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import InvalidData, InvalidParameter
+from isthmus.core.name_lists import name_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def unknown(estimator: Any, rows: Any) -> list[str]:
-    """Return the names of columns in a table of `rows` that the model was not trained on."""
+    """Return the names of the columns of `rows` that the model was not trained on."""
     if estimator.schema_.kind != "table" or not hasattr(rows, "column_names"):
         return []
     known = set(estimator.schema_.columns)
@@ -25,25 +26,25 @@ def unknown(estimator: Any, rows: Any) -> list[str]:
 
 
 def without(rows: Any, names: list[str]) -> Any:
-    """Return `rows` less the columns called so."""
+    """Return `rows` without the columns of these names."""
     return rows.drop_columns(names) if names else rows
 
 
-def beside(carried: Any, names: list[str], result: Any) -> Any:
-    """Put the columns of `carried` called `names` back to those of `result`.
+def restore(carried: Any, names: list[str], result: Any) -> Any:
+    """Add the columns `names` of `carried` to those of `result`.
 
-    Columns that both have stand where they stood in `carried`; the others of `result` come last.
+    The order is that of `carried`; new columns of `result` come last.
 
     Raises
     ------
     InvalidData
-        `result` has a column of the same name as one that is carried.
+        `result` has a column with the name of a carried one.
     """
     both = sorted(set(names) & set(result.column_names))
     if both:
         raise InvalidData(
             f"column {both[0]!r}",
-            expected="names that the result does not use itself",
+            expected="a name that the result does not use",
             received="the same name twice",
             remedy="rename the column in the file",
         )
@@ -53,7 +54,7 @@ def beside(carried: Any, names: list[str], result: Any) -> Any:
     return type(result).from_arrays(columns, names=order)
 
 
-def named(path: Path, rows: Any, name: str, *, option: str, purpose: str) -> NDArray[Any]:
+def option_column(path: Path, rows: Any, name: str, *, option: str, purpose: str) -> NDArray[Any]:
     """Return the column that an option names.
 
     Parameters
@@ -64,30 +65,24 @@ def named(path: Path, rows: Any, name: str, *, option: str, purpose: str) -> NDA
     name : str
         The column.
     option : str
-        As it is typed, such as ``"--label"``.
+        The option, such as ``"--label"``.
     purpose : str
-        What the column does, to end "the column that".
+        What the column does, to complete "the column that".
 
     Raises
     ------
     InvalidParameter
-        The rows have no such column.
+        `rows` has no such column.
     """
     known = getattr(rows, "column_names", [])
     if name not in known:
         raise InvalidParameter(
             option,
-            expected=f"a column of {path.name}: {listed(known)}"
+            expected=f"a column of {path.name}: {name_list(known)}"
             if known
-            else f"nothing, as {path.name} has no columns",
+            else f"none, because {path.name} has no columns",
             received=repr(name),
             remedy=f"name the column that {purpose}, or leave {option} out",
         )
     found: NDArray[Any] = rows.column(name).to_numpy()
     return found
-
-
-def listed(names: list[str]) -> str:
-    """Return names as a part of a sentence, the first few of many."""
-    shown = ", ".join(map(repr, names[:5]))
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

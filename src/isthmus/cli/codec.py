@@ -10,7 +10,7 @@ import typer
 
 from isthmus.cli import error_context, output_checks
 from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
-from isthmus.data.formats.catalogue import ARRAYS, READABLE, TABLES
+from isthmus.data.formats.catalogue import ARRAYS, READABLE, TABLES, output_choices
 
 if TYPE_CHECKING:
     from isthmus.compression.codec import Codec
@@ -54,7 +54,7 @@ def compress(
 
     if model is None:
         codec = _settled(max_error, relative, quality, bits)
-        with error_context.about(data.name), _progress("read") as done:
+        with error_context.adding(data.name), _progress("read") as done:
             learns = codec.relative or codec.max_error is None
             codec.fit(_watched(data, done) if learns else iter(()))
     elif max_error or relative or (quality, bits) != (None, None):
@@ -66,14 +66,14 @@ def compress(
         )
     else:
         codec = _codec(model)
-    with error_context.about(data.name), _progress("compressed") as done:
+    with error_context.adding(data.name), _progress("compressed") as done:
         summary = codec.compress_to(_rows(data), output, embed=model is None, progress=done)
     if model is not None and codec.coder_:
         size = model.stat().st_size
         whole = summary.raw_bytes / (summary.packed_bytes + size)
         typer.echo(f"Including the model's {size:,} bytes, {whole:.2f} to 1.")
     typer.echo(f"{data.name}: {summary}.")
-    typer.echo(f"Wrote {output_checks.described(output)}")
+    typer.echo(f"Wrote {output_checks.path_and_size(output)}")
 
 
 def _settled(
@@ -97,7 +97,9 @@ def decompress(
     data: Annotated[Path, typer.Argument(metavar="FILE", help="A .isz file.")],
     output: Annotated[
         Path,
-        typer.Argument(metavar="OUTPUT", help="The file of rows: .npy, .npz, .csv or .parquet."),
+        typer.Argument(
+            metavar="OUTPUT", help=f"The file of rows: {output_choices([*ARRAYS, *TABLES])}."
+        ),
     ],
     model: Annotated[
         Path | None,
@@ -118,7 +120,7 @@ def decompress(
 
     codec = Codec() if model is None else _codec(model)
     rows = _decompress(codec, data, output, skip_damaged=skip_damaged)
-    typer.echo(f"Wrote {rows:,} rows to {output_checks.described(output)}")
+    typer.echo(f"Wrote {rows:,} rows to {output_checks.path_and_size(output)}")
 
 
 def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool) -> int:

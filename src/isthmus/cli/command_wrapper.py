@@ -1,4 +1,4 @@
-"""What every command shares: ``--debug``, ``--no-cache``, errors as one line, warnings as notes."""
+"""What all commands share: ``--debug``, ``--no-cache``, errors in one line, warnings as notes."""
 
 import errno
 import functools
@@ -27,16 +27,16 @@ _NO_CACHE = Annotated[
     bool,
     typer.Option(
         "--no-cache",
-        help="Compile afresh: neither read nor write the cache of compiled programs.",
+        help="Compile again: neither read nor write the cache of compiled programs.",
         rich_help_panel=_COMMON,
     ),
 ]
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a function a command that ends in a line and an exit code, never in a traceback.
+    """Make a function a command whose errors are one line and an exit code, not a traceback.
 
-    The command gets the options ``--debug`` and ``--no-cache`` in addition to its own.
+    The command has the options ``--debug`` and ``--no-cache`` in addition to its own.
     """
     shared = {"context": typer.Context, "debug": _DEBUG, "no_cache": _NO_CACHE}
 
@@ -65,7 +65,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def note(message: str) -> None:
-    """Print one line beside the results, on the error stream."""
+    """Print a note in one line on the error stream."""
     typer.echo(f"note: {' '.join(message.split())}", err=True)
 
 
@@ -96,7 +96,7 @@ def _errors_as_lines(command: str, *, debug: bool) -> Iterator[None]:
 
 
 def _ends_the_command(error: Exception) -> bool:
-    """Tell whether Typer raised this to end the command or to complain of its options."""
+    """Tell whether Typer raised this to end the command or to report an error in its options."""
     return isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "format_message")
 
 

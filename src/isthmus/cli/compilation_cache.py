@@ -1,9 +1,9 @@
-"""XLA's cache of compiled programs: on for the command line, never for the library.
+"""XLA's cache of compiled programs: on for the command line, never changed by the library.
 
-The second run of a command then starts in a fraction of the time. Entries are native code that
-is loaded and run, so the folder is the user's alone, and apart for each version of JAX and each
-kind of processor. JAX's own size cap needs a lock file and one more dependency; a sweep at the
-start of a command does as well.
+With it, the second run of a command starts in a fraction of the time. Entries are native code that
+is loaded and run, so the folder is private to the user, and there is one for each version of JAX
+and each kind of processor. JAX's own size limit needs a lock file and one more dependency; deleting
+old entries when a command starts is enough.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ MAX_BYTES = 512 * 2**20
 
 
 def enable() -> None:
-    """Ask JAX, which must not be imported yet, to keep what it compiles.
+    """Make JAX, which must not be imported yet, store the programs that it compiles.
 
-    Does nothing when ``ISTHMUS_COMPILATION_CACHE`` is ``0`` or ``off``, when the user chose a
-    folder with ``JAX_COMPILATION_CACHE_DIR``, or when no private folder can be had: a command
-    works without, only slower.
+    Does nothing if ``ISTHMUS_COMPILATION_CACHE`` is ``0`` or ``off``, if the user chose a folder
+    with ``JAX_COMPILATION_CACHE_DIR``, or if there is no private folder: commands work without the
+    cache, but start more slowly.
     """
     if os.environ.get(OFF_SWITCH, "").lower() in {"0", "off", "false", "no"}:
         return
@@ -35,7 +35,7 @@ def enable() -> None:
     except (OSError, RuntimeError):  # RuntimeError: there is no home folder
         return
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    # By default JAX keeps only what took a second to compile, which is nearly nothing here.
+    # By default JAX stores only programs that took a second to compile, which are few here.
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
@@ -46,12 +46,12 @@ def _cache_home() -> Path:
 
 
 def _private(folder: Path) -> Path:
-    """Make a folder that nobody else can read or write; refuse one that somebody else could.
+    """Make a private folder; refuse an existing one that other users own or may write to.
 
     Raises
     ------
     OSError
-        It cannot be made, or another user owns it or may write to it.
+        It cannot be made, or it is not private.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -68,7 +68,7 @@ def _private(folder: Path) -> Path:
 
 
 def _machine() -> str:
-    """Name the folder for programs that run here: JAX's version and the processor's features."""
+    """Return the folder name for this machine: JAX's version and a hash of processor features."""
     try:
         processor = next(
             line
@@ -83,12 +83,12 @@ def _machine() -> str:
 
 
 def _sweep(root: Path, max_bytes: int) -> None:
-    """Delete the oldest entries, to half of `max_bytes`, once they are more than that."""
+    """If the entries exceed `max_bytes`, delete the oldest until half of that is left."""
     found = []
     for path in root.glob("*/*"):
         try:
             status = path.stat()
-        except FileNotFoundError:  # another process sweeps too
+        except FileNotFoundError:  # another process deleted it
             continue
         found.append((status.st_mtime, status.st_size, path))
     total = sum(size for _, size, _ in found)

@@ -1,4 +1,4 @@
-"""``isthmus demo``: the main job on data that need no network."""
+"""``isthmus demo``: train and report on data that come with scikit-learn."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,15 +10,16 @@ from isthmus.cli import output_checks
 
 def demo(
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where the files go; made if there is none.")
+        Path,
+        typer.Option(metavar="FOLDER", help="Where the files are written; created if missing."),
     ] = Path(),
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that exist already.")
     ] = False,
 ) -> None:
-    """Train on 1,797 digits that come along; write a report.
+    """Train on 1,797 images of digits; write a report.
 
-    They are scikit-learn's pictures of handwritten digits, 8 × 8 pixels: no network is needed.
+    The images of handwritten digits, 8 × 8 pixels, come with scikit-learn: nothing is downloaded.
     Writes digits.isthmus and digits-report.html.
     """
     output_checks.make_folder(out)
@@ -28,7 +29,7 @@ def demo(
     from sklearn.datasets import load_digits
 
     from isthmus.cli.fit_job import FitJob, run
-    from isthmus.cli.row_split import part
+    from isthmus.cli.row_split import split_rows
     from isthmus.data.reading import Dataset
 
     digits: Any = load_digits()
@@ -36,11 +37,11 @@ def demo(
     run(
         FitJob(
             "digits",
-            part(dataset, test=None, seed=0),
+            split_rows(dataset, test=None, seed=0),
             {"latent_dim": 8, "epochs": 60, "batch_size": 64, "random_state": 0},
             model_path,
             report_path,
         )
     )
     typer.echo(f"\nOpen {report_path} in a browser.")
-    typer.echo("Next, with data of your own: isthmus fit FILE")
+    typer.echo("Next, with your own data: isthmus fit FILE")

@@ -1,4 +1,4 @@
-"""``isthmus detect``: the alarms of a detector on a file of rows, or along a series."""
+"""``isthmus detect``: the alarms of a detector in a file of rows or a series."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.cli import model_files, output_checks, series_files
-from isthmus.data.formats.catalogue import TABLES
+from isthmus.data.formats.catalogue import TABLES, output_choices
 
 if TYPE_CHECKING:
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
@@ -14,32 +14,38 @@ if TYPE_CHECKING:
 
 def detect(
     model: model_files.DetectorFile,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was fitted on.")],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Rows like those that the detector was fitted on."),
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where the alarms go: .csv or .parquet.")
+        Path,
+        typer.Option(
+            "--output", "-o", help=f"Where the alarms are written: {output_choices(TABLES)}."
+        ),
     ],
     fdr: Annotated[
         float | None,
         typer.Option(
-            metavar="SHARE",
-            help="Raise alarms of which at most so large a share is expected to be false.",
-            show_default="alarms at the rate of false alarms that 'fit' was given",
+            metavar="RATE",
+            help="Raise alarms of which at most this fraction is expected to be false.",
+            show_default="the false-alarm rate that 'fit' was given",
         ),
     ] = None,
     label: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN", help="The column that says which rows are anomalies, by 1 and 0."
+            metavar="COLUMN", help="The column that is 1 for anomalies and 0 for other rows."
         ),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Where an HTML report goes.", show_default="none is written")
+        Path | None, typer.Option(help="Where an HTML report is written.", show_default="none")
     ] = None,
     intervals: Annotated[
         Path | None,
         typer.Option(
-            help="Of a series: where a table goes of when each alarm began and ended.",
-            show_default="none is written",
+            help="For a series: where a table of the start and end of each alarm is written.",
+            show_default="none",
         ),
     ] = None,
     time: series_files.Time = None,
@@ -49,7 +55,7 @@ def detect(
     """Find anomalies: score, p-value and alarm of each row.
 
     The result has the columns row, score, p_value, alarm and top_columns, which names the columns
-    that contribute most to an alarm. Columns that the detector was not fitted on stand before them.
+    that contribute most to an alarm. Columns that the detector was not fitted on come before them.
     """
     output_checks.require_ending(output, TABLES, "a table of alarms")
     if report is not None:
@@ -64,20 +70,22 @@ def detect(
     from isthmus.evaluation.alarm_evaluation import seen_from, told
 
     detector = model_files.detector(model, normal=normal)
-    most = detector.false_alarm_rate if fdr is None else fdr
-    if detector.window is None:
-        series_files.refuse({"--intervals": intervals, "--time": time})
-        whole, found = None, scan(detector, data, label, most=most)
-    else:
+    max_p_value = detector.false_alarm_rate if fdr is None else fdr
+    if detector.is_series:
         whole = series_files.read(data, time=time, label=label, sensors=detector.sensors_)
-        found = scan_series(detector, whole, most=most)
+        found = scan_series(detector, whole, max_p_value=max_p_value)
+    else:
+        series_files.refuse_options({"--intervals": intervals, "--time": time})
+        whole, found = None, scan(detector, data, label, max_p_value=max_p_value)
     seen = seen_from(detector, found.scores, found.p_values, y=found.labels, fdr=fdr)
     writing.write(output, found.table(seen), overwrite=force)
-    typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.described(output)}")
+    typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.path_and_size(output)}")
     if intervals is not None and whole is not None:
         table = series_files.intervals(detector, whole.rows)
         writing.write(intervals, table, overwrite=force)
-        typer.echo(f"Wrote {count(len(table), 'alarm')} to {output_checks.described(intervals)}")
+        typer.echo(
+            f"Wrote {count(len(table), 'alarm')} to {output_checks.path_and_size(intervals)}"
+        )
     if report is not None:
         rows = _all_rows(detector, data) if whole is None else whole.rows
         _report(detector, rows, seen, data, report)
@@ -98,4 +106,4 @@ def _report(detector: Any, rows: Any, seen: "AlarmCounts", data: Path, path: Pat
 
     title = f"Anomalies in {data.name}"
     write_anomaly_report(detector, rows, path, seen=seen, title=title, overwrite=True)
-    typer.echo(f"Wrote {output_checks.described(path)}")
+    typer.echo(f"Wrote {output_checks.path_and_size(path)}")

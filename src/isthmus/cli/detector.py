@@ -1,8 +1,7 @@
-"""``isthmus fit --kind detector``: fit a detector, judge it by its promise, save it, report."""
+"""``isthmus fit --kind detector``: fit a detector, save it, evaluate it, report."""
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,10 @@ import pyarrow as pa
 import typer
 
 from isthmus.anomaly.detector import AnomalyDetector
+from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
 from isthmus.cli import error_context, output_checks, series_files
 from isthmus.cli.command_wrapper import INTERRUPTED, note
-from isthmus.cli.row_split import RowParts, part
+from isthmus.cli.row_split import RowParts, split_rows
 from isthmus.core.number_format import percent
 from isthmus.data import reading
 from isthmus.data.schema import infer_schema
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.blind_spots import BlindSpots
 
-_NOT_APPLYING = ("checkpoint", "checkpoint_every")
-_LAST = 10
-"""The last tenth of a series is judged by."""
-_SPIKE = 3.0
-"""Standard deviations, of the fault that stands for others."""
+_HELD_OUT_PARTS = 10
+"""The last tenth of a series is held out."""
+_SPIKE_SIZE = 3.0
+"""The size, in standard deviations, of the fault whose detection rate is printed."""
 
 
 def fit(
@@ -46,42 +45,40 @@ def fit(
     *,
     time: str | None,
 ) -> None:
-    """Fit; save at once; then judge and report.
+    """Fit a detector; save it at once; then evaluate and report.
 
     Parameters
     ----------
     data, test : Path
-        Rows to fit on, and to judge by; None: some of `data`.
+        Rows to fit on, and rows to evaluate on; without `test`, some rows of `data`.
     label, time : str or None
         The columns of labels, 1 for an anomaly, and of times.
     given : dict
-        The settings that were given, of the detector and of its autoencoder.
+        The given settings of the detector and of its autoencoder.
     output, page : Path
-        Where the detector goes, and its report; paths are taken as checked.
+        Where the detector and its report are written; the paths are checked already.
     """
-    if "checkpoint" in given:
-        raise typer.BadParameter("does not apply to --kind detector", param_hint="--checkpoint")
-    window = given.get("window")
-    if window is None:
-        series_files.refuse({"--time": time})
-        parts = _rows(data, test, label, mode=given.get("mode"), seed=given["random_state"])
+    detector = _build(given)
+    if detector.is_series:
+        parts = _split_series(data, test, label, detector.window, time)
     else:
-        parts = _series(data, test, label, window, time)
+        series_files.refuse_options({"--time": time})
+        parts = _split_file(data, test, label, mode=given.get("mode"), seed=given["random_state"])
     typer.echo(
-        f"{data.name}: {len(parts.train):,} rows to fit on, {len(parts.held_out):,} to judge by "
+        f"{data.name}: {len(parts.train):,} rows to fit on, {len(parts.held_out):,} to evaluate on "
         f"({parts.origin})"
     )
-    with error_context.about(f"{data.name}, counting only the rows to fit on"):
-        detector = _made(given).fit(parts.train)
-    with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
+    with error_context.adding(f"{data.name}, counting only the rows to fit on"):
+        detector.fit(parts.train)
+    with Interrupt() as interrupt:  # Ctrl-C must not prevent saving
         detector.save(output)
     interrupted = interrupt.requested or detector.autoencoder_.stop_reason_ == "interrupted"
     if interrupted:
-        note(f"What was learned is saved in {output}; it is judged now, Ctrl-C skips that.")
+        note(f"What was learned is saved in {output}; it is evaluated now, Ctrl-C skips that.")
     try:
         _judge(detector, parts, data.name, output, page)
     except KeyboardInterrupt:
-        note(f"The detector was saved before, in {output}.")
+        note(f"The detector is saved in {output}.")
         raise
     if interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -91,102 +88,98 @@ def _judge(
     detector: AnomalyDetector, parts: RowParts, name: str, output: Path, page: Path | None
 ) -> None:
     seen = alarm_evaluation.look(detector, parts.held_out, y=parts.held_out_labels)
-    blind = None if detector.window is not None else detector.blind_spots()
-    _tell(seen, blind)
-    typer.echo(f"Wrote {output_checks.described(output)}")
+    blind = None if detector.is_series else detector.blind_spots()
+    _print_results(seen, blind)
+    typer.echo(f"Wrote {output_checks.path_and_size(output)}")
     if page is not None:
         write_anomaly_report(
             detector, parts.held_out, page, seen=seen, blind=blind, title=name, overwrite=True
         )
-        typer.echo(f"Wrote {output_checks.described(page)}")
+        typer.echo(f"Wrote {output_checks.path_and_size(page)}")
 
 
-def _made(given: dict[str, Any]) -> AnomalyDetector:
-    """Return the detector that was asked for, with an autoencoder of its own or one described."""
-    own = inspect.signature(AnomalyDetector).parameters
+def _build(given: dict[str, Any]) -> AnomalyDetector:
+    """Return the detector with these settings, and an autoencoder if some are for it."""
+    own = {each.name for each in DETECTOR_PARAMETERS}
     settings = {name: value for name, value in given.items() if name in own}
-    inner = {
-        name: value
-        for name, value in given.items()
-        if name not in own and name not in _NOT_APPLYING
-    }
+    inner = {name: value for name, value in given.items() if name not in own}
     if inner:
         settings["autoencoder"] = Autoencoder(**inner, random_state=given["random_state"])
     return AnomalyDetector(**settings)
 
 
-def _rows(
+def _split_file(
     data: Path, test: Path | None, label: str | None, *, mode: str | None, seed: int
 ) -> RowParts:
-    """Read and part rows; those labelled as anomalies are judged by, unless they may be fitted."""
+    """Read and split rows; in novelty mode, those labelled as anomalies are held out."""
     dataset = reading.read(data, label=label)
-    with error_context.about(data.name):
+    with error_context.adding(data.name):
         schema = infer_schema(dataset.X)
     other = None if test is None else reading.read(test, label=label, types=schema.arrow_types)
     if other is not None and test is not None:
-        with error_context.about(test.name, remedy=f"make its rows like those of {data.name}"):
+        with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)
     if label is None:
-        parts = part(dataset, test=other, seed=seed)
-        return replace(parts, held_out_labels=None)  # a file's own labels may be of anything
-    with error_context.about(data.name):
+        parts = split_rows(dataset, test=other, seed=seed)
+        return replace(parts, held_out_labels=None)  # a file's own labels need not mark anomalies
+    with error_context.adding(data.name):
         anomalous = alarm_evaluation.is_anomaly(dataset.y, len(dataset.X))
     if other is not None and test is not None:
-        with error_context.about(test.name):
+        with error_context.adding(test.name):
             alarm_evaluation.is_anomaly(other.y, len(other.X))
     if mode == "outlier" or not anomalous.any():
-        return part(dataset, test=other, seed=seed)
-    normal = reading.Dataset(dataset.name, _where(dataset.X, ~anomalous))
-    parts = part(normal, test=other, seed=seed)
+        return split_rows(dataset, test=other, seed=seed)
+    normal = reading.Dataset(dataset.name, _select(dataset.X, ~anomalous))
+    parts = split_rows(normal, test=other, seed=seed)
     if other is not None:
         return parts
-    held_out, worse = parts.held_out, _where(dataset.X, anomalous)
+    held_out, anomalies = parts.held_out, _select(dataset.X, anomalous)
     return RowParts(
         parts.train,
-        _joined(held_out, worse),
-        np.repeat([False, True], [len(held_out), len(worse)]),
-        f"{parts.origin}, and {len(worse):,} labelled as anomalies",
+        _concatenate(held_out, anomalies),
+        np.repeat([False, True], [len(held_out), len(anomalies)]),
+        f"{parts.origin}, and {len(anomalies):,} labelled as anomalies",
     )
 
 
-def _series(
-    data: Path, test: Path | None, label: str | None, window: int, time: str | None
+def _split_series(
+    data: Path, test: Path | None, label: str | None, window: Any, time: str | None
 ) -> RowParts:
-    """Read a series and set its end aside."""
+    """Read a series and hold out its end."""
     whole = series_files.read(data, time=time, label=label)
     if test is not None:
         other = series_files.read(test, time=time, label=label)
         return RowParts(whole.rows, other.rows, other.labels, f"the rows of {test.name}")
     rows = len(whole.rows)
-    first = rows - min(max(rows // _LAST, 2 * window), rows // 2)
+    first = rows - min(max(rows // _HELD_OUT_PARTS, 2 * window), rows // 2)
     labels = None if whole.labels is None else whole.labels[first:]
     return RowParts(whole.rows[:first], whole.rows[first:], labels, "the end of the series")
 
 
-def _tell(seen: alarm_evaluation.AlarmCounts, blind: BlindSpots | None) -> None:
-    """Say what came of the promise, how often a fault of middling size is found, and where not."""
+def _print_results(seen: alarm_evaluation.AlarmCounts, blind: BlindSpots | None) -> None:
+    """Print the false-alarm rate, how often a spike is detected, and what is not detected."""
     typer.echo()
     for sentence in alarm_evaluation.told(seen):
         typer.echo(sentence)
     spots = [] if blind is None else blind.spots
-    powers = {s.column: s.power for s in spots if s.kind == "spike" and s.size == _SPIKE}
+    powers = {s.column: s.power for s in spots if s.kind == "spike" and s.size == _SPIKE_SIZE}
     if powers:
         worst = min(powers, key=powers.__getitem__)
         mean = float(np.mean(list(powers.values())))
         typer.echo(
-            f"A spike of {_SPIKE:g} standard deviations in one column raises an alarm in "
-            f"{percent(mean)} of rows; least in {worst!r}, {percent(powers[worst])}."
+            f"A spike of {_SPIKE_SIZE:g} standard deviations in one column raises an alarm in "
+            f"{percent(mean)} of rows; least often in {worst!r}, {percent(powers[worst])}."
         )
     for finding in () if blind is None else blind.findings:
         typer.echo(finding)
     typer.echo()
 
 
-def _where(rows: Any, chosen: NDArray[np.bool_]) -> Any:
+def _select(rows: Any, chosen: NDArray[np.bool_]) -> Any:
     return rows[chosen] if isinstance(rows, np.ndarray) else rows.filter(pa.array(chosen))
 
 
-def _joined(first: Any, second: Any) -> Any:
+def _concatenate(first: Any, second: Any) -> Any:
     if isinstance(first, np.ndarray):
         return np.concatenate([first, second])
     return pa.concat_tables([first, second])

@@ -1,4 +1,4 @@
-"""A file seen by a detector: scores, p-values, reasons, and what is carried past."""
+"""The scores, p-values and reasons of a detector for the rows of a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from isthmus.cli import carried_columns, error_context
 from isthmus.core.errors import DataWarning
+from isthmus.core.name_lists import name_list
 from isthmus.data import reading
 from isthmus.evaluation.alarm_evaluation import scored
 from isthmus.evaluation.alarm_reasons import reasons
@@ -29,16 +30,17 @@ _TOP = 3
 
 @dataclass(frozen=True, eq=False)
 class DetectorScan:
-    """What a detector says of the rows of a file.
+    """The results of a detector for the rows of a file.
 
     Parameters
     ----------
     scores, p_values : arrays of shape (n,)
     top : list of str
-        Of rows that may raise an alarm, the columns that contribute most; of others "".
+        For rows that may raise an alarm, the columns that contribute most; for others "".
     carried : pyarrow.Table or None
         The columns that the detector was not fitted on.
     labels : array of shape (n,) or None
+        Whether each row is an anomaly.
     """
 
     scores: NDArray[np.float64]
@@ -48,7 +50,7 @@ class DetectorScan:
     labels: NDArray[Any] | None
 
     def table(self, seen: AlarmCounts) -> pa.Table:
-        """Return one line for each row, the columns that were carried first."""
+        """Return one line for each row; carried columns come first."""
         found = pa.table(
             {
                 "row": np.arange(len(self.scores)),
@@ -62,31 +64,31 @@ class DetectorScan:
         )
         if self.carried is None:
             return found
-        return carried_columns.beside(self.carried, self.carried.column_names, found)
+        return carried_columns.restore(self.carried, self.carried.column_names, found)
 
 
-def scan(detector: Any, path: Path, label: str | None, *, most: float) -> DetectorScan:
+def scan(detector: Any, path: Path, label: str | None, *, max_p_value: float) -> DetectorScan:
     """Score a file in batches.
 
     Parameters
     ----------
     detector : AnomalyDetector
-        Not of series.
+        A detector of rows.
     path : Path
         The file.
     label : str or None
         The column of labels.
-    most : float
-        Rows with a larger p-value raise no alarm, so that their reasons are not asked for.
+    max_p_value : float
+        Rows with a larger p-value cannot raise an alarm, so their reasons are not computed.
     """
     parts = []
     for start, whole in batches(detector, path):
         extra = carried_columns.unknown(detector, whole)
         rows = carried_columns.without(whole, extra)
-        with error_context.about(error_context.batch(path.name, start, len(rows))):
+        with error_context.adding(error_context.batch_name(path.name, start, len(rows))):
             labels = None if label is None else _labels(path, whole, label)
             carried = whole.select(extra) if extra else None
-            parts.append(_scanned(detector, rows, carried, labels, most))
+            parts.append(_scan_rows(detector, rows, carried, labels, max_p_value))
     return DetectorScan(
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.p_values for part in parts]),
@@ -96,21 +98,20 @@ def scan(detector: Any, path: Path, label: str | None, *, most: float) -> Detect
     )
 
 
-def scan_series(detector: Any, S: SeriesFile, *, most: float) -> DetectorScan:
-    """Score a series, which is read whole."""
-    return _scanned(detector, S.rows, S.carried, S.labels, most)
+def scan_series(detector: Any, S: SeriesFile, *, max_p_value: float) -> DetectorScan:
+    """Score a series."""
+    return _scan_rows(detector, S.rows, S.carried, S.labels, max_p_value)
 
 
 def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
-    """Read a file in batches: the number of the first row, and rows."""
+    """Read a file in batches; yield the number of the first row, and the rows."""
     start, noted = 0, False
     for rows in reading.stream(path, types=detector.schema_.arrow_types):
         extra = carried_columns.unknown(detector, rows)
         if extra and not noted:
             noted = True
             warnings.warn(
-                f"The detector was not fitted on {carried_columns.listed(extra)}; "
-                "passed on unchanged.",
+                f"The detector was not fitted on {name_list(extra)}; passed on unchanged.",
                 DataWarning,
                 stacklevel=2,
             )
@@ -120,14 +121,18 @@ def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
 
 def _labels(path: Path, rows: Any, name: str) -> NDArray[Any]:
     purpose = "says which rows are anomalies"
-    return carried_columns.named(path, rows, name, option="--label", purpose=purpose)
+    return carried_columns.option_column(path, rows, name, option="--label", purpose=purpose)
 
 
-def _scanned(
-    detector: Any, rows: Any, carried: pa.Table | None, labels: NDArray[Any] | None, most: float
+def _scan_rows(
+    detector: Any,
+    rows: Any,
+    carried: pa.Table | None,
+    labels: NDArray[Any] | None,
+    max_p_value: float,
 ) -> DetectorScan:
     scores, p_values = scored(detector, rows)
-    candidates = np.flatnonzero(p_values <= most)
+    candidates = np.flatnonzero(p_values <= max_p_value)
     top = [""] * len(scores)
     if len(candidates):
         why = reasons(detector, rows, candidates)

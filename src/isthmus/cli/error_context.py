@@ -1,4 +1,4 @@
-"""Adds the file to errors about rows, which are raised where only the rows are known."""
+"""Adds the name of the file to errors about rows, which the library raises without it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def about(rows: str, *, remedy: str = "") -> Iterator[None]:
-    """Add to an error about data which rows it is about.
+def adding(rows: str, *, remedy: str = "") -> Iterator[None]:
+    """Add to an error about data the rows that it is about.
 
     Parameters
     ----------
     rows : str
-        The rows, as the message begins: ``"rows.csv"``.
+        The rows, such as ``"rows.csv"``; the message begins with them.
     remedy : str, optional
-        What to do, where the error's own advice does not fit.
+        What to try, if the error's own remedy does not fit.
     """
     try:
         yield
@@ -28,8 +28,8 @@ def about(rows: str, *, remedy: str = "") -> Iterator[None]:
         raise error.about(rows, remedy=remedy) from error
 
 
-def batch(name: str, start: int, rows: int) -> str:
-    """Name rows of a file that are read as one batch, the first of which is row `start`."""
+def batch_name(name: str, start: int, rows: int) -> str:
+    """Return a name for a batch of a file that begins with row `start`."""
     if start == 0:
         return name
     return f"rows {start:,} to {start + rows - 1:,} of {name}, counted from 0"

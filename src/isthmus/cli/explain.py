@@ -1,4 +1,4 @@
-"""``isthmus explain``: the cells that make rows anomalous, and what was expected of them."""
+"""``isthmus explain``: the cells that make rows anomalous, and their expected values."""
 
 import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from isthmus.cli import error_context, model_files, output_checks, series_files
 from isthmus.core.errors import InvalidParameter
-from isthmus.data.formats.catalogue import TABLES
+from isthmus.data.formats.catalogue import TABLES, output_choices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,28 +18,34 @@ if TYPE_CHECKING:
     from isthmus.evaluation.alarm_reasons import Reasons
 
 
-class _Row(NamedTuple):
-    """One row that is explained."""
+class _ExplainedRow(NamedTuple):
+    """A row whose score is explained."""
 
     number: int
-    """In the file."""
+    """Its number in the file."""
     score: float
     why: "Reasons"
     place: int
-    """Its place in `why`."""
+    """Its index in `why`."""
 
 
 def explain(
     model: model_files.DetectorFile,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Rows like those it was fitted on.")],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="Rows like those that the detector was fitted on."),
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where the reasons go: .csv or .parquet.")
+        Path,
+        typer.Option(
+            "--output", "-o", help=f"Where the reasons are written: {output_choices(TABLES)}."
+        ),
     ],
     rows: Annotated[
         str | None,
         typer.Option(
             metavar="NUMBERS",
-            help="Which rows, as 3,17; the first is 0.",
+            help="The numbers of the rows, such as 3,17; the first is 0.",
             show_default="those that raise an alarm",
         ),
     ] = None,
@@ -53,37 +59,39 @@ def explain(
     normal: model_files.Normal = None,
     force: output_checks.Force = False,
 ) -> None:
-    """Say which cells make rows anomalous.
+    """Show which cells make rows anomalous.
 
-    The result has a line for each row and column: row, column, value, expected, contribution and
-    share, the largest contribution of a row first. Contributions of a row sum to its score.
+    The result has a line for each row and column, with row, column, value, expected, contribution
+    and share; the largest contribution of a row comes first. Contributions sum to the row's score.
     """
     output_checks.require_ending(output, TABLES, "a table of reasons")
     output_checks.check([output], force=force)
     if rows is not None and top is not None:
         raise typer.BadParameter("--rows and --top exclude each other")
-    wanted = None if rows is None else _numbers(rows)
+    wanted = None if rows is None else _parse_row_numbers(rows)
 
     from isthmus.core.number_format import count
     from isthmus.data import writing
 
     detector = model_files.detector(model, normal=normal)
-    if detector.window is None:
-        series_files.refuse({"--time": time})
-        explained = _of_rows(detector, data, wanted, top)
+    if detector.is_series:
+        explained = _explain_series(detector, data, wanted, top, time)
     else:
-        explained = _of_series(detector, data, wanted, top, time)
+        series_files.refuse_options({"--time": time})
+        explained = _explain_rows(detector, data, wanted, top)
     if not explained:
-        typer.echo("No row raises an alarm; nothing was written. --top 10 explains the highest.")
+        typer.echo(
+            "No row raises an alarm; nothing was written. --top 10 explains the highest scores."
+        )
         return
     writing.write(output, _table(explained), overwrite=force)
     many = count(len(explained), "row")
-    typer.echo(f"Wrote the reasons of {many} to {output_checks.described(output)}")
+    typer.echo(f"Wrote the reasons of {many} to {output_checks.path_and_size(output)}")
 
 
-def _of_rows(
+def _explain_rows(
     detector: Any, data: Path, wanted: "NDArray[np.intp] | None", top: int | None
-) -> list[_Row]:
+) -> list[_ExplainedRow]:
     from isthmus.cli import carried_columns
     from isthmus.cli.detector_scan import batches
 
@@ -93,30 +101,30 @@ def _of_rows(
             carried_columns.without(whole, carried_columns.unknown(detector, whole)),
             start + len(whole),
         )
-        with error_context.about(error_context.batch(data.name, start, len(rows))):
+        with error_context.adding(error_context.batch_name(data.name, start, len(rows))):
             inside = None if wanted is None else wanted - start
-            explained += _explained(detector, rows, inside, top, start)
-    _check_numbers(wanted, end, data)
+            explained += _explain_batch(detector, rows, inside, top, start)
+    _check_row_numbers(wanted, end, data)
     return explained if top is None else sorted(explained, key=lambda row: -row.score)[:top]
 
 
-def _of_series(
+def _explain_series(
     detector: Any,
     data: Path,
     wanted: "NDArray[np.intp] | None",
     top: int | None,
     time: str | None,
-) -> list[_Row]:
+) -> list[_ExplainedRow]:
     whole = series_files.read(data, time=time, label=None, sensors=detector.sensors_)
-    _check_numbers(wanted, len(whole.rows), data)
-    with error_context.about(data.name):
-        return _explained(detector, whole.rows, wanted, top, 0)
+    _check_row_numbers(wanted, len(whole.rows), data)
+    with error_context.adding(data.name):
+        return _explain_batch(detector, whole.rows, wanted, top, 0)
 
 
-def _explained(
+def _explain_batch(
     detector: Any, rows: Any, wanted: "NDArray[np.intp] | None", top: int | None, start: int
-) -> list[_Row]:
-    """Explain those of some rows that are wanted, or have the highest scores, or raise an alarm."""
+) -> list[_ExplainedRow]:
+    """Explain the wanted rows of a batch, those with the highest scores, or those with alarms."""
     import numpy as np
 
     from isthmus.evaluation.alarm_reasons import reasons
@@ -132,21 +140,22 @@ def _explained(
         return []
     why = reasons(detector, rows, chosen)
     return [
-        _Row(int(row) + start, float(scores[row]), why, place) for place, row in enumerate(chosen)
+        _ExplainedRow(int(row) + start, float(scores[row]), why, place)
+        for place, row in enumerate(chosen)
     ]
 
 
-def _check_numbers(wanted: "NDArray[np.intp] | None", rows: int, data: Path) -> None:
+def _check_row_numbers(wanted: "NDArray[np.intp] | None", rows: int, data: Path) -> None:
     if wanted is not None and wanted.max() >= rows:
         raise InvalidParameter(
             "--rows",
-            expected=f"numbers from 0 to {rows - 1:,}, as {data.name} has {rows:,} rows",
+            expected=f"numbers from 0 to {rows - 1:,}, because {data.name} has {rows:,} rows",
             received=str(wanted.max()),
-            remedy="count rows from 0, without the line of names",
+            remedy="count rows from 0, without the header",
         )
 
 
-def _table(explained: list[_Row]) -> "pa.Table":
+def _table(explained: list[_ExplainedRow]) -> "pa.Table":
     """Return one line for each row and column, a row's largest contribution first."""
     import pyarrow as pa
 
@@ -164,7 +173,7 @@ def _table(explained: list[_Row]) -> "pa.Table":
     ]
     made = {name: [line[name] for line in lines] for name in lines[0]}
     for name in ("value", "expected"):
-        # A column of a table has one type, and those that are explained may differ.
+        # A column of the result has one type; the explained columns may differ in type.
         if any(isinstance(cell, (str, bool, datetime.date, datetime.time)) for cell in made[name]):
             made[name] = [_text(cell) for cell in made[name]]
         else:
@@ -178,8 +187,8 @@ def _text(cell: Any) -> str | None:
     return str(cell)
 
 
-def _numbers(text: str) -> "NDArray[np.intp]":
-    """Read ``3,17``."""
+def _parse_row_numbers(text: str) -> "NDArray[np.intp]":
+    """Return the numbers in a text such as ``3,17``."""
     import numpy as np
 
     try:

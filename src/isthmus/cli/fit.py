@@ -1,6 +1,5 @@
 """``isthmus fit``: train an autoencoder on a file, judge it, save it, report on it."""
 
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from isthmus.cli import error_context, output_checks, series_files, setting_options
 from isthmus.data.formats.catalogue import READABLE
+from isthmus.estimators.parameters import AUTOENCODERS
 
 if TYPE_CHECKING:
     from isthmus.cli.row_split import RowParts
@@ -63,36 +63,10 @@ def fit(
     kind: Annotated[
         str,
         typer.Option(
-            help="autoencoder, denoising, supervised, variational or detector.",
+            help=f"{', '.join(AUTOENCODERS)} or detector.",
             rich_help_panel=_MODEL,
         ),
     ] = "autoencoder",
-    false_alarm_rate: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Of normal rows, at most so large a share raises an alarm.",
-            show_default="0.01",
-            rich_help_panel=_DETECTOR,
-        ),
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            help="novelty, where DATA are normal rows; outlier, where some may be anomalies.",
-            show_default="novelty",
-            rich_help_panel=_DETECTOR,
-        ),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            metavar="ROWS",
-            help="DATA is a series, seen through windows of so many rows.",
-            show_default="each row stands by itself",
-            rich_help_panel=_DETECTOR,
-        ),
-    ] = None,
     time: Annotated[
         str | None,
         typer.Option(
@@ -113,41 +87,35 @@ def fit(
     It is judged on rows that training never sees, compared with PCA and the mean row; a detector,
     by its alarms on them beside the rate that it promises.
     """
+    page = _report_path(output, report, no_report=no_report)
+    settings = setting_options.values(given_settings, kind)
+    _check_outputs(output, page, settings.get("checkpoint"), force=force)
+    settings["random_state"] = seed
+    if kind == "detector":
+        from isthmus.cli import detector
+
+        detector.fit(data, test, label, settings, output, page, time=time)
+        return
+    if time is not None:
+        raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
+    name, parts = _rows(data, test, label, scale=settings.get("scale", "auto"), seed=seed)
+    if kind == "supervised" and parts.train_labels is None:
+        raise typer.BadParameter("expected the column of labels", param_hint="--label")
+
+    from isthmus.cli.fit_job import KINDS, FitJob, run
+
+    run(FitJob(name, parts, settings, output, page, KINDS[kind]))
+
+
+def _report_path(output: Path, report: Path | None, *, no_report: bool) -> Path | None:
+    """Return where the report goes, None for nowhere; refuse names of another kind of file."""
     output_checks.require_ending(output, [".isthmus"], "a model file")
     if no_report and report is not None:
         raise typer.BadParameter("--report and --no-report exclude each other")
     page = None if no_report else report or output.with_name(f"{output.stem}-report.html")
     if page is not None:
         output_checks.require_ending(page, [".html", ".htm"], "a report")
-    settings = setting_options.values(given_settings)
-    _check_outputs(output, page, settings.get("checkpoint"), force=force)
-    detector_settings = {"false_alarm_rate": false_alarm_rate, "mode": mode, "window": window}
-    given = {
-        **settings,
-        **{name: value for name, value in detector_settings.items() if value is not None},
-        "random_state": seed,
-    }
-
-    if kind == "detector":
-        from isthmus.cli import detector
-
-        detector.fit(data, test, label, given, output, page, time=time)
-        return
-    if time is not None:
-        raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
-
-    name, parts = _rows(data, test, label, scale=given.get("scale", "auto"), seed=seed)
-
-    from isthmus.cli.fit_job import KINDS, FitJob, run
-
-    estimator = KINDS[kind]
-    for option in given:
-        if option not in inspect.signature(estimator).parameters:
-            hint = f"--{option.replace('_', '-')}"
-            raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=hint)
-    if kind == "supervised" and parts.train_labels is None:
-        raise typer.BadParameter("expected the column of labels", param_hint="--label")
-    run(FitJob(name, parts, given, output, page, estimator))
+    return page
 
 
 def _rows(
@@ -157,22 +125,22 @@ def _rows(
 
     All rows are looked at before some are held out, so that messages number the file's rows.
     """
-    from isthmus.cli.row_split import part
+    from isthmus.cli.row_split import split_rows
     from isthmus.data.reading import read
     from isthmus.data.schema import infer_schema
 
     dataset = read(data, label=label)
-    with error_context.about(data.name):
+    with error_context.adding(data.name):
         schema = infer_schema(dataset.X, scale=scale)
     other = None if test is None else read(test, label=label, types=schema.arrow_types)
     if other is not None and test is not None:
-        with error_context.about(test.name, remedy=f"make its rows like those of {data.name}"):
+        with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)
     elif dataset.X_test is not None:
         remedy = "mend them, or judge by others: --test FILE"
-        with error_context.about(f"the test rows of {data.name}", remedy=remedy):
+        with error_context.adding(f"the test rows of {data.name}", remedy=remedy):
             schema.to_matrix(dataset.X_test)
-    return dataset.name, part(dataset, test=other, seed=seed)
+    return dataset.name, split_rows(dataset, test=other, seed=seed)
 
 
 def _check_outputs(

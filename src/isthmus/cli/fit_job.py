@@ -70,10 +70,10 @@ def run(job: FitJob) -> None:
 
     train, held_out = job.parts.train, job.parts.held_out
     typer.echo(
-        f"{job.name}: {len(train):,} rows to train on, {len(held_out):,} to judge by "
+        f"{job.name}: {len(train):,} rows to train on, {len(held_out):,} to evaluate on "
         f"({job.parts.origin})"
     )
-    with error_context.about(f"{job.name}, counting only the rows to train on"):
+    with error_context.adding(f"{job.name}, counting only the rows to train on"):
         labels = job.parts.train_labels if job.estimator is SupervisedAutoencoder else None
         model = job.estimator(**job.settings).fit(train, labels)
     with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
@@ -84,7 +84,7 @@ def run(job: FitJob) -> None:
     try:
         contest = compare(model, held_out, X_train=train)
         terminal.show(judge(contest, model))
-        typer.echo(f"Wrote {output_checks.described(job.model_path)}")
+        typer.echo(f"Wrote {output_checks.path_and_size(job.model_path)}")
         if job.report_path is not None:
             _report(job, model, contest, job.report_path)
     except KeyboardInterrupt:
@@ -106,4 +106,4 @@ def _report(job: FitJob, model: Any, contest: Comparison, path: Path) -> None:
         title=job.name,
         overwrite=True,
     )
-    typer.echo(f"Wrote {output_checks.described(path)}")
+    typer.echo(f"Wrote {output_checks.path_and_size(path)}")

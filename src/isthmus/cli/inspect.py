@@ -1,4 +1,4 @@
-"""``isthmus inspect``: what is in a model file, and whether that is an autoencoder."""
+"""``isthmus inspect``: the content of a model file, and whether it is an autoencoder."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,24 +15,25 @@ def inspect(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus or .keras file.")],
     target: Annotated[
         Literal["input", "labels", "other"] | None,
-        typer.Option(help="What a .keras model's loss compares its output with, where you know."),
+        typer.Option(help="What the loss of a .keras model compares the output with, if you know."),
     ] = None,
 ) -> None:
-    """Show what a model file holds, and judge it.
+    """Show what a model file holds, and its verdict.
 
-    Verdict with reasons, parameters by layer; of .isthmus files kind, versions, data, training.
+    The verdict has reasons and parameters by layer. For .isthmus files: kind, versions, data and
+    training too.
     """
     from isthmus.verdict.archives import is_archive
     from isthmus.verdict.verdict import inspect as judge
 
     if not is_archive(model):
         typer.echo(
-            f"{model}: a Keras model, of which nothing was run\n\n{judge(model, target=target)}"
+            f"{model}: a Keras model; none of its code was run\n\n{judge(model, target=target)}"
         )
         return
     if target is not None:
         raise typer.BadParameter(
-            "it is for .keras files; an isthmus model is known to be trained on its input",
+            "it is for .keras files; the target of an isthmus model is known",
             param_hint="--target",
         )
     _show_archive(model)
@@ -54,12 +55,12 @@ def _show_archive(model: Path) -> None:
 def _data(schema: Any) -> str:
     if schema.segments:
         kinds: Counter[str] = Counter(segment.kind for segment in schema.segments)
-        # Constants are put back, identifiers passed by.
+        # Constants are restored, identifiers passed through.
         kinds["not learned"] = schema.n_columns - len(schema.segments)
         listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
         return f"a table of {schema.n_columns:,} columns: {listed}"
     shape = " × ".join(map(str, schema.sample_shape))
-    noun = "pictures" if schema.is_image else "rows"
+    noun = "images" if schema.is_image else "rows"
     return f"{noun} of {shape} numbers, {_VALUES[schema.values]}"
 
 
@@ -68,12 +69,12 @@ def _training(estimator: Any) -> str:
     done = "not one whole epoch" if not epochs else f"{epochs:,} epoch{'s' if epochs > 1 else ''}"
     return (
         f"{estimator.n_samples_:,} rows, {done} in {estimator.fit_seconds_:.3g} s, "
-        f"{estimator.stop_reason_}; {_kept(estimator)} ({estimator.loss_})"
+        f"{estimator.stop_reason_}; {_weights(estimator)} ({estimator.loss_})"
     )
 
 
-def _kept(estimator: Any) -> str:
-    """Say which weights the model has, and their losses."""
+def _weights(estimator: Any) -> str:
+    """Return which weights the model has, and their losses."""
     history, best = estimator.history_, estimator.best_epoch_
     if best not in history["epoch"]:
         return "weights of its first steps"

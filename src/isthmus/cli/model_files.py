@@ -1,4 +1,4 @@
-"""Opening the model that a command is to work with."""
+"""Opens the model of a command."""
 
 import os
 from pathlib import Path
@@ -10,35 +10,36 @@ from isthmus.cli import error_context
 from isthmus.core.errors import InvalidParameter
 
 DetectorFile = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A detector, from 'isthmus fit --kind detector'.")
+    Path,
+    typer.Argument(metavar="MODEL", help="A detector that 'isthmus fit --kind detector' wrote."),
 ]
 Normal = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Where MODEL is an autoencoder: normal rows, to make a detector of it first.",
+        help="If MODEL is an autoencoder: normal rows, to fit a detector with it first.",
         show_default="none",
     ),
 ]
 
 
 def autoencoder(path: str | os.PathLike[str], *, of_rows: bool = True) -> Any:
-    """Return the autoencoder in a file: what was saved, or what a saved task has inside it.
+    """Return the autoencoder in a file: the saved one, or that of a saved task.
 
     Parameters
     ----------
     path : path
         The file.
     of_rows : bool
-        Whether it is to be given rows as they are in files. The one inside a detector may see
-        them only once they are standardised, or windows of them.
+        Whether it will be given rows as they are in files. That of a detector may need rows
+        that are standardised, or windows.
 
     Raises
     ------
     InvalidArchive
         As `isthmus.load`.
     InvalidParameter
-        It cannot be given rows as they are.
+        It cannot be given rows as they are in files.
     """
     from isthmus.persistence.loading import load
 
@@ -56,9 +57,9 @@ def _refuse_inner(saved: Any, path: str | os.PathLike[str]) -> None:
         raise InvalidParameter(
             Path(path).name,
             expected="an autoencoder",
-            received="a detector, whose autoencoder does not see rows as they are",
-            remedy="use 'isthmus detect' (--report for a page) or 'isthmus explain'; or fit an "
-            "autoencoder, 'isthmus fit' without --kind",
+            received="a detector, whose autoencoder needs transformed rows",
+            remedy="use 'isthmus detect' (with --report) or 'isthmus explain', or fit an "
+            "autoencoder with 'isthmus fit'",
         )
 
 
@@ -68,16 +69,16 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
     Parameters
     ----------
     path : Path
-        A detector; or an autoencoder, if there are rows for it.
+        A detector, or an autoencoder if `normal` is given.
     normal : Path, optional
-        Normal rows, by which the autoencoder becomes a detector; best ones it has not seen.
+        Normal rows to fit a detector with the autoencoder, best ones that it has not seen.
 
     Raises
     ------
     InvalidArchive
         As `isthmus.load`.
     InvalidParameter
-        It is no detector and there are no rows to make one; or it is one and there are.
+        The file is not a detector and `normal` is missing, or it is one and `normal` is given.
     """
     from isthmus.anomaly.detector import AnomalyDetector
     from isthmus.persistence.loading import load
@@ -88,7 +89,7 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
             return saved
         raise InvalidParameter(
             "--normal",
-            expected="nothing, as a detector knows normal rows already",
+            expected="none, because the detector is fitted already",
             received=normal.name,
             remedy="leave --normal out",
         )
@@ -98,8 +99,8 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
             path.name,
             expected="a detector",
             received=f"a model of the kind {saved.kind!r}",
-            remedy="fit one, 'isthmus fit normal.csv --kind detector', or add --normal FILE with "
-            "normal rows to make one of this model",
+            remedy="fit one with 'isthmus fit normal.csv --kind detector', or add --normal FILE "
+            "with normal rows to fit one with this model",
         )
     from sklearn.frozen import FrozenEstimator
 
@@ -108,5 +109,5 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
 
     rows = reading.read(normal, types=inner.schema_.arrow_types).X
     rows = carried_columns.without(rows, carried_columns.unknown(inner, rows))
-    with error_context.about(normal.name):
+    with error_context.adding(normal.name):
         return AnomalyDetector(FrozenEstimator(inner), random_state=0).fit(rows)

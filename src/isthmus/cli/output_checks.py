@@ -1,4 +1,4 @@
-"""Whether a file can be written is asked before the work is done, not after."""
+"""Checks of output files, made before the work instead of after it."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -8,24 +8,25 @@ from typing import Annotated
 import typer
 
 from isthmus.core.errors import CannotWrite, InvalidParameter
+from isthmus.data.formats.catalogue import output_choices
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists already.")]
 
 
 def check(paths: Iterable[Path], *, force: bool) -> None:
-    """Check that every path can be written to and nothing is lost by it.
+    """Check that every path can be written and that no existing file would be lost.
 
     Parameters
     ----------
     paths : iterable of Path
-        The files, or folders of pictures, that a command is going to write.
+        The files, or folders of images, that a command will write.
     force : bool
-        Whether files that stand there may be replaced.
+        Whether existing files may be replaced.
 
     Raises
     ------
     CannotWrite
-        A folder is missing or closed, two outputs have one path, or something stands there.
+        A folder is missing or not writable, two outputs have the same path, or a path exists.
     """
     taken: set[Path] = set()
     for path in paths:
@@ -50,19 +51,19 @@ def check(paths: Iterable[Path], *, force: bool) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, unless it is there.
+    """Make a folder and its parents, unless they exist.
 
     Raises
     ------
     CannotWrite
-        It cannot be made.
+        The folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(
             f"cannot make the folder {str(folder)!r} ({error.strerror})",
-            remedy="choose another place",
+            remedy="choose another folder",
         ) from None
 
 
@@ -72,18 +73,18 @@ def require_ending(path: Path, endings: Sequence[str], what: str) -> None:
     Raises
     ------
     InvalidParameter
-        It does not.
+        The path has another ending.
     """
     if path.suffix.lower() not in endings:
         raise InvalidParameter(
             f"{str(path)!r}",
-            expected=f"{what}, whose name ends in {' or '.join(filter(None, endings))}",
+            expected=f"{what}: {output_choices(endings)}",
             received=f"the ending {path.suffix!r}" if path.suffix else "a name without an ending",
-            remedy=f"call it {path.with_suffix(endings[0]).name!r}",
+            remedy=f"name it {path.with_suffix(endings[0]).name!r}",
         )
 
 
-def described(path: Path) -> str:
+def path_and_size(path: Path) -> str:
     """Return a path and its size, for the line that says what was written."""
     if path.is_dir():
         return f"{path} ({sum(1 for _ in path.iterdir()):,} files)"
@@ -101,7 +102,7 @@ def _check_folder(path: Path) -> None:
         raise CannotWrite(
             f"cannot write {str(path)!r}",
             expected="an existing folder",
-            received=f"{str(folder)!r}, which is none",
+            received=f"{str(folder)!r}, which is not a folder",
             remedy="create the folder first",
         )
     if not os.access(folder, os.W_OK | os.X_OK):

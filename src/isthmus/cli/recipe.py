@@ -1,4 +1,4 @@
-"""``isthmus recipe``: well-known autoencoders by name, run and measured."""
+"""``isthmus recipe``: list and run well-known autoencoders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +23,7 @@ def _without_a_command(context: typer.Context) -> None:
 
 
 def list_() -> None:
-    """List the recipes: name and what it is."""
+    """List the recipes: name and title."""
     from isthmus.recipes.catalogue import RECIPES
 
     widest = max(map(len, RECIPES))
@@ -32,32 +32,36 @@ def list_() -> None:
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As 'isthmus recipe list' has it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name that 'isthmus recipe list' shows.")
+    ],
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Labelled pictures of 28 × 28 pixels, such as MNIST's mnist.npz.",
+            help="Labelled images of 28 × 28 pixels, such as MNIST's mnist.npz.",
             show_default="the digits that come with scikit-learn",
         ),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the rows.", show_default="as the tutorial has it"),
+        typer.Option(help="Passes over the rows.", show_default="as in the tutorial"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same figures again.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same results.")] = 0,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Where the report goes.", show_default="NAME.html"),
+        typer.Option(
+            "--output", "-o", help="Where the report is written.", show_default="NAME.html"
+        ),
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write each picture as a file besides, PNG or SVG."),
+        typer.Option(metavar="FOLDER", help="Also write each image to a file, PNG or SVG."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that exist already.")
     ] = False,
 ) -> None:
-    """Train a recipe, measure it beside its claim, report."""
+    """Train a recipe, compare it with its claims, report."""
     page = output or Path(f"{Path(name).name}.html")
     output_checks.require_ending(page, [".html", ".htm"], "a report")
     output_checks.check([page], force=force)
@@ -76,7 +80,7 @@ def run(
     typer.echo(f"{result.data}, {count(result.epochs, 'epoch')}")
     _show(chosen, result)
     write_recipe_report(chosen, result, page, overwrite=True)
-    typer.echo(f"Wrote {output_checks.described(page)}")
+    typer.echo(f"Wrote {output_checks.path_and_size(page)}")
     if pictures is not None:
         _write_pictures(chosen, result, pictures)
 
@@ -94,7 +98,7 @@ def _show(chosen: "Recipe", result: "RecipeResult") -> None:
     typer.echo(f"After {chosen.source}: {chosen.claim}")
     for note in result.notes:
         typer.echo(f"· {note}")
-    typer.echo(f"\n{seconds(result.seconds)} in all.")
+    typer.echo(f"\n{seconds(result.seconds)} in total.")
 
 
 def _write_pictures(chosen: "Recipe", result: "RecipeResult", folder: Path) -> None:
@@ -107,7 +111,7 @@ def _write_pictures(chosen: "Recipe", result: "RecipeResult", folder: Path) -> N
             ending, content = made
             path = folder / f"{chosen.name}-{place}{ending}"
             atomic_write(path, content)
-            typer.echo(f"Wrote {output_checks.described(path)}")
+            typer.echo(f"Wrote {output_checks.path_and_size(path)}")
 
 
 recipe.command("list")(guarded(list_))

@@ -1,4 +1,4 @@
-"""``isthmus report``: one HTML file about a saved model and some data."""
+"""``isthmus report``: an HTML report on a saved model and some data."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,26 +7,30 @@ import typer
 
 from isthmus.cli import carried_columns, error_context, model_files, output_checks
 from isthmus.cli.command_wrapper import note
+from isthmus.core.name_lists import name_list
 
 
 def report(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Rows to judge it by; best ones it never saw.")
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Rows to evaluate it on, best rows that it was not trained on."
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the report goes.")] = Path(
-        "report.html"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the report is written.")
+    ] = Path("report.html"),
     label: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The column that holds labels; they colour the codes."),
+        typer.Option(metavar="COLUMN", help="The column of labels, which colour the codes."),
     ] = None,
     force: output_checks.Force = False,
 ) -> None:
     """Write an HTML report on a model and some data.
 
-    Verdict, comparison with PCA, training curves, reconstructions and codes. PCA and the mean
-    row are fitted on the training rows that DATA has, else on one half of its rows.
+    It has a verdict, a comparison with PCA, training curves, reconstructions and codes. PCA and the
+    mean row are fitted on the training rows in DATA, or else on half of its rows.
     """
     output_checks.require_ending(output, [".html", ".htm"], "a report")
     output_checks.check([output], force=force)
@@ -37,12 +41,12 @@ def report(
     estimator = model_files.autoencoder(model)
     types = estimator.schema_.arrow_types
     dataset = read(data, label=label, types=types)
-    # A label that the model was trained on as a column colours the codes and stays a column.
+    # If the model was trained on the column of labels, it colours the codes and stays a column.
     rows = read(data, types=types) if label in estimator.schema_.columns else dataset
     if extra := carried_columns.unknown(estimator, rows.X):
-        note(f"The model was not trained on {carried_columns.listed(extra)}; left out.")
+        note(f"The model was not trained on {name_list(extra)}; left out.")
     has_test = rows.X_test is not None
-    with error_context.about(data.name):
+    with error_context.adding(data.name):
         write_report(
             estimator,
             rows.X_test if has_test else carried_columns.without(rows.X, extra),
@@ -52,4 +56,4 @@ def report(
             title=dataset.name,
             overwrite=True,
         )
-    typer.echo(f"Wrote {output_checks.described(output)}")
+    typer.echo(f"Wrote {output_checks.path_and_size(output)}")

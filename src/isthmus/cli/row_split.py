@@ -1,4 +1,4 @@
-"""Parts data into the rows that train a model and the rows that judge it."""
+"""Splits data into rows to train on and held-out rows to evaluate on."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ _BLOCK_ROWS = 4096
 
 @dataclass(frozen=True)
 class RowParts:
-    """Rows that train, rows that judge, and how they came apart."""
+    """Rows to train on, held-out rows, and how they were chosen."""
 
     train: Any
     held_out: Any
     held_out_labels: Any
     origin: str
-    """Where the judging rows came from, as a part of a sentence."""
+    """Where the held-out rows came from, as a part of a sentence."""
     train_labels: Any = None
 
 
-def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
-    """Choose the rows that training must not see.
+def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
+    """Choose the rows to hold out from training.
 
-    They are those of `test`, else the file's own test rows, else a random tenth of its rows
-    (at most 10,000), the same ones for the same `seed`. A row of that tenth with a text that no
-    other row has, or with the only values of a column, is trained on after all: a model can only
-    be judged by what it could learn.
+    They are those of `test`, or the file's own test rows, or a random tenth of its rows (at most
+    10,000), which depends on `seed` only. Of that tenth, rows with a text or a column that no other
+    row has are trained on: a model can only be evaluated on what it could learn.
 
     Raises
     ------
     InvalidData
-        There are not two rows to part.
+        There are fewer than two rows.
     """
     if test is not None:
         return RowParts(dataset.X, test.X, test.y, f"the rows of {test.name}", dataset.y)
@@ -53,15 +52,15 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
     if rows < 2:
         raise InvalidData(
             dataset.name,
-            expected="at least 2 rows, one to train on and one to judge by",
+            expected="at least 2 rows, one to train on and one to evaluate on",
             received=f"{rows} row{'' if rows == 1 else 's'}",
-            remedy="bring more rows, or pass others with --test",
+            remedy="add rows, or pass a file of test rows with --test",
         )
     order = generator_for(seed, "held-out rows").permutation(rows)
     count = min(max(1, rows // 10), MAX_HELD_OUT)
-    # In their old order, so that reading them from a memory-mapped file goes one way.
+    # Sorted below, so that a memory-mapped file is read in one direction.
     chosen, train = order[:count], order[count:]
-    alone = _alone(dataset.X, chosen, train)
+    alone = _hold_unseen(dataset.X, chosen, train)
     if not alone.all():
         chosen, train = chosen[~alone], np.concatenate([train, chosen[alone]])
     held_out, train = np.sort(chosen), np.sort(train)
@@ -74,22 +73,22 @@ def part(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
     )
 
 
-def _alone(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which of the chosen rows hold what no row to train on has, (len(chosen),)."""
+def _hold_unseen(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of the chosen rows hold values that no training row has, (len(chosen),)."""
     if isinstance(X, np.ndarray):
-        return _alone_in_array(X, chosen, train)
+        return _hold_unseen_in_array(X, chosen, train)
     found = np.zeros(len(chosen), dtype=bool)
     for column in X.columns:
-        found |= _alone_in_column(column, chosen, train)
+        found |= _hold_unseen_in_column(column, chosen, train)
     return found
 
 
-def _alone_in_array(
+def _hold_unseen_in_array(
     X: NDArray[Any], chosen: NDArray[Any], train: NDArray[Any]
 ) -> NDArray[np.bool_]:
     empty = np.ones(X.shape[1:], dtype=bool)
     for start in range(0, len(train), _BLOCK_ROWS):
-        # x != x is true of NaN alone, and defined for every type.
+        # x != x is true only for NaN, and defined for every type.
         block = X[train[start : start + _BLOCK_ROWS]]
         empty &= (block != block).all(axis=0)
         if not empty.any():
@@ -98,7 +97,9 @@ def _alone_in_array(
     return np.asarray((cells == cells).any(axis=1))
 
 
-def _alone_in_column(column: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
+def _hold_unseen_in_column(
+    column: Any, chosen: NDArray[Any], train: NDArray[Any]
+) -> NDArray[np.bool_]:
     import pyarrow as pa
     import pyarrow.compute as pc
 

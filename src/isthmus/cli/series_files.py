@@ -1,4 +1,4 @@
-"""Files that hold a series: its time, its sensors, what stands beside them, its alarms."""
+"""Files of series: times, sensors, other columns, and tables of alarms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.core.errors import InvalidParameter
+from isthmus.core.name_lists import name_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-TIME_HELP = "Of a series: the column of times, as dates, or as seconds since 1970."
+TIME_HELP = "For a series: the column of times, as dates or as seconds since 1970."
 TIME_DEFAULT = "the column of dates"
 Time = Annotated[
     str | None,
@@ -25,15 +26,17 @@ Time = Annotated[
 
 @dataclass(frozen=True, eq=False)
 class SeriesFile:
-    """A file that holds a series.
+    """The content of a file of a series.
 
     Parameters
     ----------
     rows : ndarray or pyarrow.Table of n rows
         The sensors and, in a table, the time.
     carried : pyarrow.Table or None
-        What stands before the alarms: time, labels, and what the detector was not fitted on.
+        Columns that come before the alarms in the output: times, labels, and those that the
+        detector was not fitted on.
     labels : array of shape (n,) or None
+        The column of labels.
     """
 
     rows: Any
@@ -44,7 +47,7 @@ class SeriesFile:
 def read(
     path: Path, *, time: str | None, label: str | None, sensors: tuple[str, ...] | None = None
 ) -> SeriesFile:
-    """Read a series whole.
+    """Read a series.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def read(
     time, label : str or None
         The columns of times and of labels.
     sensors : tuple of str, optional
-        The columns that the detector was fitted on; None: all others are sensors.
+        The columns that the detector was fitted on; by default, all other columns.
     """
     import pyarrow as pa
 
@@ -64,12 +67,12 @@ def read(
         if time is not None:
             raise InvalidParameter(
                 "--time",
-                expected=f"nothing, as {path.name} has no columns",
+                expected=f"none, because {path.name} has no columns",
                 received=repr(time),
-                remedy="leave --time out: rows follow each other evenly",
+                remedy="leave --time out; rows are evenly spaced",
             )
         return SeriesFile(dataset.X, None, dataset.y)
-    table = dataset.X if time is None else _timed(path, dataset.X, time)
+    table = dataset.X if time is None else _with_times(path, dataset.X, time)
     clock = [name for name in table.column_names if pa.types.is_temporal(table[name].type)]
     known = set(table.column_names if sensors is None else (*sensors, *(clock[:1])))
     names = [name for name in table.column_names if name in known]
@@ -82,7 +85,7 @@ def read(
 
 
 def intervals(detector: Any, rows: Any) -> pa.Table:
-    """Return the alarms of a series as a table: when each began and ended, and its sensors."""
+    """Return the alarms of a series as a table: start, end and sensors of each."""
     import pyarrow as pa
 
     found = detector.intervals(rows)
@@ -99,28 +102,26 @@ def intervals(detector: Any, rows: Any) -> pa.Table:
     )
 
 
-def refuse(options: dict[str, Any]) -> None:
-    """Refuse options, by name, that mean nothing of rows that do not follow each other."""
+def refuse_options(options: dict[str, Any]) -> None:
+    """Refuse options, by name, that are only for detectors of series."""
     for name, value in options.items():
         if value is not None:
             raise InvalidParameter(
                 name,
                 expected="a detector of series, fitted with --window",
-                received="one that takes each row by itself",
+                received="a detector of single rows",
                 remedy=f"leave {name} out",
             )
 
 
-def _timed(path: Path, table: pa.Table, time: str) -> pa.Table:
-    """Return the table with its column of times as such, and no other of dates."""
+def _with_times(path: Path, table: pa.Table, time: str) -> pa.Table:
+    """Return the table with the column `time` as timestamps, and without other dates."""
     import pyarrow as pa
-
-    from isthmus.cli import carried_columns
 
     if time not in table.column_names:
         raise InvalidParameter(
             "--time",
-            expected=f"a column of {path.name}: {carried_columns.listed(table.column_names)}",
+            expected=f"a column of {path.name}: {name_list(table.column_names)}",
             received=repr(time),
             remedy="name the column of times, or leave --time out",
         )
@@ -132,20 +133,20 @@ def _timed(path: Path, table: pa.Table, time: str) -> pa.Table:
     column = table[time]
     if not pa.types.is_temporal(column.type):
         try:
-            moments = _moments(column)
+            stamps = _as_timestamps(column)
         except pa.ArrowException as error:
             raise InvalidParameter(
                 "--time",
                 expected="dates, or seconds since 1970",
                 received=f"column {time!r}: {str(error).splitlines()[0][:200]}",
-                remedy="write times as 2026-01-31 12:00:00",
+                remedy="write times like 2026-01-31 12:00:00",
             ) from None
-        table = table.set_column(table.column_names.index(time), time, moments)
+        table = table.set_column(table.column_names.index(time), time, stamps)
     return table.drop_columns(others)
 
 
-def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return numbers of seconds, or texts, as times."""
+def _as_timestamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return seconds since 1970, or text, as timestamps."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

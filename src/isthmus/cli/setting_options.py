@@ -7,13 +7,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
+from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidParameter
-from isthmus.estimators.parameters import PARAMETERS, Parameter
+from isthmus.estimators.parameters import AUTOENCODERS, PARAMETERS, Parameter, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_OPTIONS = tuple(each for each in PARAMETERS if each.summary)
+_OPTIONS = tuple(each for each in (*PARAMETERS, *DETECTOR_PARAMETERS) if each.summary)
+_NOT_WITHIN_DETECTORS = ("checkpoint", "checkpoint_every")
+"""What the autoencoder within a detector cannot be given."""
+
+KINDS: Catalogue[frozenset[str]] = Catalogue(
+    "--kind",
+    {
+        **{kind: frozenset(each.name for each in parameters_of(kind)) for kind in AUTOENCODERS},
+        "detector": frozenset(
+            each.name
+            for each in (*DETECTOR_PARAMETERS, *parameters_of("autoencoder"))
+            if each.name not in _NOT_WITHIN_DETECTORS
+        ),
+    },
+)
+"""The settings of what can be fitted. Those of a detector include its autoencoder's."""
 
 
 def add(command: Callable[..., None]) -> Callable[..., None]:
@@ -29,16 +46,32 @@ def add(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that were given, as constructors take them; raises BadParameter."""
-    settings = {}
+def values(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the settings that were given, as constructors take them.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        The options by the names of their parameters; None where one was left out.
+    kind : str
+        What is fitted, a name of `KINDS`.
+
+    Raises
+    ------
+    typer.BadParameter
+        An option does not apply to this kind, or has a value that it does not take.
+    InvalidParameter
+        There is no such kind.
+    """
+    settings, known = {}, KINDS[kind]
     for each in _OPTIONS:
         value = given.get(each.name)
         if value is None:
             continue
+        if each.name not in known:
+            raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint=_flag(each))
         try:
             settings[each.name] = each.constraint.from_option(each.name, value)
-            each.constraint.check(each.name, settings[each.name])
         except InvalidParameter as error:
             raise typer.BadParameter(_reason(error), param_hint=_flag(each)) from None
     return settings
@@ -51,9 +84,9 @@ def _as_argument(each: Parameter) -> inspect.Parameter:
     option = typer.Option(
         *names,
         help=each.summary,
-        metavar=each.metavar,
+        metavar=each.metavar or each.constraint.metavar,
         show_default=_default(each),
-        rich_help_panel=each.panel if len(each.kinds) > 1 else f"--kind {each.kinds[0]}",
+        rich_help_panel=_panel(each),
     )
     return inspect.Parameter(
         each.name,
@@ -63,12 +96,16 @@ def _as_argument(each: Parameter) -> inspect.Parameter:
     )
 
 
+def _panel(each: Parameter) -> str:
+    own = len(each.kinds) == 1
+    return each.panel or (f"--kind {each.kinds[0]}" if own else "The model")
+
+
 def _default(each: Parameter) -> str | bool:
-    if each.default == "auto":
-        return "by the data"
-    if len(each.kinds) == 1:
-        return f"{each.default}; --kind {each.kinds[0]}"
-    return False if each.default is None else str(each.default)
+    if each.default is None:
+        return False
+    default = "by the data" if each.default == "auto" else str(each.default)
+    return f"{default}; --kind {each.kinds[0]}" if len(each.kinds) == 1 else default
 
 
 def _flag(each: Parameter) -> str:
@@ -76,4 +113,6 @@ def _flag(each: Parameter) -> str:
 
 
 def _reason(error: InvalidParameter) -> str:
-    return f"expected {error.expected}, received {error.received}"
+    reason = f"expected {error.expected}, received {error.received}"
+    # A hint at a misspelling; other advice speaks of Python.
+    return f"{reason}: {error.remedy}" if error.remedy.endswith("?") else reason

@@ -1,4 +1,4 @@
-"""How a judgement looks on a terminal, and as plain text in a pipe or a file."""
+"""Prints a judgement, in colour on a terminal and as plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def show(judgement: Judgement) -> None:
     for place, header in enumerate(headers):
         table.add_column(header, justify="right" if place else "left", vertical="bottom")
     for row in rows:
-        # Headers may be broken over lines; a figure and its unit stay together.
+        # Headers may be wrapped; a figure and its unit stay on one line.
         table.add_row(*(cell.replace(" ", "\N{NO-BREAK SPACE}") for cell in row))
-    # Texts come from the data too, so they are never read as Rich's markup.
+    # Texts may come from the data, so they are not parsed as Rich markup.
     findings = Table.grid(padding=(0, 1))
     for finding in judgement.findings:
         findings.add_row(_MARKS[finding.level], Text(finding.text))

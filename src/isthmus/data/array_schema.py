@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats, Segment, Values
 
 _MOST_CELLS = 1 << 24
-"""Of one sample, about 4000 x 4000 pixels: an untrusted archive may not ask for more memory."""
+"""Cells of one sample, about 4000 × 4000 pixels: an untrusted archive cannot claim more memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySchema:
-    """What is known of an array of samples, to and from the network's matrix.
+    """The schema of an array of samples.
 
     Parameters
     ----------
     sample_shape : tuple of int
         Shape of one sample: ``(d,)``, ``(a, b)`` or ``(a, b, c)``.
     values : "real" or "unit"
-        Standardised columns, or fractions of a range in [0, 1]. Values outside the range that
-        `infer_array` saw lie outside [0, 1] and still come back as they were.
+        Standardised columns, or fractions of a range in [0, 1]. Values outside the fitted range lie
+        outside [0, 1] and are still restored exactly.
     scaling : Scaling
-        Of the flattened sample.
+        The scaling of the flattened samples.
     dtype : "float32" or "float64"
-        Of what `from_matrix` returns: float64 where the array that was learned needs it.
+        The type that `from_matrix` returns: float64 if the fitted array needs it.
     """
 
     sample_shape: tuple[int, ...]
@@ -61,13 +61,13 @@ class ArraySchema:
     def columns(self) -> tuple[str, ...]:
         """Names of the cells of one sample in C order: ``x0``, ``x1``, ...
 
-        They are made anew at each call; `n_columns` counts them without that.
+        Each call makes them anew; `n_columns` is their number.
         """
         return tuple(f"x{i}" for i in range(self.n_columns))
 
     @property
     def is_image(self) -> bool:
-        """Whether samples can be shown as pictures: (h, w), or (h, w, c) with c at most 4."""
+        """Whether samples can be shown as images: (h, w), or (h, w, c) with c at most 4."""
         shape = self.sample_shape
         return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4)
 
@@ -87,20 +87,20 @@ class ArraySchema:
         Warns
         -----
         DataWarning
-            The samples plainly are on another scale, such as pixels divided by 255.
+            The samples are clearly on another scale, such as pixels divided by 255.
 
         Raises
         ------
         SchemaMismatch
             The samples have another shape.
         InvalidData
-            Empty, not numeric, or with an infinity; the column and row are named.
+            `X` is empty, not numeric or contains an infinity; the message names column and row.
         """
         (matrix,) = self.blocks(X)
         return matrix
 
     def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
-        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
+        """Yield the result of `to_matrix` in blocks of `rows` rows; None for a single block."""
         array = as_numbers(X)
         if array.shape[1:] != self.sample_shape:
             raise self._other_shape(array.shape[1:])
@@ -116,26 +116,26 @@ class ArraySchema:
                 low = np.fmin(low, np.fmin.reduce(matrix[part], axis=None))
                 high = np.fmax(high, np.fmax.reduce(matrix[part], axis=None))
                 if np.isinf(low) or np.isinf(high):
-                    raise scalings.infinity(cells, self._name, start + part.start)
+                    raise scalings.infinity_error(cells, self._name, start + part.start)
             yield matrix.reshape(block.shape)
         if self.values == "unit" and self.scaling.center.size == 1:
             self._compare_scales(array, float(low), float(high))
 
     def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
-        """Warn if the range of the samples, in fractions of the fitted one, is that of others."""
+        """Warn if the range of the samples, in fractions of the fitted one, is of another scale."""
         start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
         received = (start + low * span, start + high * span)
         warn_of_another_scale(array, (start, start + span), received)
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
-        """Return scaled values to the original unit.
+        """Return scaled values in their original units.
 
         Parameters
         ----------
         matrix : ndarray of shape (n, *sample_shape)
             Scaled values.
         like : ndarray, optional
-            The array they belong to; if it is of a float type, so is the result.
+            The original array; if it is of a float type, the result has the same type.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class ArraySchema:
     def from_blocks(
         self, blocks: Iterable[NDArray[Any]], rows: int, like: Any = None
     ) -> NDArray[Any]:
-        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
+        """Return what `from_matrix` does, for a matrix of `rows` rows that is given in blocks."""
         kind = getattr(like, "dtype", None)
         dtype = kind if kind in (np.float32, np.float64) else np.dtype(self.dtype)
         limit = float(np.finfo(dtype).max)
@@ -173,12 +173,12 @@ class ArraySchema:
 
     @classmethod
     def from_config(cls, config: Any) -> ArraySchema:
-        """Rebuild from `to_config`'s answer, which may be untrusted.
+        """Rebuild from the result of `to_config`, which may be untrusted.
 
         Raises
         ------
         InvalidArchive
-            It is not such an answer.
+            It is not such a result.
         """
         sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape")[:4])}
         shape = tuple(integer(sizes, name, 1, _MOST_CELLS) for name in sizes)
@@ -202,7 +202,7 @@ class ArraySchema:
             received=str(shape),
             remedy=f"X.reshape(-1, {', '.join(map(str, self.sample_shape))})"
             if size == self.n_columns
-            else "bring the samples to the size that was fitted, or fit again with these",
+            else "resize the samples to the fitted shape, or fit again with these",
         )
 
 
@@ -219,7 +219,7 @@ def as_numbers(X: Any) -> NDArray[Any]:
     Raises
     ------
     InvalidData
-        It is empty, sparse, complex, text, ragged, or has another number of dimensions.
+        It is empty, sparse, complex, text or ragged, or has another number of dimensions.
     """
     if is_plain(X):
         plain: NDArray[Any] = X
@@ -230,7 +230,7 @@ def as_numbers(X: Any) -> NDArray[Any]:
         )
     except (ValueError, TypeError, OverflowError) as error:
         text = "string" in str(error)
-        remedy = "pass numbers; text, categories and dates go in as a DataFrame" if text else ""
+        remedy = "pass numbers; pass text, categories and dates in a DataFrame" if text else ""
         raise InvalidData(str(error), remedy=remedy) from None
     if array.dtype.kind not in "biuf" or array.ndim > 4 or 0 in array.shape:
         raise InvalidData(
@@ -244,7 +244,7 @@ def as_numbers(X: Any) -> NDArray[Any]:
 
 
 def is_plain(X: Any) -> bool:
-    """Tell, quickly, whether `X` is an array of floats that scikit-learn would leave as it is."""
+    """Tell quickly whether `X` is an array of floats that scikit-learn would not change."""
     return (
         type(X) is np.ndarray
         and X.dtype in (np.float32, np.float64)
@@ -256,8 +256,8 @@ def is_plain(X: Any) -> bool:
 def without_mask(X: Any) -> Any:
     """Return a masked array as a plain one, NaN where it is masked; anything else unchanged.
 
-    scikit-learn and `numpy.asarray` drop the mask, and so bring back what it hides. Integers and
-    booleans become float64 where a cell is masked, and keep their type where none is.
+    scikit-learn and `numpy.asarray` drop the mask and so expose masked values. Integers and
+    booleans become float64 if a cell is masked.
     """
     if not isinstance(X, np.ma.MaskedArray) or X.dtype.kind == "V":
         return X
@@ -270,7 +270,7 @@ def without_mask(X: Any) -> Any:
 
 
 def infer_array(X: Any, scale: str) -> ArraySchema:
-    """Learn the schema of an array; `scale` is one of `infer_schema`'s."""
+    """Learn the schema of an array; `scale` as for `infer_schema`."""
     array = as_numbers(X)
     shape = array.shape[1:]
     if math.prod(shape) > _MOST_CELLS:
@@ -278,7 +278,7 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
             "X",
             expected=f"samples of at most {_MOST_CELLS} cells",
             received=f"shape {shape}",
-            remedy="scale the samples down, or cut them into parts",
+            remedy="downscale the samples, or cut them into parts",
         )
     flat = array.reshape(len(array), -1)
 
@@ -304,18 +304,18 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
 
 
 def _limits(array: NDArray[Any], summary: ColumnStatistics) -> tuple[Any, Any] | None:
-    """Choose the range whose shares are learned, or None for columns to standardise."""
+    """Choose the range whose fractions are learned, or None to standardise the columns."""
     low, high = _extremes(summary)
     bytes_range, unit_range = (np.zeros(1), np.full(1, 255.0)), (np.zeros(1), np.ones(1))
-    # Bytes that are all 0 or 1 are masks; all 0 they may be black pictures.
+    # Bytes that are all 0 or 1 are masks; if all are 0, they may be black images.
     if array.dtype == np.uint8 and high[0] != 1:
         return bytes_range
     if low[0] >= 0 and high[0] <= 1:
         return unit_range
     if array.ndim > 2:
         return low, high
-    flat_pictures = summary.whole and array.shape[1] >= 64
-    return bytes_range if flat_pictures and low[0] >= 0 and 128 < high[0] <= 255 else None
+    flat_images = summary.whole and array.shape[1] >= 64
+    return bytes_range if flat_images and low[0] >= 0 and 128 < high[0] <= 255 else None
 
 
 def _extremes(summary: ColumnStatistics) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""The types of a table's cells: which family each is of, and its values as text and back."""
+"""The types of a table's cells: their families, and conversion of values to text and back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNITS = ("s", "ms", "us", "ns")
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DAY = 86_400
 _YEAR_1, _YEAR_10000 = -719_162 * DAY, 2_932_897 * DAY
-"""In seconds of the Unix epoch: the dates that Python's own type can hold."""
+"""In seconds since 1970: the range of dates of Python's datetime."""
 
 _SIMPLE = {
     str(kind): kind
@@ -43,7 +43,7 @@ _DICTIONARY = re.compile(r"dictionary<values=(.{1,100}), indices=(u?int\d{1,2}),
 
 
 def family(kind: pa.DataType) -> Family | None:
-    """Return the family of a cell type, that of its values for a dictionary; None if unknown."""
+    """Return the family of a cell type, for a dictionary that of its values; None if unknown."""
     tests: dict[Family, tuple[Any, ...]] = {
         "numbers": (pt.is_integer, pt.is_floating, pt.is_decimal),
         "booleans": (pt.is_boolean,),
@@ -58,15 +58,15 @@ def family(kind: pa.DataType) -> Family | None:
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type of the values behind a dictionary, or the type itself."""
+    """Return the type of a dictionary's values; other types unchanged."""
     return kind.value_type if pt.is_dictionary(kind) else kind
 
 
 def type_to_read(kind: pa.DataType) -> pa.DataType:
-    """Return the type as which to read the text of cells that were of type `kind` when fitted.
+    """Return the type with which to read a CSV column that was of type `kind` in fit.
 
-    Numbers are read as float64, though all were whole then, and dates with a time to the
-    microsecond: one more digit is no reason to refuse a file. Categories are read as their values.
+    Numbers are read as float64 even if all were integers, and dates with a time in microseconds, so
+    that a file with more digits is still accepted. Categories are read as their values.
     """
     if pt.is_dictionary(kind):
         return value_type(kind)
@@ -78,19 +78,19 @@ def type_to_read(kind: pa.DataType) -> pa.DataType:
 
 
 def type_from_text(text: str) -> pa.DataType:
-    """Return the type that ``str`` described; the text may come from an untrusted file.
+    """Return the type whose ``str`` is `text`, which may come from an untrusted file.
 
     Raises
     ------
     InvalidArchive
-        It describes no type of a known family.
+        There is no such type, or its family is unknown.
     """
     if text in _SIMPLE:
         return _SIMPLE[text]
     try:
         kind = _compound(text)
         if kind is not None and pt.is_timestamp(kind):
-            pa.scalar(0, kind).as_py()  # an unknown time zone shows itself here
+            pa.scalar(0, kind).as_py()  # fails for an unknown time zone
     except InvalidArchive:
         raise
     except Exception:
@@ -113,7 +113,7 @@ def _compound(text: str) -> pa.DataType | None:
 
 
 def to_text(values: pa.Array | pa.ChunkedArray) -> Any:
-    """Return values as text, exactly: `from_text` gives the same ones back."""
+    """Return values as text, without loss: `from_text` restores them."""
     kind = values.type
     if pt.is_temporal(kind):
         values = values.cast(storage(kind))
@@ -128,7 +128,7 @@ def from_text(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
     Raises
     ------
     pyarrow.ArrowInvalid
-        A text is no value of that type.
+        A text is not a value of that type.
     """
     array = pa.array(texts, pa.large_string())
     if pt.is_temporal(kind):
@@ -139,19 +139,19 @@ def from_text(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
 
 
 def storage(kind: pa.DataType) -> pa.DataType:
-    """Return the integer type that a date, time or duration is stored as."""
+    """Return the integer type in which a date, time or duration is stored."""
     return pa.int32() if kind.bit_width == 32 else pa.int64()
 
 
 def per_second(kind: pa.DataType) -> int:
-    """Return how many units of a temporal type make a second; 0 for whole days."""
+    """Return the number of units of a temporal type in a second; 0 for days."""
     if pt.is_date32(kind):
         return 0
     return PER_SECOND["ms" if pt.is_date64(kind) else kind.unit]
 
 
 def limits(kind: pa.DataType) -> tuple[float, float]:
-    """Return the least and greatest number, as float64, that a cell of type `kind` can hold."""
+    """Return the smallest and largest number, as float64, that a cell of type `kind` can hold."""
     kind = value_type(kind)
     if pt.is_floating(kind):
         most = float(np.finfo(kind.to_pandas_dtype()).max)

@@ -1,8 +1,8 @@
-"""Noise on inputs, to learn from undoing it: pure and keyed, in scaled units.
+"""Noise that denoising autoencoders learn to remove: pure functions of a key, in scaled units.
 
-Each maker returns a `isthmus.core.types.Corruption`: a function of a JAX key and inputs
-(n, *sample_shape). Where values are fractions of a range the result stays within [0, 1]. In a table
-of several kinds, noise on numbers leaves the cells of categories and booleans alone.
+Each function returns an `isthmus.core.types.Corruption`: a function of a JAX key and inputs
+(n, *sample_shape). Values that are fractions of a range stay within [0, 1]. In a table of several
+kinds of columns, Gaussian noise does not change categories and booleans.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = jax.Array
 
 
 def gaussian(level: float, schema: Schema) -> Corruption:
-    """Return normal noise of standard deviation `level`, clipped where values are shares."""
+    """Return normal noise of standard deviation `level`; fractions are clipped to [0, 1]."""
     clipped = schema.values == "unit"
     numeric = _numeric(schema)
 
@@ -38,10 +38,10 @@ def gaussian(level: float, schema: Schema) -> Corruption:
 
 
 def masking(level: float, schema: Schema) -> Corruption:
-    """Return noise that sets a share `level` of the columns to 0, as if they were missing.
+    """Return noise that sets a fraction `level` of the columns to 0, as if they were missing.
 
     Vincent et al., 2010, "Stacked denoising autoencoders", section 3.3. The cells of a categorical
-    column go together.
+    column are set together.
     """
     columns, column_of_cell = _columns(schema)
 
@@ -57,11 +57,11 @@ def masking(level: float, schema: Schema) -> Corruption:
 
 
 def salt_pepper(level: float, schema: Schema) -> Corruption:
-    """Return noise that sets a share `level` of the cells to 0 or 1, by the toss of a coin."""
+    """Return noise that sets a fraction `level` of the cells to 0 or 1, with equal probability."""
     if schema.values != "unit":
         raise InvalidParameter(
             "noise='salt_pepper'",
-            expected="values within [0, 1], whose ends are known",
+            expected="values within [0, 1]",
             received="real numbers" if schema.values == "real" else "a table of several kinds",
             remedy="use noise='masking' or 'gaussian', or scale='range'",
         )
@@ -74,11 +74,11 @@ def salt_pepper(level: float, schema: Schema) -> Corruption:
     return corrupt
 
 
-def draw(key: Array, inputs: Array) -> Array:
-    """Set each cell to 1 with the probability that it says, else to 0: dynamic binarisation.
+def binarize(key: Array, inputs: Array) -> Array:
+    """Set each cell to 1 with its value as the probability, else to 0: dynamic binarisation.
 
     Salakhutdinov and Murray, 2008, "On the quantitative analysis of deep belief networks",
-    section 6, drawn anew in each step.
+    section 6. Each training step draws anew.
     """
     return (jax.random.uniform(key, inputs.shape, inputs.dtype) < inputs).astype(inputs.dtype)
 
@@ -86,7 +86,7 @@ def draw(key: Array, inputs: Array) -> Array:
 NOISES: Catalogue[Callable[[float, Schema], Corruption]] = Catalogue(
     "noise", {"gaussian": gaussian, "masking": masking, "salt_pepper": salt_pepper}
 )
-SHARES = ("masking", "salt_pepper")
+FRACTION_NOISES = ("masking", "salt_pepper")
 """The noises whose level is a fraction of cells, at most 1."""
 
 

@@ -1,6 +1,6 @@
-"""pandas and polars DataFrames and pyarrow Tables, to one pyarrow Table and back.
+"""Converts pandas and polars DataFrames and pyarrow Tables to a pyarrow Table and back.
 
-pandas and polars are imported only when the user passes one, or gets one back.
+pandas and polars are imported only if the user passes or gets one of their DataFrames.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _NATIVE = frozenset(
     + [f"{sign}int{bits}[pyarrow]" for sign in ("", "u") for bits in (8, 16, 32, 64)]
     + ["float[pyarrow]", "double[pyarrow]", "bool[pyarrow]"]
 )
-"""pandas types of which a pyarrow Table keeps no trace."""
+"""pandas types that a pyarrow Table does not keep."""
 
 
 def is_table(X: Any) -> bool:
-    """Tell whether `X` is a table, rather than an array or what becomes one.
+    """Tell whether `X` is a table rather than an array-like.
 
     Parameters
     ----------
     X : any
-        Tables are DataFrames of pandas and polars, and Tables and RecordBatches of pyarrow.
+        Tables are pandas and polars DataFrames, and pyarrow Tables and RecordBatches.
 
     Raises
     ------
     InvalidData
-        It is a single column (a Series, or an Array of pyarrow), or a LazyFrame of polars.
+        It is a single column (a Series or a pyarrow Array), or a polars LazyFrame.
     """
     if _container(X) is not None:
         return True
@@ -60,14 +60,14 @@ def is_table(X: Any) -> bool:
 def _one_column(X: Any, remedy: str) -> InvalidData:
     return InvalidData(
         "X",
-        expected="2-D data, rows of columns",
+        expected="a table or a 2-D array",
         received=f"one column, a {type(X).__module__.split('.')[0]} {type(X).__name__}",
         remedy=remedy,
     )
 
 
 def container_of(X: Any) -> Container:
-    """Return what kind of table `X` is; anything else is taken for ``"arrow"``."""
+    """Return what kind of table `X` is; ``"arrow"`` if it is none."""
     return _container(X) or "arrow"
 
 
@@ -83,7 +83,7 @@ def _container(X: Any) -> Container | None:
 
 
 def native_types(X: Any) -> dict[str, str]:
-    """Return, by column, the pandas types that a pyarrow Table would forget."""
+    """Return, by column, the pandas types that a pyarrow Table does not keep."""
     if _container(X) != "pandas":
         return {}
     types = {str(name): str(dtype) for name, dtype in X.dtypes.items()}
@@ -91,24 +91,24 @@ def native_types(X: Any) -> dict[str, str]:
 
 
 def integer_labels(X: Any) -> frozenset[str]:
-    """Return, as text, the labels of pandas' columns that are integers."""
+    """Return, as text, the labels of pandas columns that are integers."""
     if _container(X) != "pandas":
         return frozenset()
     return frozenset(str(name) for name in X.columns if type(name) is int)
 
 
 def is_native(dtype: str) -> bool:
-    """Tell whether `dtype` is one that `native_types` may answer."""
+    """Tell whether `native_types` can return `dtype`."""
     return dtype in _NATIVE
 
 
 def to_arrow(X: Any) -> pa.Table:
-    """Return a DataFrame or Table as a pyarrow Table; pandas' index is left aside.
+    """Return a DataFrame or Table as a pyarrow Table; pandas' index is ignored.
 
     Raises
     ------
     InvalidData
-        Two columns share a name, or a column holds what no column type can.
+        Two columns have the same name, or a column's cells have no common type.
     """
     kind = _container(X)
     if kind == "pandas":
@@ -124,20 +124,20 @@ def to_arrow(X: Any) -> pa.Table:
 
 
 def unique_names(names: Sequence[str]) -> None:
-    """Refuse column names of which one occurs twice.
+    """Refuse column names that occur more than once.
 
     Raises
     ------
     InvalidData
-        Some do; they are named.
+        There are some; the message names them.
     """
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InvalidData(
             "columns",
-            expected="names that differ",
-            received=f"more than one called {', '.join(map(repr, twice[:5]))}",
-            remedy="rename or drop the extra ones",
+            expected="different names",
+            received=f"more than one named {', '.join(map(repr, twice[:5]))}",
+            remedy="rename or drop the duplicates",
         )
 
 
@@ -152,7 +152,7 @@ def _pandas_column(series: Any, name: str) -> pa.Array:
             f"column {name!r}",
             expected="numbers, booleans, text, categories or dates, of one type",
             received=f"{series.dtype} ({reason})",
-            remedy="make the column one type, for example with .astype(str) or .astype(float)",
+            remedy="convert the column to one type, such as with .astype(str) or .astype(float)",
         ) from None
 
 
@@ -162,14 +162,14 @@ def _polars(X: Any) -> pa.Table:
         raise InvalidData(
             f"column {objects[0]!r}",
             expected="numbers, booleans, text, categories or dates",
-            received="polars' Object",
+            received="the polars type Object",
             remedy="cast the column to one of these, or drop it",
         )
     return X.to_arrow()
 
 
 def _views_to_text(table: pa.Table) -> pa.Table:
-    """Cast string views, which few of arrow's functions know, to plain text."""
+    """Cast string views, which few pyarrow functions support, to strings."""
     for i, field in enumerate(table.schema):
         if field.type == pa.string_view():
             table = table.set_column(i, field.name, table.column(i).cast(pa.large_string()))
@@ -183,25 +183,25 @@ def from_arrow(
     natives: Mapping[str, str],
     integers: Collection[str],
 ) -> Any:
-    """Return `table` as the user's kind of table.
+    """Return `table` in the user's container.
 
     Parameters
     ----------
     table : pyarrow.Table
         The values.
     container : "pandas", "polars" or "arrow"
-        What to return when `like` is not a table.
+        What to return if `like` is not a table.
     like : DataFrame, Table or anything else
-        Gives the container, pandas' index and column labels, and column types.
+        Determines the container, pandas' index and column labels, and column types.
     natives : mapping of str to str
-        pandas types by column, where `like` gives none.
+        pandas types by column, if `like` has none.
     integers : collection of str
-        Columns whose pandas label is the integer, where `like` gives none.
+        Columns whose pandas label is an integer, if `like` has none.
 
     Raises
     ------
     MissingExtra
-        pandas or polars is wanted and not installed.
+        pandas or polars is needed and not installed.
     """
     kind = _container(like) or container
     try:
@@ -214,7 +214,7 @@ def from_arrow(
     except ImportError as error:
         raise MissingExtra(
             kind,
-            expected=f"{kind}, as the model was fitted on such a DataFrame",
+            expected=f"{kind}, because the model was fitted on such a DataFrame",
             received=str(error),
             remedy=f"pip install {kind}, or pass the data as a pyarrow Table",
         ) from None
@@ -235,7 +235,7 @@ def _to_pandas(
     for name in table.column_names:
         have = frame[name].dtype
         dtype = _pandas_type(have, like, labels.get(name), natives.get(name, ""))
-        # pandas calls "string" and its own str type equal, and categories alike by name.
+        # pandas treats "string" and its str type as equal, and categories of one name too.
         if dtype is not None and (dtype != have or str(dtype) != str(have)):
             wanted[name] = dtype
     frame = frame.astype(wanted)
@@ -254,7 +254,7 @@ def _pandas_type(have: Any, like: Any, label: Any, native: str) -> Any:
     if str(dtype) == "object":
         return native or None
     if hasattr(have, "categories"):
-        # A cast to categories that lack one of ours would silently empty its cells.
+        # A cast to categories that lack one of these would silently empty its cells.
         known = hasattr(dtype, "categories") and set(have.categories) <= set(dtype.categories)
         return dtype if known else None
     return None if hasattr(dtype, "categories") else dtype

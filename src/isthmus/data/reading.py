@@ -1,6 +1,6 @@
-"""Files people have, as arrays and tables: whole, or as a stream of batches.
+"""Reads data files as arrays and tables, whole or as a stream of batches.
 
-Nothing is ever unpickled. The formats are those of `isthmus.data.formats.catalogue`.
+Nothing is unpickled. The formats are those of `isthmus.data.formats.catalogue`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FAULTS: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What a file holds.
+    """The content of a file.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Dataset:
     y : ndarray of shape (n,), optional
         Their labels.
     X_test, y_test
-        A part that the file sets aside for tests.
+        The file's own test samples and their labels.
     """
 
     name: str
@@ -64,26 +64,27 @@ def read(
     label: str | None = None,
     types: Mapping[str, pa.DataType] | None = None,
 ) -> Dataset:
-    """Read a file, or a folder of pictures, whole.
+    """Read a whole file, or a folder of images.
 
     Parameters
     ----------
     path : str or path
-        .csv, .tsv, .parquet, .npy, .npz (one array; X and y; or keras' x_train, y_train, x_test,
-        y_test), IDX, or a folder of PNG or JPEG pictures, whose sub-folders are labels.
+        .csv, .tsv, .parquet, .npy, .npz (one array; X and y; or x_train, y_train, x_test and y_test
+        as in Keras), IDX, or a folder of PNG or JPEG images, whose subfolders are labels.
     label : str, optional
-        A table's column, or an .npz file's array, that is not data but labels.
+        The column of a table, or the array of an .npz file, that holds labels.
     types : mapping of str to pyarrow.DataType, optional
-        What to read columns of a .csv or .tsv file as, such as a fitted schema's `arrow_types`;
-        the types of others are guessed from their cells. Names that the file lacks are passed
-        over, and so are the other formats, which store their types.
+        Types of the columns of a .csv or .tsv file, such as a fitted schema's `arrow_types`; those
+        of other columns are inferred. Columns that the file lacks are ignored. Other formats store
+        their types and ignore these.
 
     Raises
     ------
     UnreadableFile
-        It is missing, empty, damaged, or not what its name says, or a cell is not of its type.
+        The file is missing, empty, damaged or not of the format that its name says, or a cell is
+        not of its column's type.
     InvalidParameter
-        There is no such label.
+        There is no column or array of that name.
     """
     path = Path(path)
     with _readable(path):
@@ -95,7 +96,7 @@ def read(
         elif label is not None:
             raise InvalidParameter(
                 "label",
-                expected=f"nothing, as {path.name} has no named columns",
+                expected=f"none, because {path.name} has no named columns",
                 received=repr(label),
                 remedy="leave label out, or put the data in a table or an .npz file",
             )
@@ -117,19 +118,19 @@ def stream(
     path : str or path
         As for `read`.
     rows : int
-        How many rows a batch has; the last one has what is left.
+        Rows per batch; the last batch may have fewer.
     types : mapping of str to pyarrow.DataType, optional
         As for `read`.
 
     Warns
     -----
     DataWarning
-        An .npz file has test rows besides; only the others are read.
+        An .npz file also holds test rows, which are not read.
 
     Raises
     ------
     UnreadableFile
-        As `read`; also where a CSV column turns out to be of another type than it began with.
+        As for `read`; also if a CSV column changes its type after the first rows.
     """
     if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
         raise InvalidParameter(
@@ -160,9 +161,9 @@ def _array_batches(
         X = data.X
         if data.X_test is not None:
             warnings.warn(
-                f"{path.name} holds test rows besides: the {len(X)} rows of x_train are read, "
+                f"{path.name} also holds test rows: the {len(X)} rows of x_train are read, "
                 f"the {len(data.X_test)} of x_test are left out. "
-                "Try: to have those, save them as a file of their own: numpy.save"
+                "Try: to read those, save them as a separate file: numpy.save"
                 f"('x_test.npy', numpy.load('{path.name}')['x_test']).",
                 DataWarning,
                 stacklevel=2,
@@ -174,19 +175,19 @@ def _array_batches(
 
 
 def _format(path: Path) -> FileFormat:
-    """Return the format that a path's ending says, once something is there."""
+    """Return the format of an existing file or folder, by its ending."""
     if not path.exists():
         folder = path.parent if path.parent.is_dir() else Path()
         others = sorted(entry.name for entry in folder.iterdir())
         raise UnreadableFile(
             str(path),
-            expected="a file or folder",
-            received="nothing there",
+            expected="an existing file or folder",
+            received="a path that does not exist",
             remedy=nearest(path.name, others) or "check the path",
         )
     if not path.is_dir() and not path.stat().st_size:
         raise UnreadableFile(
-            str(path), expected="data", received="an empty file", remedy="write the file again"
+            str(path), expected="data", received="an empty file", remedy="save the file again"
         )
     form = format_of(path)
     if form is not None:
@@ -205,7 +206,7 @@ def _stem(path: Path) -> str:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Say of whatever goes wrong inside which file it was in."""
+    """Turn the errors of file readers into UnreadableFile, which names the file."""
     try:
         yield
     except IsthmusError:
@@ -213,17 +214,17 @@ def _readable(path: Path) -> Iterator[None]:
     except MemoryError:
         raise UnreadableFile(
             str(path),
-            expected="data that fit the memory",
-            received="more",
+            expected="data that fit in memory",
+            received="more than that",
             remedy="convert the file to Parquet or .npy, which are read in batches",
         ) from None
     except _FAULTS as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise UnreadableFile(
             str(path),
-            expected=f"a whole {path.suffix or 'picture'} file that may be read",
+            expected=f"a complete {path.suffix or 'image'} file that you may read",
             received=lines[0][:300],
-            remedy="check that the file is complete and is what its name says",
+            remedy="check that the file is complete and that its ending is that of its format",
         ) from None
 
 
@@ -239,7 +240,7 @@ def _split_label(path: Path, table: pa.Table, label: str | None) -> Dataset:
             "label",
             expected=f"one of several columns of {path.name}: {', '.join(names[:20])}",
             received=repr(label),
-            remedy=nearest(label, names) or "name the column that holds the labels",
+            remedy=nearest(label, names) or "give the name of the column of labels",
         )
     column = table.column(label)
     if pa.types.is_dictionary(column.type):
@@ -251,13 +252,13 @@ def _no_rows(path: Path) -> UnreadableFile:
     return UnreadableFile(
         str(path),
         expected="at least one row",
-        received="none, only the names of columns",
-        remedy="write the file again",
+        received="only column names",
+        remedy="save the file again, with its rows",
     )
 
 
 def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
-    """Cut and join batches to tables of `rows` rows; the last has what is left."""
+    """Split and join batches into tables of `rows` rows; the last table may have fewer."""
     held: list[pa.RecordBatch] = []
     count = seen = 0
     for batch in batches:

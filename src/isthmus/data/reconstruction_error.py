@@ -1,7 +1,7 @@
-"""How far a reconstruction is from its target, per column and per row.
+"""The error of a reconstruction, per column and per row.
 
-Both are measured where the network works: on scaled values, so that no column outweighs another
-by its unit. A categorical column counts once, however many categories it has.
+Both are computed on scaled values, so that no column outweighs another by its unit. A categorical
+column counts once, whatever its number of categories.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import Segment
 
 _BLOCK = 1 << 20
-"""Cells treated at a time by `row_errors`; a float64 copy of one block is 8 MiB."""
+"""Cells that `row_errors` handles at a time; a float64 copy of one block is 8 MiB."""
 
 
 def cell_errors(
@@ -39,7 +39,7 @@ def cell_errors(
     ndarray of shape (n, columns)
         Numeric and binary columns: squared difference. Categorical columns: half the squared
         distance of the two probability vectors, in [0, 1] (the Brier score's multi-class form).
-        Without segments every cell is a column. NaN where the target is missing.
+        Without segments, each cell is a column. NaN where the target is missing.
     """
     rows = len(target)
     width = int(np.prod(np.shape(target)[1:]))
@@ -67,7 +67,7 @@ def row_errors(
     Returns
     -------
     ndarray of shape (n,)
-        At least 0; higher is worse; 0 for a row in which every cell is missing.
+        At least 0; higher is worse; 0 for a row with no observed cell.
     """
     result = np.zeros(len(target))
     step = max(1, _BLOCK // max(1, int(np.prod(np.shape(target)[1:]))))
@@ -82,7 +82,7 @@ def row_errors(
 
 
 def without_padding(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
-    """Return reconstructed sequences with NaN behind the end of each.
+    """Return reconstructed sequences with NaN after the end of each.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def without_padding(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[A
 
 
 def _missing(target: NDArray[Any], segments: Sequence[Segment]) -> NDArray[np.bool_]:
-    """Mark the columns that a row lacks; a missing category is NaN in all of its cells."""
+    """Mark the missing columns of each row; a missing category is NaN in all of its cells."""
     flat = target.reshape(len(target), -1)
     if segments:
         flat = flat[:, [segment.start for segment in segments]]

@@ -1,14 +1,14 @@
-"""Telling a batch on another scale, such as pixels divided by 255, from one that is merely dark.
+"""Detects data on another scale, such as pixels divided by 255.
 
-The rules are narrow, as a warning that fires on ordinary data is soon ignored:
+The rules are narrow, because users soon ignore a warning about ordinary data:
 
-* Fitted on the full scale of 8 or 16 bits (0 to 255 or 65535), and the whole batch within
-  [−1, 1], above 0.5 somewhere, and of a kind that such pixels never are: fractions, booleans, or,
-  for pictures, nothing brighter than 1. A dark picture of whole numbers holds a 2 somewhere.
-* Fitted within [−1, 1], and the batch goes beyond 10 with more than half of its cells that are
-  not 0 above 1. An outlier or two in some columns are not that.
+* The model was fitted on the full range of 8 or 16 bits (0 to 255 or 65535). The batch is within
+  [−1, 1], above 0.5 somewhere, and holds what such pixels never are: fractions, booleans, or images
+  with no value above 1. Even a dark image of integers has a 2 somewhere.
+* The model was fitted within [−1, 1]. The batch exceeds 10, and more than half of its nonzero cells
+  exceed 1. A few outliers do not meet that.
 
-One row alone proves nothing.
+A single row proves nothing, so it never causes a warning.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ Range = tuple[float, float]
 
 _FULL_SCALES = (255.0, 65535.0)
 _ROUNDING = 1e-4
-"""Ranges of a batch are found in float32 fractions of the fitted range."""
+"""Tolerance, because ranges are computed in float32 fractions of the fitted range."""
 
 
 def warn_of_another_scale(X: NDArray[Any], fitted: Range, received: Range) -> None:
-    """Emit a DataWarning if the samples plainly are on another scale than what was fitted.
+    """Emit a DataWarning if the samples are clearly not on the scale of the fitted data.
 
     Parameters
     ----------
     X : ndarray of shape (n, *sample_shape)
-        In the user's unit; NaN is missing.
+        In the user's units; NaN is missing.
     fitted, received : (float, float)
-        Least and greatest value that `fit` saw, and that `X` holds.
+        Minimum and maximum of the data that `fit` saw, and of `X`.
     """
     if len(X) < 2 or not (_is_shrunk(X, fitted, received) or _is_grown(X, fitted, received)):
         return
@@ -86,7 +86,7 @@ def _remedy(fitted: Range, received: Range) -> str:
         return f"pass X * {most}" if received[0] >= 0 else f"pass (X + 1) * {most / 2}"
     if fitted == (0.0, 1.0) and received[0] >= 0 and 128 < received[1] <= 255:
         return "pass X / 255"
-    return "scale X as the data were scaled that the model was fitted on"
+    return "scale X like the data that the model was fitted on"
 
 
 def _text(limits: Range) -> str:

@@ -5,10 +5,10 @@ Three methods:
 ``robust``
     z = (x − median) / s, where s is the interquartile range divided by 1.349 (the standard
     deviation of a normal column), or the standard deviation when that range is 0, or 1 for a
-    constant column. Linear up to |z| = 5 and logarithmic beyond, so that an outlier can
-    neither squash the other rows nor be lost: sign(z)·5·(1 + ln(|z| / 5)).
+    constant column. Beyond |z| = 5 the scale is logarithmic, sign(z)·5·(1 + ln(|z| / 5)), so that
+    an outlier neither dominates the other rows nor is clipped.
 ``range``
-    (x − low) / (high − low), fractions of a range.
+    (x − low) / (high − low), fractions of the range.
 ``none``
     The values as they are.
 """
@@ -41,20 +41,21 @@ ROW_BLOCK = 1 << 18
 
 _NORMAL_IQR = 1.349
 _FEW = 16
-"""Up to so many order statistics are found faster by partitioning than by sorting."""
+"""Partitioning finds up to this many order statistics faster than sorting."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """How columns are scaled, and back.
+    """The scaling of columns and its inverse.
 
     Parameters
     ----------
     method : "robust", "range" or "none"
-        What is done.
+        The method, see above.
     center, scale : ndarray of float64, shape (columns,) or (1,)
-        Median and spread, or low and high − low; one entry serves all columns. Scales are > 0.
+        Median and spread, or low and high − low; a single entry applies to all columns. Scales are
+        positive.
     """
 
     method: Method
@@ -70,11 +71,7 @@ class Scaling:
             values -= center
             values /= scale
             if self.method == "robust":
-                size = np.abs(values)
-                tail = size > KNEE
-                if tail.any():
-                    far = KNEE * (1.0 + np.log(size[tail] / KNEE))
-                    values[tail] = np.copysign(far, values[tail])
+                compress_tails(values)
         return values
 
     def inverse(self, values: Float64s, columns: slice = slice(None)) -> Float64s:
@@ -83,11 +80,7 @@ class Scaling:
             return values
         center, scale = self._of(columns)
         if self.method == "robust":
-            size = np.abs(values)
-            tail = size > KNEE
-            if tail.any():
-                far = KNEE * np.exp(np.minimum(size[tail] / KNEE - 1.0, 700.0))
-                values[tail] = np.copysign(far, values[tail])
+            expand_tails(values)
         with np.errstate(over="ignore"):
             values *= scale
             values += center
@@ -112,7 +105,8 @@ class Scaling:
         Raises
         ------
         InvalidArchive
-            A part is absent, of a wrong type or length, not finite, or a scale is not positive.
+            An entry is missing, not finite, or of a wrong type or length; or a scale is not
+            positive.
         """
         method: Method = one_of(config, "method", get_args(Method))
         center = finite_numbers(config, "center")
@@ -127,16 +121,47 @@ class Scaling:
         return cls(method, center, scale)
 
 
+def compress_tails(values: Float64s, columns: NDArray[np.bool_] | None = None) -> None:
+    """Make values beyond the knee logarithmic, in place.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n, columns)
+        In standard deviations.
+    columns : bool array of shape (columns,), optional
+        The columns to change; None: all.
+    """
+    tail = _tail(values, columns)
+    if tail.any():
+        far = KNEE * (1.0 + np.log(np.abs(values[tail]) / KNEE))
+        values[tail] = np.copysign(far, values[tail])
+
+
+def expand_tails(
+    values: Float64s, columns: NDArray[np.bool_] | None = None, *, largest: float = 700.0
+) -> None:
+    """Undo `compress_tails`, in place; exponents are at most `largest`."""
+    tail = _tail(values, columns)
+    if tail.any():
+        far = KNEE * np.exp(np.minimum(np.abs(values[tail]) / KNEE - 1.0, largest))
+        values[tail] = np.copysign(far, values[tail])
+
+
+def _tail(values: Float64s, columns: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    tail: NDArray[np.bool_] = np.abs(values) > KNEE
+    return tail if columns is None else tail & columns
+
+
 IDENTITY = Scaling("none", np.zeros(1), np.ones(1))
 
 
 class ColumnStatistics(NamedTuple):
-    """What one pass over columns of numbers tells."""
+    """Statistics of columns of numbers, from one pass."""
 
     low: Float64s
-    """(columns,), least observed value; NaN where all are missing."""
+    """(columns,), the minimum; NaN where all values are missing."""
     high: Float64s
-    """(columns,), greatest observed value; NaN where all are missing."""
+    """(columns,), the maximum; NaN where all values are missing."""
     whole: bool
     """Whether every observed value is an integer."""
 
@@ -165,7 +190,7 @@ def check_columns(
     Raises
     ------
     InvalidData
-        A column is missing in every row, or holds an infinity; the message names it.
+        A column is missing in every row, or contains an infinity; the message names it.
     """
     absent = np.flatnonzero(np.isnan(summary.low))
     if absent.size:
@@ -175,14 +200,16 @@ def check_columns(
             f"column {names}{more}",
             expected="at least one value",
             received="missing (NaN) in every row",
-            remedy="drop the column, it holds nothing to learn",
+            remedy="drop the column; there is nothing to learn from it",
         )
     infinite = np.isinf(summary.low) | np.isinf(summary.high)
     if infinite.any():
-        raise infinity(values, name, first_row)
+        raise infinity_error(values, name, first_row)
 
 
-def infinity(values: NDArray[Any], name: Callable[[int], str], first_row: int = 0) -> InvalidData:
+def infinity_error(
+    values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
+) -> InvalidData:
     """Return the error that names the first infinity, or value beyond float32, in `values`."""
     with np.errstate(over="ignore"):
         row, column = np.argwhere(np.isinf(values.astype(np.float64).astype(np.float32)))[0]
@@ -191,7 +218,7 @@ def infinity(values: NDArray[Any], name: Callable[[int], str], first_row: int = 
         f"column {name(int(column))}, row {first_row + int(row)}",
         expected="a finite number, or NaN for a missing cell",
         received=f"{cell} (infinity)" if np.isinf(cell) else f"{cell:.6g}, too large to compute",
-        remedy="replace it by NaN or by the value that was meant",
+        remedy="replace it by NaN or by the correct value",
     )
 
 
@@ -201,7 +228,7 @@ def fit_robust(values: NDArray[Any], name: Callable[[int], str]) -> Scaling:
     Raises
     ------
     InvalidData
-        A column spreads more widely than 64-bit floats can hold.
+        The spread of a column exceeds what 64-bit floats can hold.
     """
     center = np.empty(values.shape[1])
     scale = np.empty(values.shape[1])
@@ -216,7 +243,7 @@ def fit_robust(values: NDArray[Any], name: Callable[[int], str]) -> Scaling:
 
 
 def fit_range(low: Float64s, high: Float64s, name: Callable[[int], str]) -> Scaling:
-    """Return the scaling of low..high to 0..1; a range of no width has scale 1."""
+    """Return the scaling of low..high to 0..1; where they are equal, the scale is 1."""
     with np.errstate(over="ignore"):
         span = high - low
     _require_finite(span, name)
@@ -247,17 +274,17 @@ def _median_and_spread(block: Float64s) -> tuple[Float64s, Float64s]:
 
 
 def _value_at(block: Float64s, position: Float64s) -> Float64s:
-    """Interpolate linearly between the values of each row that lie in order at `position`."""
+    """Interpolate each sorted row linearly at a fractional `position`."""
     below = np.floor(position)
     rows = np.arange(len(block))
     lower = block[rows, below.astype(np.intp)]
     upper = block[rows, np.ceil(position).astype(np.intp)]
-    share = position - below
-    return np.asarray(lower * (1.0 - share) + upper * share)
+    fraction = position - below
+    return np.asarray(lower * (1.0 - fraction) + upper * fraction)
 
 
 def _standard_deviation(centered: Float64s, count: NDArray[np.intp]) -> Float64s:
-    """Root mean square of each row, free of overflow and underflow; 1 for a row of zeros."""
+    """Root mean square of each row, without overflow or underflow; 1 for a row of zeros."""
     centered[np.isnan(centered)] = 0.0
     largest = np.abs(centered).max(axis=1)
     unit = np.where(largest > 0, largest, 1.0)
@@ -271,7 +298,7 @@ def _require_finite(scale: Float64s, name: Callable[[int], str]) -> None:
     if wide.size:
         raise InvalidData(
             f"column {name(int(wide[0]))}",
-            expected="values that 64-bit floats can subtract",
+            expected="values whose differences fit in 64-bit floats",
             received="a spread beyond 1e308",
             remedy="check the column's unit, or pass its logarithm",
         )

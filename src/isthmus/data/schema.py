@@ -1,4 +1,4 @@
-"""What is known of the data: the map between the user's data and what a network sees."""
+"""Schemas: the map between the user's data and the matrix that a network sees."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Schema(Protocol):
 
     @property
     def values(self) -> Values:
-        """``"real"`` standardised, ``"unit"`` shares in [0, 1], ``"mixed"`` per segment."""
+        """``"real"`` standardised, ``"unit"`` fractions in [0, 1], ``"mixed"`` per segment."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -42,11 +42,11 @@ class Schema(Protocol):
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """A table's columns as they lie in the matrix; empty for arrays."""
+        """A table's columns in the order of the matrix; empty for arrays."""
 
     @property
     def n_columns(self) -> int:
-        """Number of the user's columns; cheap, where `columns` makes every name."""
+        """Number of the user's columns; cheaper than `columns`, which makes every name."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,11 +54,11 @@ class Schema(Protocol):
 
     @property
     def arrow_types(self) -> Mapping[str, pa.DataType] | None:
-        """By column, the type to read a CSV file's cells as; None for arrays."""
+        """By column, the type of its cells in a CSV file; None for arrays."""
 
     @property
     def is_image(self) -> bool:
-        """Whether samples can be shown as pictures."""
+        """Whether samples can be shown as images."""
 
     def to_matrix(self, X: Any) -> Floats:
         """Return X scaled, (n, *sample_shape); NaN marks a missing cell."""
@@ -67,40 +67,40 @@ class Schema(Protocol):
         """Return scaled values in the user's container, units, names and types."""
 
     def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
-        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
+        """Yield the result of `to_matrix` in blocks of `rows` rows; None for a single block."""
 
     def from_blocks(self, blocks: Iterable[Any], rows: int, like: Any = None) -> Any:
-        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
+        """Return what `from_matrix` does, for a matrix of `rows` rows that is given in blocks."""
 
     def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description, exact to the last bit."""
 
 
 def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
-    """Learn the schema of data to be fitted.
+    """Learn the schema of training data.
 
     Parameters
     ----------
     X : array-like, pandas or polars DataFrame, or pyarrow Table
         Arrays have 2 to 4 dimensions; missing cells are NaN or null.
     scale : "auto", "range", "robust" or "none"
-        "auto" takes fractions of the range for images, bytes and values in [0, 1], and standardises
-        other columns robustly. "range" takes shares of min..max (of the whole array for images,
-        of each column otherwise), "robust" standardises, "none" leaves numbers alone.
+        "auto" scales images, bytes and values in [0, 1] to fractions of a range, and standardises
+        other columns robustly. "range" scales to fractions of min..max (of the whole array for
+        images, of each column otherwise), "robust" standardises, "none" leaves numbers unchanged.
 
     Raises
     ------
     InvalidParameter
-        `scale` is none of these.
+        `scale` is something else.
     InvalidData
-        The data cannot be learned from; the column is named.
+        The data cannot be learned from; the message names the column.
     """
     if not isinstance(scale, str) or scale not in get_args(Scale):
         raise InvalidParameter(
             "scale",
             expected=f"one of {', '.join(map(repr, get_args(Scale)))}",
             received=repr(scale),
-            remedy=nearest(str(scale), list(get_args(Scale))) or "leave it at 'auto'",
+            remedy=nearest(str(scale), list(get_args(Scale))) or "leave scale at 'auto'",
         )
     return infer_table(X, scale) if is_table(X) else infer_array(X, scale)
 
@@ -111,7 +111,7 @@ def schema_from_config(config: Any) -> Schema:
     Raises
     ------
     InvalidArchive
-        A part is absent, of a wrong type, or contradicts another.
+        An entry is missing, of a wrong type, or contradicts another.
     """
     kind = one_of(config, "kind", ("array", "table"))
     return TableSchema.from_config(config) if kind == "table" else ArraySchema.from_config(config)

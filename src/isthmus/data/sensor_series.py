@@ -1,4 +1,4 @@
-"""Reads a series from the user's data: rows in the order of time, a column for each sensor."""
+"""Sensor series from the user's data: rows in order of time, one column for each sensor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.types as kinds
+import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from isthmus.core.errors import InvalidData
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Float64s = NDArray[np.float64]
 
 _GAP = 4.0
-"""A step in time that is longer than so many median steps is a gap."""
+"""A time step longer than this many median steps is a gap."""
 _CHUNK_CELLS = 1 << 19
-"""Of a series at a time: 4 MiB."""
+"""Cells of a series that are handled at a time: 4 MiB."""
 
 
 class SeriesChunk(NamedTuple):
@@ -31,23 +31,23 @@ class SeriesChunk(NamedTuple):
     rows: Float64s
     """(k, sensors); NaN marks a missing cell."""
     breaks: NDArray[np.bool_]
-    """(k,), True where a gap in time lies before the row."""
+    """(k,), True where there is a gap in time before the row."""
 
 
 @dataclass(frozen=True, eq=False)
 class SensorSeries:
-    """A series, in the memory or the file in which the user keeps it.
+    """A series, in memory or memory-mapped from the user's file.
 
     Parameters
     ----------
     values : array of numbers, shape (n, sensors)
         NaN marks a missing cell; may be a memory map.
     times : array of datetime64 or timedelta64, shape (n,), or None
-        When each row was measured, never going back.
+        The time of each row, in order.
     sensors : tuple of str
-        The columns' names.
+        The names of the columns.
     named : bool
-        Whether they are the user's, rather than made up for an array.
+        Whether these are the user's names; those of an array are generated.
     """
 
     values: NDArray[Any]
@@ -59,18 +59,18 @@ class SensorSeries:
         return len(self.values)
 
     def time(self, row: int) -> Any:
-        """Return when a row was measured, as Python's datetime or timedelta; else its number."""
+        """Return the time of a row as a Python datetime or timedelta; without times, its number."""
         if self.times is None:
             return row
         return self.times[row].astype(f"{self.times.dtype.kind}8[us]").item()
 
     def part(self, start: int, stop: int) -> SensorSeries:
-        """Return the rows from `start` to before `stop`."""
+        """Return the rows from `start` up to, but without, `stop`."""
         times = None if self.times is None else self.times[start:stop]
         return replace(self, values=self.values[start:stop], times=times)
 
     def chunks(self) -> Iterator[SeriesChunk]:
-        """Yield the rows, some at a time, in float64."""
+        """Yield the rows in float64, a chunk at a time."""
         breaks = np.zeros(len(self), dtype=bool)
         if self.times is not None and len(self) > 1:
             steps = np.diff(self.times).astype(np.int64)
@@ -83,20 +83,20 @@ class SensorSeries:
 
 
 def as_series(S: Any) -> SensorSeries:
-    """Read a series from the user's data.
+    """Return the user's data as a series.
 
     Parameters
     ----------
     S : DataFrame, Arrow table or array
-        Rows in the order of time. Of a table, times are pandas' index where it is one of dates or
-        durations, or the one column of dates; all other columns are sensors. An array is
-        (n, sensors), or (n,) for one sensor, its rows evenly spaced; a memory map is left on disk.
+        Rows in order of time. The times of a table are pandas' index, if it holds dates or
+        durations, or its only column of dates; all other columns are sensors. An array is
+        (n, sensors), or (n,) for one sensor, with evenly spaced rows; a memory map stays on disk.
 
     Raises
     ------
     InvalidData
-        It is none of these, a sensor is not numeric, there are two columns of dates, or times are
-        missing or go back.
+        It is something else, a sensor is not numeric, there are two columns of dates, or times are
+        missing or out of order.
     """
     if is_table(S):
         return _from_table(S)
@@ -114,17 +114,17 @@ def as_series(S: Any) -> SensorSeries:
     return SensorSeries(array, None, tuple(f"x{i}" for i in range(array.shape[1])), named=False)
 
 
-def framed(values: Float64s, series: SensorSeries, S: Any) -> Any:
-    """Return numbers for each cell of a series in the kind of container that the series came in.
+def in_container_of(values: Float64s, series: SensorSeries, S: Any) -> Any:
+    """Return values for each cell of a series in the user's container.
 
     Parameters
     ----------
     values : array of shape (n, sensors)
-        In the order of the sensors of `series`.
-    series : Series
-        What `as_series` made of `S`.
+        One column for each sensor of `series`, in order.
+    series : SensorSeries
+        The result of `as_series` for `S`.
     S : DataFrame, Arrow table or array
-        A table's times stay as they are, and so do its index and labels.
+        The user's data; times, index and labels of a table stay unchanged.
     """
     if not is_table(S):
         return values[:, 0] if np.ndim(S) == 1 else values
@@ -148,17 +148,16 @@ def _from_table(S: Any) -> SensorSeries:
     times = None
     if container_of(S) == "pandas" and S.index.dtype.kind in "mM":
         index = S.index
-        # With a zone, pandas' times are Python's objects.
+        # Times with a time zone would become Python objects.
         times = (index.tz_convert(None) if getattr(index, "tz", None) else index).to_numpy()
     table = to_arrow(S)
-    dated = [name for name in table.column_names if kinds.is_temporal(table[name].type)]
+    dated = [name for name in table.column_names if pt.is_temporal(table[name].type)]
     if len(dated) + (times is not None) > 1:
         raise InvalidData(
             "a series",
             expected="one index or column of times",
-            received=f"columns {dated}"
-            + (" beside an index of times" if times is not None else ""),
-            remedy="drop the columns that are no sensors",
+            received=f"columns {dated}" + (" and an index of times" if times is not None else ""),
+            remedy="drop the columns that are not sensors",
         )
     if dated:
         times = _times(table[dated[0]], dated[0])
@@ -184,9 +183,9 @@ def _times(column: Any, name: str) -> NDArray[Any]:
             received=f"{column.null_count} missing",
             remedy="drop the rows without a time",
         )
-    if kinds.is_date(column.type):
+    if pt.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
-    if kinds.is_time(column.type):
+    if pt.is_time(column.type):
         column = column.cast(pa.time64("ns")).cast(pa.int64()).cast(pa.duration("ns"))
     return np.asarray(column.to_numpy())
 
@@ -204,7 +203,7 @@ def _check_order(times: NDArray[Any]) -> None:
         row = int(back.argmax())
         raise InvalidData(
             "times",
-            expected="rows in the order of time",
+            expected="rows in order of time",
             received=f"{times[row + 1]} in row {row + 1} after {times[row]}",
             remedy="sort the rows by time first",
         )
@@ -213,18 +212,18 @@ def _check_order(times: NDArray[Any]) -> None:
 def _numbers(column: Any, name: str) -> Float64s:
     type_ = column.type
     if not (
-        kinds.is_integer(type_)
-        or kinds.is_floating(type_)
-        or kinds.is_boolean(type_)
-        or kinds.is_decimal(type_)
-        or kinds.is_null(type_)
+        pt.is_integer(type_)
+        or pt.is_floating(type_)
+        or pt.is_boolean(type_)
+        or pt.is_decimal(type_)
+        or pt.is_null(type_)
     ):
         raise InvalidData(
             f"column {name!r} of a series",
-            expected="a sensor's numbers, or the times as dates",
+            expected="numbers of a sensor, or times as dates",
             received=str(type_),
             remedy="drop the column, or convert it, for example with pandas.to_datetime",
         )
-    if kinds.is_boolean(type_):
+    if pt.is_boolean(type_):
         column = column.cast(pa.int8())
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)

@@ -1,8 +1,9 @@
-"""One column of a table: what it holds, and its cells as numbers and back.
+"""The schema of one table column, and the conversion of its cells to numbers and back.
 
-Precision: the network's matrix is float32, so a number comes back to within 2⁻²⁴ of its distance
-from the median. Whole numbers, and dates and times in steps (days, hours, ... whichever divides
-them all), are rounded, hence exact within 2²³ steps of the median: days within 22,000 years.
+Precision: the network's matrix is float32, so a number is restored to within 2⁻²⁴ of its distance
+from the median. Integers, and dates and times in steps (days, hours, ...: the longest that divides
+all of them), are rounded, so they are exact within 2²³ steps of the median: days within 22,000
+years.
 """
 
 from __future__ import annotations
@@ -39,32 +40,32 @@ _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 _FLOAT32 = float(np.finfo(np.float32).max)
 
 MOST_CATEGORIES = 1000
-"""Text with more distinct values is an identifier: it is passed through, not learned."""
+"""Text with more distinct values is an identifier, which is passed through and not learned."""
 FEW_CATEGORIES = 20
-"""Text with more distinct values than this, in most rows another one, is an identifier too."""
+"""So is text with more distinct values than this, if these are more than half of its cells."""
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """What is known of one column.
+    """The schema of one column.
 
     Parameters
     ----------
     name : str
-        As the user calls it.
+        The user's name for it.
     kind : str
-        ``"number"`` (dates too), ``"boolean"`` and ``"category"`` are learned; a ``"constant"``
-        is kept aside and restored; an ``"identifier"`` is passed through.
+        ``"number"`` (including dates), ``"boolean"`` and ``"category"`` are learned; a
+        ``"constant"`` is stored and restored; an ``"identifier"`` is passed through.
     type : pyarrow.DataType
-        Of its cells.
+        The type of its cells.
     native : str
-        The pandas type that `type` would forget, or ``""``.
+        The pandas type, if `type` does not imply it, or ``""``.
     label : "text" or "integer"
-        What pandas called it by: `name`, or the integer that `name` shows.
+        Whether its pandas label is text, `name`, or the integer that `name` shows.
     step : int
-        What all dates or times are a multiple of, in units of `type`: one number stands for it.
+        All dates or times are multiples of this, in units of `type`.
     categories : tuple of str
-        The categories in order, as text; a constant has one.
+        The categories in order, as text; for a constant, its value.
     """
 
     name: str
@@ -77,27 +78,27 @@ class TableColumn:
 
     @property
     def width(self) -> int:
-        """How many cells of the network's matrix the column takes."""
+        """The number of cells that the column has in the network's matrix."""
         return {"number": 1, "boolean": 1, "category": len(self.categories)}.get(self.kind, 0)
 
     @property
     def cell_kind(self) -> CellKind:
-        """The kind of its segment of the matrix."""
+        """The kind of its segment in the matrix."""
         return {"boolean": "binary", "category": "categorical"}.get(self.kind, "numeric")  # type: ignore[return-value]
 
     def learned(self) -> TableColumn:
-        """Return the column as one to be learned, though it be constant."""
+        """Return the column as one that is learned, even if it is constant."""
         kind = _learnable(self.type)
         kept = self.categories if kind == "category" else ()
         return replace(self, kind=kind, categories=kept)
 
     def check(self, cells: pa.ChunkedArray) -> None:
-        """Refuse cells of another family than those that `fit` saw.
+        """Refuse cells of another family than in fit.
 
         Raises
         ------
         SchemaMismatch
-            Text where numbers were, and the like; the column is named.
+            Text instead of numbers, for example; the message names the column.
         """
         expected, received = arrow_types.family(self.type), arrow_types.family(cells.type)
         if received != expected and not pt.is_null(cells.type):
@@ -105,18 +106,18 @@ class TableColumn:
                 f"column {self.name!r}",
                 expected=f"{expected} ({self.type}), as fit saw",
                 received=f"{received or 'values'} ({cells.type})",
-                remedy="convert the column to what it was, or fit again with it as it is",
+                remedy="convert the column to its former type, or fit again",
             )
 
     def numbers(self, cells: pa.ChunkedArray, first_row: int = 0) -> Float64s:
-        """Return the cells of a number or boolean column as float64, NaN for a missing one.
+        """Return the cells of a numeric or boolean column as float64, NaN for a missing one.
 
-        Messages count rows from `first_row`, where `cells` are a part of a column.
+        `first_row` is the number of the first cell's row, for messages.
 
         Raises
         ------
         InvalidData
-            One is infinite; column and row are named.
+            A cell is infinite; the message names column and row.
         """
         if pt.is_null(cells.type):
             return np.full(len(cells), np.nan)
@@ -133,12 +134,12 @@ class TableColumn:
                 f"column {self.name!r}, row {first_row + infinite[0]}",
                 expected="a finite number, or an empty cell for a missing one",
                 received=f"{values[infinite[0]]} (infinity)",
-                remedy="empty the cell, or write the value that was meant",
+                remedy="leave the cell empty, or write the correct value",
             )
         return values
 
     def _steps(self, cells: pa.ChunkedArray) -> Float64s:
-        """Return dates or times as multiples of `step`: whole ones exactly, whatever their size."""
+        """Return dates or times as multiples of `step`; whole multiples are exact at any size."""
         whole, missing = integers(cells.cast(self.type, safe=False))
         quotient, rest = np.divmod(whole, self.step)
         values = quotient + rest / self.step
@@ -146,7 +147,7 @@ class TableColumn:
         return np.asarray(values)
 
     def from_numbers(self, values: Float64s) -> pa.Array:
-        """Return numbers to cells: rounded where the type asks for it, null for NaN."""
+        """Convert numbers to cells: rounded if the type requires it, null for NaN."""
         missing = np.isnan(values)
         mask = missing if missing.any() else None
         values = np.where(missing, 0.0, values)
@@ -167,14 +168,14 @@ class TableColumn:
         return pa.array(whole.astype(kind.to_pandas_dtype()), mask=mask)
 
     def codes(self, cells: pa.ChunkedArray, first_row: int = 0) -> Codes:
-        """Return each cell's place among the categories, −1 for a missing one.
+        """Return the index of each cell's category, −1 for a missing cell.
 
-        Messages count rows from `first_row`, where `cells` are a part of a column.
+        `first_row` is the number of the first cell's row, for messages.
 
         Raises
         ------
         SchemaMismatch
-            A cell holds another category; column, row and category are named.
+            A cell holds another category; the message names column, row and category.
         """
         if pt.is_null(cells.type):
             return np.full(len(cells), -1, dtype=np.intp)
@@ -201,11 +202,11 @@ class TableColumn:
             f"column {self.name!r}, row {row}",
             expected=f"one of {known}" + (f" and {more} more" if more > 0 else ""),
             received=repr(word),
-            remedy="leave the cell empty, or fit again with such rows",
+            remedy="leave the cell empty, or fit again with rows that have this category",
         )
 
     def from_codes(self, codes: Codes) -> pa.Array:
-        """Return places among the categories to cells, null for −1."""
+        """Convert indices of categories to cells, null for −1."""
         values = arrow_types.from_text(self.categories, arrow_types.value_type(self.type))
         missing = codes < 0
         mask = missing if missing.any() else None
@@ -229,12 +230,12 @@ class TableColumn:
 
     @classmethod
     def from_config(cls, config: Any) -> TableColumn:
-        """Rebuild from `to_config`'s answer, which may be untrusted.
+        """Rebuild from the result of `to_config`, which may be untrusted.
 
         Raises
         ------
         InvalidArchive
-            A part is absent, of a wrong type, or contradicts another.
+            An entry is missing, of a wrong type, or contradicts another.
         """
         column = cls(
             name=text(config, "name"),
@@ -277,12 +278,12 @@ class TableColumn:
 def learn_column(
     name: str, cells: pa.ChunkedArray, native: str, label: Label = "text"
 ) -> TableColumn | None:
-    """Learn what a column holds, or return None where every cell is missing.
+    """Learn the schema of a column; None if every cell is missing.
 
     Raises
     ------
     InvalidData
-        Its cells are of a type that cannot be learned, or one is infinite; the column is named.
+        The type of the cells cannot be learned, or one is infinite; the message names the column.
     """
     if cells.null_count == len(cells):
         return None
@@ -291,7 +292,7 @@ def learn_column(
             f"column {name!r}",
             expected="numbers, booleans, text, categories, dates or times",
             received=str(cells.type),
-            remedy="drop the column, or spread its parts over columns of their own",
+            remedy="drop the column, or split it into several columns",
         )
     column = TableColumn(name, _learnable(cells.type), cells.type, native, label)
     if column.kind == "category":
@@ -314,14 +315,14 @@ def learn_column(
 
 
 def one_hot(codes: Codes, cells: NDArray[np.float32]) -> None:
-    """Write 1 to the cell (row, code) of `cells` and 0 to the others; NaN to all where −1."""
+    """Set the cell (row, code) of `cells` to 1 and the others to 0; all to NaN where code is −1."""
     cells[:] = 0.0
     cells[np.arange(len(codes)), codes] = 1.0
     cells[codes < 0] = np.nan
 
 
 def require_float32(block: Float64s, fields: Sequence[TableColumn], first_row: int) -> None:
-    """Refuse scaled cells beyond float32; `block` begins at `first_row`, which messages count."""
+    """Refuse scaled cells beyond float32; `first_row` is the number of the block's first row."""
     large = np.abs(block) > _FLOAT32
     if large.any():
         row, column = np.argwhere(large)[0]
@@ -329,12 +330,12 @@ def require_float32(block: Float64s, fields: Sequence[TableColumn], first_row: i
             f"column {fields[column].name!r}, row {first_row + row}",
             expected=f"a number up to {_FLOAT32:.1e} after scaling",
             received="a larger one",
-            remedy="choose scale='robust', or check the column's unit",
+            remedy="use scale='robust', or check the column's unit",
         )
 
 
 def integers(cells: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return stored integers of dates or times, 0 where missing, and where they are missing."""
+    """Return the stored integers of dates or times, 0 if missing, and a mask of missing ones."""
     missing = cells.is_null().to_numpy()
     stored = cells.cast(arrow_types.storage(cells.type)).fill_null(0)
     return stored.to_numpy().astype(np.int64), missing
@@ -347,18 +348,18 @@ def _learnable(kind: pa.DataType) -> Kind:
 
 
 def is_identifier(distinct: int, observed: int) -> bool:
-    """Whether text differs in too many of its observed cells to be categories."""
+    """Whether text has too many distinct values to be categories."""
     return distinct > MOST_CATEGORIES or (distinct > FEW_CATEGORIES and distinct > observed / 2)
 
 
 def _learn_categories(column: TableColumn, cells: pa.ChunkedArray) -> TableColumn | None:
     words: dict[str, None] = {}
-    listed = pt.is_dictionary(cells.type)
-    for chunk in (cells.unify_dictionaries() if listed else cells).chunks:
+    is_dictionary = pt.is_dictionary(cells.type)
+    for chunk in (cells.unify_dictionaries() if is_dictionary else cells).chunks:
         known, indices = _encoded(chunk)
         used = known.take(pa.array(np.unique(indices[indices >= 0])))
         words.update(dict.fromkeys(used.drop_null().to_pylist()))
-    found = tuple(words if listed else sorted(words))
+    found = tuple(words if is_dictionary else sorted(words))
     count = len(found)
     observed = len(cells) - cells.null_count
     if not found:
@@ -369,7 +370,7 @@ def _learn_categories(column: TableColumn, cells: pa.ChunkedArray) -> TableColum
 
 
 def _encoded(chunk: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return a chunk's distinct values as text, and each cell's place among them or −1."""
+    """Return a chunk's distinct values as text, and the index of each cell's value or −1."""
     encoded = chunk if pt.is_dictionary(chunk.type) else chunk.dictionary_encode()
     indices = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
     return arrow_types.to_text(encoded.dictionary), indices

@@ -1,4 +1,4 @@
-"""The schema of tables: named columns of several kinds, with missing cells."""
+"""The schema of tables: named columns of several kinds, possibly with missing cells."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from isthmus.core.aligned_memory import aligned_empty
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
+from isthmus.core.name_lists import name_list
 from isthmus.core.types import Segment
 from isthmus.data import arrow_types, frames
 from isthmus.data import scaling as scalings
@@ -32,16 +33,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TableSchema:
-    """What is known of a table, to and from the network's matrix.
+    """The schema of a table.
 
     Parameters
     ----------
-    fields : tuple of Column
-        The person's columns, in the order that `fit` saw.
+    fields : tuple of TableColumn
+        The user's columns, in the order that `fit` saw.
     scaling : Scaling
-        Of the columns of kind ``"number"``, in order.
+        The scaling of the columns of kind ``"number"``, in order.
     container : "pandas", "polars" or "arrow"
-        What `from_matrix` returns when it is not told.
+        What `from_matrix` returns by default.
     """
 
     fields: tuple[TableColumn, ...]
@@ -52,7 +53,7 @@ class TableSchema:
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        """The learned columns as they lie in the matrix."""
+        """The learned columns in the order of the matrix."""
         found, start = [], 0
         for field in self.learned:
             found.append(Segment(field.name, field.cell_kind, start, start + field.width))
@@ -76,7 +77,7 @@ class TableSchema:
 
     @property
     def arrow_types(self) -> dict[str, pa.DataType]:
-        """By column, the type that holds every cell the column may have, to read a CSV file."""
+        """By column, the type with which to read its cells from a CSV file."""
         return {field.name: arrow_types.type_to_read(field.type) for field in self.fields}
 
     @property
@@ -86,7 +87,7 @@ class TableSchema:
 
     @property
     def values(self) -> Values:
-        """``"mixed"`` when there are other than numeric segments."""
+        """``"mixed"`` if some segments are not numeric."""
         if any(segment.kind != "numeric" for segment in self.segments):
             return "mixed"
         return "unit" if self.scaling.method == "range" else "real"
@@ -97,8 +98,8 @@ class TableSchema:
         Parameters
         ----------
         X : DataFrame, Table or ndarray
-            With the columns that `fit` saw, in any order; a table that is all numbers may come
-            as an array, by position. Missing cells are null or NaN.
+            The columns that `fit` saw, in any order; if all are numeric, also an array with the
+            columns in order. Missing cells are null or NaN.
 
         Returns
         -------
@@ -108,20 +109,20 @@ class TableSchema:
         Raises
         ------
         SchemaMismatch
-            Columns are absent, new or of another type, or a category is unseen.
+            Columns are missing, new or of another type, or a category is new.
         InvalidData
             There are no rows, or a number is infinite.
         """
         return next(self.blocks(X))
 
     def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
-        """Yield what `to_matrix` returns, so many rows at a time; without `rows`, all at once."""
+        """Yield the result of `to_matrix` in blocks of `rows` rows; None for a single block."""
         table = self._aligned(X)
         for start in range(0, table.num_rows, rows or table.num_rows):
             yield self._encoded(table.slice(start, rows), start)
 
     def _encoded(self, table: pa.Table, first_row: int) -> Floats:
-        """Scale and encode a part of a table that begins at `first_row`, which messages count."""
+        """Scale and encode rows of a table; messages count rows from `first_row`."""
         matrix = aligned_empty((table.num_rows, *self.sample_shape))
         for group, places in self._number_groups(table.num_rows):
             fields = self._numbers[group]
@@ -139,25 +140,26 @@ class TableSchema:
         return matrix
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> Any:
-        """Return scaled values to a table of the original columns, units and types.
+        """Convert scaled values to a table with the original columns, units and types.
 
         Parameters
         ----------
         matrix : ndarray of shape (n, width)
             Scaled values; probabilities in binary and categorical cells.
         like : DataFrame, Table or ndarray, optional
-            The data they belong to: gives the container, pandas' index, column types, and the
-            cells of columns that are not learned, which are empty without it.
+            The original data. It determines the container, pandas' index and column types, and
+            has the cells of columns that are not learned, which are empty without it.
 
         Returns
         -------
         DataFrame, Table or ndarray
-            As `like`, or as `fit` saw. Integers and dates are rounded; NaN becomes a missing cell.
+            Of the type of `like`, or of the data that `fit` saw. Integers and dates are rounded;
+            NaN becomes a missing cell.
         """
         return self.from_blocks([matrix], len(matrix), like)
 
     def from_blocks(self, blocks: Iterable[NDArray[Any]], rows: int, like: Any = None) -> Any:
-        """Return what `from_matrix` does of a matrix of so many `rows`, given in blocks of them."""
+        """Return what `from_matrix` does, for a matrix of `rows` rows that is given in blocks."""
         table = pa.concat_tables([self._decoded(block) for block in blocks])
         for name, cells in self._unlearned(rows, like).items():
             table = table.append_column(name, cells)
@@ -171,7 +173,7 @@ class TableSchema:
         return frames.from_arrow(table, self.container, like, natives, integers)
 
     def _decoded(self, matrix: NDArray[Any]) -> pa.Table:
-        """Return the learned columns of rows of the matrix, in their units and types."""
+        """Return the learned columns of a block of the matrix, in original units and types."""
         cells: dict[str, pa.Array] = {}
         for group, places in self._number_groups(len(matrix)):
             block = self.scaling.inverse(matrix[:, places].astype(np.float64), group)
@@ -187,7 +189,7 @@ class TableSchema:
         return pa.table(cells)
 
     def _unlearned(self, rows: int, like: Any) -> dict[str, Any]:
-        """Return constants as they were, and identifiers as `like` has them."""
+        """Return constants, and the identifiers of `like`."""
         found: dict[str, Any] = {}
         for field in self.fields:
             if field.kind == "constant":
@@ -205,7 +207,7 @@ class TableSchema:
         return tuple(field for field in self.learned if field.kind == "number")
 
     def _number_groups(self, rows: int) -> Iterator[tuple[slice, list[int]]]:
-        """Yield groups of number columns: which of the scaling's, and where in the matrix."""
+        """Yield groups of numeric columns: their slice of the scaling, and their matrix columns."""
         places = [
             segment.start
             for field, segment in zip(self.learned, self.segments, strict=True)
@@ -214,7 +216,7 @@ class TableSchema:
         return ((group, places[group]) for group in _groups(len(places), rows))
 
     def _aligned(self, X: Any) -> pa.Table:
-        """Return `X` as a Table in which every column that `fit` saw is of its type."""
+        """Return `X` as a Table, after checking its columns against those that `fit` saw."""
         table = frames.to_arrow(X) if frames.is_table(X) else self._by_position(X)
         self._check_names(table.column_names)
         _require_rows(table)
@@ -222,8 +224,8 @@ class TableSchema:
             field.check(table.column(field.name))
         if changed := [f.name for f in self.fields if f.kind == "constant" and _differs(f, table)]:
             warnings.warn(
-                f"Columns {_listed(changed)} held one value in fit and hold others here; "
-                "that is not part of the reconstruction or its error.",
+                f"Columns {name_list(changed)} held one value in fit and hold others here; "
+                "reconstructions and errors ignore that.",
                 DataWarning,
                 stacklevel=4,
             )
@@ -238,15 +240,15 @@ class TableSchema:
             raise SchemaMismatch(
                 "columns of X",
                 expected=f"all {len(known)} that fit saw",
-                received=f"none called {_listed(absent)}",
+                received=f"none named {name_list(absent)}",
                 remedy=hint or "add the column; its cells may be empty",
             )
         if new:
             raise SchemaMismatch(
                 "columns of X",
                 expected=f"the {len(known)} that fit saw",
-                received=f"also {_listed(new)}",
-                remedy="drop what is new, or fit again with it",
+                received=f"also {name_list(new)}",
+                remedy="drop the new columns, or fit again with them",
             )
 
     def _by_position(self, X: Any) -> pa.Table:
@@ -254,7 +256,7 @@ class TableSchema:
         if others:
             raise SchemaMismatch(
                 "X",
-                expected=f"a table, for columns such as {others[0]!r} are no numbers",
+                expected=f"a table, because columns such as {others[0]!r} are not numeric",
                 received=type(X).__name__,
                 remedy="pass a DataFrame with the columns that fit saw",
             )
@@ -264,7 +266,7 @@ class TableSchema:
                 "X",
                 expected=f"{len(self.fields)} columns",
                 received=f"shape {array.shape}",
-                remedy="pass the columns that fit saw, in their order",
+                remedy="pass the columns that fit saw, in the same order",
             )
         values = array.astype(np.float64, copy=False)
         return pa.table({f.name: pa.array(values[:, i]) for i, f in enumerate(self.fields)})
@@ -280,16 +282,16 @@ class TableSchema:
 
     @classmethod
     def from_config(cls, config: Any) -> TableSchema:
-        """Rebuild from `to_config`'s answer, which may be untrusted.
+        """Rebuild from the result of `to_config`, which may be untrusted.
 
         Raises
         ------
         InvalidArchive
-            It is not such an answer.
+            It is not such a result.
         """
         fields = tuple(TableColumn.from_config(column) for column in items(config, "columns"))
         if len({field.name for field in fields}) != len(fields):
-            refuse("columns", "names that differ", [field.name for field in fields[:10]])
+            refuse("columns", "different names", [field.name for field in fields[:10]])
         if not any(field.width for field in fields):
             refuse("columns", "at least one that is learned", "none")
         numbers = sum(field.kind == "number" for field in fields)
@@ -301,7 +303,7 @@ class TableSchema:
 
 
 def infer_table(X: Any, scale: str) -> TableSchema:
-    """Learn the schema of a table; `scale` is one of `infer_schema`'s."""
+    """Learn the schema of a table; `scale` as for `infer_schema`."""
     table = frames.to_arrow(X)
     _require_rows(table)
     fields = _learn_fields(table, frames.native_types(X), frames.integer_labels(X))
@@ -319,35 +321,35 @@ def _learn_fields(
     empty = [name for name, column in found.items() if column is None]
     if empty:
         raise InvalidData(
-            f"column {_listed(empty)}",
+            f"column {name_list(empty)}",
             expected="at least one value",
             received="an empty cell in every row",
-            remedy="drop the column, it holds nothing to learn",
+            remedy="drop the column; there is nothing to learn from it",
         )
     columns = [column for column in found.values() if column is not None]
     identifiers = [column.name for column in columns if column.kind == "identifier"]
     if identifiers:
         warnings.warn(
-            f"The text of {_listed(identifiers)} differs in too many rows to be categories; "
+            f"The text of {name_list(identifiers)} has too many distinct values to be categories; "
             "it is passed through, not learned.",
             DataWarning,
             stacklevel=5,
         )
     if not any(column.width for column in columns):
-        # With a single row every column is constant; learning those is better than nothing.
+        # In a single row every column is constant; learning those is better than nothing.
         columns = [c.learned() if c.kind == "constant" else c for c in columns]
     if not any(column.width for column in columns):
         raise InvalidData(
             "X",
             expected="a column of numbers, booleans, categories or dates",
-            received=f"only identifiers: {_listed(identifiers)}",
+            received=f"only identifiers: {name_list(identifiers)}",
             remedy="add columns that describe the rows",
         )
     return tuple(columns)
 
 
 def _fit_numbers(table: pa.Table, fields: Sequence[TableColumn], scale: str) -> Scaling:
-    """Learn the scaling of the columns of numbers, a group at a time."""
+    """Learn the scaling of the numeric columns, a group at a time."""
     if scale == "none" or not fields:
         return scalings.IDENTITY
     parts = []
@@ -374,7 +376,7 @@ def _groups(columns: int, rows: int) -> Iterator[slice]:
 
 
 def _differs(field: TableColumn, table: pa.Table) -> bool:
-    """Tell whether a constant column holds another value; unseen text is an error."""
+    """Tell whether a constant column holds another value; new text is an error."""
     cells = table.column(field.name)
     if arrow_types.family(field.type) == "text":
         field.codes(cells)
@@ -392,8 +394,3 @@ def _require_rows(table: pa.Table) -> None:
             received=f"{table.num_rows} rows of {table.num_columns} columns",
             remedy="check how the data were read or filtered",
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more

@@ -1,8 +1,8 @@
-"""Series <-> windows, in memory for a few blocks; window scores -> one score per timestamp.
+"""Cuts a series into windows, and averages window scores to one score per timestamp.
 
-`pieces` cuts a series where no window may cross, `windows` slides over the pieces, and
-`per_timestamp` gives back to each row the mean of what the windows that cover it were given. Rows
-of a piece count as evenly spaced.
+`pieces` cuts a series at gaps, `windows` slides over the pieces, and `per_timestamp` gives each row
+the mean score of the windows that cover it. Only a few blocks are in memory at a time. The rows of
+a piece are treated as evenly spaced.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ Float64s = NDArray[np.float64]
 
 
 class Piece(NamedTuple):
-    """Consecutive rows of a series that are all there."""
+    """Consecutive rows of a series without missing cells."""
 
     start: int
-    """Number of the first row in the series."""
+    """The number of its first row in the series."""
     rows: NDArray[Any]
     """(k, sensors), finite."""
     continues: bool
-    """Whether it follows on the piece before without a gap."""
+    """Whether it follows the previous piece without a gap."""
 
 
 class Windows(NamedTuple):
     """Windows that begin in consecutive rows."""
 
     start: int
-    """Number of the first window's first row in the series."""
+    """The number in the series of the first window's first row."""
     values: NDArray[Any]
     """(k, window, sensors), a read-only view: nothing is copied."""
 
 
 def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
-    """Cut a series at its gaps, and fill what is missing for a short time.
+    """Cut a series at its gaps, and interpolate over short runs of missing cells.
 
-    A cell is filled on the line between the sensor's values before and after it, where at most
-    `longest` rows lie between these and no gap in time. A row with a cell that is missing still is
-    left out, and what follows it does not continue what goes before.
+    A missing cell is interpolated linearly between the sensor's values before and after it, if at
+    most `longest` rows and no gap in time lie between these. A row that still has a missing cell is
+    left out, and a new piece begins after it.
 
     Parameters
     ----------
-    chunks : iterable of Chunk
+    chunks : iterable of SeriesChunk
         The series.
     longest : int
-        Rows for which a sensor may be silent.
+        The largest number of consecutive missing cells that are filled.
 
     Raises
     ------
@@ -62,9 +62,10 @@ def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
         A value is infinite.
     """
     held: SeriesChunk | None = None
-    # The rows of `held` that were yielded, kept to draw lines from, and the first one's number.
+    # How many rows of `held` were yielded already (one is kept to interpolate from), and the
+    # number in the series of the first row of `held`.
     done, number, whole = 0, 0, False
-    for chunk in _and_an_end(chunks):
+    for chunk in _with_end(chunks):
         if chunk is not None:
             _check_finite(chunk.rows, number + (0 if held is None else len(held.rows)))
             held = chunk if held is None else SeriesChunk(*map(_join, held, chunk))
@@ -72,18 +73,19 @@ def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
             return
         rows = _filled(held, longest)
         ready = len(rows) if chunk is None else len(rows) - _undecided(held.rows, longest)
-        for start, stop in _runs(rows, held.breaks, done, ready):
+        for start, stop in _complete_runs(rows, held.breaks, done, ready):
             follows = start == done and whole and not held.breaks[start]
             yield Piece(number + start, rows[start:stop], follows)
         if ready > done:
             whole = bool(np.isfinite(rows[ready - 1]).all())
             kept = ready - 1
-            held = SeriesChunk(held.rows[kept:], held.breaks[kept:])
+            # Filled, because the value from which a cell was interpolated may be dropped here.
+            held = SeriesChunk(rows[kept:], held.breaks[kept:])
             done, number = 1, number + kept
 
 
 def windows(series: Iterable[Piece], width: int) -> Iterator[Windows]:
-    """Slide a window of so many rows over the pieces, row by row.
+    """Slide a window over the pieces, row by row.
 
     Parameters
     ----------
@@ -108,12 +110,12 @@ def windows_of(rows: NDArray[Any], width: int) -> NDArray[Any]:
 
 
 def per_timestamp(scores: NDArray[Any], width: int) -> Float64s:
-    """Return for each row the mean over the windows that cover it, NaN where none does.
+    """Return for each row the mean score of the windows that cover it; NaN where none does.
 
     Parameters
     ----------
     scores : array of shape (n,) or (n, sensors)
-        What the window that begins in each row was given; NaN where none begins.
+        The score of the window that begins in each row; NaN where none begins.
     width : int
         Rows of a window.
     """
@@ -127,7 +129,7 @@ def per_timestamp(scores: NDArray[Any], width: int) -> Float64s:
         return np.where(count > 0, total / count, np.nan)
 
 
-def _and_an_end(chunks: Iterable[SeriesChunk]) -> Iterator[SeriesChunk | None]:
+def _with_end(chunks: Iterable[SeriesChunk]) -> Iterator[SeriesChunk | None]:
     yield from chunks
     yield None
 
@@ -138,7 +140,7 @@ def _join(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
             "a chunk of the series",
             expected=f"{before.shape[1]} sensors, as in the chunk before",
             received=f"{after.shape[1]}",
-            remedy="pass chunks of the same columns",
+            remedy="pass chunks with the same columns",
         )
     return np.concatenate([before, after])
 
@@ -149,14 +151,14 @@ def _check_finite(rows: Float64s, number: int) -> None:
         row, sensor = bad[0]
         raise InvalidData(
             f"row {number + row}, sensor {sensor} of the series",
-            expected="a finite number, or NaN where it is missing",
+            expected="a finite number, or NaN for a missing cell",
             received=str(rows[row, sensor]),
             remedy="replace infinities by NaN",
         )
 
 
 def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
-    """Return the rows with what is missing for a short time on the line between its neighbours."""
+    """Return the rows with short runs of missing cells interpolated linearly."""
     rows, breaks = chunk
     missing = np.isnan(rows)
     if not missing.any():
@@ -175,17 +177,17 @@ def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
 
 
 def _undecided(rows: Float64s, longest: int) -> int:
-    """Count the last rows that hold a cell which a later row may yet help to fill."""
+    """Count the last rows with a missing cell that a later row may help to fill."""
     last: NDArray[np.bool_] = np.isnan(rows[-longest - 1 :])
-    # One that is missing in all these rows is so for too long, or since the series began.
+    # A sensor that is missing in all of these rows cannot be filled any more.
     silent = np.where(last.all(axis=0), 0, last[::-1].argmin(axis=0))
     return int(silent.max())
 
 
-def _runs(
+def _complete_runs(
     rows: Float64s, breaks: NDArray[np.bool_], start: int, stop: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield the ends of stretches of whole rows without a break, between `start` and `stop`."""
+    """Yield the bounds of runs of complete rows without a break, between `start` and `stop`."""
     whole = np.asarray(np.isfinite(rows[start:stop]).all(axis=1))
     follows = whole[1:] & whole[:-1] & ~breaks[start + 1 : stop]
     firsts = np.flatnonzero(whole & ~np.concatenate([[False], follows]))

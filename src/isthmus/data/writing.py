@@ -1,4 +1,4 @@
-"""Arrays and tables to files, atomically: an existing file stays whole until the new one is."""
+"""Writes arrays and tables to files, atomically: a file is replaced only by a complete one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from isthmus.data.frames import is_table
 
 
 def write(path: str | os.PathLike[str], data: Any, *, overwrite: bool = False) -> Path:
-    """Write data in the format that the path's ending names.
+    """Write data in the format of the path's ending.
 
     Parameters
     ----------
     path : str or path
-        .csv, .parquet, .npy or .npz; without an ending, a folder of PNG pictures.
+        .csv, .parquet, .npy or .npz; without an ending, a folder of PNG images.
     data : ndarray, DataFrame or Table
-        Arrays in .csv and .parquet get columns x0, x1, ...; tables in .npy and .npz must be all
-        numbers. Pictures are (n, h, w) or (n, h, w, channels) in 0..255, rounded and clipped.
+        The columns of an array in .csv and .parquet are named x0, x1, ... A table in .npy and .npz
+        may hold only numbers. Images are (n, h, w) or (n, h, w, channels) in 0..255; values are
+        rounded and clipped.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -40,12 +41,12 @@ def write(path: str | os.PathLike[str], data: Any, *, overwrite: bool = False) -
     Raises
     ------
     InvalidParameter
-        The ending is of no known format.
+        No format that isthmus writes has this ending.
     InvalidData
-        The data cannot be kept in that format.
+        The format cannot hold these data.
     CannotWrite
-        The file exists already, the folder is absent or may not be written, or the disk is
-        full. Nothing has changed.
+        The file exists, its folder is missing or not writable, or the disk is full. No file has
+        changed.
     """
     path = Path(path)
     form = WRITTEN[path.suffix.lower()] if path.suffix else None
@@ -54,19 +55,19 @@ def write(path: str | os.PathLike[str], data: Any, *, overwrite: bool = False) -
     if path.exists() and not overwrite:
         raise CannotWrite(
             str(path),
-            expected="a path where no file exists",
-            received="one that is taken",
-            remedy="choose another, or allow to replace it (--force, overwrite=True)",
+            expected="a path that does not exist",
+            received="an existing one",
+            remedy="choose another path, or replace it: --force, overwrite=True",
         )
-    if path.is_dir() and (path.suffix or not _only_pictures(path)):
+    if path.is_dir() and (path.suffix or not _holds_only_png(path)):
         raise CannotWrite(
             str(path),
-            expected="a file, or a folder of nothing but PNG files, to replace",
+            expected="a file, or a folder that holds only PNG files",
             received="a folder",
             remedy="choose another path",
         )
     if form is None:
-        _write_pictures(path, data)
+        _write_images(path, data)
     else:
         atomic_write(path, lambda file: _encode(form, file, data))
     return path
@@ -78,37 +79,37 @@ def _encode(form: FileFormat, file: BinaryIO, data: Any) -> None:
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InvalidData(
             "data",
-            expected="columns of types that the format has",
+            expected="columns of types that the format can hold",
             received=str(error).splitlines()[0],
             remedy="drop or convert the column, or choose another format",
         ) from None
 
 
-def _only_pictures(folder: Path) -> bool:
+def _holds_only_png(folder: Path) -> bool:
     return all(entry.suffix == ".png" and entry.is_file() for entry in folder.iterdir())
 
 
-def _write_pictures(path: Path, data: Any) -> None:
-    """Fill a folder beside `path`, then put it in its place in one step."""
-    array = images.as_pictures(as_array(data))
+def _write_images(path: Path, data: Any) -> None:
+    """Write the images to a temporary folder, then rename it to `path` in one step."""
+    array = images.as_images(as_array(data))
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         partial.mkdir()
         images.write_folder(partial, array)
         for each in (*partial.iterdir(), partial):
             _flush(each)
-        _put(partial, path)
+        _swap_in(partial, path)
     except OSError as error:
         raise CannotWrite(
             f"could not write {str(path)!r} ({error.strerror or error}); nothing there was changed",
-            remedy="choose a folder that exists, has room, and may be written",
+            remedy="choose an existing, writable folder on a disk with free space",
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _put(partial: Path, path: Path) -> None:
-    """Move a folder to `path`; an existing one is set aside until that is done."""
+def _swap_in(partial: Path, path: Path) -> None:
+    """Rename a folder to `path`; an existing one is restored if that fails."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.old")
     if path.exists():
         path.replace(aside)

@@ -76,18 +76,16 @@ class BaseAutoencoder(
     supervised: ClassVar[bool] = False
     """Whether it learns labels, too: then `_labels` sets `_labelling`, and `_goal` has a head."""
 
+    _parameters: ClassVar[tuple[parameters.Parameter, ...]]
     _labelling: Labelling | None = None
     _head: Head | None = None
     _architecture: Architecture | None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.__doc__ = parameters.documented(cls.__doc__, cls.short_kind())
-
-    @classmethod
-    def short_kind(cls) -> str:
-        """Return the kind in one word, as the command line has it."""
-        return cls.kind.removesuffix(" autoencoder")
+        kind = cls.kind.removesuffix(" autoencoder")  # in one word, as the command line has it
+        cls._parameters = parameters.parameters_of(kind)
+        cls.__doc__ = parameters.documented(cls.__doc__, kind, cls._parameters)
 
     @abstractmethod
     def _goal(self, schema: Schema) -> TrainingGoal:
@@ -133,7 +131,7 @@ class BaseAutoencoder(
 
     def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
         began = time.perf_counter()
-        parameters.check(self, self.short_kind())
+        parameters.check(self, self._parameters)
         X = input_checks.checked(self, X, reset=True)
         schema = infer_schema(X, scale=self.scale)
         input_checks.remember_columns(self, schema)

@@ -5,6 +5,7 @@ Nothing heavy is imported here, since the command line builds its options from i
 
 from __future__ import annotations
 
+import numbers
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,15 @@ class Constraint(ABC):
     auto: bool = False
     optional: bool = False
 
-    option: ClassVar[type] = str
-    """The type of an option on the command line."""
+    @property
+    def option(self) -> type:
+        """The type of an option on the command line."""
+        return str
+
+    @property
+    def metavar(self) -> str | None:
+        """What stands for the value in ``--help``; None: the name of the type."""
+        return None
 
     def check(self, name: str, value: Any) -> None:
         """Check a value; raises InvalidParameter."""
@@ -45,17 +53,59 @@ class Constraint(ABC):
     def _check(self, name: str, value: Any) -> None:
         """Check a value that is neither "auto" nor None; raises InvalidParameter."""
 
-    def from_option(self, name: str, value: Any) -> Any:  # noqa: ARG002 - others name it
+    def from_option(self, name: str, value: Any) -> Any:
         """Return what the constructor takes for an option's value; raises InvalidParameter."""
+        self.check(name, value)
+        return value
+
+    def from_archive(self, name: str, value: Any) -> Any:
+        """Return what the constructor takes for an archive's value; raises InvalidParameter."""
+        self.check(name, value)
         return value
 
 
 @dataclass(frozen=True)
-class Integer(Constraint):
+class _Number(Constraint):
+    """Abstract: a number, or a word for "auto" or None, which on the command line is "none"."""
+
+    number: ClassVar[type]
+    """The type of the number."""
+
+    @property
+    def option(self) -> type:
+        """The type of an option: text where a word may be given."""
+        return str if self.auto or self.optional else self.number
+
+    @property
+    def metavar(self) -> str | None:
+        """The number, and the words that may be given instead."""
+        words = self._words()
+        return "|".join([f"<{self.number.__name__}>", *words]) if words else None
+
+    def _words(self) -> list[str]:
+        return [*(["auto"] if self.auto else []), *(["none"] if self.optional else [])]
+
+    def from_option(self, name: str, value: Any) -> Any:
+        """Return the number, "auto" or None; raises InvalidParameter."""
+        if self.optional and value == "none":
+            return None
+        if isinstance(value, str) and not (self.auto and value == "auto"):
+            try:
+                value = self.number(value)
+            except ValueError:
+                kind = {int: "an integer", float: "a number"}[self.number]
+                expected = " or ".join([kind, *self._words()])
+                raise InvalidParameter(name, expected=expected, received=repr(value)) from None
+        self.check(name, value)
+        return value
+
+
+@dataclass(frozen=True)
+class Integer(_Number):
     """An integer of at least `at_least`."""
 
     at_least: int = 1
-    option: ClassVar[type] = int
+    number: ClassVar[type] = int
 
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
@@ -64,14 +114,14 @@ class Integer(Constraint):
 
 
 @dataclass(frozen=True)
-class Real(Constraint):
+class Real(_Number):
     """A finite number within bounds."""
 
     above: float | None = None
     at_least: float | None = None
     at_most: float | None = None
     below: float | None = None
-    option: ClassVar[type] = float
+    number: ClassVar[type] = float
 
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
@@ -90,7 +140,16 @@ class Real(Constraint):
 class Flag(Constraint):
     """True or False."""
 
-    option: ClassVar[type] = bool
+    @property
+    def option(self) -> type:
+        """The type of an option, which has a second one to negate it."""
+        return bool
+
+    def from_archive(self, name: str, value: Any) -> Any:
+        """Return True or False; raises InvalidParameter."""
+        # Earlier versions wrote NumPy's booleans as text.
+        value = {"True": True, "False": False}.get(value, value)
+        return super().from_archive(name, value)
 
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
@@ -109,21 +168,26 @@ class LayerSizes(Constraint):
 
     def from_option(self, name: str, value: Any) -> Any:
         """Return the sizes; raises InvalidParameter."""
-        if value == "auto":
-            return value
-        try:
-            return tuple(int(size) for size in value.split(",") if size.strip())
-        except ValueError:
-            raise InvalidParameter(
-                name, expected="sizes such as 512,256", received=repr(value)
-            ) from None
+        sizes = value
+        if value != "auto":
+            try:
+                sizes = tuple(int(size) for size in value.split(",") if size.strip())
+            except ValueError:
+                raise InvalidParameter(
+                    name, expected="sizes such as 512,256", received=repr(value)
+                ) from None
+        self.check(name, sizes)
+        return sizes
 
 
 @dataclass(frozen=True)
 class File(Constraint):
     """The path of a file."""
 
-    option: ClassVar[type] = Path
+    @property
+    def option(self) -> type:
+        """The type of an option."""
+        return Path
 
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
@@ -145,20 +209,76 @@ class OneOf(Constraint):
     def _check(self, name: str, value: Any) -> None:
         if self.custom and (not isinstance(value, str) or value.startswith(CUSTOM)):
             return
-        if not isinstance(value, str) or value not in self.names:
-            shown = (*(["auto"] if self.auto else []), *self.names)
-            raise InvalidParameter(
-                name,
-                expected=f"one of {', '.join(map(repr, shown))}"
-                + (", or your own" if self.custom else ""),
-                received=repr(value),
-                remedy=nearest(str(value), list(shown)) or "choose one of the names",
-            )
+        if not self._is_name(value):
+            raise self._unknown(name, value, ", or your own" if self.custom else "")
+
+    def from_option(self, name: str, value: Any) -> Any:
+        """Return the name, since nothing else can be given; raises InvalidParameter."""
+        if not self._is_name(value):
+            raise self._unknown(name, value)
+        return value
+
+    def from_archive(self, name: str, value: Any) -> Any:
+        """Return the name of one or of an object of the user's own; raises InvalidParameter."""
+        if not isinstance(value, str):
+            raise self._unknown(name, value)
+        return super().from_archive(name, value)
+
+    def _is_name(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self._known()
+
+    def _known(self) -> list[str]:
+        return [*(["auto"] if self.auto else []), *self.names]
+
+    def _unknown(self, name: str, value: Any, others: str = "") -> InvalidParameter:
+        known = self._known()
+        return InvalidParameter(
+            name,
+            expected=f"one of {', '.join(map(repr, known))}{others}",
+            received=repr(value),
+            remedy=nearest(str(value), known) or "choose one of the names",
+        )
 
 
 @dataclass(frozen=True)
-class Unchecked(Constraint):
-    """Anything; the part that uses it checks it."""
+class Verbosity(Constraint):
+    """An integer or a boolean: how much is shown."""
+
+    @property
+    def option(self) -> type:
+        """The type of an option."""
+        return int
+
+    def _check(self, name: str, value: Any) -> None:
+        if not isinstance(value, numbers.Integral):
+            from isthmus.estimators import parameter_checks
+
+            parameter_checks.flag(name, value)
+
+
+@dataclass(frozen=True)
+class Seed(Constraint):
+    """A ``random_state`` of scikit-learn, which `isthmus.core.randomness.resolve_seed` checks."""
 
     def _check(self, name: str, value: Any) -> None:
         pass
+
+    def from_archive(self, name: str, value: Any) -> Any:
+        """Return an integer or None, since an archive holds no generator."""
+        if value is not None and type(value) is not int:
+            raise InvalidParameter(name, expected="an integer or none", received=repr(value))
+        return value
+
+
+@dataclass(frozen=True)
+class Model(Constraint):
+    """A model or an estimator, which the part that uses it checks."""
+
+    def _check(self, name: str, value: Any) -> None:
+        pass
+
+    def from_archive(self, name: str, value: Any) -> Any:
+        """Return None, since an archive holds models apart from the settings."""
+        if value is not None:
+            raise InvalidParameter(name, expected="none among the settings", received=repr(value))
+        return value

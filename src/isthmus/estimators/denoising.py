@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from isthmus.core.errors import InvalidParameter
-from isthmus.data.corruption import NOISES, SHARES
+from isthmus.data.corruption import FRACTION_NOISES, NOISES
 from isthmus.estimators import parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.objectives.objective import Objective
@@ -44,8 +44,6 @@ class DenoisingAutoencoder(BaseAutoencoder):
     noise: Any
     noise_level: float
     loss: Any
-    l1: float
-    contraction: float
 
     def __init__(
         self,
@@ -114,7 +112,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 remedy="set it again with set_params(noise=...)",
             )
         make = NOISES[self.noise]
-        if self.noise in SHARES:
+        if self.noise in FRACTION_NOISES:
             parameter_checks.number("noise_level", level, at_least=0, at_most=1)
         return make(level, schema)
 

@@ -17,13 +17,15 @@ from isthmus.estimators.constraints import (
     Flag,
     Integer,
     LayerSizes,
+    Model,
     OneOf,
     Real,
-    Unchecked,
+    Seed,
+    Verbosity,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 AUTOENCODERS = ("autoencoder", "denoising", "supervised", "variational")
 """The kinds of autoencoder, as ``isthmus fit --kind`` has them."""
@@ -54,7 +56,7 @@ class Parameter:
     summary : str
         One line for the command line; empty where it can be set from Python alone.
     panel : str
-        The heading under which the command line lists it.
+        The heading under which the command line lists it; empty: by the estimators that have it.
     metavar : str or None
         What stands for the value on the command line.
     help_by_kind : mapping of str to str
@@ -68,7 +70,7 @@ class Parameter:
     help: str
     kinds: tuple[str, ...] = AUTOENCODERS
     summary: str = ""
-    panel: str = "The model"
+    panel: str = ""
     metavar: str | None = None
     help_by_kind: Mapping[str, str] = field(default_factory=dict)
 
@@ -223,7 +225,7 @@ PARAMETERS = (
         "encoder",
         "keras.Model",
         None,
-        Unchecked(),
+        Model(),
         "Your own encoder instead of `architecture`: samples -> code (n, latent_dim). It comes "
         "with a `decoder`, and is cloned in `fit` with its weights.",
         help_by_kind={
@@ -236,7 +238,7 @@ PARAMETERS = (
         "decoder",
         "keras.Model",
         None,
-        Unchecked(),
+        Model(),
         "Your own decoder: code (n, latent_dim) -> reconstruction in scaled units (probabilities, "
         'for "bce" and "mixture").',
         help_by_kind={
@@ -431,14 +433,16 @@ PARAMETERS = (
         "verbose",
         "int",
         1,
-        Unchecked(),
+        Verbosity(optional=True),
         "1 shows a progress bar where standard error is a terminal; 0 never.",
+        summary="1 shows a progress bar in a terminal; 0 never.",
+        panel="Training",
     ),
     Parameter(
         "random_state",
         "None, int, RandomState or Generator",
         None,
-        Unchecked(),
+        Seed(),
         "An integer makes `fit` repeat its bits on the same machine and versions.",
     ),
 )
@@ -446,17 +450,17 @@ PARAMETERS = (
 
 
 def parameters_of(kind: str) -> tuple[Parameter, ...]:
-    """Return the parameters of an estimator, by its kind: of `AUTOENCODERS`."""
+    """Return the parameters of an autoencoder, by its kind: of `AUTOENCODERS`."""
     return tuple(each for each in PARAMETERS if kind in each.kinds)
 
 
-def documented(text: str | None, kind: str) -> str | None:
-    """Return a class docstring with its parameters in the place of ``{parameters}``."""
-    entries = "\n".join(each.entry(kind) for each in parameters_of(kind))
+def documented(text: str | None, kind: str, parameters: Iterable[Parameter]) -> str | None:
+    """Return a class docstring with the entries of parameters in the place of ``{parameters}``."""
+    entries = "\n".join(each.entry(kind) for each in parameters)
     return None if text is None else text.replace("    {parameters}", entries)
 
 
-def check(estimator: Any, kind: str) -> None:
-    """Check all parameters of an estimator; raises InvalidParameter."""
-    for each in parameters_of(kind):
+def check(estimator: Any, parameters: Iterable[Parameter]) -> None:
+    """Check parameters of an estimator; raises InvalidParameter."""
+    for each in parameters:
         each.constraint.check(each.name, getattr(estimator, each.name))

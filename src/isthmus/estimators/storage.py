@@ -8,6 +8,7 @@ the arrays that are really in the file.
 from __future__ import annotations
 
 import math
+import numbers
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -15,8 +16,8 @@ import numpy as np
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.schema import Schema, schema_from_config
+from isthmus.estimators.constraints import CUSTOM
 from isthmus.estimators.labels import labelling_from_config
-from isthmus.estimators.parameters import parameters_of
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.head import Head
 from isthmus.networks.network import Architecture, Network, assemble, check_pair, join_given
@@ -30,9 +31,10 @@ from isthmus.networks.serialization import (
 from isthmus.persistence.artifact import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from isthmus.estimators.labels import Labelling
+    from isthmus.estimators.parameters import Parameter
     from isthmus.networks.bottlenecks import Bottleneck
 
 LEARNED = (
@@ -111,7 +113,7 @@ def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], Fit
     bottleneck = cls.bottleneck(learned["latent_dim_"])
     labelling, head = _supervision(content) if cls.supervised else (None, None)
     network, architecture = _network(content["network"], schema, bottleneck, head, stored)
-    params = plain_params(cls, content["params"])
+    params = plain_params(cls, content["params"], cls._parameters)
     if architecture is None:
         params["encoder"], params["decoder"] = network.halves
     return params, FittedParts(learned, schema, network, architecture, labelling, head)
@@ -230,23 +232,37 @@ def _arrays(stored: Artifact) -> list[np.ndarray]:
 
 def storable(value: Any) -> Any:
     """Return a setting as JSON has it; functions and optimizers only by name."""
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, str):
         return value
-    if isinstance(value, (int, np.integer)):
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
         return int(value)
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, (tuple, list)):
         return [storable(item) for item in value]
     if isinstance(value, (keras.Model, np.random.RandomState, np.random.Generator)):
         return None
     if callable(value) or isinstance(value, keras.optimizers.Optimizer):
-        return f"custom:{getattr(value, '__name__', type(value).__name__)}"
+        return f"{CUSTOM}{getattr(value, '__name__', type(value).__name__)}"
     return str(value)
 
 
-def plain_params(cls: type[Any], stored: Any) -> dict[str, Any]:
-    """Return the settings of `cls` that an archive holds; raises InvalidArchive."""
+def plain_params(
+    cls: type[Any], stored: Any, parameters: Iterable[Parameter] = ()
+) -> dict[str, Any]:
+    """Return the settings of `cls` that an archive holds; raises InvalidArchive.
+
+    Parameters
+    ----------
+    cls : type
+        An estimator.
+    stored : object
+        The settings, perhaps a stranger's.
+    parameters : iterable of Parameter
+        The records by which values are checked; the settings without one need only be plain.
+    """
     known = set(cls._get_param_names())
     if not isinstance(stored, dict) or not set(stored) <= known:
         raise InvalidArchive(
@@ -259,10 +275,10 @@ def plain_params(cls: type[Any], stored: Any) -> dict[str, Any]:
         if not plain and not (isinstance(value, list) and all(type(v) is int for v in value)):
             raise InvalidArchive(f"the archive's setting {name!r}", received=repr(value)[:200])
     settings = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
-    for each in parameters_of(cls.short_kind()) if hasattr(cls, "short_kind") else ():
+    for each in parameters:
         try:
             if each.name in settings:
-                each.constraint.check(each.name, settings[each.name])
+                settings[each.name] = each.constraint.from_archive(each.name, settings[each.name])
         except InvalidParameter as error:
             raise InvalidArchive.of(error).about("the archive's settings") from error
     return settings

@@ -81,8 +81,6 @@ class SupervisedAutoencoder(BaseAutoencoder):
     head_activation: str
     head_dropout: float
     loss: Any
-    l1: float
-    contraction: float
 
     def __init__(
         self,

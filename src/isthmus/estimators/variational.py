@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidParameter, TrainingWarning
 from isthmus.core.randomness import generator_for, key_for, resolve_seed
-from isthmus.data.corruption import draw
+from isthmus.data.corruption import binarize
 from isthmus.estimators import parameter_checks
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.posterior import FittedVariationalModel, divergences
@@ -228,7 +228,7 @@ class VariationalAutoencoder(BaseAutoencoder):
             free_bits=float(self.free_bits),
         )
         term = LIKELIHOODS[name].make(schema.segments, None)
-        corruption = draw if name == "binarized" else None
+        corruption = binarize if name == "binarized" else None
         return TrainingGoal(Objective(term, (penalty,)), name, corruption)
 
     def _measure(self, data: TrainingData, seed: int) -> None:
@@ -252,7 +252,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         """Return rows as training would see them: drawn, where the likelihood is of drawn cells."""
         if self.loss_ != "binarized":
             return rows
-        drawn: Floats = np.where(np.isnan(rows), rows, np.asarray(draw(key, jnp.asarray(rows))))
+        drawn: Floats = np.where(np.isnan(rows), rows, np.asarray(binarize(key, jnp.asarray(rows))))
         return drawn
 
     def _noise_variance(self, rows: Floats, reconstruction: Any) -> float | None:

@@ -129,7 +129,7 @@ def seen_from(
         rate=float(detector.false_alarm_rate if share is None else share),
         fdr=fdr is not None,
         threshold=threshold,
-        held_out=None if detector.window is not None else len(detector.calibration_scores_),
+        held_out=None if detector.is_series else len(detector.calibration_scores_),
         anomalous=None if y is None else is_anomaly(y, len(scores)),
     )
 

@@ -53,12 +53,18 @@ def reasons(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
     rows : array of int
         The numbers of the rows that are asked about.
     """
-    if detector.window is not None:
-        series, filled, shared = (
-            as_series(each) for each in (X, detector.expected(X), detector.explain(X))
-        )
-        cells, expected = _cells(series.values[rows]), _cells(filled.values[rows])
-        return Reasons(series.sensors, cells, expected, np.asarray(shared.values[rows]))
+    return _of_series(detector, X, rows) if detector.is_series else _of_rows(detector, X, rows)
+
+
+def _of_series(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
+    series, filled, shared = (
+        as_series(each) for each in (X, detector.expected(X), detector.explain(X))
+    )
+    cells, expected = _cells(series.values[rows]), _cells(filled.values[rows])
+    return Reasons(series.sensors, cells, expected, np.asarray(shared.values[rows]))
+
+
+def _of_rows(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
     some = to_arrow(X).take(pa.array(rows)) if is_table(X) else np.asarray(X)[rows]
     if not is_table(some):
         parts = np.asarray(detector.explain(some), dtype=np.float64).reshape(len(rows), -1)

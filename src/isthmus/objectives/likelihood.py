@@ -56,8 +56,8 @@ def bernoulli(_segments: Sequence[Segment] = (), _variance: float | None = None)
 def binarized(_segments: Sequence[Segment] = (), _variance: float | None = None) -> PerSample:
     """Return the Bernoulli term of cells drawn anew in each step, which the network was fed.
 
-    The corruption `isthmus.data.corruption.draw` makes the inputs: what is to be rebuilt is what
-    was drawn, not the shares that it was drawn from.
+    The corruption `isthmus.data.corruption.binarize` draws the inputs. The target is these, not the
+    probabilities that they were drawn from.
     """
 
     def term(batch: Batch, outputs: Outputs) -> Array:

@@ -1,4 +1,4 @@
-"""What files bring, checked; and what is said of it if it cannot be right."""
+"""Checks of arrays that come from a file, and the errors of those that cannot be right."""
 
 from __future__ import annotations
 
@@ -76,3 +76,43 @@ def damaged(what: str, received: str) -> InvalidArchive:
         received=received,
         remedy="read them from an undamaged copy, with the model that wrote them",
     )
+
+
+def check_arrays(
+    arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, tuple[str, tuple[int | None, ...]]]
+) -> None:
+    """Check all arrays of an archive.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        What the archive holds.
+    expected : mapping of str to (dtype, shape)
+        What it must hold, no more and no less; None in a shape allows any length from 1.
+
+    Raises
+    ------
+    InvalidArchive
+        An array is missing or unknown, has another dtype or shape, or holds a number that is not
+        finite.
+    """
+    if set(arrays) != set(expected):
+        raise InvalidArchive(
+            "the archive's arrays", expected=", ".join(expected), received=str(sorted(arrays))[:200]
+        )
+    for name, (dtype, shape) in expected.items():
+        array = arrays[name]
+        fits = (
+            array.dtype.name == dtype
+            and array.ndim == len(shape)
+            and all(
+                have >= 1 and want in (None, have)
+                for have, want in zip(array.shape, shape, strict=True)
+            )
+        )
+        if not (fits and np.isfinite(array).all()):
+            raise InvalidArchive(
+                f"the archive's array {name!r}",
+                expected=f"finite {dtype} of shape {shape}",
+                received=f"{array.dtype.name} of shape {array.shape}",
+            )

@@ -110,7 +110,7 @@ def render(
     """Return the page that `write_anomaly_report` writes."""
     seen = seen or alarm_evaluation.look(detector, X, y=y)
     found = alarm_evaluation.found(seen)
-    series = detector.window is not None
+    series = detector.is_series
     blind = None if series else blind or detector.blind_spots()
     drift = None if series else detector.drift(X)
     table = parameter_table(detector.autoencoder_)
@@ -139,7 +139,7 @@ def render(
 
 def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     rows = count(len(seen.scores), "row")
-    if detector.window is not None:
+    if detector.is_series:
         return f"A series of {rows}, seen through windows of {count(detector.window, 'row')}"
     held_out = len(detector.calibration_scores_)
     return (
@@ -214,7 +214,7 @@ def _promise(detector: Any, seen: AlarmCounts) -> str:
             "those that the detector was fitted on. Nothing is promised of how many anomalies are "
             "found."
         )
-    if detector.window is not None:
+    if detector.is_series:
         return (
             f"In the long run at most {percent(seen.rate)} of the timestamps of a series that "
             "behaves as it did in training raise a false alarm. These come in runs of about a "

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from isthmus.core.types import Floats
+    from isthmus.estimators.parameters import Parameter
 
 _NESTED = "autoencoder/"
 _COLUMNS = ("n_features_in_", "feature_names_in_")
@@ -37,6 +38,8 @@ class Task(BaseEstimator, ABC):
 
     kind: ClassVar[str]
     """What an archive calls the task."""
+    _parameters: ClassVar[tuple[Parameter, ...]] = ()
+    """The records of its constructor's parameters, where it has some."""
 
     autoencoder: Any
     autoencoder_: BaseAutoencoder
@@ -95,17 +98,22 @@ class Task(BaseEstimator, ABC):
 
     @classmethod
     def _from_artifact(cls, stored: Artifact) -> Self:
+        task, arrays = cls._opened(stored)
+        task._restore(arrays)
+        return task
+
+    @classmethod
+    def _opened(cls, stored: Artifact) -> tuple[Self, dict[str, np.ndarray]]:
+        """Return a task with parameters and autoencoder, and the arrays that are its own."""
         content = stored.manifest
         if set(content) != {"params", "autoencoder"}:
             raise InvalidArchive("the archive", expected=f"a {cls.kind}'s parts", received="others")
         autoencoder = _nested_autoencoder(stored)
-        params = plain_params(cls, content["params"])
+        params = plain_params(cls, content["params"], cls._parameters)
         task = cls(**{**params, "autoencoder": autoencoder})
         task._keep(autoencoder)
-        task._restore(
-            {name: array for name, array in stored.arrays.items() if not name.startswith(_NESTED)}
-        )
-        return task
+        own = {name: array for name, array in stored.arrays.items() if not name.startswith(_NESTED)}
+        return task, own
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "autoencoder_")
@@ -134,45 +142,6 @@ def unwrapped(given: Any) -> tuple[BaseAutoencoder, bool]:
             remedy="leave it out for a default, or pass for example ist.Autoencoder(2)",
         )
     return inner, frozen
-
-
-def checked_arrays(
-    arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[str, tuple[int | None, ...]]]
-) -> None:
-    """Check the arrays of an archive.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        As the archive has them.
-    expected : mapping of str to (dtype, shape)
-        All that it must have; None in a shape stands for any length from 1.
-
-    Raises
-    ------
-    InvalidArchive
-        One is absent, too many, of another type or shape, or holds a number that is not finite.
-    """
-    if set(arrays) != set(expected):
-        raise InvalidArchive(
-            "the archive's arrays", expected=", ".join(expected), received=str(sorted(arrays))[:200]
-        )
-    for name, (dtype, shape) in expected.items():
-        array = arrays[name]
-        fits = (
-            array.dtype.name == dtype
-            and array.ndim == len(shape)
-            and all(
-                have >= 1 and want in (None, have)
-                for have, want in zip(array.shape, shape, strict=True)
-            )
-        )
-        if not (fits and np.isfinite(array).all()):
-            raise InvalidArchive(
-                f"the archive's array {name!r}",
-                expected=f"finite {dtype} of shape {shape}",
-                received=f"{array.dtype.name} of shape {array.shape}",
-            )
 
 
 def _nested_autoencoder(stored: Artifact) -> BaseAutoencoder:

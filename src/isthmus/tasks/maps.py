@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import MissingExtra
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
-from isthmus.tasks.base import Task, checked_arrays
+from isthmus.persistence.array_checks import check_arrays
+from isthmus.tasks.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,9 +137,9 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         codes = ("float32", (None, self.autoencoder_.latent_dim_))
-        checked_arrays(arrays, {"codes": codes, "embedding": ("float32", (None, 2))})
+        check_arrays(arrays, {"codes": codes, "embedding": ("float32", (None, 2))})
         rows = arrays["codes"].shape[0]
-        checked_arrays(arrays, {"codes": codes, "embedding": ("float32", (rows, 2))})
+        check_arrays(arrays, {"codes": codes, "embedding": ("float32", (rows, 2))})
         self.codes_, self.embedding_ = arrays["codes"], arrays["embedding"]
 
     def __sklearn_tags__(self) -> Any:

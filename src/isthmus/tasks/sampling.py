@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
 from isthmus.estimators import parameter_checks
-from isthmus.tasks.base import Task, checked_arrays
+from isthmus.persistence.array_checks import check_arrays
+from isthmus.tasks.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,7 +165,7 @@ class LatentSampler(Task):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         size = self.autoencoder_.latent_dim_
         count = len(arrays["weights"]) if "weights" in arrays and arrays["weights"].ndim else 0
-        checked_arrays(
+        check_arrays(
             arrays,
             {
                 "weights": ("float64", (count,)),

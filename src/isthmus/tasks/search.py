@@ -12,7 +12,8 @@ from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter, MissingExtra
 from isthmus.core.randomness import resolve_seed
 from isthmus.estimators import parameter_checks
-from isthmus.tasks.base import Task, checked_arrays
+from isthmus.persistence.array_checks import check_arrays
+from isthmus.tasks.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -214,7 +215,7 @@ class SimilarityIndex(Task):
             expected["text_ids"] = ("uint32", (rows, None))
         elif "ids" in arrays:
             expected["ids"] = ("int64", (rows,))
-        checked_arrays(arrays, expected)
+        check_arrays(arrays, expected)
         self.ids_, self._own_ids = _stored_ids(arrays, rows), len(expected) > 1
         self._index(arrays["codes"])
 

@@ -39,7 +39,7 @@ def test_a_quote_that_is_never_closed_is_named(
     put_csv, read, block, name, content, line, monkeypatch
 ):
     monkeypatch.setattr(csv_checks, "_BLOCK_BYTES", block)
-    with pytest.raises(UnreadableFile, match=f"unterminated quote that begins in line {line}\\."):
+    with pytest.raises(UnreadableFile, match=f"unterminated quote that begins on line {line}\\."):
         read(put_csv(content, name))
 
 
@@ -64,7 +64,7 @@ AGES = b"age,w\n" + b"".join(b"%d,x\n" % i for i in range(20, 57))
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (AGES + b"?,x\n", r"column 'age' is read as text because of '\?' in line 39\. Try: em"),
+        (AGES + b"?,x\n", r"column 'age' is read as text because of '\?' in line 39\. Try: leave"),
         (AGES + b"?,x\n-,x\n50,x\n?,x\n", r"'\?' in line 39 \(and 2 more\)"),
         (AGES + b'"1,234",x\n', r"'1,234' in line 39"),
         (b"age;w\n1,5;x\n2,5;x\n3;x\n", r"'1,5' in line 2 \(and 1 more\)\. .*decimal points"),

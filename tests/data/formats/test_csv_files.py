@@ -73,8 +73,8 @@ def test_a_column_may_turn_from_whole_numbers_to_others_late_in_a_stream(put_csv
             "a.csv",
             b"id,age\n1,2\n\n3,old\n",
             {"age": pa.float64()},
-            r"column 'age', line 4: expected numbers \(double\), as in the data that were fitted, "
-            r"received invalid value 'old'. Try: mend the cell",
+            r"column 'age', line 4: expected numbers \(double\), as in the data that the model was "
+            r"fitted on, received invalid value 'old'. Try: correct the cell",
         ),
         ("a.csv.gz", b"id,age\n1,old\n", {"age": pa.float64()}, "column 'age', line 2"),
         ("a.tsv", b'"i\td"\tage\n1\told\n', {"age": pa.float64()}, "column 'age', line 2"),

@@ -1,4 +1,4 @@
-"""What array formats have in common: samples, labels, and checks of NumPy's headers."""
+"""What formats of arrays share: samples, labels, and checks of NumPy's headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Arrays(NamedTuple):
-    """Samples, their labels, and a part set aside for tests."""
+    """Samples, their labels, and the test samples of a file that has some."""
 
     X: NDArray[Any]
     y: NDArray[Any] | None = None
@@ -27,7 +27,7 @@ class Arrays(NamedTuple):
 
 
 def load(open_: Callable[[str], Any], size: int, what: str) -> NDArray[Any]:
-    """Read an array of which `size` bytes are stored, once its header is found to be honest."""
+    """Read an array that is stored in `size` bytes, after checking that its header is true."""
     with open_("rb") as file:
         check_header(file, size, what)
     with open_("rb") as file:
@@ -36,7 +36,7 @@ def load(open_: Callable[[str], Any], size: int, what: str) -> NDArray[Any]:
 
 
 def check_header(file: IO[bytes], size: int, what: str) -> None:
-    """Refuse objects, records and text, and a header that promises more than is there."""
+    """Refuse Python objects and records, and a header that claims more bytes than there are."""
     try:
         version = np.lib.format.read_magic(file)
         # Version 3 differs from 2 only for records with names beyond ASCII, refused below.
@@ -53,11 +53,11 @@ def check_header(file: IO[bytes], size: int, what: str) -> None:
             remedy="save the array again as numbers: array.astype(float)",
         )
     if math.prod(shape) * dtype.itemsize > size - file.tell():
-        raise damaged(what, f"fewer bytes than shape {shape} takes")
+        raise damaged(what, f"fewer bytes than shape {shape} needs")
 
 
 def damaged(what: str, received: str) -> UnreadableFile:
-    """Return what to raise for an array that cannot be read."""
+    """Return the error for an array that cannot be read."""
     return UnreadableFile(
         what,
         expected="an array in NumPy's format",
@@ -67,11 +67,11 @@ def damaged(what: str, received: str) -> UnreadableFile:
 
 
 def samples(path: Path, array: NDArray[Any]) -> NDArray[Any]:
-    """Return `array` if it can be samples; raises UnreadableFile."""
+    """Return `array` if its rows can be samples; raises UnreadableFile otherwise."""
     if array.ndim < 2 or not array.size or array.dtype.kind not in "biuf":
         raise UnreadableFile(
             str(path),
-            expected="numbers, of 2 dimensions or more, with at least one row",
+            expected="numbers in at least 2 dimensions, with at least one row",
             received=f"shape {array.shape} of {array.dtype}",
             remedy="make each sample a row: array.reshape(n, -1)",
         )
@@ -79,7 +79,7 @@ def samples(path: Path, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def labels(path: Path, X: NDArray[Any], y: NDArray[Any] | None) -> NDArray[Any] | None:
-    """Return one label per sample; a column of labels becomes a row of them."""
+    """Return one label per sample; an array of shape (n, 1) becomes one of shape (n,)."""
     if y is None:
         return None
     if len(np.atleast_1d(y)) != len(X):
@@ -87,6 +87,6 @@ def labels(path: Path, X: NDArray[Any], y: NDArray[Any] | None) -> NDArray[Any] 
             str(path),
             expected=f"{len(X)} labels, one for each sample",
             received=f"shape {y.shape}",
-            remedy="save samples and labels of the same rows",
+            remedy="save one label for each sample",
         )
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y

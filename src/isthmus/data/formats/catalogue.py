@@ -1,4 +1,4 @@
-"""The file formats by name. A new one is one file beside this one and one line here.
+"""The file formats by name. A new one is one file in this folder and one line here.
 
 The command line lists them in its help, so nothing heavy is imported until a file is opened.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from isthmus.core.catalogue import Catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -24,19 +25,20 @@ class FileFormat:
     name : str
         A short name.
     title : str
-        As a list in a sentence has it.
+        The name as help and messages show it.
     module : str
-        The module beside this one. It has ``read``; ``batches`` if it holds tables, else ``mapped``
-        if a file can be read in part; and ``write`` if isthmus writes the format.
+        A module in this folder. It defines ``read``; ``batches`` if it holds tables, or ``mapped``
+        if a file of arrays can be read in part; and ``write`` if isthmus writes the format.
     endings : tuple of str
-        Of file names. A folder has none.
+        Endings of file names; a folder has none.
     holds : "table" or "arrays"
+        What a file is read as.
     gzip : bool
-        Whether files may be packed, with .gz behind the ending.
+        Whether files may be compressed by gzip, with .gz after the ending.
     named : bool
-        Whether several arrays with names can be in one file.
+        Whether one file can hold several named arrays.
     mapped : bool
-        Whether an array can be read in part.
+        Whether an array can be memory-mapped and so read in part.
     written : bool
         Whether isthmus writes the format.
     """
@@ -71,32 +73,40 @@ _FORMATS = (
     FileFormat("idx", "IDX", "idx_files", (".idx", "ubyte"), "arrays", gzip=True, written=False),
 )
 FORMATS: Catalogue[FileFormat] = Catalogue("file format", {each.name: each for each in _FORMATS})
-"""Formats of single files, in the order in which help lists them."""
+"""The formats that are files, in the order in which help lists them."""
 
 FOLDER = FileFormat("images", "a folder of PNG or JPEG images", "images", (), "arrays")
-"""A folder; it has no ending."""
+"""The format of folders."""
 
 WRITTEN: Catalogue[FileFormat] = Catalogue(
     "output ending", {ending: f for f in _FORMATS if f.written for ending in f.endings}
 )
-"""Ending -> the format in which a file of this name is written."""
+"""By ending, the format in which a file is written."""
 
 TABLES = tuple(ending for ending, each in WRITTEN.items() if each.holds == "table")
 """Endings of files of tables that isthmus writes."""
 ARRAYS = tuple(ending for ending, each in WRITTEN.items() if each.holds == "arrays")
 """Endings of files of arrays that isthmus writes."""
+WRITABLE = (*TABLES, *ARRAYS, "")
+"""Endings of all that isthmus writes; a folder of images has none."""
 READABLE = f"{', '.join(each.title for each in _FORMATS)} file, or {FOLDER.title}"
-"""What can be read, for help."""
+"""All that can be read, for help texts."""
 
 
 def format_of(path: Path) -> FileFormat | None:
-    """Return the format that a path's name says, or None; anything else packed is taken for IDX."""
+    """Return the format of a path by its ending, or None; other names in .gz are taken as IDX."""
     if path.is_dir():
         return FOLDER
     for each in _FORMATS:
         if each.fits(path.name):
             return each
     return FORMATS["idx"] if path.name.lower().endswith(".gz") else None
+
+
+def output_choices(endings: Sequence[str]) -> str:
+    """Return endings of outputs as part of a sentence: ``.csv, .parquet or a folder``."""
+    *others, last = [ending or "a folder" for ending in endings]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def endings() -> str:

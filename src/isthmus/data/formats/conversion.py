@@ -1,4 +1,4 @@
-"""Data to be written, as a table or as an array."""
+"""Converts data for writing, to a table or to an array."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def as_table(data: Any) -> pa.Table:
             "data",
             expected="a table, or an array of 1 or 2 dimensions",
             received=f"shape {data.shape} of {data.dtype}",
-            remedy="flatten each sample, or write to .npy",
+            remedy="flatten each sample, or write an .npy file",
         )
     columns = data.reshape(len(data), -1).T
     return pa.table({f"x{i}": np.ascontiguousarray(column) for i, column in enumerate(columns)})
 
 
 def as_array(data: Any) -> NDArray[Any]:
-    """Return data as an array of plain numbers or text."""
+    """Return data as an array of numbers, text or dates; raises InvalidData."""
     if is_table(data):
         table = to_arrow(data)
         plain = (pt.is_integer, pt.is_floating, pt.is_boolean)
@@ -39,9 +39,9 @@ def as_array(data: Any) -> NDArray[Any]:
         if others:
             raise InvalidData(
                 f"column {others[0]!r}",
-                expected="numbers, as an array has no other columns",
+                expected="numbers, because an array holds nothing else",
                 received=str(table.schema.field(others[0]).type),
-                remedy="write the table to .csv or .parquet",
+                remedy="write a .csv or .parquet file",
             )
         data = np.column_stack([column.to_numpy() for column in table.columns])
     if data.dtype.kind not in "biufSUM":

@@ -1,4 +1,4 @@
-"""What is looked for in a CSV file that a parser would read without a word, and wrongly."""
+"""Checks for faults in a CSV file that a parser would misread without an error."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _QUOTED = rb'[^"]*(?:""[^"]*)*'
 _NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 _COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)+(\.\d+)?\s*$"
 _FEW = 3
-"""Fewer distinct values are no evidence."""
+"""Fewer distinct values prove nothing."""
 _MOSTLY = 0.9
-"""The fraction of a text column's distinct values that makes it one of numbers, misread."""
+"""If this fraction of a text column's distinct values are numbers, it was meant to be numeric."""
 
 
 def unpacked(path: Path) -> io.BufferedIOBase:
-    """Open a file that is perhaps packed by gzip."""
+    """Open a file that may be compressed by gzip."""
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def line_of_row(path: Path, row: int) -> int:
-    """Return the line on which a row stands, both from 1; empty lines are no rows."""
+    """Return the line of a row, both counted from 1; empty lines are not rows."""
     filled = 0
     with unpacked(path) as file:
         for number, line in enumerate(file, start=1):
@@ -45,12 +45,12 @@ def line_of_row(path: Path, row: int) -> int:
 
 
 def check_beginning(path: Path, head: bytes) -> None:
-    """Refuse a file whose first bytes show UTF-16, ends of lines that are CR alone, or ``|``.
+    """Refuse UTF-16, lines that end in CR alone, and ``|`` as the delimiter.
 
     Raises
     ------
     UnreadableFile
-        They do.
+        The first bytes of the file, `head`, show one of these.
     """
     if order := _UTF16.get(head[:2]):
         raise UnreadableFile(
@@ -59,13 +59,13 @@ def check_beginning(path: Path, head: bytes) -> None:
             received=f"text in UTF-16 ({order}-endian), by its byte order mark",
             remedy="save the file again as UTF-8",
         )
-    # The last byte may be half of a CR LF.
+    # A CR at the end may belong to a CR LF.
     if b"\n" not in head and b"\r" in head[:-1]:
         raise UnreadableFile(
             str(path),
             expected="lines that end in LF or CR LF",
             received="lines that end in CR alone",
-            remedy="save the file again with the line ends of Unix or Windows",
+            remedy="save the file again with line endings of Unix or Windows",
         )
     first, second = [*head.split(b"\n", 2), b""][:2]
     pipes = first.count(b"|")
@@ -76,27 +76,27 @@ def check_beginning(path: Path, head: bytes) -> None:
     ):
         raise UnreadableFile(
             str(path),
-            expected="columns with ',', ';' or a tab between them",
+            expected="columns separated by ',', ';' or a tab",
             received="a first line with none of these; the delimiter may be '|'",
-            remedy="write the file with ',' as its delimiter",
+            remedy="save the file with ',' as the delimiter",
         )
 
 
 def check_quotes(path: Path, delimiter: str) -> None:
-    """Refuse a file with a quote that is never closed, as it would swallow the rows after it.
+    """Refuse a file with a quote that is never closed: the rows after it would become one cell.
 
-    A quote opens a cell only where the cell begins, and ``""`` inside is a quote itself, as
-    pyarrow has it. A closing quote on a later line that has more text right after it shows that
-    it was meant to open a cell.
+    As in pyarrow, a quote opens a cell only at the cell's beginning, and ``""`` inside a cell is a
+    literal quote. If text follows a closing quote on a later line, that quote was meant to open
+    a cell.
 
     Raises
     ------
     UnreadableFile
-        It has; the line on which the quote stands is named.
+        There is such a quote; the message names its line.
     """
     mark = re.escape(delimiter.encode())
     edge = rb"[\r\n" + mark + rb"]"
-    # Plain cells up to the next are passed over in one match: several times as fast as one by one.
+    # Skipping all plain cells in one match is several times as fast as one match for each.
     plain = rb'(?:"[^"\n]*+"(?=' + edge + rb')[^"]*+(?<=' + edge + rb"))*"
     cell = re.compile(
         rb"(?:^|\r|" + mark + rb")" + plain + rb'"(' + _QUOTED + rb')("|\Z)', re.MULTILINE
@@ -129,26 +129,26 @@ def _unterminated(path: Path, line: int) -> UnreadableFile:
     return UnreadableFile(
         str(path),
         expected="quotes in pairs around a cell",
-        received=f"an unterminated quote that begins in line {line}",
-        remedy="close or remove the quote; a quote inside a quoted cell is written twice",
+        received=f"an unterminated quote that begins on line {line}",
+        remedy="close or remove the quote; inside a quoted cell, write a quote twice",
     )
 
 
 def warn_of_numbers_as_text(
     path: Path, table: pa.Table | pa.RecordBatch, known: Collection[str], first_row: int
 ) -> None:
-    """Warn of columns that are text only because of a few cells among numbers.
+    """Warn of columns of numbers that are read as text because of a few cells.
 
     Parameters
     ----------
     path : Path
-        The file, to find lines in.
+        The file, to find line numbers.
     table : pyarrow.Table or RecordBatch
-        Its first rows, or all.
+        Its first rows, or all rows.
     known : collection of str
-        Columns whose type was given, not guessed.
+        Columns whose type was given rather than inferred.
     first_row : int
-        Which row of the file, from 1, the table's first is: 2 below the names of the columns.
+        The number in the file of the table's first row, counted from 1: 2 after a header.
     """
     for name, cells in zip(table.schema.names, table.columns, strict=True):
         if not pa.types.is_string(cells.type) or name in known:
@@ -158,10 +158,16 @@ def warn_of_numbers_as_text(
             continue
         plain = pc.match_substring_regex(words, _NUMBER)
         commas = pc.match_substring_regex(words, _COMMA_NUMBER)
-        if _share(plain) >= _MOSTLY:
-            strays, remedy = words.filter(pc.invert(plain)), "empty those cells, or write numbers"
-        elif _share(pc.or_(plain, commas)) >= _MOSTLY:
-            strays, remedy = words.filter(commas), "write decimal points, and no commas, in numbers"
+        if _fraction(plain) >= _MOSTLY:
+            strays, remedy = (
+                words.filter(pc.invert(plain)),
+                "leave those cells empty, or write numbers",
+            )
+        elif _fraction(pc.or_(plain, commas)) >= _MOSTLY:
+            strays, remedy = (
+                words.filter(commas),
+                "write numbers with decimal points and without commas",
+            )
         else:
             continue
         places = pc.indices_nonzero(pc.is_in(cells, value_set=strays))
@@ -178,5 +184,5 @@ def warn_of_numbers_as_text(
         )
 
 
-def _share(mask: pa.BooleanArray) -> float:
+def _fraction(mask: pa.BooleanArray) -> float:
     return (pc.sum(mask).as_py() or 0) / max(len(mask), 1)

@@ -1,4 +1,4 @@
-"""CSV and TSV files, whole or as a stream, with types guessed or given."""
+"""CSV and TSV files, read whole or as a stream, with inferred or given types."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CLASH = re.compile(r"CSV column #(\d+): (?:Row #(\d+): )?.*?error to (.+?): (.*
 
 
 class _Options(NamedTuple):
-    """What pyarrow wants to know of a file."""
+    """The options with which pyarrow reads a file."""
 
     parse_options: pc.ParseOptions
     convert_options: pc.ConvertOptions
@@ -51,15 +51,15 @@ def read(path: Path, types: Types | None = None) -> pa.Table:
     Parameters
     ----------
     path : Path
-        The file, perhaps packed by gzip.
+        The file, which may be compressed by gzip.
     types : mapping of str to pyarrow.DataType, optional
-        By column; those of other columns are guessed.
+        Types by column; those of other columns are inferred.
     """
     options = _options(path, types)
     try:
         table = _utf8(path, pc.read_csv(path, **options._asdict()))
     except (pa.ArrowInvalid, UnicodeDecodeError):
-        # Only one thread knows the number of the line it stumbles over.
+        # Only a single thread reports the line on which it fails.
         options.read_options.use_threads = False
         with _errors(path, options):
             table = _utf8(path, pc.read_csv(path, **options._asdict()))
@@ -68,7 +68,7 @@ def read(path: Path, types: Types | None = None) -> pa.Table:
 
 
 def batches(path: Path, rows: int, types: Types | None = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
-    """Read a file in batches, which pyarrow cuts by bytes; parameters as for `read`."""
+    """Read a file in batches, whose size pyarrow chooses; parameters as for `read`."""
     options = _options(path, types)
     options.read_options.use_threads = False
     with _errors(path, options), pc.open_csv(path, **options._asdict()) as reader:
@@ -99,7 +99,7 @@ def _first_row(options: _Options) -> int:
 
 
 def _options(path: Path, types: Types | None) -> _Options:
-    """Choose the delimiter and whether the first line is a header; refuse what would be misread."""
+    """Find the delimiter and whether there is a header; refuse files that would be misread."""
     head = _head(path)
     check_beginning(path, head)
     first = _first_line(head)
@@ -111,8 +111,8 @@ def _options(path: Path, types: Types | None) -> _Options:
     headless = all(_NUMBER.fullmatch(cell.strip('"')) for cell in cells)
     if headless:
         warnings.warn(
-            f"The first line of {path.name} is all numbers, so it is taken for data; "
-            "the columns are called x0, x1, ...",
+            f"The first line of {path.name} is all numbers, so it is read as data; "
+            "the columns are named x0, x1, ...",
             DataWarning,
             stacklevel=4,
         )
@@ -121,9 +121,9 @@ def _options(path: Path, types: Types | None) -> _Options:
     except (TypeError, ValueError) as error:
         raise InvalidParameter(
             "types",
-            expected="a pyarrow type for each name of a column",
+            expected="a pyarrow type for each column name",
             received=f"{types!r:.100} ({error})",
-            remedy="pass schema.arrow_types, or leave it out",
+            remedy="pass schema.arrow_types, or leave types out",
         ) from None
     return _Options(
         parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -146,7 +146,7 @@ def _first_line(head: bytes) -> bytes:
 
 @contextmanager
 def _errors(path: Path, options: _Options) -> Iterator[None]:
-    """Say in which line a file is ragged, and which cell is not of its column's type."""
+    """Name the line with too many or too few cells, or the cell of another type."""
     try:
         yield
     except UnicodeDecodeError:
@@ -158,7 +158,7 @@ def _errors(path: Path, options: _Options) -> Iterator[None]:
                 f"{path}, line {line_of_row(path, int(row[1]))}",
                 expected=f"{row[2]} columns, as in the first line",
                 received=row[3],
-                remedy="mend the line; text that holds the delimiter must be quoted",
+                remedy="correct the line; text that contains the delimiter must be quoted",
             ) from None
         if clash := _CLASH.search(message):
             raise _clash(path, options, clash) from None
@@ -166,7 +166,7 @@ def _errors(path: Path, options: _Options) -> Iterator[None]:
 
 
 def _clash(path: Path, options: _Options, found: re.Match[str]) -> UnreadableFile:
-    """Return the error that names the column, line and cell that pyarrow stumbled over."""
+    """Return the error that names the column, line and cell at which pyarrow failed."""
     name = _column_name(path, options, int(found[1]))
     shown = repr(name) if name is not None else str(int(found[1]) + 1)
     if "UTF8" in found[4]:
@@ -175,13 +175,13 @@ def _clash(path: Path, options: _Options, found: re.Match[str]) -> UnreadableFil
     given = options.convert_options.column_types.get(name)
     return UnreadableFile(
         f"{path}, column {shown}{line}",
-        expected=f"{found[3]} as in the first rows"
+        expected=f"{found[3]}, as in the first rows"
         if given is None
-        else f"{family(given) or 'cells'} ({given}), as in the data that were fitted",
+        else f"{family(given) or 'cells'} ({given}), as in the data that the model was fitted on",
         received=found[4] if len(found[4]) <= 100 else f"{found[4][:96]}...'",
-        remedy="mend the cell, or convert the file to Parquet, which stores the types"
+        remedy="correct the cell, or convert the file to Parquet, which stores the types"
         if given is None
-        else "mend the cell, or empty it if its value is missing",
+        else "correct the cell, or leave it empty if its value is missing",
     )
 
 
@@ -195,7 +195,7 @@ def _column_name(path: Path, options: _Options, place: int) -> str | None:
 
 
 def _utf8(path: Path, table: Any) -> Any:
-    """Return the table if all of it is text in UTF-8; names that are not raise on their own."""
+    """Return the table if its text is UTF-8; column names that are not raise by themselves."""
     for name, field in zip(table.schema.names, table.schema, strict=True):
         if pa.types.is_binary(field.type):
             raise _not_utf8(path, f"column {name!r}")
@@ -206,6 +206,6 @@ def _not_utf8(path: Path, where: str) -> UnreadableFile:
     return UnreadableFile(
         str(path),
         expected="text in UTF-8",
-        received=f"bytes that are not, in {where}",
+        received=f"other bytes in {where}",
         remedy="save the file again as UTF-8",
     )

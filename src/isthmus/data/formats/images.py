@@ -1,4 +1,4 @@
-"""Folders of PNG and JPEG pictures, read into one array and written from one."""
+"""Folders of PNG and JPEG images: reads one into an array, and writes an array as PNG files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def read(folder: Path) -> Arrays:
-    """Read a folder's pictures, in the order of their names.
+    """Read the images of a folder, sorted by name.
 
     Parameters
     ----------
     folder : Path
-        Of pictures of one size and mode; or of folders of such, whose names become labels.
+        A folder of images of one size and mode, or of such folders, whose names become labels.
 
     Returns
     -------
@@ -37,16 +37,16 @@ def read(folder: Path) -> Arrays:
     Raises
     ------
     UnreadableFile
-        There is no picture, or one is damaged, too large or unlike the first; it is named.
+        There is no image, or one is damaged, too large or unlike the first; the message names it.
     """
-    files = _pictures(folder)
-    labelled = [(file, sub.name) for sub in _folders(folder) for file in _pictures(sub)]
+    files = _image_files(folder)
+    labelled = [(file, sub.name) for sub in _folders(folder) for file in _image_files(sub)]
     if files and labelled:
         raise UnreadableFile(
             str(folder),
-            expected="pictures, or folders of pictures named after their labels",
+            expected="images, or folders of images named after their labels",
             received=f"both: {files[0].name} and {labelled[0][0].relative_to(folder)}",
-            remedy="move the loose pictures into a folder of their own",
+            remedy="move the images that have no label into a folder of their own",
         )
     files = files or [file for file, _ in labelled]
     if not files:
@@ -59,19 +59,19 @@ def read(folder: Path) -> Arrays:
     first = _read(files[0])
     X = np.empty((len(files), *first.shape), first.dtype)
     for i, file in enumerate(files):
-        picture = _read(file)
-        if picture.shape != first.shape or picture.dtype != first.dtype:
+        image = _read(file)
+        if image.shape != first.shape or image.dtype != first.dtype:
             raise UnreadableFile(
                 str(file),
-                expected=f"{_described(first)} as {files[0].name}",
-                received=_described(picture),
-                remedy="bring all pictures to one size and mode",
+                expected=f"{_size_and_type(first)}, as in {files[0].name}",
+                received=_size_and_type(image),
+                remedy="convert all images to one size and mode",
             )
-        X[i] = picture
+        X[i] = image
     return Arrays(X, np.array([label for _, label in labelled]) if labelled else None)
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file() and f.suffix.lower() in _ENDINGS)
 
 
@@ -95,47 +95,47 @@ def _read(file: Path) -> NDArray[Any]:
     ) as error:
         raise UnreadableFile(
             str(file),
-            expected="a whole PNG or JPEG picture of at most 89 million pixels",
+            expected="a complete PNG or JPEG image of at most 89 million pixels",
             received=str(error).splitlines()[0],
-            remedy="remove the file or save it again",
+            remedy="remove the file, or save it again",
         ) from None
 
 
-def _described(picture: NDArray[Any]) -> str:
-    height, width, *channels = picture.shape
-    return f"{width} × {height} pixels of {channels[0] if channels else 1} × {picture.dtype}"
+def _size_and_type(image: NDArray[Any]) -> str:
+    height, width, *channels = image.shape
+    return f"{width} × {height} pixels of {channels[0] if channels else 1} × {image.dtype}"
 
 
-def as_pictures(array: NDArray[Any]) -> NDArray[np.uint8]:
+def as_images(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Round and clip an array (n, h, w) or (n, h, w, channels ≤ 4) in 0..255 to bytes.
 
     Raises
     ------
     InvalidData
-        It has another shape, or values that no byte comes near to.
+        It has another shape, or values far outside 0..255.
     """
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in _CHANNELS):
         raise InvalidData(
-            "pictures",
+            "images",
             expected="an array of shape (n, h, w) or (n, h, w, 1 to 4 channels)",
             received=f"shape {array.shape}",
-            remedy="write other arrays to .npy or .npz",
+            remedy="write an .npy or .npz file",
         )
     low, high = float(array.min()), float(array.max())
     if not (low >= -128 and high <= 383) or (array.dtype.kind in "fb" and 0 < high <= 1):
         raise InvalidData(
-            "pictures",
+            "images",
             expected="values from 0 to 255",
             received=f"values from {low:.4g} to {high:.4g}",
-            remedy="scale the values to 0..255, or write them to .npy",
+            remedy="scale the values to 0..255, or write an .npy file",
         )
-    pictures: NDArray[np.uint8] = np.clip(np.rint(array), 0, 255).astype(np.uint8)
-    return pictures
+    images: NDArray[np.uint8] = np.clip(np.rint(array), 0, 255).astype(np.uint8)
+    return images
 
 
-def write_folder(folder: Path, pictures: NDArray[np.uint8]) -> None:
-    """Write pictures as 0000.png, 0001.png, ... into an empty folder."""
-    digits = max(4, len(str(len(pictures) - 1)))
-    for i, picture in enumerate(pictures):
-        mode = picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture
+def write_folder(folder: Path, images: NDArray[np.uint8]) -> None:
+    """Write images as 0000.png, 0001.png, ... into an empty folder."""
+    digits = max(4, len(str(len(images) - 1)))
+    for i, image in enumerate(images):
+        mode = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
         Image.fromarray(mode).save(folder / f"{i:0{digits}d}.png")

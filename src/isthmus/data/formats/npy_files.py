@@ -1,4 +1,4 @@
-"""NumPy's .npy files: one array. Nothing is unpickled."""
+"""NumPy's .npy files, which hold one array. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> Arrays:
-    """Read the one array of an .npy file."""
+    """Read the array of an .npy file."""
     return Arrays(samples(path, load(path.open, path.stat().st_size, str(path))))
 
 
 def mapped(path: Path) -> NDArray[Any]:
-    """Map an .npy file into memory without reading it."""
+    """Memory-map the array of an .npy file without reading it."""
     with path.open("rb") as file:
         check_header(file, path.stat().st_size, str(path))
     return samples(path, np.load(path, mmap_mode="r", allow_pickle=False))

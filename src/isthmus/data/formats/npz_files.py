@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def read(path: Path, label: str | None = None) -> Arrays:
-    """Read the arrays of an .npz file: keras' four, X and y, or a single one.
+    """Read an .npz file: x_train, y_train, x_test and y_test as in Keras; X and y; or one array.
 
     Parameters
     ----------
     path : Path
         The file.
     label : str, optional
-        The array that holds the labels, where it is not called y.
+        The array of labels, if it is not named y.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -35,7 +35,7 @@ def read(path: Path, label: str | None = None) -> Arrays:
             str(path),
             expected="an .npz file, which is a zip archive",
             received=str(error),
-            remedy="name the file after what it is, or save it again with numpy.savez",
+            remedy="give the file the ending of its format, or save it again with numpy.savez",
         ) from None
     with archive:
         sizes = {
@@ -62,7 +62,7 @@ def read(path: Path, label: str | None = None) -> Arrays:
 
 
 def _roles(path: Path, names: dict[str, int], label: str | None) -> dict[str, str]:
-    """Say which array of an .npz file plays which part."""
+    """Return, for each field of `Arrays` that the file has, the name of its array."""
     lower = {name.lower(): name for name in reversed(names)}
     choices = (("X", ("x_train", "x")), ("y", ("y_train", "y")))
     roles = {part: lower[n] for part, any_of in choices for n in any_of[::-1] if n in lower}

@@ -1,6 +1,6 @@
 """Parquet files.
 
-They are read without pyarrow's read-ahead buffer, which would hold a gigabyte for a file of one.
+They are read without pyarrow's read-ahead buffer, which can take as much memory as the file.
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""The fitted detector of independent rows, which `AnomalyDetector` holds without ``window=``.
+
+`row_score` explains the score, `conformal` the p-values and the threshold, `cell_density` the
+explanations. `row_training` fits one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from isthmus.anomaly import conformal, output_shapes
+from isthmus.anomaly.blind_spots import BlindSpots, blind_spots
+from isthmus.anomaly.cell_density import CellModel
+from isthmus.anomaly.contributions import contributions
+from isthmus.anomaly.drift import Drift, drift
+from isthmus.anomaly.output_shapes import Repaired
+from isthmus.anomaly.repair import repair_rows
+from isthmus.anomaly.row_score import RowScore
+from isthmus.anomaly.standardization import StandardizedSpace, padded_width
+from isthmus.core.errors import InvalidArchive
+from isthmus.data.schema import schema_from_config
+from isthmus.estimators import input_checks
+from isthmus.persistence.array_checks import check_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from isthmus.anomaly.protocol import StoredDetector
+    from isthmus.core.types import Floats
+    from isthmus.data.schema import Schema
+    from isthmus.estimators.base import BaseAutoencoder
+
+    Scores = NDArray[np.float64]
+
+_SCORE, _CELLS = "score/", "cells/"
+"""Prefixes of arrays in an archive."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowDetector:
+    """A fitted detector of anomalous rows; a `FittedDetector`.
+
+    Parameters
+    ----------
+    space : StandardizedSpace
+        Converts rows to the matrix that all other parts work on.
+    row_score : RowScore
+        Scores the matrix.
+    cells : CellModel
+        The density of each cell given the others of its row, for explanations.
+    calibration : float64 array of shape (held-out rows,)
+        Anomaly scores of held-out rows, in ascending order.
+    held_out : float32 array of shape (k, d)
+        Some of the held-out rows, standardised.
+    """
+
+    is_series: ClassVar[bool] = False
+
+    space: StandardizedSpace
+    row_score: RowScore
+    cells: CellModel
+    calibration: Scores
+    held_out: Floats
+
+    @property
+    def autoencoder(self) -> BaseAutoencoder:
+        """The fitted autoencoder."""
+        return self.space.autoencoder
+
+    @property
+    def schema(self) -> Schema:
+        """The map between the data and numbers."""
+        return self.space.schema
+
+    def prepare(self, X: Any, estimator: Any) -> Floats:
+        """Return rows standardised, (n, d); scikit-learn checks them in the name of `estimator`."""
+        return self.space.matrix(input_checks.checked(estimator, X, reset=False))
+
+    def score(self, rows: Floats) -> Scores:
+        """Return the anomaly score of each row, (n,), above 0, higher is worse."""
+        return self.row_score.score(rows)
+
+    def p_values(self, scores: Scores) -> Scores:
+        """Return the conformal p-values of anomaly scores, (n,)."""
+        return conformal.p_values(scores, self.calibration)
+
+    def threshold(self, rate: float) -> float:
+        """Return the score above which an alarm is raised at a false-alarm rate."""
+        return conformal.threshold(self.calibration, rate)
+
+    def explain(self, rows: Floats, like: Any) -> Any:
+        """Return what each cell adds to its row's score, in the container and shape of `like`."""
+        parts = contributions(self.row_score, self.cells, rows)
+        return output_shapes.shaped(parts, self.schema, like)
+
+    def expected(self, rows: Floats, like: Any) -> Any:
+        """Return the value of each cell that the rest of its row suggests, in units of `like`."""
+        return self.space.restore(self.cells.expected(rows), like)
+
+    def repair(self, rows: Floats, like: Any, *, most: int, threshold: float) -> Repaired:
+        """Change up to `most` cells of each row whose score is above `threshold`."""
+        found = repair_rows(self.row_score, self.cells, rows, most, threshold=threshold)
+        new = self.space.restore(found.matrix, like)
+        return Repaired(
+            X=output_shapes.merged(found.changed, new, like, self.schema),
+            changed=output_shapes.shaped(found.changed, self.schema, like),
+            before=found.before,
+            after=found.after,
+        )
+
+    def blind_spots(self, threshold: float) -> BlindSpots:
+        """Count how many faults put into held-out rows have a score above `threshold`."""
+        return blind_spots(
+            self.row_score, self.cells, self.held_out, threshold=threshold, names=self._names
+        )
+
+    def drift(self, rows: Floats) -> Drift:
+        """Compare a batch of rows with held-out ones."""
+        return drift(self.row_score, self.cells, self.held_out, rows, names=self._names)
+
+    def set_attributes(self, estimator: Any) -> None:
+        """Set the fitted attributes that `AnomalyDetector` documents for rows."""
+        estimator.schema_ = self.schema
+        estimator.calibration_scores_ = self.calibration
+        input_checks.remember_columns(estimator, self.schema)
+
+    def own_schema(self) -> dict[str, Any] | None:
+        """Return the schema as JSON where the network is the default one, which has another."""
+        return self.schema.to_config() if self.space.compressed else None
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return what was learned beside the autoencoder."""
+        return {
+            "center": self.space.center,
+            "scale": self.space.scale,
+            "calibration": self.calibration,
+            "held_out": self.held_out,
+            **{f"{_SCORE}{name}": array for name, array in self.row_score.to_arrays().items()},
+            **{f"{_CELLS}{name}": array for name, array in self.cells.to_arrays().items()},
+        }
+
+    @classmethod
+    def from_archive(cls, stored: StoredDetector) -> Self:
+        """Return the detector that an archive describes; raises InvalidArchive."""
+        arrays, autoencoder = stored.arrays, stored.autoencoder
+        schema = _archived_schema(stored)
+        width = math.prod(schema.sample_shape)
+        _check_own_arrays(arrays, width)
+        space = StandardizedSpace(
+            schema,
+            arrays["center"],
+            arrays["scale"],
+            autoencoder,
+            compressed=stored.schema is not None,
+        )
+        score = RowScore.from_arrays(
+            space, _under(_SCORE, arrays), width=width, code=autoencoder.latent_dim_
+        )
+        cells = CellModel.from_arrays(_under(_CELLS, arrays), width=width)
+        return cls(space, score, cells, arrays["calibration"], arrays["held_out"])
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return output_shapes.names(self.schema)
+
+
+def _archived_schema(stored: StoredDetector) -> Schema:
+    """Return the schema that an archive holds, or that of the autoencoder."""
+    own: Schema = stored.autoencoder.schema_
+    if stored.schema is None:
+        return own
+    schema = schema_from_config(stored.schema)
+    if own.sample_shape != (padded_width(math.prod(schema.sample_shape)),):
+        raise InvalidArchive(
+            "the archive's schema",
+            expected=f"samples that a network for {own.sample_shape} sees",
+            received=str(schema.sample_shape),
+        )
+    return schema
+
+
+def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
+    """Check the arrays that are not those of the score or of the cell model."""
+    check_arrays(
+        {n: array for n, array in arrays.items() if not n.startswith((_SCORE, _CELLS))},
+        {
+            "center": ("float64", (width,)),
+            "scale": ("float64", (width,)),
+            "calibration": ("float64", (None,)),
+            "held_out": ("float32", (None, width)),
+        },
+    )
+    if arrays["scale"].min() <= 0 or (np.diff(arrays["calibration"]) < 0).any():
+        raise InvalidArchive(
+            "the archive's detector", expected="scales above 0 and calibration scores in order"
+        )
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
