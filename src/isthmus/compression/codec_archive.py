@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.compression.coders.catalogue import LEARNED
 from isthmus.compression.embedded_model import EmbeddedModel
-from isthmus.core.errors import InvalidArchive
+from isthmus.persistence import config_checks
 from isthmus.persistence.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -44,19 +44,13 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
     InvalidArchive
         The archive does not hold a codec.
     """
-    content = stored.manifest
-    if set(content) != {"params", "ranges", "coder"}:
-        raise InvalidArchive(
-            "the archive", expected="params, ranges and coder", received=str(sorted(content))[:80]
-        )
+    content = config_checks.entries(stored.manifest, ("params", "ranges", "coder"), "codec")
     ranges = stored.arrays.get("ranges", content["ranges"])
     if not _valid_ranges(ranges):
-        raise InvalidArchive(
-            "the archive", expected="ranges of at least 0", received="other ranges"
-        )
-    name = content["coder"]
-    if name is None:
+        config_checks.refuse("ranges", "finite numbers of at least 0", content["ranges"])
+    if content["coder"] is None:
         return content["params"], ranges, None
+    name = config_checks.one_of(content, "coder", tuple(LEARNED))
     arrays = {
         place.removeprefix(_MODEL): array
         for place, array in stored.arrays.items()
@@ -67,8 +61,8 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
 
 def _valid_ranges(ranges: Any) -> bool:
     if isinstance(ranges, dict):
-        return all(isinstance(each, float) and each >= 0 for each in ranges.values())
+        return all(type(size) is float and 0 <= size < np.inf for size in ranges.values())
     if isinstance(ranges, np.ndarray):
-        whole = ranges.dtype == np.float64 and ranges.ndim == 1
-        return whole and bool((ranges >= 0).all())
+        one_each = ranges.dtype == np.float64 and ranges.ndim == 1
+        return one_each and bool(((ranges >= 0) & (ranges < np.inf)).all())
     return ranges is None

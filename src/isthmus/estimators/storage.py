@@ -28,6 +28,7 @@ from isthmus.networks.serialization import (
     model_to_config,
     variable_count,
 )
+from isthmus.persistence import config_checks
 from isthmus.persistence.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ LEARNED = (
     "fit_seconds_",
 )
 """Attributes of every fitted estimator that are plain numbers, text or collections of these."""
+_PARTS = ("params", "fitted", "schema", "network")
+_SUPERVISED_PARTS = ("labels", "head")
 _PICKLED = "_pickled_network"
 _MODELS = (
     *("network_", "encoder_", "decoder_", "head_"),
@@ -104,10 +107,8 @@ def to_artifact(
 
 def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], FittedParts]:
     """Return the settings and fitted parts of a `cls` in an artifact; raises InvalidArchive."""
-    content = stored.manifest
-    parts = {"params", "fitted", "schema", "network"}
-    if set(content) != parts | ({"labels", "head"} if cls.supervised else set()):
-        raise InvalidArchive("the archive", expected="an estimator's parts", received="others")
+    parts = _PARTS + (_SUPERVISED_PARTS if cls.supervised else ())
+    content = config_checks.entries(stored.manifest, parts, "estimator")
     schema = schema_from_config(content["schema"])
     learned = _fitted(content["fitted"], cls.figures)
     bottleneck = cls.bottleneck(learned["latent_dim_"])
@@ -159,9 +160,7 @@ def _supervision(content: dict[str, Any]) -> tuple[Labelling, Head]:
         content["head"], outputs=labelling.outputs, classifies=labelling.classifies
     )
     if head is None:
-        raise InvalidArchive(
-            "the archive's head", expected="its layers", received=repr(content["head"])[:200]
-        )
+        config_checks.refuse("head", "its layers", content["head"])
     return labelling, head
 
 
@@ -193,8 +192,7 @@ def _network(
     if isinstance(described, dict) and set(described) == {"architecture"}:
         architecture = architecture_from_config(described["architecture"])
         return _joined(architecture, schema, bottleneck, head, arrays), architecture
-    if not (isinstance(described, dict) and set(described) == {"encoder", "decoder"}):
-        raise InvalidArchive("the archive's network", expected="an architecture or a pair")
+    config_checks.entries(described, ("encoder", "decoder"), "network")
     # Weights of the encoder, of the bottleneck if it has any, of the decoder, of the head.
     first, last = (variable_count(described[half]) for half in ("encoder", "decoder"))
     end = len(arrays) - (head.variable_count if head else 0)
@@ -273,7 +271,7 @@ def plain_params(
     for name, value in stored.items():
         plain = value is None or isinstance(value, (bool, int, float, str))
         if not plain and not (isinstance(value, list) and all(type(v) is int for v in value)):
-            raise InvalidArchive(f"the archive's setting {name!r}", received=repr(value)[:200])
+            config_checks.refuse(f"setting {name!r}", "a plain value", value)
     settings = {n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()}
     for each in parameters:
         try:

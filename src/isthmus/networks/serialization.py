@@ -24,6 +24,7 @@ from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.networks import layers  # noqa: F401 - registers the layers of our own with Keras
 from isthmus.networks.allowlist import Refused, vet
 from isthmus.networks.initializers import without_values
+from isthmus.persistence import array_checks, config_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,6 +186,8 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
     for position, (variable, array) in enumerate(zip(variables, arrays, strict=True)):
         expected = f"{variable.dtype} {tuple(variable.shape)}"
         received = f"{array.dtype.name} {array.shape}"
+        if expected == received and not array_checks.is_finite(array):
+            expected, received = "finite numbers", "NaN or infinity"
         if expected != received:
             raise InvalidArchive(
                 f"array {position} of the model in the file ({variable.path})",
@@ -214,15 +217,8 @@ def _check_model(model: Any) -> None:
 
 
 def _parts(config: Any) -> tuple[Any, list[Any]]:
-    if not (
-        isinstance(config, dict)
-        and set(config) == {"keras", "weights"}
-        and isinstance(config["weights"], list)
-    ):
-        raise InvalidArchive(
-            "the description of a model", expected="its 'keras' and 'weights'", received="others"
-        )
-    return config["keras"], config["weights"]
+    config_checks.entries(config, ("keras", "weights"), "model")
+    return config["keras"], config_checks.items(config, "weights")
 
 
 def _labels(model: keras.Model) -> list[str]:

@@ -43,18 +43,10 @@ def array_of(
         It is missing, or of another type or shape.
     """
     array = arrays.get(name)
-    if (
-        not isinstance(array, np.ndarray)
-        or array.dtype != dtype
-        or array.ndim != len(shape)
-        or any(
-            actual < 1 if size is None else size != actual
-            for size, actual in zip(shape, array.shape, strict=True)
-        )
-        or max(array.shape, default=0) > longest
-    ):
-        received = "none" if array is None else f"{getattr(array, 'dtype', type(array))}"
-        raise unfit(model, name, f"{np.dtype(dtype)} of shape {shape}", received)
+    if array is None:
+        raise unfit(model, name, f"{np.dtype(dtype)} of shape {shape}", "none")
+    if not _fits(array, dtype, shape) or max(array.shape, default=0) > longest:
+        raise unfit(model, name, f"{np.dtype(dtype)} of shape {shape}", _described(array))
     return array
 
 
@@ -102,17 +94,30 @@ def check_arrays(
         )
     for name, (dtype, shape) in expected.items():
         array = arrays[name]
-        fits = (
-            array.dtype.name == dtype
-            and array.ndim == len(shape)
-            and all(
-                have >= 1 and want in (None, have)
-                for have, want in zip(array.shape, shape, strict=True)
-            )
-        )
-        if not (fits and np.isfinite(array).all()):
+        if not (_fits(array, dtype, shape) and is_finite(array)):
             raise InvalidArchive(
                 f"the archive's array {name!r}",
                 expected=f"finite {dtype} of shape {shape}",
-                received=f"{array.dtype.name} of shape {array.shape}",
+                received=_described(array),
             )
+
+
+def is_finite(array: NDArray[Any]) -> bool:
+    """Return whether every number of an array is finite; integers always are."""
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _fits(array: NDArray[Any], dtype: Any, shape: tuple[int | None, ...]) -> bool:
+    return (
+        array.dtype == dtype
+        and array.ndim == len(shape)
+        and all(
+            actual >= 1 if size is None else actual == size
+            for actual, size in zip(array.shape, shape, strict=True)
+        )
+    )
+
+
+def _described(array: NDArray[Any]) -> str:
+    content = "" if is_finite(array) else ", with NaN or infinity"
+    return f"{array.dtype} of shape {array.shape}{content}"

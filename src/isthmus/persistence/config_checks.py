@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.core.errors import InvalidArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,24 @@ def refuse(what: str, expected: str, received: object) -> NoReturn:
         received=text if len(text) <= 80 else text[:77] + "...",
         remedy=_REMEDY,
     )
+
+
+def entries(config: Any, names: Iterable[str], what: str) -> dict[str, Any]:
+    """Return a JSON object that must have exactly these entries.
+
+    Parameters
+    ----------
+    config : object
+    names : iterable of str
+    what : str
+        What the object describes, as in ``"network"``.
+    """
+    expected = set(names)
+    if not isinstance(config, dict):
+        refuse(what, "a JSON object", type(config).__name__)
+    if set(config) != expected:
+        refuse(what, f"the entries {', '.join(sorted(expected))}", sorted(map(str, config)))
+    return config
 
 
 def entry(config: Any, name: str) -> Any:

@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.errors import InvalidParameter
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.base import BaseAutoencoder
 from isthmus.estimators.storage import plain_params, storable
-from isthmus.persistence import artifact
+from isthmus.persistence import artifact, config_checks
 from isthmus.persistence.artifact import Artifact
 from isthmus.persistence.loading import ESTIMATORS, restored
 
@@ -105,9 +105,7 @@ class Task(BaseEstimator, ABC):
     @classmethod
     def _opened(cls, stored: Artifact) -> tuple[Self, dict[str, np.ndarray]]:
         """Return a task with parameters and autoencoder, and the arrays that are its own."""
-        content = stored.manifest
-        if set(content) != {"params", "autoencoder"}:
-            raise InvalidArchive("the archive", expected=f"a {cls.kind}'s parts", received="others")
+        content = config_checks.entries(stored.manifest, ("params", "autoencoder"), cls.kind)
         autoencoder = _nested_autoencoder(stored)
         params = plain_params(cls, content["params"], cls._parameters)
         task = cls(**{**params, "autoencoder": autoencoder})
@@ -145,21 +143,17 @@ def unwrapped(given: Any) -> tuple[BaseAutoencoder, bool]:
 
 
 def _nested_autoencoder(stored: Artifact) -> BaseAutoencoder:
-    described = stored.manifest["autoencoder"]
-    if not (
-        isinstance(described, dict)
-        and set(described) == {"kind", "content"}
-        and described["kind"] in ESTIMATORS
-        and isinstance(described["content"], dict)
-    ):
-        raise InvalidArchive(
-            "the archive's autoencoder", expected=f"one of {', '.join(ESTIMATORS)}"
-        )
+    described = config_checks.entries(
+        stored.manifest["autoencoder"], ("kind", "content"), "autoencoder"
+    )
+    kind = config_checks.one_of(described, "kind", tuple(ESTIMATORS))
+    if not isinstance(described["content"], dict):
+        config_checks.refuse("autoencoder", "a JSON object", described["content"])
     arrays = {
         name.removeprefix(_NESTED): array
         for name, array in stored.arrays.items()
         if name.startswith(_NESTED)
     }
-    inner = Artifact(described["kind"], described["content"], arrays, stored.versions)
+    inner = Artifact(kind, described["content"], arrays, stored.versions)
     autoencoder: BaseAutoencoder = restored(inner)
     return autoencoder

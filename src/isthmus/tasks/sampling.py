@@ -168,7 +168,7 @@ class LatentSampler(Task):
         check_arrays(
             arrays,
             {
-                "weights": ("float64", (count,)),
+                "weights": ("float64", (None,)),
                 "means": ("float64", (count, size)),
                 "precisions_cholesky": ("float64", (count, size, size)),
             },

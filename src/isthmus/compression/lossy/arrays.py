@@ -38,7 +38,7 @@ def checked_array(
     array = array_checks.array_of(arrays, name, dtype, shape, model=_MODEL, longest=_LARGEST)
     if array.size > _LARGEST:
         refuse_model(name, f"at most {_LARGEST} numbers", f"{array.size}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not array_checks.is_finite(array):
         refuse_model(name, "finite numbers", "NaN or infinity")
     return array
 
