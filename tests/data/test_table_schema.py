@@ -197,7 +197,7 @@ def test_constants_are_kept_aside_and_identifiers_passed_through():
 
 def test_a_constant_that_changes_is_told():
     schema = infer_schema(pa.table({"a": [1, 2], "b": [5, 5], "c": ["x", "x"]}))
-    with pytest.warns(DataWarning, match=r"'b'.*held one value"):
+    with pytest.warns(DataWarning, match=r"'b'.*had a single value"):
         schema.to_matrix(pa.table({"a": [1], "b": [6], "c": ["x"]}))
     with pytest.raises(SchemaMismatch, match=r"column 'c', row 0: expected one of 'x'"):
         schema.to_matrix(pa.table({"a": [1], "b": [5], "c": ["y"]}))

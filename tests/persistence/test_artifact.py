@@ -243,7 +243,7 @@ def test_paths_that_are_no_files(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are a thing of Unix")
 def test_pipe_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidArchive, match="no regular file"):
+    with pytest.raises(InvalidArchive, match="not a regular file"):
         artifact.read(tmp_path / "pipe")
 
 
@@ -355,9 +355,9 @@ def test_manifest_must_be_whole_even_under_a_right_checksum(blob, change):
         ('{"format":' + "9" * 5000 + "}", "digits"),
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ("[" * 100 + "]" * 100, "nested more than"),
-        ('{"a":{"$float":"1"}}', "none of nan"),
-        ('{"a":{"$float":["nan"]}}', "none of nan"),
-        ('{"a":{"$float":"nan","b":1}}', "none of nan"),
+        ('{"a":{"$float":"1"}}', "not nan, inf or -inf"),
+        ('{"a":{"$float":["nan"]}}', "not nan, inf or -inf"),
+        ('{"a":{"$float":"nan","b":1}}', "not nan, inf or -inf"),
         ("[" + "0," * 4_000_001 + "0]", "more than 4000000 values"),
         ("", "Expecting value"),
     ],

@@ -119,12 +119,12 @@ def per_timestamp(scores: NDArray[Any], width: int) -> Float64s:
     width : int
         Rows of a window.
     """
-    there = np.isfinite(scores)
-    found = np.where(there, scores, 0.0)
+    scored = np.isfinite(scores)
+    values = np.where(scored, scores, 0.0)
     total, count = np.zeros(scores.shape), np.zeros(scores.shape, dtype=np.int32)
     for shift in range(min(width, len(scores))):
-        total[shift:] += found[: len(found) - shift]
-        count[shift:] += there[: len(there) - shift]
+        total[shift:] += values[: len(values) - shift]
+        count[shift:] += scored[: len(scored) - shift]
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, total / count, np.nan)
 
@@ -153,7 +153,7 @@ def _check_finite(rows: Float64s, number: int) -> None:
             f"row {number + row}, sensor {sensor} of the series",
             expected="a finite number, or NaN for a missing cell",
             received=str(rows[row, sensor]),
-            remedy="replace infinities by NaN",
+            remedy="replace infinities with NaN",
         )
 
 
@@ -165,14 +165,14 @@ def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
         return rows
     rows, stretch, places = rows.copy(), np.cumsum(breaks), np.arange(len(rows))
     for sensor in np.flatnonzero(missing.any(axis=0)):
-        seen = np.flatnonzero(~missing[:, sensor])
-        after = np.searchsorted(seen, places[missing[:, sensor]])
-        inside = (after > 0) & (after < len(seen))
+        observed = np.flatnonzero(~missing[:, sensor])
+        after = np.searchsorted(observed, places[missing[:, sensor]])
+        inside = (after > 0) & (after < len(observed))
         holes = places[missing[:, sensor]][inside]
-        left, right = seen[after[inside] - 1], seen[after[inside]]
+        left, right = observed[after[inside] - 1], observed[after[inside]]
         short = (right - left - 1 <= longest) & (stretch[left] == stretch[right])
-        if len(seen):
-            rows[holes[short], sensor] = np.interp(holes[short], seen, rows[seen, sensor])
+        if len(observed):
+            rows[holes[short], sensor] = np.interp(holes[short], observed, rows[observed, sensor])
     return rows
 
 
