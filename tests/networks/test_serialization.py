@@ -175,7 +175,7 @@ def test_a_restored_model_trains_and_is_restored_again():
     model.compile("sgd", "mse")
     X = samples(model)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Keras' own trainer
+        warnings.simplefilter("ignore")  # from Keras's own trainer
         model.fit(X, np.zeros((3, 4)), verbose=0)
     assert_same(model, restored(model))
 
@@ -228,7 +228,7 @@ def swished(x):
         (lambda: Custom(name="mine"), r"layer mine \(Custom\): .*not on the list"),
         (lambda: layers.Dense(2, activation=lambda x: x, name="mine"), r"layer mine \(Dense\)"),
         (lambda: layers.Dense(2, activation=swished, name="mine"), r"layer mine \(Dense\)"),
-        (lambda: layers.Dense(2, activation=relu), "bears the name of one of them"),
+        (lambda: layers.Dense(2, activation=relu), "has the name of one of them"),
         (lambda: layers.Dense(2, kernel_regularizer=relu, name="mine"), r"layer mine \(Dense\)"),
         (lambda: layers.Rescaling(np.ones(6), name="mine"), r"layer mine \(Rescaling\)"),
         (lambda: layers.SpectralNormalization(layers.Dense(2)), "SpectralNormalization"),

@@ -217,7 +217,7 @@ def test_zip_file_is_called_by_its_name(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("../../escape", "x")
-    with pytest.raises(InvalidArchive, match=r"a zip file, such as Keras' \.keras"):
+    with pytest.raises(InvalidArchive, match=r"a zip file, such as Keras's \.keras"):
         artifact.read(path)
     assert not (tmp_path.parent.parent / "escape").exists()
 

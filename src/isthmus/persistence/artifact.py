@@ -44,8 +44,8 @@ _DTYPES = (
     *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"),
 )
 _MAGIC = {
-    b"PK\x03\x04": "a zip file, such as Keras' .keras or NumPy's .npz",
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file, such as Keras' .h5",
+    b"PK\x03\x04": "a zip file, such as Keras's .keras or NumPy's .npz",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, such as Keras's .h5",
     b"\x1f\x8b": "a gzip file",
     b"\x93NUMPY": "a NumPy .npy file",
     b"PAR1": "a Parquet file",
