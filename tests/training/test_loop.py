@@ -168,7 +168,7 @@ def test_ctrl_c_after_an_epoch_keeps_the_best_weights():
 def test_ctrl_c_within_the_first_epoch_keeps_the_present_weights():
     net, spy = network(), Spy(at="steps", act=interrupt)
     start = weights(net)
-    with pytest.warns(TrainingWarning, match="the present weights were kept"):
+    with pytest.warns(TrainingWarning, match="the last weights were kept"):
         history = train(net, Objective(mse), data(ROWS), recipe(), seed=0, observers=[spy])
     assert history.best_epoch == 0
     assert any((a != b).any() for a, b in zip(start, weights(net), strict=True))
@@ -222,7 +222,7 @@ def test_a_validation_loss_that_is_not_finite_stops_too():
     rows = ROWS.copy()
     rows[0] = 3e38  # its square is infinite; it is only validated by
     given = TrainingData(rows, np.arange(1, 96), np.arange(3))
-    with pytest.raises(TrainingDiverged, match="what epoch 1 left"):
+    with pytest.raises(TrainingDiverged, match="the result of epoch 1"):
         train(network(), Objective(mse), given, recipe(), seed=0)
 
 
