@@ -56,5 +56,5 @@ def test_free_bits_cost_the_same_whether_used_or_not():
 
 
 def test_points_have_none():
-    with pytest.raises(AssertionError, match="points"):
+    with pytest.raises(AssertionError, match="needs a network with a posterior"):
         kl(Outputs(MEAN, CELLS))
