@@ -1,4 +1,4 @@
-"""Tables to a network's matrix and back, in every container."""
+"""Conversion of tables to a network's matrix and back, in every container."""
 
 import datetime as dt
 import decimal
@@ -21,7 +21,7 @@ N = 60
 
 
 def people(missing: bool = False) -> pd.DataFrame:
-    """A column of every kind that is learned, in pandas' types."""
+    """One column of every learned kind, with pandas types."""
     rng = np.random.default_rng(0)
     days = pd.to_timedelta(rng.integers(0, 9000, N), unit="D")
     frame = pd.DataFrame(
@@ -92,7 +92,7 @@ def test_polars_comes_back(missing):
     floats = ["height", "weight"]
     assert back.drop(floats).equals(frame.drop(floats))
     assert_same(back.select(floats).to_pandas(), frame.select(floats).to_pandas())
-    # Without the frame nothing tells an Enum from a Categorical.
+    # Without the frame, an Enum cannot be distinguished from a Categorical.
     alone = schema.from_matrix(matrix)
     assert alone.drop("sort").equals(back.drop("sort"))
     assert alone["sort"].cast(str).equals(frame["sort"].cast(str))

@@ -162,7 +162,7 @@ def test_missing_labels(y, classes):
 
 
 def test_unlabelled_rows_train_the_reconstruction_alone():
-    """A row's label changes nothing where it is missing, and its share is made up for."""
+    """Missing labels have no effect, and the loss is rescaled by the labelled fraction."""
     y = SPECIES.copy()
     y[::2] = -1
     other = NAMES.astype(object)

@@ -43,7 +43,7 @@ def blob(model):
 
 
 def forged(blob, change):
-    """Change the manifest in place and make its checksum right again."""
+    """Change the manifest in place and update its checksum."""
     length = int.from_bytes(blob[:8], "little")
     header = json.loads(blob[8 : 8 + length])
     manifest = json.loads(header["__metadata__"]["isthmus"])
@@ -62,7 +62,7 @@ def rebuilt(blob, header, text):
 
 
 def same(one, other):
-    """Equal to the type of every value, NaN included."""
+    """Whether values are equal, types and NaN included."""
     return repr(one) == repr(other)
 
 
@@ -249,7 +249,7 @@ def test_pipe_does_not_hang(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="sparse files of Unix")
 def test_length_is_not_believed_before_it_is_checked(tmp_path, blob):
-    """A file that says and shows a terabyte, without holding it, is no reason to ask for one."""
+    """A sparse file that claims a terabyte must not cause an allocation of that size."""
     path = tmp_path / "m.isthmus"
     path.write_bytes(blob)
     os.truncate(path, 2**40)
@@ -270,7 +270,7 @@ def test_no_bit_may_flip(data):
         back = artifact.from_bytes(bytes(blob))
     except InvalidArchive:
         return
-    # Only bits that mean nothing may flip, such as those of the padding.
+    # Only bits without a meaning may flip, such as those of the padding.
     assert back.manifest == {"latent_dim": 2}
     assert all(back.arrays[name].tobytes() == arrays[name].tobytes() for name in arrays)
 

@@ -46,8 +46,8 @@ def accelerated(full: keras.Model) -> keras.Model:
     on_cpu = jax.default_backend() == "cpu"
     graph = _Graph(full)
     made = getattr(full, "output", None)  # a Sequential has none before it is called
-    whole = isinstance(made, dict) and "logits" not in made
-    end = _final_sigmoid(graph) if whole else None
+    complete = isinstance(made, dict) and "logits" not in made
+    end = _final_sigmoid(graph) if complete else None
     gains = end is not None or (on_cpu and any(type(layer) in _FAST for layer in graph.layers))
     if not gains or any(isinstance(layer, keras.Model) for layer in graph.layers):
         return full  # the graph does not show what a subclassed model computes

@@ -74,11 +74,11 @@ def strided(images: Array, kernel: Array, strides: Pair, pads: Pads) -> Array:
         (n + sum(pad) - k) // s + b
         for n, pad, k, s, b in zip(images.shape[1:3], pads, size, strides, blocks, strict=True)
     ]
-    behind = [
+    after = [
         c * s - n - pad[0]
         for c, s, n, pad in zip(cells, strides, images.shape[1:3], pads, strict=True)
     ]
-    images = _padded(images, ((pads[0][0], behind[0]), (pads[1][0], behind[1])))
+    images = _padded(images, ((pads[0][0], after[0]), (pads[1][0], after[1])))
     rows, columns = strides
     n, channels = images.shape[0], images.shape[-1]
     images = images.reshape(n, cells[0], rows, cells[1], columns, channels)

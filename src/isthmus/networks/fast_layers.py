@@ -111,8 +111,8 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
     def call(self, inputs: Array) -> Any:
         """Return the mean of each window."""
         sides = zip(inputs.shape[1:3], self.pool_size, strict=True)
-        whole = self.padding == "valid" or all(side % size == 0 for side, size in sides)
-        if not (_is_tiling(self) and whole):
+        fits = self.padding == "valid" or all(side % size == 0 for side, size in sides)
+        if not (_is_tiling(self) and fits):
             return super().call(inputs)
         return average_pool(_fitted(jnp.asarray(inputs), self, 0.0), self.pool_size)
 

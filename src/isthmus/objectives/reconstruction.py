@@ -184,8 +184,8 @@ def _categorical_cells(target: Array, outputs: Outputs, column: Array, columns: 
     if outputs.logits is None:
         # Normalised as in Keras: otherwise outputs that are not a distribution could cost nothing.
         p = jnp.clip(outputs.reconstruction, _SMALLEST, 1.0).T
-        whole = jax.ops.segment_sum(p, column, columns, indices_are_sorted=True)
-        return -target * jnp.log(p / whole[column]).T
+        total = jax.ops.segment_sum(p, column, columns, indices_are_sorted=True)
+        return -target * jnp.log(p / total[column]).T
     logits = outputs.logits.T
     peak = jax.ops.segment_max(logits, column, columns, indices_are_sorted=True)
     shifted = logits - jax.lax.stop_gradient(peak)[column]
