@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share."""
+"""Fixtures shared by the tests of several packages."""
 
 import os
 import tempfile
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of larger data sets beside the repository, where there is one."""
+    """The folder of larger data sets next to the repository; skips if there is none."""
     folder = Path(__file__).resolve().parents[2] / "shared"
     if not folder.is_dir():
         pytest.skip("needs ../shared")
@@ -42,7 +42,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def digits() -> Any:
-    """scikit-learn's pictures: ``.images`` (1797, 8, 8) in 0..16, ``.data``, ``.target``."""
+    """scikit-learn's digits: ``.images`` (1797, 8, 8) in 0..16, ``.data``, ``.target``."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

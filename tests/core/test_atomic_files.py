@@ -22,7 +22,7 @@ def path(tmp_path):
 
 
 def alone(path):
-    """Whether nothing but the file is left in its folder."""
+    """Whether the file is the only one left in its folder."""
     return list(path.parent.iterdir()) == [path]
 
 
@@ -127,7 +127,7 @@ def test_long_names_leave_room_for_the_temporary_one(tmp_path):
 
 @posix
 def test_full_disk_leaves_the_old_file(path):
-    """A limit on the size of files stands in for a disk that is full."""
+    """Simulate a full disk with a limit on file sizes."""
     script = textwrap.dedent("""
         import resource, sys
         from isthmus.core.errors import CannotWrite

@@ -1,4 +1,4 @@
-"""Figures are written as people write them."""
+"""Numbers are formatted as people write them."""
 
 import pytest
 

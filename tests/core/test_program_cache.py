@@ -11,7 +11,7 @@ def scaled_by(factor):
 
 
 def compilations(action):
-    """Count the programs that XLA compiles meanwhile."""
+    """Count the programs that XLA compiles within the context."""
     events = []
 
     def listen(name, _seconds, **_):

@@ -59,7 +59,7 @@ def test_uses_do_not_share_a_stream():
 
 
 def test_seeds_stay_the_same_from_version_to_version():
-    # Archived runs are resumed and repeated by them: a change here breaks other people's results.
+    # Saved runs are resumed and repeated with these seeds: changing them breaks users' results.
     assert derive_seed(0, "weights") == 1875890966
     assert derive_seed(2**32 - 1, "") == 996212484
 

@@ -1,4 +1,4 @@
-"""Fixtures that the tests of several kinds of file share."""
+"""Fixtures shared by the tests of several file formats."""
 
 import gzip
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def put_csv(tmp_path):
-    """Write the bytes of a CSV, compressed where the name says so, and return its path."""
+    """Write the bytes of a CSV file, compressed if the name ends in .gz, and return its path."""
 
     def write(content, name="a.csv"):
         path = tmp_path / name

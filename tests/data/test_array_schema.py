@@ -1,4 +1,4 @@
-"""Arrays to a network's matrix and back."""
+"""Conversion of arrays to a network's matrix and back."""
 
 import json
 import tracemalloc
@@ -172,7 +172,7 @@ def test_the_input_is_left_alone():
 
 
 def peak(work):
-    """Return the most memory that `work` holds at once, in MiB, beside its result."""
+    """Return the peak memory of `work` in MiB, without its result."""
     tracemalloc.start()
     try:
         result = work()

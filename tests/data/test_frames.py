@@ -1,4 +1,4 @@
-"""What is a table, and what only looks like one."""
+"""Tables, and data that only look like tables."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Files people have, and files that are not what they say."""
+"""Reading common files, and files that are not what their names say."""
 
 import gzip
 import struct

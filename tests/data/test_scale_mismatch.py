@@ -1,4 +1,4 @@
-"""Batches on another scale than what was fitted, and batches that only look so."""
+"""Batches on another scale than the fitted data, and batches that only seem to be."""
 
 import warnings
 

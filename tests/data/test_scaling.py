@@ -36,7 +36,7 @@ def test_robust_scaling_returns_what_it_was_given(values):
     fitted = fit_robust(values, name)
     scaled = fitted.forward(values.copy())
     assert np.isfinite(scaled).all()
-    # A far outlier is stored as a logarithm: its own relative precision is what is kept.
+    # A far outlier is stored as a logarithm, which preserves its relative precision.
     spread = np.abs(values - fitted.center)
     np.testing.assert_array_less(
         np.abs(fitted.inverse(scaled) - values), 1e-9 * spread + 1e-9 * np.abs(values) + 1e-300

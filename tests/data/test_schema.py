@@ -1,4 +1,4 @@
-"""Choosing a schema, and rebuilding one from a configuration that may be hostile."""
+"""Inferring a schema, and rebuilding one from a possibly hostile configuration."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Tables to a network's matrix and back, in every container."""
+"""Conversion of tables to a network's matrix and back, in every container."""
 
 import datetime as dt
 import decimal
@@ -21,7 +21,7 @@ N = 60
 
 
 def people(missing: bool = False) -> pd.DataFrame:
-    """A column of every kind that is learned, in pandas' types."""
+    """One column of every learned kind, with pandas types."""
     rng = np.random.default_rng(0)
     days = pd.to_timedelta(rng.integers(0, 9000, N), unit="D")
     frame = pd.DataFrame(
@@ -92,7 +92,7 @@ def test_polars_comes_back(missing):
     floats = ["height", "weight"]
     assert back.drop(floats).equals(frame.drop(floats))
     assert_same(back.select(floats).to_pandas(), frame.select(floats).to_pandas())
-    # Without the frame nothing tells an Enum from a Categorical.
+    # Without the frame, an Enum cannot be distinguished from a Categorical.
     alone = schema.from_matrix(matrix)
     assert alone.drop("sort").equals(back.drop("sort"))
     assert alone["sort"].cast(str).equals(frame["sort"].cast(str))
@@ -197,7 +197,7 @@ def test_constants_are_kept_aside_and_identifiers_passed_through():
 
 def test_a_constant_that_changes_is_told():
     schema = infer_schema(pa.table({"a": [1, 2], "b": [5, 5], "c": ["x", "x"]}))
-    with pytest.warns(DataWarning, match=r"'b'.*held one value"):
+    with pytest.warns(DataWarning, match=r"'b'.*had a single value"):
         schema.to_matrix(pa.table({"a": [1], "b": [6], "c": ["x"]}))
     with pytest.raises(SchemaMismatch, match=r"column 'c', row 0: expected one of 'x'"):
         schema.to_matrix(pa.table({"a": [1], "b": [5], "c": ["y"]}))

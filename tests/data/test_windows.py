@@ -1,4 +1,4 @@
-"""Windows of a series, and back to rows."""
+"""Windows of a series, and scores per row."""
 
 import numpy as np
 import pandas as pd
@@ -144,7 +144,7 @@ def test_numbers_come_back_in_the_same_kind_of_table(S, container):
     if container == "pandas":
         assert list(found.columns) == list(S.columns)
         assert found.index.equals(S.index)
-        assert S.iloc[1, -1] == 1  # the user's own is as it was
+        assert S.iloc[1, -1] == 1  # the user's array is unchanged
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_the_same_random_state_gives_the_same_bits():
 
 
 def test_global_randomness_is_left_alone():
-    pair = own_pair()  # Keras draws its seeds when layers are made
+    pair = own_pair()  # Keras draws its seeds when layers are created
     before = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
     for change in ({}, pair):
         small(**change, random_state=None).fit(IRIS)
@@ -86,7 +86,7 @@ def test_a_row_does_not_depend_on_its_neighbours(fitted, rows):
 
 def test_eight_threads_at_once(fitted):
     expected, wrong = fitted.reconstruct(IRIS), []
-    fresh = pickle.loads(pickle.dumps(fitted))  # so that threads meet in the first compilation
+    fresh = pickle.loads(pickle.dumps(fitted))  # so that threads compile at the same time
 
     def work():
         wrong.extend(call for call in range(20) if not (fresh.reconstruct(IRIS) == expected).all())
@@ -243,7 +243,7 @@ def test_a_pair_of_the_users_own_learns_categories_and_pictures():
     kinds = rng.choice(["a", "b", "c"], 300)
     X = pd.DataFrame({"kind": kinds, "size": (kinds == "a") + rng.normal(0, 0.1, 300)})
     model = small(**own_pair(), epochs=60, learning_rate=0.02).fit(X)
-    assert model.loss_ == "mse"  # the decoder's last activation is its own matter
+    assert model.loss_ == "mse"  # the decoder's last activation is unknown
     assert (model.reconstruct(X)["kind"] == kinds).mean() > 0.95
 
 

@@ -105,12 +105,12 @@ def test_fit_checks_every_setting_before_the_data(settings, said):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A model to put other settings into."""
+    """A saved model in which settings are replaced."""
     return ist.Autoencoder(2, hidden=(4,), epochs=1, verbose=0).fit(X)
 
 
 def stored_with(model, path, setting):
-    """Write an archive of which some settings are others."""
+    """Write an archive with some settings replaced."""
     stored = model._to_artifact()
     manifest = {**stored.manifest, "params": {**stored.manifest["params"], **setting}}
     artifact.write(path, artifact.Artifact(stored.kind, manifest, stored.arrays))
@@ -160,7 +160,7 @@ def test_an_archive_with_an_unknown_setting_is_refused(fitted, tmp_path):
         ({"patience": None}, None),
         ({"clip_norm": None}, None),
         ({"learning_rate": 1}, 1),
-        ({"linear_path": "False"}, False),  # NumPy's, as earlier versions wrote it
+        ({"linear_path": "False"}, False),  # a NumPy boolean, as earlier versions wrote it
         ({"verbose": True}, True),
         ({"random_state": 2**40}, 2**40),
         ({"checkpoint": "run.checkpoint"}, "run.checkpoint"),

@@ -45,7 +45,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     assert process.wait() == -signal.SIGKILL
     done = artifact.read(path).manifest["epoch"]
     assert 0 < done < 400
-    # As many epochs as the killed process had planned: the schedule depends on them.
+    # The same number of epochs as the killed process: the schedule depends on it.
     resumed = make(path, epochs=400).fit(IRIS)
     assert same(resumed, make(None, epochs=400).fit(IRIS))
     assert resumed.n_iter_ == 400

@@ -162,7 +162,7 @@ def test_missing_labels(y, classes):
 
 
 def test_unlabelled_rows_train_the_reconstruction_alone():
-    """A row's label changes nothing where it is missing, and its share is made up for."""
+    """Missing labels have no effect, and the loss is rescaled by the labelled fraction."""
     y = SPECIES.copy()
     y[::2] = -1
     other = NAMES.astype(object)
@@ -208,10 +208,10 @@ def test_partly_missing_targets():
         (None, "requires y to be passed, but the target y is None"),
         ([1, 2, 3], "one label for each of the 150 rows of X, received 3 labels"),
         ("abc", "received str"),
-        (np.full(150, np.nan), "at least one row, received missing labels alone"),
-        (np.full(150, -1), "missing labels alone"),
+        (np.full(150, np.nan), "at least one row, received only missing labels"),
+        (np.full(150, -1), "only missing labels"),
         (np.linspace(0, 1, 150), r"Unknown label type: continuous.*task='regression'"),
-        (np.eye(3)[SPECIES], r"one class a row, received an array of shape \(150, 3\)"),
+        (np.eye(3)[SPECIES], r"one class per row, received an array of shape \(150, 3\)"),
         ([1, "a"] * 75, "Unknown label type"),
         ([(1, 2), None] * 75, "Unknown label type"),
         (np.full(150, "2020-01-01", "datetime64[D]"), "Unknown label type"),
@@ -231,7 +231,7 @@ def test_labels_that_are_no_classes(y, message):
     [
         (None, "requires y"),
         (NAMES, "expected numbers"),
-        (np.full(150, np.nan), "missing everywhere"),
+        (np.full(150, np.nan), "missing in every row"),
         (np.full(150, np.inf), "finite numbers, received infinity"),
         (np.where(SPECIES > 0, 1e308, -1e308), "in other units"),
         (np.zeros((150, 0)), "expected numbers"),

@@ -121,7 +121,7 @@ def test_binarised_cells_are_drawn_anew(pictures):
     drawn, given = (
         small(likelihood=name, epochs=3).fit(crisp) for name in ("binarized", "bernoulli")
     )
-    # What is 0 or 1 is drawn as it is.
+    # Cells of 0 or 1 are unchanged by sampling.
     assert drawn.history_["loss"] == given.history_["loss"]
     np.testing.assert_array_equal(drawn.kl_, given.kl_)
 
@@ -130,7 +130,7 @@ def test_binarised_cells_are_drawn_anew(pictures):
     np.testing.assert_array_equal(once, again)
     assert (once != other).any()
     assert grey.noise_variance_ is None
-    # A cell that is 1 with probability 1/2 costs log 2, which only cells of 0 and 1 can beat.
+    # A cell that is 1 with probability 1/2 costs log 2; only cells of 0 or 1 can cost less.
     assert -64 * grey.history_["loss"][-1] < drawn.log_likelihood(crisp, 5).mean()
 
 
@@ -206,7 +206,7 @@ def test_archive_and_pickle_keep_every_bit(pictures, tmp_path, settings):
     paths = [str(tmp_path / name) for name in ("m.isthmus", "y.npy", "x.npy")]
     subprocess.run([sys.executable, "-c", LOAD, *paths], check=True, timeout=300)
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), expected)
-    again.fit(pictures[:100])  # what is loaded can be fitted again
+    again.fit(pictures[:100])  # a loaded model can be fitted again
 
 
 @quiet

@@ -1,3 +1,3 @@
-"""Keras may be imported by a test only after isthmus has chosen its backend."""
+"""Tests may import Keras only after isthmus has chosen its backend."""
 
 import isthmus  # noqa: F401

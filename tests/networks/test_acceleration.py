@@ -22,7 +22,7 @@ QUICKLY = {"xla_backend_optimization_level": 0}
 
 @keras.saving.register_keras_serializable(package="tests")
 class Positions(layers.Layer):
-    """A layer that holds a constant, as position encodings do."""
+    """A layer with a constant, like a position encoding."""
 
     def __init__(self, scale=0.1, **settings):
         super().__init__(**settings)
@@ -43,7 +43,7 @@ class Positions(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Doubled(keras.Model):
-    """A functional model whose call does more than its graph."""
+    """A functional model whose call computes more than its graph shows."""
 
     def __init__(self, **settings):
         inputs = keras.Input((SIDE, SIDE, 2))
@@ -76,7 +76,7 @@ def encoder(*more, ahead=()):
 
 
 def decoder(build, *, side=SIDE // 2):
-    """A functional decoder: `build` makes the picture from a tensor (n, side, side, 2)."""
+    """A functional decoder: `build` makes the image from a tensor (n, side, side, 2)."""
     code = keras.Input((2,))
     x = layers.Dense(side * side * 2, activation="tanh")(code)
     x = layers.Reshape((side, side, 2))(x)
@@ -88,7 +88,7 @@ def picture(activation="sigmoid"):
 
 
 def joined(first, second):
-    """The whole autoencoder, all of whose variables have values other than zero."""
+    """The complete autoencoder, with nonzero values in all variables."""
     full = clone_given(first, second, DeterministicBottleneck(2), seed=0).full
     rng = np.random.default_rng(0)
     for variable in full.variables:
@@ -110,7 +110,7 @@ def images(n=3):
 
 
 def assert_same(full, *, twin=None, training=True):
-    """A twin has the outputs, updates, losses and gradients of the model, from the same values."""
+    """A twin has the model's outputs, updates, losses and gradients for the same values."""
     twin = accelerated(full) if twin is None else twin
 
     def loss(trainable, model):
@@ -265,7 +265,7 @@ def _nested():
 
 
 def ending(*last):
-    """A dense decoder's builder: models are made when the test runs."""
+    """Return a builder of a dense decoder, so that models are built when the test runs."""
     return lambda: dense_decoder(*(build() for build in last), layers.Reshape(SHAPE))
 
 
@@ -311,7 +311,7 @@ def _same_model_twice():
 
 
 def _sigmoid_twice():
-    """The last layer is called before, too, where its sigmoid must stay."""
+    """The last layer is also called earlier, where its sigmoid must stay."""
     last = layers.Dense(2, activation="sigmoid")
     code = keras.Input((2,))
     spread = [last(last(code))] * (CELLS // 2)

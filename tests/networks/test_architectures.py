@@ -1,4 +1,4 @@
-"""Every architecture in the catalogue keeps the same contract."""
+"""The contract of all architectures in the catalogue."""
 
 import keras
 import numpy as np

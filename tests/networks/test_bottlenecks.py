@@ -29,7 +29,7 @@ def test_no_log_variance_overflows():
     made = arrays(network, 1e6 * ROWS)
     assert np.abs(made["log_variance"]).max() <= LARGEST_LOG_VARIANCE
     assert np.isfinite(made["code"]).all()
-    gentle = arrays(network, 1e-3 * ROWS)  # where nothing threatens, nothing is bent
+    gentle = arrays(network, 1e-3 * ROWS)  # values in the normal range are unchanged
     np.testing.assert_allclose(
         1e3 * gentle["log_variance"], 1e4 * arrays(network, 1e-4 * ROWS)["log_variance"], rtol=1e-3
     )

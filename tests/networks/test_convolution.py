@@ -20,7 +20,7 @@ def reference(images, kernel, strides, pads):
 
 
 def assert_same(ours, theirs, images, kernel):
-    """The same value and the same gradient with respect to both arguments."""
+    """Compare the values, and the gradients with respect to both arguments."""
 
     @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def all_of(images, kernel):
@@ -34,7 +34,7 @@ def assert_same(ours, theirs, images, kernel):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 * largest)
 
 
-# Few columns and many, on either side, so that each form of forward and backward is taken.
+# Few and many columns on either side, to cover each form of the forward and backward pass.
 CHANNELS = [(1, 1), (1, 6), (6, 1), (3, 5), (40, 2), (24, 40), (40, 24)]
 
 
@@ -57,7 +57,7 @@ def test_convolve_at_3x3(channels):
         ((2, 3), (3, 6), ((0, 1), (-1, 2))),
         ((5, 4), (6, 3), ((4, 0), (1, 2))),
         ((5, 4), (12, 14), ((0, -1), (-2, 3))),
-        ((2, 3), (2, 8), ((3, 4), (5, 3))),  # more zeros than the kernel is long
+        ((2, 3), (2, 8), ((3, 4), (5, 3))),  # more padding than the kernel's length
     ],
 )
 def test_convolve_with_any_kernel_and_pads(size, channels, pads):

@@ -1,4 +1,4 @@
-"""What is left open is decided by the data (docs/adr/0004-defaults.md)."""
+"""The data decide settings that are left open (docs/adr/0004-defaults.md)."""
 
 import pytest
 

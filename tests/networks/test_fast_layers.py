@@ -14,7 +14,7 @@ def pictures(*shape):
 
 
 def assert_same(name, settings, shape=(2, 7, 6, 4), *, before=None):
-    """A layer gives Keras' values, shapes and gradients with the settings of Keras' layer."""
+    """A layer computes the values, shapes and gradients of Keras's layer with its settings."""
     theirs = getattr(keras.layers, name)(**settings)
     theirs.build(shape if before is None else before.compute_output_shape(shape))
     for variable in theirs.weights:  # biases are zero at first

@@ -45,7 +45,7 @@ def test_the_head_has_the_last_weights(head):
 
 def test_a_head_changes_nothing_else_at_the_start():
     for network, plain in zip(networks(HEAD), networks(None), strict=True):
-        if len(network.halves[0].layers) != 3:  # a pair of one's own is drawn anew each time
+        if len(network.halves[0].layers) != 3:  # a custom pair gets new weights each time
             for part in ("encoder", "decoder"):
                 for a, b in zip(
                     weights_of(getattr(network, part)),
@@ -84,7 +84,7 @@ def test_a_single_class_is_certain():
 def test_the_fast_twin_serves_networks_with_a_head():
     fast = [network.fast() is not network.full for network in networks(HEAD)]
     assert fast == [network.fast() is not network.full for network in networks(None)]
-    assert fast[2]  # the pair of one's own gets logits from its last layer
+    assert fast[2]  # a custom pair gets logits from its last layer
     for network in networks(HEAD):
         trainable = [v.value for v in network.full.trainable_variables]
         others = [v.value for v in network.full.non_trainable_variables]

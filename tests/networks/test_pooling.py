@@ -10,7 +10,7 @@ SIZES = [(2, 2), (3, 1), (1, 1)]
 
 
 def pictures(*shape):
-    # Few different values, so that most windows have ties.
+    # Few distinct values, so that most windows have ties.
     return np.random.default_rng(0).integers(0, 3, shape).astype(np.float32)
 
 

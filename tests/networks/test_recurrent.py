@@ -24,7 +24,7 @@ def sines(n, rng, time=50):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A model of sequences of 4 to 12 steps, and they; one cell within the first is missing."""
+    """A model and its sequences of 4 to 12 steps; one cell of the first sequence is missing."""
     rng = np.random.default_rng(0)
     X = np.sin(np.arange(12)[None, :, None] * rng.uniform(0.2, 1, (60, 1, 2)))
     for sequence, length in zip(X, rng.integers(4, 13, 60), strict=True):

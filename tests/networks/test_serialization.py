@@ -127,7 +127,7 @@ def assert_same(one, other):
 
 
 def functional_pair():
-    """Shared layers, nested models, two branches of one shape, two outputs."""
+    """Shared layers, nested models, two branches of the same shape, two outputs."""
     inputs = keras.Input((6,), name="inputs")
     shared = layers.Dense(6, name="shared")
     inner = keras.Sequential([keras.Input((6,)), layers.Dense(6), layers.Dropout(0.1)], name="in")
@@ -142,7 +142,7 @@ def functional_pair():
 
 @pytest.mark.parametrize(("shape", "make"), CASES)
 def test_every_layer_on_the_list_is_restored(shape, make):
-    """Weights to the bit; and saving compares the programs of the two models itself."""
+    """Weights are bit-identical; saving itself compares the programs of the two models."""
     model = sequential(make(), shape=SHAPES[shape])
     copied = restored(model)
     assert model_to_config(copied) == model_to_config(model)
@@ -175,7 +175,7 @@ def test_a_restored_model_trains_and_is_restored_again():
     model.compile("sgd", "mse")
     X = samples(model)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Keras' own trainer
+        warnings.simplefilter("ignore")  # from Keras's own trainer
         model.fit(X, np.zeros((3, 4)), verbose=0)
     assert_same(model, restored(model))
 
@@ -228,7 +228,7 @@ def swished(x):
         (lambda: Custom(name="mine"), r"layer mine \(Custom\): .*not on the list"),
         (lambda: layers.Dense(2, activation=lambda x: x, name="mine"), r"layer mine \(Dense\)"),
         (lambda: layers.Dense(2, activation=swished, name="mine"), r"layer mine \(Dense\)"),
-        (lambda: layers.Dense(2, activation=relu), "bears the name of one of them"),
+        (lambda: layers.Dense(2, activation=relu), "has the name of one of them"),
         (lambda: layers.Dense(2, kernel_regularizer=relu, name="mine"), r"layer mine \(Dense\)"),
         (lambda: layers.Rescaling(np.ones(6), name="mine"), r"layer mine \(Rescaling\)"),
         (lambda: layers.SpectralNormalization(layers.Dense(2)), "SpectralNormalization"),
@@ -406,7 +406,7 @@ def test_deeply_nested_models_are_refused():
 
 
 def test_doubling_of_calls_is_counted_before_it_is_traced(plain):
-    """A model that calls a model twice, which calls a model twice...: small to say, long to run."""
+    """A model that calls a model twice, which calls a model twice...: small file, long run time."""
     config, arrays = copy.deepcopy(plain)
     described = config["keras"]
     for _ in range(5):
@@ -442,7 +442,7 @@ def test_huge_layers_cost_nothing_until_their_arrays_are_there(plain, peak_memor
     ],
 )
 def test_an_activation_brings_no_weights_of_its_own(plain, foreign):
-    """Keras would make them when the activation is first called, beyond every check of sizes."""
+    """Keras would create them when the activation is first called, after all checks of sizes."""
     config, arrays = copy.deepcopy(plain)
     settings(config)["activation"] = foreign
     with pytest.raises(InvalidArchive, match="not on the list"):
@@ -501,7 +501,7 @@ def test_build_with_turns_any_failure_into_an_invalid_archive():
 
 def test_weights_given_may_be_read_only_and_are_not_shared():
     memory = np.zeros(6 * 3 + 16, np.float32)
-    first = (-memory.ctypes.data % 64) // 4  # aligned, as JAX likes to take memory over
+    first = (-memory.ctypes.data % 64) // 4  # aligned, so that JAX could alias the memory
     array = memory[first : first + 18].reshape(6, 3)
     array.flags.writeable = False
     model = build_with(lambda: sequential(layers.Dense(3, use_bias=False)), [array])

@@ -43,7 +43,7 @@ def test_warm_up(warmup, progress, weight):
 def test_free_bits_cost_the_same_whether_used_or_not():
     batch = BATCH._replace(weight=jnp.array([1, 1, 1, 1, 0, 0.0]))  # two rows of padding
     means = np.asarray(kl(OUTPUTS))[:4].mean(axis=0)
-    free = float(np.sort(means)[1])  # one dimension above it, one at it, one below
+    free = float(np.sort(means)[1])  # one dimension above the limit, one at it, one below
     term = divergence(1.0, cells=1, free_bits=free)
 
     def total(outputs):
@@ -56,5 +56,5 @@ def test_free_bits_cost_the_same_whether_used_or_not():
 
 
 def test_points_have_none():
-    with pytest.raises(AssertionError, match="points"):
+    with pytest.raises(AssertionError, match="needs a network with a posterior"):
         kl(Outputs(MEAN, CELLS))

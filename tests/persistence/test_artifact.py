@@ -43,7 +43,7 @@ def blob(model):
 
 
 def forged(blob, change):
-    """Change the manifest in place and make its checksum right again."""
+    """Change the manifest in place and update its checksum."""
     length = int.from_bytes(blob[:8], "little")
     header = json.loads(blob[8 : 8 + length])
     manifest = json.loads(header["__metadata__"]["isthmus"])
@@ -62,7 +62,7 @@ def rebuilt(blob, header, text):
 
 
 def same(one, other):
-    """Equal to the type of every value, NaN included."""
+    """Whether values are equal, types and NaN included."""
     return repr(one) == repr(other)
 
 
@@ -217,7 +217,7 @@ def test_zip_file_is_called_by_its_name(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("../../escape", "x")
-    with pytest.raises(InvalidArchive, match=r"a zip file, such as Keras' \.keras"):
+    with pytest.raises(InvalidArchive, match=r"a zip file, such as Keras's \.keras"):
         artifact.read(path)
     assert not (tmp_path.parent.parent / "escape").exists()
 
@@ -243,13 +243,13 @@ def test_paths_that_are_no_files(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are a thing of Unix")
 def test_pipe_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InvalidArchive, match="no regular file"):
+    with pytest.raises(InvalidArchive, match="not a regular file"):
         artifact.read(tmp_path / "pipe")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sparse files of Unix")
 def test_length_is_not_believed_before_it_is_checked(tmp_path, blob):
-    """A file that says and shows a terabyte, without holding it, is no reason to ask for one."""
+    """A sparse file that claims a terabyte must not cause an allocation of that size."""
     path = tmp_path / "m.isthmus"
     path.write_bytes(blob)
     os.truncate(path, 2**40)
@@ -270,7 +270,7 @@ def test_no_bit_may_flip(data):
         back = artifact.from_bytes(bytes(blob))
     except InvalidArchive:
         return
-    # Only bits that mean nothing may flip, such as those of the padding.
+    # Only bits without a meaning may flip, such as those of the padding.
     assert back.manifest == {"latent_dim": 2}
     assert all(back.arrays[name].tobytes() == arrays[name].tobytes() for name in arrays)
 
@@ -355,9 +355,9 @@ def test_manifest_must_be_whole_even_under_a_right_checksum(blob, change):
         ('{"format":' + "9" * 5000 + "}", "digits"),
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ("[" * 100 + "]" * 100, "nested more than"),
-        ('{"a":{"$float":"1"}}', "none of nan"),
-        ('{"a":{"$float":["nan"]}}', "none of nan"),
-        ('{"a":{"$float":"nan","b":1}}', "none of nan"),
+        ('{"a":{"$float":"1"}}', "not nan, inf or -inf"),
+        ('{"a":{"$float":["nan"]}}', "not nan, inf or -inf"),
+        ('{"a":{"$float":"nan","b":1}}', "not nan, inf or -inf"),
         ("[" + "0," * 4_000_001 + "0]", "more than 4000000 values"),
         ("", "Expecting value"),
     ],

@@ -25,7 +25,7 @@ ROWS = (RNG.normal(size=(96, 2)) @ RNG.normal(size=(2, 5))).astype(np.float32)
 
 
 def data(rows=ROWS, validation=0, columns=()):
-    """Training data whose first `validation` rows are also the ones to stop by."""
+    """Training data whose first `validation` rows are also the validation rows."""
     return TrainingData(
         rows, np.arange(len(rows)), np.arange(validation) if validation else None, columns
     )
@@ -68,7 +68,7 @@ class Spy:
 
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.01)  # signals reach Python between two bytecodes
+    time.sleep(0.01)  # Python handles signals between bytecodes
 
 
 def test_learns_and_repeats_its_bits():
@@ -102,7 +102,7 @@ def test_history_has_a_value_per_epoch():
 
 
 def test_padding_rows_do_not_count():
-    """96 rows in batches of 96 and of 40 (padded): the first step's loss is over all rows once."""
+    """96 rows in batches of 96 and of 40 (padded): the loss counts every row once."""
     plain = Term("plain", lambda b, o: jnp.zeros(len(b.weight)), lambda p: 0.0)
     frozen = recipe(epochs=1, optimizer="sgd", learning_rate=1e-12, schedule="constant")
     losses = []
@@ -168,7 +168,7 @@ def test_ctrl_c_after_an_epoch_keeps_the_best_weights():
 def test_ctrl_c_within_the_first_epoch_keeps_the_present_weights():
     net, spy = network(), Spy(at="steps", act=interrupt)
     start = weights(net)
-    with pytest.warns(TrainingWarning, match="the present weights were kept"):
+    with pytest.warns(TrainingWarning, match="the last weights were kept"):
         history = train(net, Objective(mse), data(ROWS), recipe(), seed=0, observers=[spy])
     assert history.best_epoch == 0
     assert any((a != b).any() for a, b in zip(start, weights(net), strict=True))
@@ -220,9 +220,9 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_weights():
 
 def test_a_validation_loss_that_is_not_finite_stops_too():
     rows = ROWS.copy()
-    rows[0] = 3e38  # its square is infinite; it is only validated by
+    rows[0] = 3e38  # its square is infinite; it is only used for validation
     given = TrainingData(rows, np.arange(1, 96), np.arange(3))
-    with pytest.raises(TrainingDiverged, match="what epoch 1 left"):
+    with pytest.raises(TrainingDiverged, match="the result of epoch 1"):
         train(network(), Objective(mse), given, recipe(), seed=0)
 
 
@@ -243,7 +243,7 @@ def test_missing_cells_are_neither_learned_nor_counted():
     rows[::2, 1] = np.nan
     net = network()
     history = train(net, Objective(mse), data(rows, 20), recipe(epochs=60), seed=0)
-    # Were they learned as zeros, the column's reconstruction would shrink by a half.
+    # If they were learned as zeros, the column's reconstruction would shrink by half.
     rebuilt = np.asarray(net.full(np.nan_to_num(rows))["reconstruction"])[1::2, 1]
     assert np.polyfit(ROWS[1::2, 1], rebuilt, 1)[0] > 0.8
     assert np.isfinite(history.epochs["loss"]).all()
@@ -313,7 +313,7 @@ LABELS = np.where(np.arange(96) % 3 == 0, np.nan, np.arange(96)).astype(np.float
 
 
 def test_metrics_are_means_over_the_rows_that_have_labels():
-    """Each row's label reaches it, whatever the order, padding and pieces of the batches."""
+    """Labels stay with their rows, whatever the order, padding and pieces of the batches."""
     metric = Metric("label", lambda batch, _: batch.y)
     pairing = Metric("wrong", lambda batch, _: jnp.abs(batch.target[:, 0] - batch.y))
     rows = ROWS.copy()

@@ -1,4 +1,4 @@
-"""The optimizers' state before the first step."""
+"""The state of optimizers before the first step."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 from isthmus.training.config import OPTIMIZERS, TrainingConfig
 from isthmus.training.optimizer_step import OptimizerStep
 
-LARGE = 200  # its square is more weights than go through an optimizer as one vector
+LARGE = 200  # its square is more weights than are updated as one vector
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

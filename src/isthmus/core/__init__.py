@@ -1,1 +1,1 @@
-"""What every room uses: types, errors, randomness and catalogues."""
+"""Types, errors, randomness and catalogues that all other packages use."""

@@ -19,18 +19,18 @@ ALIGNMENT = 64
 def aligned_empty(shape: tuple[int, ...]) -> Floats:
     """Return an uninitialised float32 array that ``jax.device_put`` can alias on the CPU.
 
-    NumPy begins a large array 16 bytes after a page, so that JAX would copy it and a data set
-    would lie in memory twice. An array that has been given to JAX must not be written to again.
+    NumPy starts a large array 16 bytes after a page boundary, so JAX would copy it and hold a data
+    set in memory twice. An array that has been passed to JAX must not be written to again.
 
     Parameters
     ----------
     shape : tuple of int
-        Of the array.
+        Shape of the array.
 
     Returns
     -------
     ndarray of float32, C-contiguous, shape `shape`
-        Begins at a multiple of `ALIGNMENT` bytes.
+        Its address is a multiple of `ALIGNMENT` bytes.
     """
     size = math.prod(shape) * np.dtype(np.float32).itemsize
     memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
@@ -41,13 +41,13 @@ def aligned_empty(shape: tuple[int, ...]) -> Floats:
 def device_copy(values: Any) -> jax.Array:
     """Return an array on the device that shares its memory with nothing else.
 
-    ``jax.numpy.array(values, copy=True)`` would compile a program for each shape, which for the
-    weights of a small model takes longer than all else of loading it.
+    ``jax.numpy.array(values, copy=True)`` would compile a program for each shape, which for a
+    small model takes longer than the rest of loading it.
 
     Parameters
     ----------
     values : array
-        NumPy's or JAX', of any shape and dtype.
+        A NumPy or JAX array of any shape and dtype.
     """
     import jax
 

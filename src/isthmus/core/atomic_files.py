@@ -1,4 +1,4 @@
-"""Writing a file wholly or not at all."""
+"""Atomic writes: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _REMEDIES = {
 def atomic_write(
     path: str | os.PathLike[str], content: bytes | Callable[[BinaryIO], object]
 ) -> None:
-    """Write a file so that others see the old one or the whole new one, never a part.
+    """Write a file so that others see either the old one or the complete new one.
 
-    The content goes to a temporary file of a unique name in the same folder, is flushed to the
-    disk, and takes the place of `path` in one step; of two processes writing the same path the
-    last wins. A file that stood there keeps its permissions; a link is followed.
+    The content goes to a temporary file with a unique name in the same folder, is flushed to disk,
+    and replaces `path` in one step. If two processes write the same path, the last one wins. The
+    permissions of an existing file are kept; links are followed.
 
     Parameters
     ----------
     path : path
-        Where the file goes; its folder must exist.
+        The file to write; its folder must exist.
     content : bytes, or function of an open binary file
         What to write, or a function that writes it piece by piece.
 
     Raises
     ------
     CannotWrite
-        Nothing was written, and what stood at `path` is untouched. An error that `content` itself
-        raises passes through, likewise without a trace on the disk.
+        Nothing was written, and an existing file is unchanged. Errors raised by `content` itself
+        propagate, and also leave nothing on disk.
     """
     shown = os.fspath(path)
     target, mode = _find_target(shown)
@@ -68,12 +68,12 @@ def atomic_write(
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Find out before hours of work whether `atomic_write` could write here.
+    """Check, before hours of work, that `atomic_write` can write to this path.
 
     Raises
     ------
     CannotWrite
-        It could not.
+        The path is not writable.
     """
     shown = os.fspath(path)
     target, mode = _find_target(shown)
@@ -92,7 +92,7 @@ def _failure(shown: str, error: OSError) -> CannotWrite:
 
 
 def _find_target(shown: str) -> tuple[Path, int | None]:
-    """Return where a link leads, and the permissions of the file there, None for a new one."""
+    """Follow links; return the target and its permissions, None for a new file."""
     try:
         target = Path(os.path.realpath(shown))
         status = target.stat()
@@ -102,7 +102,7 @@ def _find_target(shown: str) -> tuple[Path, int | None]:
         raise CannotWrite(
             f"could not write {shown!r}",
             expected="an existing folder",
-            received=f"{str(target.parent)!r}, which is none",
+            received=f"{str(target.parent)!r}, which does not exist",
             remedy="create the folder first",
         ) from None
     except (OSError, ValueError) as error:
@@ -128,7 +128,7 @@ def _find_target(shown: str) -> tuple[Path, int | None]:
 
 @contextlib.contextmanager
 def _temporary_beside(target: Path, mode: int | None) -> Iterator[tuple[Path, BinaryIO]]:
-    """Open a new file in the folder of `target`, and remove it if it is still there at the end."""
+    """Open a new file in the folder of `target`; remove it on exit unless it was renamed."""
     temporary = target.parent / f".isthmus-{secrets.token_hex(8)}.part"
     file = temporary.open("xb")
     try:
@@ -137,13 +137,13 @@ def _temporary_beside(target: Path, mode: int | None) -> Iterator[tuple[Path, Bi
                 temporary.chmod(mode)
             yield temporary, file
     finally:
-        # Also after Ctrl-C; once the file has taken the target's place there is none to remove.
+        # Also after Ctrl-C. Once the file has been renamed, there is nothing to remove.
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name survive a power cut, where the system can: the file is in place already."""
+    """Make the rename survive a power cut, where the system supports that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Named things, found by name, with a hint when the name is misspelt."""
+"""Lookup by name, with a suggestion when the name is misspelt."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 class Catalogue(Mapping[str, T]):
-    """An immutable mapping of names to things of one kind.
+    """An immutable mapping from names to objects of one kind.
 
     Parameters
     ----------
     kind : str
-        What the things are, as errors call them: ``"loss"``.
+        What the entries are, for error messages: ``"loss"``.
     entries : mapping of str to T
-        The things by name.
+        The objects by name.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, T]) -> None:
@@ -33,12 +33,12 @@ class Catalogue(Mapping[str, T]):
         self._entries = dict(entries)
 
     def __getitem__(self, name: str) -> T:
-        """Return the thing called `name`.
+        """Return the entry called `name`.
 
         Raises
         ------
         InvalidParameter
-            Nothing has that name; the nearest one is suggested.
+            There is no such entry; the message suggests the closest name.
         """
         try:
             return self._entries[name]

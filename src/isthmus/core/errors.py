@@ -5,15 +5,15 @@
     IsthmusError
     ├── InvalidParameter   (ValueError)   a setting that cannot work
     ├── InvalidData        (ValueError)   values that cannot be learned or read
-    │   └── SchemaMismatch                data unlike what `fit` saw
+    │   └── SchemaMismatch                data that differ from what `fit` saw
     ├── UnreadableFile     (ValueError)   a data file that is not what it claims
     ├── InvalidArchive     (ValueError)   a model file that is damaged, foreign or hostile
-    ├── CannotWrite        (OSError)      nothing was written; an existing file is untouched
+    ├── CannotWrite        (OSError)      nothing was written; an existing file is unchanged
     ├── TrainingDiverged   (ArithmeticError)  no finite weights to fall back on
     └── MissingExtra       (ImportError)  an optional dependency is not installed
 
     IsthmusWarning (UserWarning)
-    ├── DataWarning            something in the data to know of
+    ├── DataWarning            the data may not be what the user expects
     └── TrainingWarning        training ended early but left good weights
 
 Every message says what was expected, what was received, and what to try. The parts are attributes.
@@ -32,9 +32,9 @@ class IsthmusError(Exception):
     subject : str
         What the message is about, such as a parameter, a column or a file.
     expected, received, remedy : str, optional
-        The three parts of the message. All may be left out when `subject` is a whole message.
+        The three parts of the message. All may be left out if `subject` is a complete message.
     context : tuple of str, optional
-        Where it happened, from the outside in, such as a file; see `about`.
+        Where it happened, outermost first, such as a file; see `about`.
 
     Attributes
     ----------
@@ -61,19 +61,19 @@ class IsthmusError(Exception):
     def about(self, context: str, *, remedy: str = "") -> Self:
         """Return the same error with a context, such as the file that it is about.
 
-        It is added where it is known, once: an outer caller that adds it again changes nothing.
+        Adding a context that the error already has changes nothing.
 
         Parameters
         ----------
         context : str
-            What the message begins with.
+            The beginning of the message.
         remedy : str, optional
-            What to do, where the error's own remedy does not fit the context.
+            Replaces the error's own remedy.
         """
-        known = context in self.context or self.subject == context
+        present = context in self.context or self.subject == context
         return type(self)(
             **self._parts()
-            | {"context": self.context if known else (context, *self.context)}
+            | {"context": self.context if present else (context, *self.context)}
             | ({"remedy": remedy} if remedy else {})
         )
 
@@ -127,15 +127,15 @@ class InvalidArchive(IsthmusError, ValueError):
 
 
 class CannotWrite(IsthmusError, OSError):
-    """The file could not be written; an existing file is untouched."""
+    """The file could not be written; an existing file is unchanged."""
 
 
 class TrainingDiverged(IsthmusError, ArithmeticError):
-    """The loss became infinite or not a number before there were good weights to keep."""
+    """The loss became infinite or NaN before there were good weights to keep."""
 
 
 class MissingExtra(IsthmusError, ImportError):
-    """An optional dependency is needed and not installed."""
+    """An optional dependency is needed but not installed."""
 
 
 class IsthmusWarning(UserWarning):
@@ -143,8 +143,8 @@ class IsthmusWarning(UserWarning):
 
 
 class DataWarning(IsthmusWarning):
-    """The data hold something that the user should know of."""
+    """The data contain something that the user should know about."""
 
 
 class TrainingWarning(IsthmusWarning):
-    """Training ended early, or cannot be what was asked; the weights are usable."""
+    """Training ended early, or could not follow the settings; the weights are usable."""

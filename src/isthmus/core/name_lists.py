@@ -1,4 +1,4 @@
-"""Lists of names in messages."""
+"""Lists of names for messages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ _MOST = 5
 
 
 def name_list(names: Sequence[str]) -> str:
-    """Return names in quotes, separated by commas: the first five, and how many more there are."""
+    """Return the first five names, quoted and separated by commas, and the number of the rest."""
     shown = ", ".join(map(repr, names[:_MOST]))
     return f"{shown} and {len(names) - _MOST} more" if len(names) > _MOST else shown

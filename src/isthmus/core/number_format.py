@@ -1,4 +1,4 @@
-"""How figures and plain tables are written wherever they are displayed."""
+"""Formatting of numbers and plain-text tables for display."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TINY = 1e-4
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Write `value` with `digits` significant digits; ``"–"`` for None and NaN."""
+    """Format `value` with `digits` significant digits; ``"–"`` for None and NaN."""
     if value is None or math.isnan(value):
         return "–"
     if value == 0 or math.isinf(value):
@@ -30,7 +30,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def value(amount: float) -> str:
-    """Write an amount of somebody's data: four significant digits at most, none to pad."""
+    """Format a value of the user's data: at most four significant digits, no trailing zeros."""
     if math.isnan(amount) or math.isinf(amount):
         return number(amount)
     size = abs(amount)
@@ -44,12 +44,12 @@ def value(amount: float) -> str:
 
 
 def ratio(amount: float) -> str:
-    """Write a ratio to one: ``"39.2 to 1"``."""
+    """Format a ratio: ``"39.2 to 1"``."""
     return f"{amount:,.0f} to 1" if amount >= 100 else f"{amount:.3g} to 1"
 
 
 def percent(share: float | None) -> str:
-    """Write a share as a percentage with a sensible number of digits; ``"–"`` for None and NaN."""
+    """Format a fraction as a percentage with a sensible number of digits; ``"–"`` for None, NaN."""
     if share is None or math.isnan(share):
         return "–"
     size = abs(share) * 100
@@ -66,7 +66,7 @@ def percent(share: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Write a duration in the unit that suits it."""
+    """Format a duration in a suitable unit."""
     if value is None or math.isnan(value):
         return "–"
     if value < 0.01:
@@ -79,25 +79,25 @@ def seconds(value: float | None) -> str:
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:
-    """Write a whole number with its noun: ``"1 row"``, ``"2,000 rows"``."""
+    """Format an integer with its noun: ``"1 row"``, ``"2,000 rows"``."""
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
 def text_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, rule_above: int = 0
 ) -> str:
-    """Lay a table out with aligned columns, in plain text.
+    """Format a table with aligned columns in plain text.
 
     Parameters
     ----------
     headers : sequence of str
         The names of the columns.
     rows : sequence of sequences of str
-        One cell per header each.
+        The rows; each has one cell per header.
     left : int
-        How many of the first columns are aligned left; the others are aligned right.
+        How many of the first columns are left-aligned; the others are right-aligned.
     rule_above : int
-        How many of the last rows are totals, parted from the others by a rule.
+        How many of the last rows are totals, separated from the others by a rule.
     """
     widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
 

@@ -1,7 +1,8 @@
-"""Compiled programs, kept in the process: the same program is compiled once.
+"""A cache of compiled programs, so that a process compiles the same program only once.
 
-A grid search or cross-validation fits many networks of one shape. JAX knows programs by the Python
-function that made them, which each fit makes anew; here they are known by their text.
+A grid search or cross-validation fits many networks of the same shape. JAX caches programs by the
+Python function that they were traced from, and each fit creates new functions; this cache uses the
+program's text as its key.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Program:
     Parameters
     ----------
     function : callable
-        Of arrays and trees of arrays.
+        Takes arrays and trees of arrays.
     donate : tuple of int
-        Arguments whose memory the results may take.
+        Positions of the arguments whose memory the results may reuse.
     """
 
     def __init__(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> None:
@@ -37,15 +38,15 @@ class Program:
         self._compiled: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
-        """Return what the function makes of the arguments."""
+        """Return the result of the function."""
         if self._compiled is None:
             self._compiled = _compiled(self._jitted.lower(*arguments))
         return self._compiled(*arguments)
 
 
 def _compiled(lowered: Any) -> Any:
-    """Return what ``jax.jit(function).lower(...)`` compiles to, or what an equal one did before."""
-    # The text leaves out how arguments and results are packed into trees.
+    """Compile the result of ``jax.jit(function).lower(...)``, or return the cached program."""
+    # The text does not say how arguments and results are packed into trees.
     trees = f"{lowered.in_tree}{lowered.out_tree}{lowered.donate_argnums}"
     text = f"{jax.default_backend()}{trees}{lowered.as_text()}"
     key = hashlib.sha256(text.encode()).hexdigest()

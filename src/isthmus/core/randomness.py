@@ -1,4 +1,4 @@
-"""From scikit-learn's ``random_state`` to one integer seed, and from that to keys by name."""
+"""Turns scikit-learn's ``random_state`` into one integer seed, and that into named keys."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def resolve_seed(random_state: Any) -> int:
     Parameters
     ----------
     random_state : None, int, numpy RandomState or numpy Generator
-        None draws fresh entropy; a generator is advanced by one draw.
+        None draws a random seed; a generator is advanced by one draw.
 
     Raises
     ------
     InvalidParameter
-        It is none of these.
+        `random_state` is something else.
     """
     if random_state is None:
         return secrets.randbits(32)
@@ -44,18 +44,18 @@ def resolve_seed(random_state: Any) -> int:
 
 
 def derive_seed(seed: int, name: str) -> int:
-    """Return a seed in [0, 2**31) for one use, independent of the seeds of other names."""
+    """Return a seed in [0, 2**31) for the use `name`, independent of seeds for other names."""
     sequence = np.random.SeedSequence([seed, zlib.crc32(name.encode())])
     return int(sequence.generate_state(1)[0]) >> 1
 
 
 def key_for(seed: int, name: str) -> jax.Array:
-    """Return a JAX key for one use, independent of the keys of other names."""
+    """Return a JAX key for the use `name`, independent of keys for other names."""
     import jax
 
     return jax.random.key(derive_seed(seed, name))
 
 
 def generator_for(seed: int, name: str) -> np.random.Generator:
-    """Return a NumPy generator for one use, independent of those of other names."""
+    """Return a NumPy generator for the use `name`, independent of those for other names."""
     return np.random.default_rng(derive_seed(seed, name))

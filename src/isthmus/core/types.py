@@ -1,6 +1,6 @@
-"""What travels between rooms, with shapes.
+"""The types that packages exchange, with shapes.
 
-In shapes, ``n`` is a number of samples and ``sample_shape`` the shape of one.
+In shapes, ``n`` is the number of samples and ``sample_shape`` the shape of one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ RowNumbers = NDArray[np.integer[Any]]
 """Numbers of rows in a matrix, (n,)."""
 CellKind = Literal["numeric", "binary", "categorical"]
 Values = Literal["real", "unit", "mixed"]
-"""A network's output cells: real numbers, fractions of a range in [0, 1], or by segment."""
+"""A network's output cells: real numbers, fractions in [0, 1], or as each segment says."""
 
 
 class Segment(NamedTuple):
-    """One column of a table as it lies in the network's matrix: cells ``start`` to ``stop``."""
+    """One column of a table in the network's matrix: cells ``start`` up to ``stop``."""
 
     name: str
     kind: CellKind
@@ -31,49 +31,49 @@ class Segment(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one training step sees."""
+    """The rows of one training step."""
 
     inputs: Array
-    """(n, *sample_shape), perhaps corrupted; missing cells hold 0."""
+    """(n, *sample_shape), possibly corrupted; missing cells are 0."""
     target: Array
-    """(n, *sample_shape), clean; missing cells hold 0."""
+    """(n, *sample_shape), clean; missing cells are 0."""
     weight: Array
     """(n,), 0 marks a padding row."""
     observed: Array | None = None
-    """(n, *sample_shape), 0 marks a missing cell; None when there is none."""
+    """(n, *sample_shape), 0 marks a missing cell; None if no cells are missing."""
     y: Array | None = None
-    """(n,) numbers of classes or (n, targets), NaN where missing; None without labels."""
+    """(n,) class numbers or (n, targets), NaN where missing; None without labels."""
 
 
 class Outputs(NamedTuple):
-    """What the network makes of a batch."""
+    """The network's outputs for a batch."""
 
     code: Array
     """(n, latent_dim)"""
     reconstruction: Array
-    """(n, *sample_shape), values as the target has them: shares and classes as probabilities."""
+    """(n, *sample_shape), on the target's scale; binary and categorical cells are probabilities."""
     logits: Array | None = None
-    """(n, *sample_shape), the reconstruction before its output activation; None where a decoder
-    of the user's own gives values only."""
+    """(n, *sample_shape), the reconstruction before its output activation; None if a decoder
+    passed by the user returns only values."""
     sensitivity: Array | None = None
     """(n,), an unbiased estimate of the squared Frobenius norm of d code / d input."""
     mean: Array | None = None
-    """(n, latent_dim), of the posterior that the code was sampled from; None for a point."""
+    """(n, latent_dim), mean of the posterior that the code was sampled from; None without one."""
     log_variance: Array | None = None
-    """(n, latent_dim), of that posterior, which has no correlations; None for a point."""
+    """(n, latent_dim), log variance of that posterior, a diagonal Gaussian; None without one."""
     response: Array | None = None
-    """(n, classes), logits, or (n, targets): what a head makes of the code; None without one."""
+    """(n, classes) logits or (n, targets), predicted by a head from the code; None without one."""
 
 
 class Corruption(Protocol):
-    """Noise on inputs: pure and keyed."""
+    """Noise on inputs: a pure function of a key."""
 
     def __call__(self, key: Array, inputs: Array) -> Array:
-        """Return inputs (n, *sample_shape), in scaled units, corrupted; none is changed."""
+        """Return a corrupted copy of inputs (n, *sample_shape) in scaled units."""
 
 
 class TrainState(NamedTuple):
-    """Everything that a training step changes."""
+    """The state that a training step updates."""
 
     trainable: list[Any]
     non_trainable: list[Any]

@@ -61,7 +61,7 @@ class ArraySchema:
     def columns(self) -> tuple[str, ...]:
         """Names of the cells of one sample in C order: ``x0``, ``x1``, ...
 
-        Each call makes them anew; `n_columns` is their number.
+        Each call builds all names; for their number use `n_columns`.
         """
         return tuple(f"x{i}" for i in range(self.n_columns))
 
@@ -122,7 +122,7 @@ class ArraySchema:
             self._compare_scales(array, float(low), float(high))
 
     def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
-        """Warn if the range of the samples, in fractions of the fitted one, is of another scale."""
+        """Warn if the samples' range, in fractions of the fitted one, is on another scale."""
         start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
         received = (start + low * span, start + high * span)
         warn_of_another_scale(array, (start, start + span), received)

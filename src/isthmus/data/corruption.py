@@ -78,7 +78,7 @@ def binarize(key: Array, inputs: Array) -> Array:
     """Set each cell to 1 with its value as the probability, else to 0: dynamic binarisation.
 
     Salakhutdinov and Murray, 2008, "On the quantitative analysis of deep belief networks",
-    section 6. Each training step draws anew.
+    section 6. Every training step draws new values.
     """
     return (jax.random.uniform(key, inputs.shape, inputs.dtype) < inputs).astype(inputs.dtype)
 

@@ -67,7 +67,7 @@ def _one_column(X: Any, remedy: str) -> InvalidData:
 
 
 def container_of(X: Any) -> Container:
-    """Return what kind of table `X` is; ``"arrow"`` if it is none."""
+    """Return what kind of table `X` is; ``"arrow"`` if it is not a table."""
     return _container(X) or "arrow"
 
 
@@ -129,7 +129,7 @@ def unique_names(names: Sequence[str]) -> None:
     Raises
     ------
     InvalidData
-        There are some; the message names them.
+        A name is repeated; the message names it.
     """
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

@@ -260,11 +260,11 @@ def _no_rows(path: Path) -> UnreadableFile:
 def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
     """Split and join batches into tables of `rows` rows; the last table may have fewer."""
     held: list[pa.RecordBatch] = []
-    count = seen = 0
+    count = total = 0
     for batch in batches:
         held.append(batch)
         count += batch.num_rows
-        seen += batch.num_rows
+        total += batch.num_rows
         while count >= rows:
             table = pa.Table.from_batches(held)
             yield table.slice(0, rows)
@@ -272,5 +272,5 @@ def _rebatched(path: Path, batches: Iterable[pa.RecordBatch], rows: int) -> Iter
             count -= rows
     if count:
         yield pa.Table.from_batches(held)
-    if not seen:
+    if not total:
         raise _no_rows(path)

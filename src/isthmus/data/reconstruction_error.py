@@ -90,8 +90,8 @@ def without_padding(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[A
         A sequence of `target` ends before its last steps that are NaN in all channels.
     """
     empty = np.isnan(target).all(axis=2)
-    behind = np.logical_and.accumulate(empty[:, ::-1], axis=1)[:, ::-1]
-    return np.where(behind[:, :, None], np.float32(np.nan), prediction)
+    padding = np.logical_and.accumulate(empty[:, ::-1], axis=1)[:, ::-1]
+    return np.where(padding[:, :, None], np.float32(np.nan), prediction)
 
 
 def _missing(target: NDArray[Any], segments: Sequence[Segment]) -> NDArray[np.bool_]:

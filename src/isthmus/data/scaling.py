@@ -10,7 +10,7 @@ Three methods:
 ``range``
     (x − low) / (high − low), fractions of the range.
 ``none``
-    The values as they are.
+    The values unchanged.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Scaling:
 
     @classmethod
     def from_config(cls, config: Any, columns: int) -> Scaling:
-        """Rebuild from `to_config`'s answer, which may be untrusted.
+        """Rebuild from the result of `to_config`, which may be untrusted.
 
         Raises
         ------
@@ -218,7 +218,7 @@ def infinity_error(
         f"column {name(int(column))}, row {first_row + int(row)}",
         expected="a finite number, or NaN for a missing cell",
         received=f"{cell} (infinity)" if np.isinf(cell) else f"{cell:.6g}, too large to compute",
-        remedy="replace it by NaN or by the correct value",
+        remedy="replace it with NaN or the correct value",
     )
 
 

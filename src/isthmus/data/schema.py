@@ -106,7 +106,7 @@ def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
 
 
 def schema_from_config(config: Any) -> Schema:
-    """Rebuild a schema from its `to_config`, which may come from an untrusted file.
+    """Rebuild a schema from the result of `to_config`, which may come from an untrusted file.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class SensorSeries:
         return self.times[row].astype(f"{self.times.dtype.kind}8[us]").item()
 
     def part(self, start: int, stop: int) -> SensorSeries:
-        """Return the rows from `start` up to, but without, `stop`."""
+        """Return the rows from `start` up to but excluding `stop`."""
         times = None if self.times is None else self.times[start:stop]
         return replace(self, values=self.values[start:stop], times=times)
 

@@ -89,8 +89,8 @@ class TableColumn:
     def learned(self) -> TableColumn:
         """Return the column as one that is learned, even if it is constant."""
         kind = _learnable(self.type)
-        kept = self.categories if kind == "category" else ()
-        return replace(self, kind=kind, categories=kept)
+        categories = self.categories if kind == "category" else ()
+        return replace(self, kind=kind, categories=categories)
 
     def check(self, cells: pa.ChunkedArray) -> None:
         """Refuse cells of another family than in fit.
@@ -184,9 +184,9 @@ class TableColumn:
         start = 0
         for chunk in cells.chunks:
             words, indices = _encoded(chunk)
-            found = pc.index_in(words, value_set=known).fill_null(-2).to_numpy(zero_copy_only=False)
-            found = np.where(words.is_null().to_numpy(zero_copy_only=False), -1, found)
-            codes = np.append(found, -1)[indices]
+            index = pc.index_in(words, value_set=known).fill_null(-2).to_numpy(zero_copy_only=False)
+            index = np.where(words.is_null().to_numpy(zero_copy_only=False), -1, index)
+            codes = np.append(index, -1)[indices]
             unseen = np.flatnonzero(codes == -2)
             if unseen.size:
                 row = int(unseen[0])
@@ -359,14 +359,14 @@ def _learn_categories(column: TableColumn, cells: pa.ChunkedArray) -> TableColum
         known, indices = _encoded(chunk)
         used = known.take(pa.array(np.unique(indices[indices >= 0])))
         words.update(dict.fromkeys(used.drop_null().to_pylist()))
-    found = tuple(words if is_dictionary else sorted(words))
-    count = len(found)
+    categories = tuple(words if is_dictionary else sorted(words))
+    count = len(categories)
     observed = len(cells) - cells.null_count
-    if not found:
+    if not categories:
         return None
     if is_identifier(count, observed):
         return replace(column, kind="identifier")
-    return replace(column, kind="constant" if count == 1 else "category", categories=found)
+    return replace(column, kind="constant" if count == 1 else "category", categories=categories)
 
 
 def _encoded(chunk: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:

@@ -54,11 +54,11 @@ class TableSchema:
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """The learned columns in the order of the matrix."""
-        found, start = [], 0
+        segments, start = [], 0
         for field in self.learned:
-            found.append(Segment(field.name, field.cell_kind, start, start + field.width))
+            segments.append(Segment(field.name, field.cell_kind, start, start + field.width))
             start += field.width
-        return tuple(found)
+        return tuple(segments)
 
     @cached_property
     def learned(self) -> tuple[TableColumn, ...]:
@@ -148,7 +148,7 @@ class TableSchema:
             Scaled values; probabilities in binary and categorical cells.
         like : DataFrame, Table or ndarray, optional
             The original data. It determines the container, pandas' index and column types, and
-            has the cells of columns that are not learned, which are empty without it.
+            supplies the cells of columns that are not learned, which are otherwise empty.
 
         Returns
         -------
@@ -190,17 +190,17 @@ class TableSchema:
 
     def _unlearned(self, rows: int, like: Any) -> dict[str, Any]:
         """Return constants, and the identifiers of `like`."""
-        found: dict[str, Any] = {}
+        columns: dict[str, Any] = {}
         for field in self.fields:
             if field.kind == "constant":
-                found[field.name] = field.from_codes(np.zeros(rows, dtype=np.intp))
+                columns[field.name] = field.from_codes(np.zeros(rows, dtype=np.intp))
             elif field.kind == "identifier":
-                found[field.name] = pa.nulls(rows, field.type)
+                columns[field.name] = pa.nulls(rows, field.type)
         wanted = [field.name for field in self.fields if field.kind == "identifier"]
         if wanted and frames.is_table(like):
             source = frames.to_arrow(like)
-            found |= {n: source.column(n) for n in wanted if n in source.column_names}
-        return found
+            columns |= {n: source.column(n) for n in wanted if n in source.column_names}
+        return columns
 
     @cached_property
     def _numbers(self) -> tuple[TableColumn, ...]:
@@ -224,8 +224,8 @@ class TableSchema:
             field.check(table.column(field.name))
         if changed := [f.name for f in self.fields if f.kind == "constant" and _differs(f, table)]:
             warnings.warn(
-                f"Columns {name_list(changed)} held one value in fit and hold others here; "
-                "reconstructions and errors ignore that.",
+                f"Columns {name_list(changed)} had a single value in fit and have others here; "
+                "reconstructions and errors ignore the difference.",
                 DataWarning,
                 stacklevel=4,
             )
@@ -314,11 +314,11 @@ def infer_table(X: Any, scale: str) -> TableSchema:
 def _learn_fields(
     table: pa.Table, natives: dict[str, str], integers: frozenset[str]
 ) -> tuple[TableColumn, ...]:
-    found = {}
+    learned = {}
     for name in table.column_names:
         label: Label = "integer" if name in integers else "text"
-        found[name] = learn_column(name, table.column(name), natives.get(name, ""), label)
-    empty = [name for name, column in found.items() if column is None]
+        learned[name] = learn_column(name, table.column(name), natives.get(name, ""), label)
+    empty = [name for name, column in learned.items() if column is None]
     if empty:
         raise InvalidData(
             f"column {name_list(empty)}",
@@ -326,7 +326,7 @@ def _learn_fields(
             received="an empty cell in every row",
             remedy="drop the column; there is nothing to learn from it",
         )
-    columns = [column for column in found.values() if column is not None]
+    columns = [column for column in learned.values() if column is not None]
     identifiers = [column.name for column in columns if column.kind == "identifier"]
     if identifiers:
         warnings.warn(

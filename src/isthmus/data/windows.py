@@ -64,7 +64,7 @@ def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
     held: SeriesChunk | None = None
     # How many rows of `held` were yielded already (one is kept to interpolate from), and the
     # number in the series of the first row of `held`.
-    done, number, whole = 0, 0, False
+    done, number, complete = 0, 0, False
     for chunk in _with_end(chunks):
         if chunk is not None:
             _check_finite(chunk.rows, number + (0 if held is None else len(held.rows)))
@@ -74,10 +74,10 @@ def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
         rows = _filled(held, longest)
         ready = len(rows) if chunk is None else len(rows) - _undecided(held.rows, longest)
         for start, stop in _complete_runs(rows, held.breaks, done, ready):
-            follows = start == done and whole and not held.breaks[start]
+            follows = start == done and complete and not held.breaks[start]
             yield Piece(number + start, rows[start:stop], follows)
         if ready > done:
-            whole = bool(np.isfinite(rows[ready - 1]).all())
+            complete = bool(np.isfinite(rows[ready - 1]).all())
             kept = ready - 1
             # Filled, because the value from which a cell was interpolated may be dropped here.
             held = SeriesChunk(rows[kept:], held.breaks[kept:])
@@ -119,12 +119,12 @@ def per_timestamp(scores: NDArray[Any], width: int) -> Float64s:
     width : int
         Rows of a window.
     """
-    there = np.isfinite(scores)
-    found = np.where(there, scores, 0.0)
+    scored = np.isfinite(scores)
+    values = np.where(scored, scores, 0.0)
     total, count = np.zeros(scores.shape), np.zeros(scores.shape, dtype=np.int32)
     for shift in range(min(width, len(scores))):
-        total[shift:] += found[: len(found) - shift]
-        count[shift:] += there[: len(there) - shift]
+        total[shift:] += values[: len(values) - shift]
+        count[shift:] += scored[: len(scored) - shift]
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, total / count, np.nan)
 
@@ -153,7 +153,7 @@ def _check_finite(rows: Float64s, number: int) -> None:
             f"row {number + row}, sensor {sensor} of the series",
             expected="a finite number, or NaN for a missing cell",
             received=str(rows[row, sensor]),
-            remedy="replace infinities by NaN",
+            remedy="replace infinities with NaN",
         )
 
 
@@ -165,14 +165,14 @@ def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
         return rows
     rows, stretch, places = rows.copy(), np.cumsum(breaks), np.arange(len(rows))
     for sensor in np.flatnonzero(missing.any(axis=0)):
-        seen = np.flatnonzero(~missing[:, sensor])
-        after = np.searchsorted(seen, places[missing[:, sensor]])
-        inside = (after > 0) & (after < len(seen))
+        observed = np.flatnonzero(~missing[:, sensor])
+        after = np.searchsorted(observed, places[missing[:, sensor]])
+        inside = (after > 0) & (after < len(observed))
         holes = places[missing[:, sensor]][inside]
-        left, right = seen[after[inside] - 1], seen[after[inside]]
+        left, right = observed[after[inside] - 1], observed[after[inside]]
         short = (right - left - 1 <= longest) & (stretch[left] == stretch[right])
-        if len(seen):
-            rows[holes[short], sensor] = np.interp(holes[short], seen, rows[seen, sensor])
+        if len(observed):
+            rows[holes[short], sensor] = np.interp(holes[short], observed, rows[observed, sensor])
     return rows
 
 
@@ -188,9 +188,9 @@ def _complete_runs(
     rows: Float64s, breaks: NDArray[np.bool_], start: int, stop: int
 ) -> Iterator[tuple[int, int]]:
     """Yield the bounds of runs of complete rows without a break, between `start` and `stop`."""
-    whole = np.asarray(np.isfinite(rows[start:stop]).all(axis=1))
-    follows = whole[1:] & whole[:-1] & ~breaks[start + 1 : stop]
-    firsts = np.flatnonzero(whole & ~np.concatenate([[False], follows]))
-    lasts = np.flatnonzero(whole & ~np.concatenate([follows, [False]]))
+    complete = np.asarray(np.isfinite(rows[start:stop]).all(axis=1))
+    follows = complete[1:] & complete[:-1] & ~breaks[start + 1 : stop]
+    firsts = np.flatnonzero(complete & ~np.concatenate([[False], follows]))
+    lasts = np.flatnonzero(complete & ~np.concatenate([follows, [False]]))
     for first, last in zip(firsts, lasts, strict=True):
         yield int(start + first), int(start + last + 1)

@@ -1,1 +1,1 @@
-"""scikit-learn estimators: data, networks, objectives and training put together."""
+"""scikit-learn estimators, built from data, networks, objectives and training."""

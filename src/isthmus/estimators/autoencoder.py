@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class Autoencoder(BaseAutoencoder):
-    """Learns a short code from which its input can be rebuilt.
+    """Learns a low-dimensional code from which the input can be reconstructed.
 
-    Takes arrays (n, columns), images (n, height, width) or (n, height, width, channels), and
-    DataFrames or Arrow tables with numbers, booleans, categories, dates and missing cells. Scales
-    them, trains a network with early stopping on held-out rows, and keeps the best weights.
+    Accepts arrays (n, columns), images (n, height, width) or (n, height, width, channels), and
+    DataFrames or Arrow tables with numbers, booleans, categories, dates and missing cells. `fit`
+    scales the data, trains a network with early stopping on held-out rows, and keeps the best
+    weights.
 
     Parameters
     ----------
@@ -26,19 +27,19 @@ class Autoencoder(BaseAutoencoder):
     Attributes
     ----------
     encoder_, decoder_ : keras.Model
-        Samples in scaled units -> codes, and codes -> samples in scaled units. They are the
-        user's to take away; changing them does not change the estimator.
+        Samples in scaled units -> codes, and codes -> samples in scaled units. Changing these
+        models does not change the estimator.
     network_ : Network
-        The two and the whole, sharing weights.
+        Encoder, decoder and complete model, which share weights.
     schema_ : Schema
         The map between the data and scaled units.
     latent_dim_, loss_ : int, str
-        What "auto" became.
+        The values used, with "auto" resolved.
     history_ : dict of str to list
         Per epoch: ``epoch``, ``loss``, ``val_loss``, ``learning_rate``, ``seconds``.
     best_epoch_, stop_reason_, fit_seconds_, n_iter_, n_samples_
-        Which epoch's weights were kept; why training ended ("finished", "early stopping",
-        "interrupted", "diverged"); seconds in `fit`; epochs run; rows given.
+        Epoch whose weights were kept; why training ended ("finished", "early stopping",
+        "interrupted", "diverged"); seconds in `fit`; number of epochs; number of rows.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 

@@ -1,4 +1,4 @@
-"""What all autoencoder estimators share: the way of the data through them."""
+"""The base class of all autoencoder estimators."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 
 
 class TrainingGoal(NamedTuple):
-    """What an estimator learns to do, once it knows its data."""
+    """What an estimator optimises for given data."""
 
     objective: Objective
     loss: str
-    """The name of the reconstruction term, resolved."""
+    """The name of the reconstruction term, with "auto" resolved."""
     corruption: Corruption | None = None
     head: Head | None = None
-    """What is made of the code beside the reconstruction, where there are labels."""
+    """Predicts labels from the code; None without labels."""
 
 
 class BaseAutoencoder(
@@ -63,18 +63,18 @@ class BaseAutoencoder(
     SharedParameters,
     ABC,
 ):
-    """Abstract: a final estimator adds its constructor and `_goal`, and what else it can do."""
+    """Abstract: a concrete estimator adds its constructor, `_goal` and any methods of its own."""
 
     kind: ClassVar[str]
-    """What an archive calls the estimator."""
+    """The estimator's kind in archives."""
     bottleneck: ClassVar[type[DeterministicBottleneck | GaussianBottleneck]] = (
         DeterministicBottleneck
     )
-    """Makes the bottleneck from the size of the code."""
+    """The bottleneck's class, which takes the size of the code."""
     figures: ClassVar[tuple[str, ...]] = ()
-    """What `_measure` sets, to be saved: each a number, numbers (an array) or None."""
+    """Attributes that `_measure` sets and archives store: a number, an array or None each."""
     supervised: ClassVar[bool] = False
-    """Whether it learns labels, too: then `_labels` sets `_labelling`, and `_goal` has a head."""
+    """Whether it also learns labels: then `_labels` sets `_labelling`, and `_goal` has a head."""
 
     _parameters: ClassVar[tuple[parameters.Parameter, ...]]
     _labelling: Labelling | None = None
@@ -83,21 +83,21 @@ class BaseAutoencoder(
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        kind = cls.kind.removesuffix(" autoencoder")  # in one word, as the command line has it
+        kind = cls.kind.removesuffix(" autoencoder")  # one word, as on the command line
         cls._parameters = parameters.parameters_of(kind)
         cls.__doc__ = parameters.documented(cls.__doc__, kind, cls._parameters)
 
     @abstractmethod
     def _goal(self, schema: Schema) -> TrainingGoal:
-        """Return what to minimise for data of this schema, and how the inputs are corrupted."""
+        """Return what to minimise for data of this schema, and how to corrupt the inputs."""
 
     def _labels(self, y: Any, n: int) -> Floats | None:
-        """Return what is to be learned of the labels of `n` rows: nothing; raises InvalidData."""
+        """Return the encoded labels of `n` rows; None if unused. Raises InvalidData."""
         input_checks.check_length(y, n)
         return None
 
     def _measure(self, data: TrainingData, seed: int) -> None:
-        """Set the `figures` of a network that has been trained on `data`."""
+        """Set the `figures` of the network after training on `data`."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn to reconstruct `X`.
@@ -105,10 +105,10 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array, DataFrame or Arrow table
-            (n, columns) or (n, *image shape). NaN and null mark missing cells, which are neither
-            learned nor counted.
+            (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
+            ignores.
         y : ignored
-            There for pipelines; only its length is checked.
+            Present for pipelines; only its length is checked.
 
         Returns
         -------
@@ -117,14 +117,14 @@ class BaseAutoencoder(
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            A setting cannot work, the data cannot be learned, or the loss left the finite numbers.
+            A setting is invalid, the data cannot be learned, or the loss became infinite or NaN.
         """
         before = self.__dict__.copy()
         try:
-            with Interrupt() as interrupt:  # until everything is kept, not only while training
+            with Interrupt() as interrupt:  # until everything is stored, not only while training
                 self._fit(X, y, interrupt)
         except BaseException:
-            # What was fitted before, if anything, is as good as it was.
+            # Restore the state of an earlier fit, if any.
             self.__dict__ = before
             raise
         return self
@@ -165,7 +165,7 @@ class BaseAutoencoder(
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
     def transform(self, X: Any) -> Floats:
-        """Return the codes of `X`, (n, latent_dim), in float32, as the network computes them."""
+        """Return the codes of `X`, float32 of shape (n, latent_dim)."""
         X = self._checked(X)
         return self._collected(self._encode, X, self.latent_dim_)
 
@@ -180,7 +180,7 @@ class BaseAutoencoder(
         Returns
         -------
         array or DataFrame
-            (n, *sample shape), of the kind that `fit` was given.
+            (n, *sample shape), in the container that `fit` was given.
         """
         check_is_fitted(self)
         Z = input_checks.checked_codes(Z)
@@ -194,7 +194,7 @@ class BaseAutoencoder(
         return self.schema_.from_matrix(self._decode(Z))
 
     def reconstruct(self, X: Any) -> Any:
-        """Encode and decode `X`: the same container, names and units, missing cells filled in.
+        """Encode and decode `X`, in the same container, names and units, with missing cells filled.
 
         With a recurrent architecture, the steps after the end of a sequence stay NaN.
         """
@@ -212,18 +212,18 @@ class BaseAutoencoder(
         Parameters
         ----------
         matrix : float32 array of shape (n, *sample_shape)
-            As ``schema_.to_matrix`` gives it; NaN marks missing cells.
+            As returned by ``schema_.to_matrix``; NaN marks missing cells.
         """
         check_is_fitted(self)
         return self._encode(matrix)
 
     def reconstruct_matrix(self, matrix: Floats) -> Floats:
-        """Encode and decode rows in scaled units, as ``schema_.to_matrix`` gives them.
+        """Encode and decode rows in scaled units, (n, *sample_shape) -> (n, *sample_shape).
 
         Parameters
         ----------
         matrix : float32 array of shape (n, *sample_shape)
-            NaN marks missing cells.
+            As returned by ``schema_.to_matrix``; NaN marks missing cells.
         """
         check_is_fitted(self)
         return self._reconstruct(matrix)
@@ -231,10 +231,10 @@ class BaseAutoencoder(
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.
 
-        It is the mean over the row's observed columns in scaled units: fractions of the range for
-        images, robust standard deviations for numeric columns, and for categories half the squared
-        distance between the predicted probabilities and the truth, which is within [0, 1]. A row
-        without an observed cell has no error: NaN.
+        The mean is over the row's observed columns in scaled units: fractions of the range for
+        images, and robust standard deviations for numeric columns. The error of a categorical
+        column is half the squared distance between predicted and true probabilities, in [0, 1].
+        The error of a row without observed cells is NaN.
         """
         X = self._checked(X)
         parts = []
@@ -245,18 +245,18 @@ class BaseAutoencoder(
         return np.concatenate(parts)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
-        """Return minus the mean reconstruction error of rows that have one: higher is better."""
+        """Return the negative mean reconstruction error, without NaN rows: higher is better."""
         return -float(np.nanmean(self.reconstruction_error(X)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator to one file, wholly or not at all; `isthmus.load` reads it.
+        """Write the fitted estimator atomically to one file, which `isthmus.load` reads.
 
         Raises
         ------
         CannotWrite
-            The disk or folder does not allow it; what stood at `path` is untouched.
+            The file could not be written; an existing file is unchanged.
         InvalidParameter
-            The networks hold layers that an archive cannot hold.
+            The networks contain layers that an archive cannot store.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
@@ -266,11 +266,11 @@ class BaseAutoencoder(
         return input_checks.checked(self, X, reset=False)
 
     def _streamed(self, function: Function, X: Any) -> Iterator[tuple[Floats, Floats]]:
-        """Yield the rows of `X` in scaled units and what `function` makes of them, in blocks."""
+        """Yield the rows of `X` in scaled units and the outputs of `function`, in blocks."""
         return function.stream(self.schema_.blocks(X, function.block_rows))
 
     def _collected(self, function: Function, X: Any, width: int) -> Floats:
-        """Return what `function` makes of the rows of `X`, (n, width)."""
+        """Return the outputs of `function` for the rows of `X`, (n, width)."""
         collected = np.empty((len(X), width), np.float32)
         start = 0
         for block, outputs in self._streamed(function, X):

@@ -1,6 +1,6 @@
-"""What values a constructor parameter takes: checked in `fit`, in archives and on the command line.
+"""Valid values of constructor parameters, checked in `fit`, archives and on the command line.
 
-Nothing heavy is imported here, since the command line builds its options from it.
+Nothing heavy is imported here, because the command line builds its options from this module.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
 
 CUSTOM = "custom:"
-"""How an archive begins the name of a function or optimizer, which it cannot hold."""
+"""The prefix of the name of a function or optimizer, which an archive cannot store."""
 
 
 @dataclass(frozen=True)
 class Constraint(ABC):
-    """Abstract: the values that a parameter takes.
+    """Abstract: the valid values of a parameter.
 
     Parameters
     ----------
     auto : bool
-        Whether ``"auto"`` is one of them.
+        Whether ``"auto"`` is valid.
     optional : bool
-        Whether None is one of them.
+        Whether None is valid.
     """
 
     auto: bool = False
@@ -40,7 +40,7 @@ class Constraint(ABC):
 
     @property
     def metavar(self) -> str | None:
-        """What stands for the value in ``--help``; None: the name of the type."""
+        """The placeholder for the value in ``--help``; None means the name of the type."""
         return None
 
     def check(self, name: str, value: Any) -> None:
@@ -54,31 +54,31 @@ class Constraint(ABC):
         """Check a value that is neither "auto" nor None; raises InvalidParameter."""
 
     def from_option(self, name: str, value: Any) -> Any:
-        """Return what the constructor takes for an option's value; raises InvalidParameter."""
+        """Convert an option's value for the constructor; raises InvalidParameter."""
         self.check(name, value)
         return value
 
     def from_archive(self, name: str, value: Any) -> Any:
-        """Return what the constructor takes for an archive's value; raises InvalidParameter."""
+        """Convert an archive's value for the constructor; raises InvalidParameter."""
         self.check(name, value)
         return value
 
 
 @dataclass(frozen=True)
 class _Number(Constraint):
-    """Abstract: a number, or a word for "auto" or None, which on the command line is "none"."""
+    """Abstract: a number, or "auto" or None if allowed; the command line writes None as "none"."""
 
     number: ClassVar[type]
     """The type of the number."""
 
     @property
     def option(self) -> type:
-        """The type of an option: text where a word may be given."""
+        """The type of an option: text if a word is allowed."""
         return str if self.auto or self.optional else self.number
 
     @property
     def metavar(self) -> str | None:
-        """The number, and the words that may be given instead."""
+        """The number, and the words that are allowed instead."""
         words = self._words()
         return "|".join([f"<{self.number.__name__}>", *words]) if words else None
 
@@ -142,7 +142,7 @@ class Flag(Constraint):
 
     @property
     def option(self) -> type:
-        """The type of an option, which has a second one to negate it."""
+        """The type of an option, which also has a negated form."""
         return bool
 
     def from_archive(self, name: str, value: Any) -> Any:
@@ -159,7 +159,7 @@ class Flag(Constraint):
 
 @dataclass(frozen=True)
 class LayerSizes(Constraint):
-    """The sizes of hidden layers; on the command line ``512,256``, or nothing for no layer."""
+    """The sizes of hidden layers; on the command line ``512,256``, or an empty text for none."""
 
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
@@ -197,10 +197,10 @@ class File(Constraint):
 
 @dataclass(frozen=True)
 class OneOf(Constraint):
-    """One of several names, or where `custom` is set an object of the user's own.
+    """One of several names or, if `custom` is set, an object passed by the user.
 
-    A saved model has only the name of such an object, which counts as a value here; the part that
-    uses it says how to set it again.
+    A saved model stores only the name of such an object, which is valid here; the code that uses
+    the object explains how to set it again.
     """
 
     names: tuple[str, ...] = ()
@@ -210,33 +210,33 @@ class OneOf(Constraint):
         if self.custom and (not isinstance(value, str) or value.startswith(CUSTOM)):
             return
         if not self._is_name(value):
-            raise self._unknown(name, value, ", or your own" if self.custom else "")
+            raise self._unknown(name, value, ", or a custom one" if self.custom else "")
 
     def from_option(self, name: str, value: Any) -> Any:
-        """Return the name, since nothing else can be given; raises InvalidParameter."""
+        """Return the name; an option can have no other value. Raises InvalidParameter."""
         if not self._is_name(value):
             raise self._unknown(name, value)
         return value
 
     def from_archive(self, name: str, value: Any) -> Any:
-        """Return the name of one or of an object of the user's own; raises InvalidParameter."""
+        """Return a name, possibly that of an object passed by the user; raises InvalidParameter."""
         if not isinstance(value, str):
             raise self._unknown(name, value)
         return super().from_archive(name, value)
 
     def _is_name(self, value: Any) -> bool:
-        return isinstance(value, str) and value in self._known()
+        return isinstance(value, str) and value in self._all_names()
 
-    def _known(self) -> list[str]:
+    def _all_names(self) -> list[str]:
         return [*(["auto"] if self.auto else []), *self.names]
 
     def _unknown(self, name: str, value: Any, others: str = "") -> InvalidParameter:
-        known = self._known()
+        names = self._all_names()
         return InvalidParameter(
             name,
-            expected=f"one of {', '.join(map(repr, known))}{others}",
+            expected=f"one of {', '.join(map(repr, names))}{others}",
             received=repr(value),
-            remedy=nearest(str(value), known) or "choose one of the names",
+            remedy=nearest(str(value), names) or "choose one of the names",
         )
 
 
@@ -264,21 +264,23 @@ class Seed(Constraint):
         pass
 
     def from_archive(self, name: str, value: Any) -> Any:
-        """Return an integer or None, since an archive holds no generator."""
+        """Return an integer or None: an archive cannot store generators."""
         if value is not None and type(value) is not int:
-            raise InvalidParameter(name, expected="an integer or none", received=repr(value))
+            raise InvalidParameter(name, expected="an integer or None", received=repr(value))
         return value
 
 
 @dataclass(frozen=True)
 class Model(Constraint):
-    """A model or an estimator, which the part that uses it checks."""
+    """A model or an estimator, which the code that uses it checks."""
 
     def _check(self, name: str, value: Any) -> None:
         pass
 
     def from_archive(self, name: str, value: Any) -> Any:
-        """Return None, since an archive holds models apart from the settings."""
+        """Return None: an archive stores models separately from the settings."""
         if value is not None:
-            raise InvalidParameter(name, expected="none among the settings", received=repr(value))
+            raise InvalidParameter(
+                name, expected="no model among the settings", received=repr(value)
+            )
         return value

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class DenoisingAutoencoder(BaseAutoencoder):
-    """Learns to rebuild clean samples from noisy ones.
+    """Learns to reconstruct clean samples from noisy ones.
 
-    In each step of training the inputs are corrupted anew, in scaled units, and the reconstruction
-    is compared with what they were before (Vincent et al., 2010, "Stacked denoising
-    autoencoders"). Give `fit` clean samples; `denoise` takes noisy ones.
+    Every training step adds new noise to the inputs, in scaled units, and compares the
+    reconstruction with the clean samples (Vincent et al., 2010, "Stacked denoising autoencoders").
+    Pass clean samples to `fit` and noisy ones to `denoise`.
 
     Parameters
     ----------
@@ -79,17 +79,17 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self._store(locals())
 
     def denoise(self, X: Any) -> Any:
-        """Return noisy samples without their noise, as `reconstruct` does.
+        """Remove the noise from samples; the same as `reconstruct`.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
-            (n, columns) or (n, *image shape), as given to `fit`, but noisy.
+            (n, columns) or (n, *image shape), like the data of `fit` but noisy.
 
         Returns
         -------
         array, DataFrame or Arrow table
-            Of the same kind, names and units; missing cells are filled in.
+            In the same container, names and units, with missing cells filled.
         """
         return self.reconstruct(X)
 
@@ -102,8 +102,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         level = float(self.noise_level)
         if callable(self.noise):
             _check_noise(self.noise, schema.sample_shape)
-            own: Corruption = self.noise
-            return own
+            custom: Corruption = self.noise
+            return custom
         if isinstance(self.noise, str) and self.noise.startswith("custom:"):
             raise InvalidParameter(
                 "noise",
@@ -118,7 +118,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
 
 def _check_noise(function: Any, sample_shape: tuple[int, ...]) -> None:
-    """Trace a corruption of the user's own once, so that errors come before training."""
+    """Trace the user's corruption once, to report errors before training."""
     shape = (2, *sample_shape)
     cause: Exception | None = None
     try:

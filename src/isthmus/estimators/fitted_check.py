@@ -1,4 +1,4 @@
-"""Refusing what has not been fitted."""
+"""A check that a model has been fitted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from isthmus.core.errors import InvalidParameter
 
 
 def require_fitted(model: Any, attribute: str, expected: str) -> None:
-    """Check that `model` has what `fit` gives it.
+    """Check that `model` has an attribute that `fit` sets.
 
     Raises
     ------
     InvalidParameter
-        It has not been fitted, or is something else altogether.
+        It is not fitted, or is not a model.
     """
     if hasattr(model, attribute):
         return

@@ -1,4 +1,4 @@
-"""What the user passes to an estimator, checked: arrays by scikit-learn's rules, tables by ours."""
+"""Checks of the data passed to an estimator; arrays follow scikit-learn's rules."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return `X` as an array or a table; without `reset`, of as many columns as `fit` was given.
+    """Return `X` as an array or a table; unless `reset`, it must have the columns that `fit` saw.
 
-    Infinities pass: the schema refuses them, and names row and column.
+    Infinities are not checked here: the schema refuses them and names row and column.
 
     Raises
     ------
     InvalidData
-        What scikit-learn says of it: too few dimensions or rows, another number of columns.
+        scikit-learn refuses the array: too few dimensions or rows, or another number of columns.
     TypeError
-        scikit-learn's own, for what is no array of numbers.
+        Raised by scikit-learn for data that are not an array of numbers.
     """
     if not reset and _is_as_fitted(estimator, X):
         return X
@@ -48,13 +48,13 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     except ValueError as error:
         if "is expecting" in str(error):
             raise SchemaMismatch(
-                str(error), remedy="pass the columns that fit was given, in their order"
+                str(error), remedy="pass the columns that fit was given, in the same order"
             ) from error
         raise InvalidData(str(error)) from error
 
 
 def _is_as_fitted(estimator: Any, X: Any) -> bool:
-    """Tell, quickly, of the plainest input that nothing is to be said of it: for single rows."""
+    """Quickly recognise plain arrays that need no further checks; this speeds up single rows."""
     return (
         is_plain(X)
         and X.ndim == 2
@@ -64,7 +64,7 @@ def _is_as_fitted(estimator: Any, X: Any) -> bool:
 
 
 def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
-    X = without_mask(X)  # scikit-learn would drop it, and take what it hides for values
+    X = without_mask(X)  # scikit-learn would drop the mask and use the masked values
     if not is_table(X) and _dimensions(X) > 2:
         return check_array(
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
@@ -89,7 +89,7 @@ def checked_codes(Z: Any) -> Floats:
 
 
 def check_length(y: Any, n: int) -> None:
-    """Refuse labels that cannot belong to the rows."""
+    """Refuse labels whose number differs from the number of rows."""
     if y is not None and hasattr(y, "__len__") and len(y) != n:
         raise InvalidData(
             "y",
@@ -104,7 +104,7 @@ def _dimensions(X: Any) -> int:
 
 
 def remember_columns(estimator: Any, schema: Schema) -> None:
-    """Set what scikit-learn promises; like it, keep names only where all are strings."""
+    """Set scikit-learn's attributes of the columns; as there, only if all names are strings."""
     estimator.n_features_in_ = schema.n_columns
     if isinstance(schema, TableSchema) and all(c.label == "text" for c in schema.fields):
         estimator.feature_names_in_ = np.asarray(schema.columns, dtype=object)

@@ -1,4 +1,4 @@
-"""Labels as people have them, and as numbers that a head can learn; missing ones are NaN."""
+"""Converts labels to numbers that a head can learn, and back; missing ones are NaN."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _DTYPES: dict[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """The classes of a fit, in order.
+    """The classes of a fit.
 
     Parameters
     ----------
     values : ndarray of shape (classes,)
-        Sorted, each once.
+        The distinct classes, sorted.
     """
 
     values: NDArray[Any]
@@ -49,50 +49,50 @@ class Classes:
 
     @property
     def outputs(self) -> int:
-        """Outputs of a head."""
+        """Number of outputs of a head."""
         return len(self.values)
 
     @classmethod
     def of(cls, y: Any, n: int) -> tuple[Classes, Floats]:
-        """Return the classes of the labels of `n` rows, and each row's number of its class."""
+        """Return the classes of the labels of `n` rows, and the class number of each row."""
         values, missing = _known(_vector(y, n))
         if not len(values):
             raise InvalidData(
                 "y",
                 expected="a label for at least one row",
-                received="missing labels alone",
-                remedy="use Autoencoder, which needs none",
+                received="only missing labels",
+                remedy="use Autoencoder, which needs no labels",
             )
         _check_classes(values)
-        found, numbers = np.unique(values, return_inverse=True)
+        classes, numbers = np.unique(values, return_inverse=True)
         encoded = np.full(n, np.nan, np.float32)
         encoded[~missing] = numbers
-        return cls(found), encoded
+        return cls(classes), encoded
 
     def known(self, y: Any, n: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the labels that are not missing among those of `n` rows, and which those are."""
+        """Return the observed labels of `n` rows, and a mask of the rows that have one."""
         values, missing = _known(_vector(y, n), classes=self.values)
         return values, ~missing
 
     def decode(self, probabilities: Floats) -> NDArray[Any]:
-        """Return the likeliest class of each row."""
-        likeliest: NDArray[Any] = self.values[probabilities.argmax(axis=1)]
-        return likeliest
+        """Return the most likely class of each row."""
+        most_likely: NDArray[Any] = self.values[probabilities.argmax(axis=1)]
+        return most_likely
 
     def to_config(self) -> dict[str, Any]:
-        """Return what `labelling_from_config` takes."""
+        """Return the input of `labelling_from_config`."""
         name = "str" if self.values.dtype.kind == "U" else self.values.dtype.name
         return {"classes": self.values.tolist(), "dtype": name}
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """The numbers of a regression: their means and standard deviations.
+    """The targets of a regression, with their means and standard deviations.
 
     Parameters
     ----------
     mean, scale : ndarray of shape (targets,)
-        In the units of y.
+        Means and standard deviations in the units of y.
     flat : bool
         Whether y has one dimension.
     """
@@ -104,18 +104,18 @@ class Targets:
 
     @property
     def outputs(self) -> int:
-        """Outputs of a head."""
+        """Number of outputs of a head."""
         return len(self.mean)
 
     @classmethod
     def of(cls, y: Any, n: int) -> tuple[Targets, Floats]:
-        """Return what the targets of `n` rows are, and them standardised, (n, targets)."""
+        """Return a description of the targets of `n` rows, and them standardised, (n, targets)."""
         numbers, flat = _numbers(y, n)
         if np.isnan(numbers).all(axis=0).any():
             raise InvalidData(
                 "y",
                 expected="each target for at least one row",
-                received="one that is missing everywhere",
+                received="one that is missing in every row",
                 remedy="leave that target out",
             )
         with np.errstate(over="ignore", invalid="ignore"):
@@ -131,10 +131,10 @@ class Targets:
         return made, ((numbers - made.mean) / made.scale).astype(np.float32)
 
     def known(self, y: Any, n: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the rows of targets of which none is missing, and which those are."""
+        """Return the targets of rows that have all of them, and a mask of these rows."""
         numbers, flat = _numbers(y, n)
-        whole = np.asarray(~np.isnan(numbers).any(axis=1))
-        return numbers[whole, 0] if flat else numbers[whole], whole
+        complete = np.asarray(~np.isnan(numbers).any(axis=1))
+        return numbers[complete, 0] if flat else numbers[complete], complete
 
     def decode(self, response: Floats) -> NDArray[Any]:
         """Return targets in the units of y."""
@@ -142,7 +142,7 @@ class Targets:
         return numbers[:, 0] if self.flat else numbers
 
     def to_config(self) -> dict[str, Any]:
-        """Return what `labelling_from_config` takes."""
+        """Return the input of `labelling_from_config`."""
         return {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "flat": self.flat}
 
 
@@ -150,7 +150,7 @@ Labelling = Classes | Targets
 
 
 def labelling_from_config(config: Any) -> Labelling:
-    """Return what `to_config` described; raises InvalidArchive."""
+    """Rebuild from the result of `to_config`, which may be untrusted; raises InvalidArchive."""
     match config:
         case {"classes": list(values), "dtype": str(dtype), **rest} if not rest and values:
             if dtype in _DTYPES and all(map(_DTYPES[dtype], values)):
@@ -179,13 +179,13 @@ def _array(values: list[Any], dtype: str) -> NDArray[Any]:
 
 
 def _raw(y: Any, n: int) -> NDArray[Any]:
-    """Return labels as an array, with NaN or None where a mask hides them."""
+    """Return labels as an array, with NaN or None where they are masked."""
     if y is None:
         raise InvalidData(
-            _REQUIRED, remedy="pass one label a row, or use Autoencoder, which needs none"
+            _REQUIRED, remedy="pass one label per row, or use Autoencoder, which needs no labels"
         )
     try:
-        # As objects: NumPy would make text of a NaN beside texts.
+        # As objects: NumPy would turn a NaN among texts into text.
         array = np.asarray(without_mask(y), dtype=object if isinstance(y, (list, tuple)) else None)
     except ValueError as error:
         raise InvalidData(f"y: {error}") from error
@@ -206,9 +206,9 @@ def _vector(y: Any, n: int) -> NDArray[Any]:
     if array.ndim == 2 and array.shape[1] != 1:
         raise InvalidData(
             "y",
-            expected="one class a row",
+            expected="one class per row",
             received=f"an array of shape {array.shape}",
-            remedy="give one-hot classes as y.argmax(axis=1); for several numbers a row "
+            remedy="pass one-hot classes as y.argmax(axis=1); for several numbers per row "
             "use task='regression'",
         )
     vector: NDArray[Any] = column_or_1d(array, warn=True)
@@ -218,14 +218,14 @@ def _vector(y: Any, n: int) -> NDArray[Any]:
 def _known(
     vector: NDArray[Any], classes: NDArray[Any] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the labels that are there, in a type of their own, and which rows have none.
+    """Return the observed labels, in their own type, and a mask of the rows without one.
 
     Parameters
     ----------
     vector : ndarray of shape (n,)
         Labels.
     classes : ndarray, optional
-        The classes of a fit: then -1 is a label where it is one of them.
+        The classes of a fit: then -1 is a label if it is one of them.
     """
     missing = _is_missing(vector)
     values = vector[~missing]
@@ -244,7 +244,7 @@ def _known(
 
 
 def _typed(objects: NDArray[Any]) -> NDArray[Any]:
-    """Return objects in the type that NumPy gives them; as they are where that is no vector."""
+    """Return objects in the type that NumPy infers; unchanged if the result is not a vector."""
     try:
         made = np.array(objects.tolist())
     except ValueError:
@@ -258,7 +258,7 @@ def _is_missing(array: NDArray[Any]) -> NDArray[np.bool_]:
         return missing
     if array.dtype != object:
         return np.zeros(array.shape, bool)
-    # pandas' NA is not equal to anything, itself included, in a way that is not True either.
+    # Comparing pandas' NA with itself gives neither True nor False.
     flat = [v is None or type(v).__name__ == "NAType" or v != v for v in array.ravel()]
     return np.array(flat, bool).reshape(array.shape)
 
@@ -275,9 +275,9 @@ def _check_classes(values: NDArray[Any]) -> None:
 def _unknown(kind: str, values: NDArray[Any]) -> InvalidData:
     return InvalidData(
         f"y: Unknown label type: {kind}",
-        expected="classes: texts, whole numbers or booleans",
+        expected="classes: text, integers or booleans",
         received=f"{values.dtype} such as {str(values.flat[0])[:50]}",
-        remedy="for numbers to predict use task='regression'; for others pass y.astype(str)",
+        remedy="use task='regression' to predict numbers; otherwise pass y.astype(str)",
     )
 
 
@@ -304,6 +304,6 @@ def _numbers(y: Any, n: int) -> tuple[NDArray[np.float64], bool]:
             "y",
             expected="finite numbers",
             received="infinity",
-            remedy="replace it by NaN, which marks a missing target",
+            remedy="replace it with NaN, which marks a missing target",
         )
     return numbers.reshape(n, -1), numbers.ndim == 1

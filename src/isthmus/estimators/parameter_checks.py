@@ -24,7 +24,7 @@ def count(name: str, value: Any, *, at_least: int = 1) -> int:
             name,
             expected=f"an integer from {at_least} to 2**31 - 1",
             received=repr(value),
-            remedy=f"pass for example {name}={max(at_least, 32)}",
+            remedy=f"pass {name}={max(at_least, 32)}, for example",
         )
     return int(value)
 
@@ -49,14 +49,14 @@ def number(
         )
         if bound is not None
     ]
-    plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    given = float(value) if plain else math.nan
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    result = float(value) if is_number else math.nan
     fits = (
-        math.isfinite(given)
-        and (above is None or given > above)
-        and (at_least is None or given >= at_least)
-        and (at_most is None or given <= at_most)
-        and (below is None or given < below)
+        math.isfinite(result)
+        and (above is None or result > above)
+        and (at_least is None or result >= at_least)
+        and (at_most is None or result <= at_most)
+        and (below is None or result < below)
     )
     if not fits:
         raise InvalidParameter(
@@ -65,7 +65,7 @@ def number(
             received=repr(value),
             remedy=f"change {name}, or leave it out for the default",
         )
-    return given
+    return result
 
 
 def path(name: str, value: Any) -> Path:
@@ -75,7 +75,7 @@ def path(name: str, value: Any) -> Path:
             name,
             expected="the path of a file",
             received=repr(value),
-            remedy=f"pass for example {name}='run.checkpoint'",
+            remedy=f"pass {name}='run.checkpoint', for example",
         )
     return Path(value)
 

@@ -1,8 +1,8 @@
 """The constructor parameters of the estimators, each declared once.
 
-From a record come the entry in the docstring, the check in `fit`, the check of an archive's
-settings, and the option of ``isthmus fit``. Signatures are written out, for readers and editors;
-a test compares them with the records. Nothing heavy is imported here.
+Each record provides the entry in the docstring, the check in `fit`, the check of an archive's
+settings, and the option of ``isthmus fit``. Signatures are written out for readers and editors; a
+test compares them with the records. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 AUTOENCODERS = ("autoencoder", "denoising", "supervised", "variational")
-"""The kinds of autoencoder, as ``isthmus fit --kind`` has them."""
+"""The kinds of autoencoders, as named by ``isthmus fit --kind``."""
 _WITH_LOSS = ("autoencoder", "denoising", "supervised")
 _ACTIVATIONS = (
     *("elu", "gelu", "leaky_relu", "linear", "mish", "relu"),
@@ -44,23 +44,25 @@ class Parameter:
     Parameters
     ----------
     name : str
+        The name.
     type : str
-        The type, as the docstring has it.
+        The type, as shown in the docstring.
     default : object
+        The default value.
     constraint : Constraint
-        Which values it takes.
+        The valid values.
     help : str
-        What it means, for the docstring.
+        The description for the docstring.
     kinds : tuple of str
         The estimators that have it.
     summary : str
-        One line for the command line; empty where it can be set from Python alone.
+        One line for the command line; empty if it can only be set from Python.
     panel : str
-        The heading under which the command line lists it; empty: by the estimators that have it.
+        The heading for it on the command line; by default it depends on `kinds`.
     metavar : str or None
-        What stands for the value on the command line.
+        The placeholder for its value on the command line.
     help_by_kind : mapping of str to str
-        `help` of estimators in which it means something else.
+        Replaces `help` for estimators in which it means something else.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Parameter:
     help_by_kind: Mapping[str, str] = field(default_factory=dict)
 
     def entry(self, kind: str) -> str:
-        """Return the docstring's entry for an estimator, indented as in a class."""
+        """Return the entry for the docstring of an estimator, indented as in a class."""
         default = f'"{self.default}"' if isinstance(self.default, str) else repr(self.default)
         text = self.help_by_kind.get(kind, self.help)
         body = textwrap.fill(text, _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
@@ -88,7 +90,7 @@ PARAMETERS = (
         'int or "auto"',
         "auto",
         Integer(auto=True),
-        'Numbers in a code. "auto": a quarter of the cells of a sample, at most 32.',
+        'Size of the code. "auto": a quarter of the cells of a sample, at most 32.',
         summary="Size of the code.",
     ),
     Parameter(
@@ -96,10 +98,10 @@ PARAMETERS = (
         '{"gaussian", "masking", "salt_pepper"} or callable',
         "gaussian",
         OneOf(names=("gaussian", "masking", "salt_pepper"), custom=True),
-        '"gaussian" adds normal noise to numbers, and clips where values are fractions of a range. '
-        '"masking" sets cells to 0, which is black in an image, a column\'s center in a table and '
-        'no category. "salt_pepper" sets cells to either end of the range. Or a function of (key, '
-        "inputs) in JAX: a random key and samples in scaled units, (n, *sample shape), to "
+        '"gaussian" adds normal noise to numbers, and clips fractions of a range to [0, 1]. '
+        '"masking" sets cells to 0: black in an image, the center of a numeric column, or no '
+        'category. "salt_pepper" sets cells to either end of the range. A JAX function of (key, '
+        "inputs) takes a random key and samples in scaled units, (n, *sample shape), and returns "
         "corrupted samples of the same shape.",
         kinds=("denoising",),
         summary="gaussian, masking or salt_pepper.",
@@ -109,8 +111,8 @@ PARAMETERS = (
         "float",
         0.4,
         Real(at_least=0),
-        "Standard deviation of gaussian noise in scaled units; otherwise the fraction of cells, at "
-        "most 1. A function of your own takes no level.",
+        "Standard deviation of Gaussian noise in scaled units; for other noise the fraction of "
+        "cells, at most 1. Ignored for a function.",
         kinds=("denoising",),
         summary="Standard deviation of the noise, or the fraction of cells.",
     ),
@@ -119,7 +121,7 @@ PARAMETERS = (
         "float",
         1.0,
         Real(at_least=0),
-        "Weight of the divergence.",
+        "Weight of the KL divergence.",
         kinds=("variational",),
         summary="Weight of the KL divergence.",
     ),
@@ -128,7 +130,7 @@ PARAMETERS = (
         "float",
         0.0,
         Real(at_least=0, at_most=1),
-        "Fraction of the epochs over which that weight rises from 0.",
+        "Fraction of the epochs over which `beta` rises from 0.",
         kinds=("variational",),
         summary="Fraction of the epochs over which beta rises from 0.",
     ),
@@ -137,7 +139,7 @@ PARAMETERS = (
         "float",
         0.0,
         Real(at_least=0),
-        "Nats in each latent dimension that cost nothing to use.",
+        "Nats per latent dimension that are free.",
         kinds=("variational",),
         summary="Nats per latent dimension that are free.",
     ),
@@ -146,14 +148,14 @@ PARAMETERS = (
         '{"auto", "bernoulli", "binarized", "gaussian", "mse", "mixture"}',
         "auto",
         OneOf(auto=True, names=("bernoulli", "binarized", "gaussian", "mse", "mixture")),
-        'What the decoder\'s output says of a cell. "bernoulli": the probability of a 1. '
-        '"binarized": the same of cells that are drawn anew in each step, 1 with the probability '
-        "that the data say, as papers do with images; `log_likelihood` draws them too. "
-        '"gaussian": the mean, with noise of one variance, the best for the data. "mse": the '
-        "squared error summed over cells, as textbooks have it; a gaussian of variance 1/2. "
+        'The distribution of a cell given the decoder\'s output. "bernoulli": the output is the '
+        'probability of a 1. "binarized": Bernoulli, with cells sampled as 0 or 1 at every step '
+        "from the data as probabilities, as is common for images; `log_likelihood` samples them "
+        'too. "gaussian": normal, with one variance estimated from the data. "mse": the squared '
+        "error summed over cells, as in textbooks, which is a Gaussian with variance 1/2. "
         '"mixture": by the kind of each column. "auto": bernoulli for images and values in [0, 1], '
-        "gaussian for numeric columns, mixture for tables with categories or booleans; for models "
-        "of your own mse.",
+        "gaussian for numeric columns, mixture for tables with categories or booleans, and mse for "
+        "models of your own.",
         kinds=("variational",),
         summary="bernoulli, binarized, gaussian, mse or mixture.",
     ),
@@ -162,7 +164,7 @@ PARAMETERS = (
         '{"classification", "regression"}',
         "classification",
         OneOf(names=("classification", "regression")),
-        "What labels are: classes, or numbers.",
+        "Whether labels are classes or numbers.",
         kinds=("supervised",),
         summary="classification or regression.",
     ),
@@ -171,7 +173,7 @@ PARAMETERS = (
         "float",
         0.1,
         Real(above=0),
-        "Weight of the head's loss beside the reconstruction's, in either task.",
+        "Weight of the head's loss relative to the reconstruction loss, for both tasks.",
         kinds=("supervised",),
         summary="Weight of the loss of the labels.",
     ),
@@ -180,9 +182,9 @@ PARAMETERS = (
         'tuple of int or "auto"',
         "auto",
         LayerSizes(auto=True),
-        "Units of dense layers between code and labels; () for none.",
+        "Units of the dense layers between code and labels; () for none.",
         kinds=("supervised",),
-        summary="Sizes of the layers between code and labels, as 64,32.",
+        summary="Sizes of the layers between code and labels, such as 64,32.",
         metavar="SIZES",
     ),
     Parameter(
@@ -199,7 +201,7 @@ PARAMETERS = (
         "float",
         0.0,
         Real(at_least=0, below=1),
-        "Fraction of their units that each step of training leaves out.",
+        "Fraction of their units that each training step drops.",
         kinds=("supervised",),
         summary="Dropout in these layers.",
     ),
@@ -214,11 +216,11 @@ PARAMETERS = (
                 *("recurrent", "gru", "linear"),
             ),
         ),
-        'The network to both sides of the code: "dense"; "linear"; for images "convolutional" '
-        '(with pooling) or "strided" (with strides and transposed convolutions); for series '
-        '(n, time, channels) "convolutional-1d", "recurrent" (an LSTM) or "gru". "auto": dense, '
-        "but convolutional for images of more than 65,536 cells. Sequences for recurrent networks "
-        "may differ in length: a shorter one has NaN in all channels behind its end.",
+        'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" (with '
+        'pooling) or "strided" (with strides and transposed convolutions); for series (n, time, '
+        'channels) "convolutional-1d", "recurrent" (an LSTM) or "gru". "auto": dense, but '
+        "convolutional for images of more than 65,536 cells. Sequences for recurrent networks may "
+        "differ in length: a shorter one has NaN in all channels after its end.",
         summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
     ),
     Parameter(
@@ -226,12 +228,12 @@ PARAMETERS = (
         "keras.Model",
         None,
         Model(),
-        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim). It comes "
-        "with a `decoder`, and is cloned in `fit` with its weights.",
+        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim). It requires "
+        "a `decoder`. `fit` clones it with its weights.",
         help_by_kind={
             "variational": "Your own encoder instead of `architecture`: samples -> features (n, "
-            "any width), to which two dense layers for mean and log variance are added. It comes "
-            "with a `decoder`, and is cloned in `fit` with its weights."
+            "any width), to which two dense layers for mean and log variance are added. It "
+            "requires a `decoder`. `fit` clones it with its weights."
         },
     ),
     Parameter(
@@ -239,11 +241,11 @@ PARAMETERS = (
         "keras.Model",
         None,
         Model(),
-        "Your own decoder: code (n, latent_dim) -> reconstruction in scaled units (probabilities, "
+        "Your own decoder: code (n, latent_dim) -> reconstruction in scaled units (probabilities "
         'for "bce" and "mixture").',
         help_by_kind={
             "variational": "Your own decoder: code (n, latent_dim) -> reconstruction in scaled "
-            'units (probabilities, for "bernoulli" and "mixture").'
+            'units (probabilities for "bernoulli" and "mixture").'
         },
     ),
     Parameter(
@@ -252,9 +254,9 @@ PARAMETERS = (
         "auto",
         LayerSizes(auto=True),
         "Units of the encoder's hidden or recurrent layers, or filters of its convolutions, from "
-        "the input towards the code; the decoder mirrors them.",
-        summary="Sizes of the encoder's hidden layers, or filters of its convolutions, as 512,256; "
-        "the decoder mirrors them.",
+        "the input to the code; the decoder mirrors them.",
+        summary="Sizes of the encoder's hidden layers, or filters of its convolutions, such as "
+        "512,256; the decoder mirrors them.",
         metavar="SIZES",
     ),
     Parameter(
@@ -278,19 +280,19 @@ PARAMETERS = (
         "bool",
         True,
         Flag(),
-        "Whether a matrix joins sample and code beside the hidden layers; False gives the plain "
-        "network of textbooks.",
-        summary="A matrix that joins sample and code beside the hidden layers.",
+        "Whether to add a linear path that bypasses the hidden layers, from sample to code and "
+        "from code to output. False gives the plain network of textbooks.",
+        summary="Add a linear path that bypasses the hidden layers.",
     ),
     Parameter(
         "loss",
         "str or callable",
         "auto",
         OneOf(auto=True, names=("mse", "mae", "huber", "bce", "mixture"), custom=True),
-        '"mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) in '
-        'Keras\' signature. "auto": cross-entropy for images and values in [0, 1], squared error '
-        "for numeric columns, a mixture by column for tables with categories or booleans; squared "
-        "error for a pair of your own, whose last activation is not known.",
+        '"mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) as in '
+        'Keras. "auto": cross-entropy for images and values in [0, 1], squared error for numeric '
+        "columns, a mixture by column for tables with categories or booleans; squared error for "
+        "models of your own, whose last activation is unknown.",
         kinds=_WITH_LOSS,
         summary="mse, mae, huber, bce or mixture.",
     ),
@@ -317,7 +319,7 @@ PARAMETERS = (
         '{"auto", "range", "robust", "none"}',
         "auto",
         OneOf(auto=True, names=("range", "robust", "none")),
-        "How data become scaled units; see `isthmus.data.schema.infer_schema`.",
+        "How data are scaled; see `isthmus.data.schema.infer_schema`.",
         summary="How numbers are scaled: range, robust or none.",
     ),
     Parameter(
@@ -325,8 +327,8 @@ PARAMETERS = (
         'int or "auto"',
         "auto",
         Integer(auto=True),
-        'Passes over the rows, at most. "auto": about 5,000 steps, within 20 to 500 epochs.',
-        summary="Passes over the rows, at most.",
+        'Maximum number of passes over the rows. "auto": about 5,000 steps, 20 to 500 epochs.',
+        summary="Maximum number of passes over the rows.",
         panel="Training",
     ),
     Parameter(
@@ -334,7 +336,7 @@ PARAMETERS = (
         'int or "auto"',
         "auto",
         Integer(auto=True),
-        'Rows per step. "auto": about 50 batches an epoch, within 16 to 256 rows.',
+        'Rows per step. "auto": about 50 batches per epoch, 16 to 256 rows.',
         summary="Rows per step.",
         panel="Training",
     ),
@@ -349,7 +351,7 @@ PARAMETERS = (
             ),
             custom=True,
         ),
-        "A name, used with the settings below, or an optimizer that is used as it is.",
+        "A name, used with the settings below, or an optimizer, used unchanged.",
         summary="adam, adamw, nadam, adamax, adagrad, adadelta, rmsprop, lion or sgd.",
         panel="Training",
     ),
@@ -358,8 +360,8 @@ PARAMETERS = (
         "float",
         0.005,
         Real(above=0),
-        "The highest learning rate.",
-        summary="The highest of the schedule.",
+        "Maximum learning rate.",
+        summary="Maximum learning rate.",
         panel="Training",
     ),
     Parameter(
@@ -367,7 +369,7 @@ PARAMETERS = (
         '{"cosine", "constant"}',
         "cosine",
         OneOf(names=("cosine", "constant")),
-        "How the rate falls over the epochs, after a warm-up of a twentieth of them.",
+        "How the learning rate falls, after a warm-up of a twentieth of the epochs.",
         summary="cosine or constant.",
         panel="Training",
     ),
@@ -376,8 +378,8 @@ PARAMETERS = (
         "float or None",
         1.0,
         Real(optional=True, above=0),
-        "Upper bound of the gradient's norm.",
-        summary="Upper bound of the gradient's norm.",
+        "Maximum norm of the gradient; larger gradients are scaled down.",
+        summary="Maximum norm of the gradient.",
         panel="Training",
     ),
     Parameter(
@@ -385,9 +387,9 @@ PARAMETERS = (
         'int, "auto" or None',
         "auto",
         Integer(auto=True, optional=True),
-        "Epochs without a better validation loss after which training stops; None: never. "
-        '"auto": a fifth of `epochs`, at least 10.',
-        summary="Stop after so many epochs without a better validation loss.",
+        "Training stops after this many epochs without a better validation loss; None never stops "
+        'early. "auto": a fifth of `epochs`, at least 10.',
+        summary="Stop after this many epochs without a better validation loss.",
         panel="Training",
         metavar="EPOCHS",
     ),
@@ -396,9 +398,9 @@ PARAMETERS = (
         "float",
         0.1,
         Real(at_least=0, below=1),
-        "Fraction of rows held out to stop by and to choose the best weights by; 0 uses all rows "
-        "and keeps the last weights, as do fewer than 20 rows.",
-        summary="Fraction of rows held out to stop by.",
+        "Fraction of rows held out for early stopping and for choosing the best weights. With 0 or "
+        "fewer than 20 rows, all rows are used for training and the last weights are kept.",
+        summary="Fraction of rows held out for early stopping.",
         panel="Training",
     ),
     Parameter(
@@ -415,8 +417,8 @@ PARAMETERS = (
         "path or None",
         None,
         File(optional=True),
-        "A file to which the run is written, so that a run that was killed resumes from it.",
-        summary="Keep a checkpoint here; when there is one, training resumes from it.",
+        "A file to which checkpoints are written. If it exists, `fit` resumes from it.",
+        summary="Write checkpoints to this file; if it exists, resume from it.",
         panel="Files",
     ),
     Parameter(
@@ -434,8 +436,8 @@ PARAMETERS = (
         "int",
         1,
         Verbosity(optional=True),
-        "1 shows a progress bar where standard error is a terminal; 0 never.",
-        summary="1 shows a progress bar in a terminal; 0 never.",
+        "1 shows a progress bar if standard error is a terminal; 0 shows none.",
+        summary="1 shows a progress bar in a terminal; 0 shows none.",
         panel="Training",
     ),
     Parameter(
@@ -443,19 +445,19 @@ PARAMETERS = (
         "None, int, RandomState or Generator",
         None,
         Seed(),
-        "An integer makes `fit` repeat its bits on the same machine and versions.",
+        "An integer makes `fit` bit-for-bit reproducible on the same machine and versions.",
     ),
 )
 """All parameters, in the order of the signatures."""
 
 
 def parameters_of(kind: str) -> tuple[Parameter, ...]:
-    """Return the parameters of an autoencoder, by its kind: of `AUTOENCODERS`."""
+    """Return the parameters of an autoencoder; `kind` is one of `AUTOENCODERS`."""
     return tuple(each for each in PARAMETERS if kind in each.kinds)
 
 
 def documented(text: str | None, kind: str, parameters: Iterable[Parameter]) -> str | None:
-    """Return a class docstring with the entries of parameters in the place of ``{parameters}``."""
+    """Replace ``{parameters}`` in a class docstring with the entries of the parameters."""
     entries = "\n".join(each.entry(kind) for each in parameters)
     return None if text is None else text.replace("    {parameters}", entries)
 

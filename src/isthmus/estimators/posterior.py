@@ -1,4 +1,4 @@
-"""What a fitted network says of samples' posteriors: divergence, noise, evidence."""
+"""Posteriors of a fitted variational network: sampled outputs, divergence and evidence."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import PerSample
 
-# Rows of a program, and cells of all the samples that it decodes at once.
+# Rows of a program, and the maximum number of cells that it decodes at once.
 _ROWS = 64
 _CELLS = 1 << 20
 
 
 class FittedVariationalModel:
-    """A network with a gaussian bottleneck as compiled programs, safely from many threads.
+    """A network with a Gaussian bottleneck as thread-safe compiled programs.
 
     Parameters
     ----------
     network : Network
-        Its weights are copied now.
+        The network; its weights are copied.
     """
 
     def __init__(self, network: Network) -> None:
@@ -50,7 +50,7 @@ class FittedVariationalModel:
         self._run = jax.jit(outputs)
 
     def outputs(self, rows: Floats, key: Any) -> Outputs:
-        """Return what training sees of rows (n, *sample_shape), with sampled codes, as arrays."""
+        """Return the outputs as in training, with sampled codes, for rows (n, *sample_shape)."""
         parts = []
         for start in range(0, len(rows), _ROWS):
             piece = _padded(rows[start : start + _ROWS])
@@ -63,8 +63,8 @@ class FittedVariationalModel:
     ) -> NDArray[np.float64]:
         """Estimate the log likelihood of rows by importance sampling, (n,), in nats.
 
-        ``log mean of p(x | z) p(z) / q(z | x)`` over codes z from the posterior q, which lies below
-        the truth on average, and less so with more samples (Burda et al., 2016, "Importance
+        The estimate is ``log mean of p(x | z) p(z) / q(z | x)`` over codes z from the posterior q.
+        On average it is a lower bound, which more samples tighten (Burda et al., 2016, "Importance
         weighted autoencoders", equation 8).
 
         Parameters
@@ -72,11 +72,11 @@ class FittedVariationalModel:
         rows : float32 array of shape (n, *sample_shape)
             NaN marks missing cells, which are left out.
         term : PerSample
-            Minus log p(x | z), per cell of the sample.
+            -log p(x | z) per cell of the sample.
         samples : int
-            Codes for each row.
+            Number of codes per row.
         key : jax key
-            Decides them.
+            Determines the codes.
         """
         cells = math.prod(rows.shape[1:])
         together = max(1, min(samples, _CELLS // (_ROWS * cells)))
@@ -88,9 +88,9 @@ class FittedVariationalModel:
             batch = Batch(present, present, jnp.ones(_ROWS), observed)
 
             def one(noise: Any) -> Any:
-                # Only the noise differs between samples, so the encoder is run once for all.
+                # Only the noise differs between samples, so the encoder runs once for all.
                 made = self._outputs(weights, rows, noise)
-                # log p(z) - log q(z | x), in which the constants of both cancel.
+                # log p(z) - log q(z | x), in which the constants cancel.
                 ratio = 0.5 * (
                     jnp.square(noise) - jnp.square(made.code) + jnp.asarray(made.log_variance)
                 )
@@ -113,7 +113,7 @@ class FittedVariationalModel:
 
 
 def divergences(outputs: Outputs) -> NDArray[np.float64]:
-    """Return the mean divergence of rows' posteriors in each dimension, (latent_dim,), in nats."""
+    """Return the mean KL divergence of the posteriors by dimension, (latent_dim,), in nats."""
     means: NDArray[np.float64] = np.asarray(kl(outputs), np.float64).mean(axis=0)
     return means
 

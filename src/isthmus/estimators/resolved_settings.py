@@ -1,4 +1,4 @@
-"""From the parameters that all estimators share to the parts of a fit, checked on the way."""
+"""Builds the parts of a fit from the parameters that all estimators share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import PerSample, Term
 
-# Defaults by measurement: docs/adr/0004-defaults.md.
+# Defaults were measured: docs/adr/0004-defaults.md.
 _LARGEST_AUTO_CODE = 32
 _AUTO_STEPS = 5000
 _AUTO_EPOCHS = (20, 500)
@@ -59,7 +59,7 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
 
 
 def recipe(estimator: Any, rows: int) -> TrainingConfig:
-    """Return how to train on so many rows; raises InvalidParameter."""
+    """Return how to train on `rows` rows; raises InvalidParameter."""
     batch_size = _auto_batch_size(rows)
     if estimator.batch_size != "auto":
         batch_size = int(estimator.batch_size)
@@ -82,9 +82,9 @@ def recipe(estimator: Any, rows: int) -> TrainingConfig:
 def network(
     estimator: Any, schema: Schema, size: int, head: Head | None, seed: int
 ) -> tuple[Network, Architecture | None]:
-    """Return the network around a code of `size`, and its architecture; raises InvalidParameter.
+    """Return the network for a code of `size`, and its architecture; raises InvalidParameter.
 
-    A pair of the user's own has no architecture.
+    A pair of models passed by the user has no architecture.
     """
     bottleneck = estimator.bottleneck(size)
     if estimator.encoder is not None:
@@ -113,10 +113,10 @@ def network(
 
 
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
-    """Return the loss that `loss` means, and its name; raises InvalidParameter.
+    """Return the loss and its name, with "auto" resolved; raises InvalidParameter.
 
-    For a pair of the user's own "auto" is the squared error, since its last activation is not
-    known.
+    For a pair of models passed by the user, "auto" is the squared error, because the last
+    activation is unknown.
     """
     loss = estimator.loss
     if callable(loss):
@@ -130,7 +130,7 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
 
 
 def penalties(estimator: Any) -> tuple[Term, ...]:
-    """Return the penalties whose weight is not 0."""
+    """Return the penalties with a nonzero weight."""
     weights = {name: float(getattr(estimator, name)) for name in PENALTIES}
     return tuple(PENALTIES[name](weight) for name, weight in weights.items() if weight > 0)
 

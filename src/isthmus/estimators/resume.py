@@ -1,4 +1,4 @@
-"""Opens a run: fresh, or from the checkpoint of one that was cut off."""
+"""Starts a new run, or resumes one from its checkpoint."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from isthmus.data.schema import Schema
     from isthmus.training.events import Observer, Snapshot
 
-# What may change between a run and its resumption without changing the bits.
+# Parameters that may change when a run is resumed, because they do not affect its results.
 _IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose")
 
 
 class TrainingRun(NamedTuple):
-    """Where a run starts."""
+    """The start of a run."""
 
     seed: int
     snapshot: Snapshot | None
@@ -29,26 +29,26 @@ class TrainingRun(NamedTuple):
 
     @property
     def seconds_before(self) -> float:
-        """Seconds of the epochs that an earlier process ran."""
+        """Duration in seconds of the epochs that earlier processes ran."""
         return sum(self.snapshot.history["seconds"]) if self.snapshot else 0.0
 
 
 def open_run(
     estimator: Any, schema: Schema, matrix: Floats, labels: Floats | None, seed: int
 ) -> TrainingRun:
-    """Return the start of a fit, with a checkpoint observer where one was asked for.
+    """Return the start of a fit, with an observer that writes checkpoints if requested.
 
-    A checkpoint that exists is gone on from, with its own seed, when settings and data are those
-    that it was made with.
+    If the checkpoint exists and has the same settings and data, the fit resumes from it, with the
+    seed of the checkpoint.
 
     Raises
     ------
     InvalidParameter
         The checkpoint belongs to other settings or data.
     InvalidArchive
-        The file is damaged or no checkpoint.
+        The file is damaged or is not a checkpoint.
     CannotWrite
-        There can be no file.
+        The file cannot be written.
     """
     if estimator.checkpoint is None:
         return TrainingRun(seed, None, [])

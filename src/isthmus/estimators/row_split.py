@@ -1,4 +1,4 @@
-"""Rows of the matrix: which to learn from and which to validate by."""
+"""Splits the rows of the matrix into training and validation rows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
 
-# With fewer rows, a validation share would be too small to choose by: all are trained on.
+# With fewer rows, the validation set would be too small: all rows are used for training.
 _FEWEST_TO_PART = 20
 
 
 def part(
     matrix: Floats, schema: Schema, labels: Floats | None, validation_fraction: float, seed: int
 ) -> TrainingData:
-    """Choose the rows to validate by, at random; at least one row is left to learn from.
+    """Choose validation rows at random, leaving at least one row for training.
 
-    Of labelled rows at least one of each class is.
+    With labels, at least one row of each class is left for training.
     """
     n, names = len(matrix), _cell_names(schema)
     held_out = min(n - 1, round(validation_fraction * n)) if n >= _FEWEST_TO_PART else 0
@@ -34,19 +34,19 @@ def part(
     if labels is not None:
         order, groups = _with_each_label_last(order, labels)
         held_out = min(held_out, n - groups)
-    held, learned = np.sort(order[:held_out]), np.sort(order[held_out:])
-    # In order, since reading rows of the matrix forwards is quicker.
-    return TrainingData(matrix, learned, held if held_out else None, names, labels)
+    # Sorted, because reading rows of the matrix in order is faster.
+    validation, training = np.sort(order[:held_out]), np.sort(order[held_out:])
+    return TrainingData(matrix, training, validation if held_out else None, names, labels)
 
 
 def _with_each_label_last(order: NDArray[np.intp], labels: Floats) -> tuple[NDArray[np.intp], int]:
-    """Return row numbers in this order, but with one row of each group last, and how many."""
+    """Move one row of each group to the end of the order; return it and the number of groups."""
     _, firsts = np.unique(_groups(labels)[order], return_index=True)
     return np.concatenate([np.delete(order, firsts), order[firsts]]), len(firsts)
 
 
 def _groups(labels: Floats) -> NDArray[np.float32]:
-    """Return each row's class, or whether it has targets; -1 for rows without a label, (n,)."""
+    """Return the class of each row, or 0 for rows with targets; -1 without a label, (n,)."""
     if labels.ndim == 1:
         return np.nan_to_num(labels, nan=-1.0)
     return np.where(np.isnan(labels).all(axis=1), -1.0, 0.0).astype(np.float32)

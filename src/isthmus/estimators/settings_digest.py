@@ -1,4 +1,4 @@
-"""Digests of settings that are the same in another process for the same setting, and only then."""
+"""Digests of settings that can be compared between processes: equal only for equal settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _bytes(value: Any) -> bytes:
         content = hashlib.sha256(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         return f"{value.dtype}{value.shape}{content.hexdigest()}".encode()
     if isinstance(value, keras.Model):
-        # What it computes, not what its layers happen to be called.
+        # The computation, not the names of layers.
         parts = [program_text(value).encode(), *map(_bytes, weights_of(value))]
         return b"|".join(parts)
     if isinstance(value, FunctionType):
@@ -30,12 +30,12 @@ def _bytes(value: Any) -> bytes:
         plain = [value.__defaults__, value.__kwdefaults__, *cells]
         return b"|".join([_code(value.__code__), *map(_bytes, plain)])
     if isinstance(value, (np.random.RandomState, np.random.Generator)):
-        return type(value).__name__.encode()  # its draw is the seed, which a checkpoint holds
+        return type(value).__name__.encode()  # it only draws the seed, which a checkpoint stores
     if hasattr(value, "get_config"):
         # Keras leaves some settings out of the configuration, such as Huber's delta.
-        held = {name: item for name, item in vars(value).items() if _is_plain(item)}
-        given = {**value.get_config(), **held, "name": None, "_name": None}
-        return f"{type(value).__qualname__}{sorted(map(str, given.items()))}".encode()
+        attributes = {name: item for name, item in vars(value).items() if _is_plain(item)}
+        settings = {**value.get_config(), **attributes, "name": None, "_name": None}
+        return f"{type(value).__qualname__}{sorted(map(str, settings.items()))}".encode()
     if callable(value):
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}".encode()
     return repr(value).encode()

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 
 
 class SharedParameters(BaseEstimator):
-    """Stores them; `isthmus.estimators.parameters` declares them."""
+    """Stores the parameters, which `isthmus.estimators.parameters` declares."""
 
     latent_dim: int | str
     architecture: str
@@ -34,6 +34,6 @@ class SharedParameters(BaseEstimator):
     random_state: Any
 
     def _store(self, given: dict[str, Any]) -> None:
-        """Keep a constructor's arguments, its ``locals()``, as they are, as scikit-learn asks."""
+        """Store the constructor's arguments, its ``locals()``, unchanged for scikit-learn."""
         for name in self._get_param_names():
             setattr(self, name, given[name])

@@ -1,8 +1,8 @@
-"""Estimators as archives and as pickles: settings, schema, what was learned, weights by position.
+"""Converts estimators to archives and pickles: settings, schema, fitted attributes and weights.
 
-Nothing that a file brings is run. The network is rebuilt from the names and numbers of an
-architecture, or from a vetted description of the user's own models, and its size is bounded by
-the arrays that are really in the file.
+Nothing in a file is executed. The network is rebuilt from the names and numbers of an architecture,
+or from a checked description of models passed by the user, and its size is bounded by the arrays in
+the file.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ _MODELS = (
 
 
 class FittedParts(NamedTuple):
-    """What an archive holds of a fitted estimator beside its settings and weights."""
+    """The parts of a fitted estimator that an archive stores, except settings and weights."""
 
     learned: dict[str, Any]
-    """Attributes that are plain: sizes, the history, figures."""
+    """Plain attributes: sizes, the history and figures."""
     schema: Schema
     network: Network
     architecture: Architecture | None
-    """None where the encoder and decoder are the user's own."""
+    """None if the user passed the encoder and decoder."""
     labelling: Labelling | None
     head: Head | None
 
@@ -79,12 +79,13 @@ def to_artifact(
     Parameters
     ----------
     kind : str
-        What the archive calls the estimator.
+        The estimator's kind in archives.
     params : dict
         The constructor's parameters.
     parts : FittedParts
+        The other fitted parts.
     weights : list of ndarray
-        What the estimator computes with; the public models are the user's to change.
+        The estimator's own weights; users may have changed those of the public models.
     """
     if parts.architecture is None:
         described = {
@@ -121,7 +122,7 @@ def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], Fit
 
 
 def picklable(state: dict[str, Any]) -> dict[str, Any]:
-    """Return an estimator's state without compiled functions and models that share weights."""
+    """Return an estimator's state without compiled functions or models that share weights."""
     if "network_" not in state:
         return state
     network = state["network_"]
@@ -133,14 +134,14 @@ def picklable(state: dict[str, Any]) -> dict[str, Any]:
 def rebuilt_network(
     state: dict[str, Any], bottleneck: Callable[[int], Bottleneck]
 ) -> Network | None:
-    """Return the network of an estimator that was pickled, and forget how it was; None if unfitted.
+    """Rebuild the network of an unpickled estimator; None if it is not fitted.
 
     Parameters
     ----------
     state : dict
-        The attributes that `picklable` made.
+        The result of `picklable`, from which the pickled models are removed.
     bottleneck : callable
-        Makes the bottleneck from the size of the code.
+        Returns the bottleneck for the size of the code.
     """
     if _PICKLED not in state:
         return None
@@ -154,7 +155,7 @@ def rebuilt_network(
 
 
 def _supervision(content: dict[str, Any]) -> tuple[Labelling, Head]:
-    """Return what an archive says of labels and of the head that predicts them."""
+    """Return the labels of an archive and the head that predicts them."""
     labelling = labelling_from_config(content["labels"])
     head = Head.from_config(
         content["head"], outputs=labelling.outputs, classifies=labelling.classifies
@@ -193,7 +194,7 @@ def _network(
         architecture = architecture_from_config(described["architecture"])
         return _joined(architecture, schema, bottleneck, head, arrays), architecture
     config_checks.entries(described, ("encoder", "decoder"), "network")
-    # Weights of the encoder, of the bottleneck if it has any, of the decoder, of the head.
+    # The weights are those of the encoder, the bottleneck if any, the decoder and the head.
     first, last = (variable_count(described[half]) for half in ("encoder", "decoder"))
     end = len(arrays) - (head.variable_count if head else 0)
     encoder = model_from_config(described["encoder"], arrays[:first])
@@ -229,7 +230,7 @@ def _arrays(stored: Artifact) -> list[np.ndarray]:
 
 
 def storable(value: Any) -> Any:
-    """Return a setting as JSON has it; functions and optimizers only by name."""
+    """Return a setting as a JSON value; functions and optimizers become their names."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -250,23 +251,23 @@ def storable(value: Any) -> Any:
 def plain_params(
     cls: type[Any], stored: Any, parameters: Iterable[Parameter] = ()
 ) -> dict[str, Any]:
-    """Return the settings of `cls` that an archive holds; raises InvalidArchive.
+    """Return the settings of `cls` in an archive; raises InvalidArchive.
 
     Parameters
     ----------
     cls : type
         An estimator.
     stored : object
-        The settings, perhaps a stranger's.
+        The settings, which may be untrusted.
     parameters : iterable of Parameter
-        The records by which values are checked; the settings without one need only be plain.
+        The records with which values are checked; a setting without one must only be plain.
     """
-    known = set(cls._get_param_names())
-    if not isinstance(stored, dict) or not set(stored) <= known:
+    names = set(cls._get_param_names())
+    if not isinstance(stored, dict) or not set(stored) <= names:
         raise InvalidArchive(
             "the archive's settings",
             expected=f"settings of {cls.__name__}",
-            received=str(sorted(set(stored) - known) if isinstance(stored, dict) else stored)[:200],
+            received=str(sorted(set(stored) - names) if isinstance(stored, dict) else stored)[:200],
         )
     for name, value in stored.items():
         plain = value is None or isinstance(value, (bool, int, float, str))
@@ -287,7 +288,7 @@ def _plain_figure(value: Any) -> Any:
 
 
 def _figure(stored: Any, latent_dim: int) -> Any:
-    """Return a figure as the estimator has it: a number, one per code dimension, or None."""
+    """Return an estimator's figure: a number, an array with one per code dimension, or None."""
     numbers = stored if isinstance(stored, list) else [stored] * (stored is not None)
     fits = not isinstance(stored, list) or len(stored) == latent_dim
     if not (fits and all(type(v) is float and math.isfinite(v) for v in numbers)):

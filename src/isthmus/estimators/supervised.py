@@ -34,15 +34,15 @@ _AUTO_HEAD = (128,)
 
 
 class SupervisedAutoencoder(BaseAutoencoder):
-    """Learns codes from which both the input can be rebuilt and labels be told.
+    """Learns codes from which the input can be reconstructed and labels can be predicted.
 
-    Beside the decoder a head predicts labels from the code, so that codes part what labels part
-    (Le et al., 2018, "Supervised autoencoders: improving generalization performance with
-    unsupervised regularizers"). It is a classifier, or a regressor, and a transformer.
+    In addition to the decoder, a head predicts labels from the code, so that the codes separate
+    the labels (Le et al., 2018, "Supervised autoencoders: improving generalization performance with
+    unsupervised regularizers"). The estimator is a classifier or a regressor, and a transformer.
 
-    What is minimised is the loss of `Autoencoder` plus ``classification_weight`` times the head's:
-    cross-entropy in nats, or the squared error of standardised targets. Rows without a label
-    train the reconstruction alone; the head's loss is the mean over the others.
+    The objective is the loss of `Autoencoder` plus ``classification_weight`` times the head's loss:
+    cross-entropy in nats, or the squared error of standardised targets. Rows without a label only
+    train the reconstruction; the head's loss is the mean over the other rows.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ class SupervisedAutoencoder(BaseAutoencoder):
     classes_ : array of shape (classes,)
         The classes in the order of `predict_proba`; for classification.
     head_ : keras.Model
-        Codes -> probabilities of classes, or standardised targets.
+        Codes -> class probabilities, or standardised targets.
     labelled_share_ : float
-        Share of the rows of `fit` that had a label.
+        Fraction of the rows passed to `fit` that have a label.
     history_ : dict of str to list
-        As for `Autoencoder`, and ``supervised_loss``, for classification ``accuracy``, and the
-        same with ``val_`` where held-out rows have labels.
+        As for `Autoencoder`, plus ``supervised_loss`` and, for classification, ``accuracy``; also
+        with the prefix ``val_`` if held-out rows have labels.
     Other attributes are those of `Autoencoder`.
 
     Examples
@@ -124,12 +124,12 @@ class SupervisedAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : array, DataFrame or Arrow table
-            (n, columns) or (n, *image shape). NaN and null mark missing cells, which are neither
-            learned nor counted.
+            (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
+            ignores.
         y : array of shape (n,), or (n, targets) for regression
-            Labels: texts, whole numbers or booleans, or the numbers of a regression. None and NaN
-            mark missing ones, and so does -1 among integers that are classes, unless -1 and 1 are
-            the only ones or there is one below -1: then it is a class like the others.
+            Labels: text, integers or booleans for classification, numbers for regression. None and
+            NaN mark missing labels. Among integer classes, so does -1, unless the classes are
+            exactly -1 and 1, or one is below -1.
 
         Returns
         -------
@@ -138,13 +138,13 @@ class SupervisedAutoencoder(BaseAutoencoder):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            A setting cannot work, data or labels cannot be learned, or the loss left the finite
-            numbers.
+            A setting is invalid, the data or labels cannot be learned, or the loss became infinite
+            or NaN.
         """
         return super().fit(X, y)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the likeliest class of each sample, (n,), or its targets, as `y` was shaped."""
+        """Return the most likely class of each sample, (n,), or targets in the shape of `y`."""
         responses = self._responses(X)
         return self._labels_known().decode(responses)
 
@@ -154,21 +154,21 @@ class SupervisedAutoencoder(BaseAutoencoder):
         return self._responses(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the accuracy of the classes, or R² of the targets, on rows that have labels.
+        """Return the accuracy, or R² for regression, on rows that have labels.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
-            As given to `fit`.
+            As for `fit`.
         y : array of shape (n,) or (n, targets)
-            As given to `fit`; rows without a label are left out.
+            As for `fit`; rows without a label are left out.
         sample_weight : array of shape (n,), optional
-            How much each row counts.
+            Weights of the rows.
         """
         predicted = self.predict(X)
         truth, rows = self._labels_known().known(y, len(predicted))
         if not len(truth):
-            raise InvalidData("y", expected="at least one label", received="missing labels alone")
+            raise InvalidData("y", expected="at least one label", received="only missing labels")
         weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
         if self._labels_known().classifies:
             return float(np.average(predicted[rows] == truth, weights=weight))
@@ -179,7 +179,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
         """The classes in the order of `predict_proba`."""
         if isinstance(self._labelling, Classes):
             return self._labelling.values
-        raise AttributeError("classes_: there are none before fit, and none for regression")
+        raise AttributeError("classes_ is only available after fit with task='classification'")
 
     def _labels(self, y: Any, n: int) -> Floats:
         self._labelling, labels = TASKS[self.task].of(y, n)
@@ -209,7 +209,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
 
     def _labels_known(self) -> Labelling:
         if self._labelling is None:
-            raise AssertionError("labels are known once fit has begun")
+            raise AssertionError("fit sets the labels before they are used")
         return self._labelling
 
     def _responses(self, X: Any) -> Floats:

@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from isthmus.training.loop import TrainingData
 
 COLLAPSED = 0.01
-"""A latent dimension whose divergence is below so many nats tells nothing of the sample."""
+"""A latent dimension whose divergence is below this, in nats, carries no information."""
 _MOST_MEASURED = 10_000
 _MOST_NAMED = 10
 
 
 class VariationalAutoencoder(BaseAutoencoder):
-    """Learns a distribution of codes for each sample, and to make new samples from codes.
+    """Learns a distribution of codes for each sample, and generates new samples from codes.
 
     It maximises the evidence lower bound (ELBO) of Kingma and Welling, 2014, "Auto-encoding
     variational Bayes": the expected log likelihood of a sample under its posterior, minus the
-    posterior's divergence from a standard normal. What is minimised, and is recorded in
-    ``history_``, is -ELBO per cell of a sample, in nats, so that learning rates mean the same as
-    for `Autoencoder`; times the number of cells it is the negative ELBO that papers quote.
+    posterior's KL divergence from a standard normal. The loss, which ``history_`` records, is -ELBO
+    per cell of a sample, in nats, so that learning rates mean the same as for `Autoencoder`;
+    multiplied by the number of cells, it is the negative ELBO reported in papers.
 
-    `transform` returns the mean of the posterior, and reconstructions are made from it.
+    `transform` returns the mean of the posterior, from which reconstructions are decoded.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ class VariationalAutoencoder(BaseAutoencoder):
     Attributes
     ----------
     kl_ : array of shape (latent_dim,)
-        Mean divergence of each latent dimension on the held-out rows, in nats. Where it is about
-        0 the dimension is not used.
+        Mean KL divergence of each latent dimension on the held-out rows, in nats. A dimension with
+        a value near 0 is not used.
     noise_variance_ : float or None
         Variance of the decoder's noise in scaled units, for likelihoods that have one.
 
     Warns
     -----
     TrainingWarning
-        Latent dimensions have collapsed: their divergence is below 0.01 nats.
+        Latent dimensions have collapsed: their KL divergence is below 0.01 nats.
 
     Examples
     --------
@@ -122,15 +122,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         n : int
-            How many.
+            Number of samples.
         random_state : None, int, RandomState or Generator
-            An integer gives the same samples again.
+            An integer makes the samples reproducible.
 
         Returns
         -------
         array, DataFrame or Arrow table
-            (n, *sample shape), of the kind that `fit` was given: the decoder's means, and for
-            categories the likeliest.
+            (n, *sample shape), in the container that `fit` was given: the decoder's means, and the
+            most likely categories.
         """
         check_is_fitted(self)
         rng = generator_for(resolve_seed(random_state), "prior")
@@ -138,14 +138,14 @@ class VariationalAutoencoder(BaseAutoencoder):
         return self.schema_.from_matrix(self._decode(codes))
 
     def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
-        """Return samples on the way from `a` to `b`, decoded from the line between their codes.
+        """Interpolate from `a` to `b`: return samples decoded from the line between their codes.
 
         Parameters
         ----------
         a, b : array, DataFrame or Arrow table
-            One sample each: (*sample shape) or (1, *sample shape), or a table of one row.
+            One sample each: (*sample shape) or (1, *sample shape), or a table with one row.
         steps : int
-            How many, the reconstructions of `a` and `b` included.
+            Number of samples, including the reconstructions of `a` and `b`.
 
         Returns
         -------
@@ -153,15 +153,15 @@ class VariationalAutoencoder(BaseAutoencoder):
             (steps, *sample shape).
         """
         check_is_fitted(self)
-        share = np.linspace(
+        fraction = np.linspace(
             0, 1, parameter_checks.count("steps", steps, at_least=2), dtype=np.float32
         )
         start, end = self._code_of("a", a), self._code_of("b", b)
-        codes = start + share[:, None] * (end - start)
+        codes = start + fraction[:, None] * (end - start)
         return self.schema_.from_matrix(self._decode(codes))
 
     def latent_plane(self, steps: int = 20) -> Any:
-        """Return samples decoded from a grid over a latent space of two dimensions.
+        """Return samples decoded from a grid over a two-dimensional latent space.
 
         The grid has steps of equal probability under the prior (Kingma and Welling, 2014,
         appendix A).
@@ -174,8 +174,8 @@ class VariationalAutoencoder(BaseAutoencoder):
         Returns
         -------
         array, DataFrame or Arrow table
-            (steps * steps, *sample shape), line by line: the first code number grows within a
-            line, the second falls from line to line, as on a map.
+            (steps * steps, *sample shape), row by row: the first latent coordinate increases within
+            a row of the grid, the second decreases from row to row, as on a map.
         """
         check_is_fitted(self)
         if self.latent_dim_ != 2:
@@ -183,7 +183,7 @@ class VariationalAutoencoder(BaseAutoencoder):
                 "latent_plane",
                 expected="a model with latent_dim=2",
                 received=f"latent_dim={self.latent_dim_}",
-                remedy="fit one with latent_dim=2, or use sample or interpolate",
+                remedy="fit a model with latent_dim=2, or use sample or interpolate",
             )
         steps = parameter_checks.count("steps", steps)
         quantiles = [NormalDist().inv_cdf((i + 0.5) / steps) for i in range(steps)]
@@ -196,18 +196,18 @@ class VariationalAutoencoder(BaseAutoencoder):
     ) -> NDArray[np.float64]:
         """Estimate the log likelihood of samples, (n,), in nats.
 
-        By importance sampling from the posterior (Burda et al., 2016, "Importance weighted
-        autoencoders", equation 8): a bound from below that rises to the truth with `samples`; a
-        single one gives the ELBO. Densities are those of scaled units. Missing cells are left out.
+        Uses importance sampling from the posterior (Burda et al., 2016, "Importance weighted
+        autoencoders", equation 8). The estimate is a lower bound that more `samples` tighten; with
+        one it is the ELBO. Densities are those of scaled units. Missing cells are left out.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
-            As given to `fit`.
+            As for `fit`.
         samples : int
-            Codes for each row; papers take 5,000.
+            Number of codes per row; papers use 5,000.
         random_state : None, int, RandomState or Generator
-            An integer gives the same estimate again.
+            An integer makes the estimate reproducible.
         """
         X = self._checked(X)
         key = key_for(resolve_seed(random_state), "importance")
@@ -219,7 +219,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _goal(self, schema: Schema) -> TrainingGoal:
         given = self.likelihood
         if self.encoder is not None and given == "auto":
-            given = "mse"  # whether its last layer gives probabilities is not known
+            given = "mse"  # the last layer may not give probabilities
         name = resolve_likelihood(given, schema.values)
         penalty = divergence(
             float(self.beta),
@@ -242,30 +242,31 @@ class VariationalAutoencoder(BaseAutoencoder):
             named = ", ".join(map(str, dead[:_MOST_NAMED])) + ", ..." * (len(dead) > _MOST_NAMED)
             warnings.warn(
                 f"{len(dead)} of {len(self.kl_)} latent dimensions collapsed: their divergence is "
-                f"below {COLLAPSED} nats, so they tell nothing of a sample ({named}). Try: nothing "
-                "is needed if the others suffice; else a warmup, free_bits, or a smaller beta.",
+                f"below {COLLAPSED} nats, so they carry no information ({named}). Try: a warmup, "
+                "free_bits or a smaller beta, unless the other dimensions suffice.",
                 TrainingWarning,
                 stacklevel=4,
             )
 
     def _seen(self, rows: Floats, key: Any) -> Floats:
-        """Return rows as training would see them: drawn, where the likelihood is of drawn cells."""
+        """Return rows as in training: with sampled cells if the likelihood is "binarized"."""
         if self.loss_ != "binarized":
             return rows
-        drawn: Floats = np.where(np.isnan(rows), rows, np.asarray(binarize(key, jnp.asarray(rows))))
-        return drawn
+        cells = np.asarray(binarize(key, jnp.asarray(rows)))
+        sampled: Floats = np.where(np.isnan(rows), rows, cells)
+        return sampled
 
     def _noise_variance(self, rows: Floats, reconstruction: Any) -> float | None:
         """Return the variance of the decoder's noise, for likelihoods that have one."""
-        known = LIKELIHOODS[self.loss_].variance
-        if known is not None or self.loss_ in ("bernoulli", "binarized"):
-            return known
+        fixed = LIKELIHOODS[self.loss_].variance
+        if fixed is not None or self.loss_ in ("bernoulli", "binarized"):
+            return fixed
         squares = np.square(rows - reconstruction, dtype=np.float64)
         if self.schema_.values == "mixed" and self.loss_ == "mixture":
             numeric = [s.start for s in self.schema_.segments if s.kind == "numeric"]
             squares = squares[:, numeric]
         if np.isnan(squares).all():
-            return 1.0  # no number to measure it by: none will be used either
+            return 1.0  # no numbers to estimate it from, so it is not used
         return max(float(np.nanmean(squares)), SMALLEST_VARIANCE)
 
     def _code_of(self, name: str, X: Any) -> Floats:
@@ -277,7 +278,7 @@ class VariationalAutoencoder(BaseAutoencoder):
                 name,
                 expected="one sample",
                 received=f"{len(X)} rows",
-                remedy=f"pass for example X[0] as {name}",
+                remedy=f"pass X[0] as {name}, for example",
             )
         return self._encode(self.schema_.to_matrix(X))
 

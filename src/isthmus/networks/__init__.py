@@ -1,6 +1,6 @@
-"""Keras models: architectures, bottlenecks, and how they are joined, run and stored.
+"""Keras models: architectures and bottlenecks, and how they are joined, run and stored.
 
-Every module here that uses Keras comes after this check of its backend.
+The Keras backend is checked here, before any module of the package uses Keras.
 """
 
 from isthmus import _backend

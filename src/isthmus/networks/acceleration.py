@@ -1,7 +1,7 @@
-"""The fast twin of a model: the same weights in the same order, other programs.
+"""The fast twin of a model: the same weights in the same order, but faster programs.
 
-A model that people take away is made of Keras' own layers; the one that is trained on a CPU has
-`isthmus.networks.fast_layers` in their place. On other devices Keras' layers are fast themselves.
+The models that users get consist of Keras's own layers. On a CPU, training uses a twin with layers
+of `isthmus.networks.fast_layers` instead; on other devices Keras's layers are fast enough.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _FAST: dict[type[Any], type[Any]] = {
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
 _COUPLING = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 _CACHE = 3_500_000
-"""Bytes of one layer's output that the cores' caches hold beside what else they need."""
+"""Bytes of one layer's output that fit in the cores' caches along with everything else."""
 _FEWEST_ROWS = 4
-"""Measured: in pieces of 2 a batch takes about as long as whole, in pieces of 1 far longer."""
+"""Measured: pieces of 2 rows take about as long as a whole batch, pieces of 1 far longer."""
 
 
 def accelerated(full: keras.Model) -> keras.Model:
-    """Return the fast twin of a model, the model itself where there is nothing to gain.
+    """Return the fast twin of a model, or the model itself if there is nothing to gain.
 
-    A whole autoencoder, whose outputs have names, gives its logits, too, where its decoder ends in
-    a sigmoid, so that losses need no logarithms. The twin is for `stateless_call` with the model's
-    own values: its variables may have none.
+    The twin of a complete autoencoder, which has named outputs, also returns logits if the decoder
+    ends in a sigmoid, so that losses need no logarithms. Call it with `stateless_call` and the
+    model's values; its own variables may have none.
     """
     on_cpu = jax.default_backend() == "cpu"
     graph = _Graph(full)
     made = getattr(full, "output", None)  # a Sequential has none before it is called
-    whole = isinstance(made, dict) and "logits" not in made
-    end = _final_sigmoid(graph) if whole else None
+    complete = isinstance(made, dict) and "logits" not in made
+    end = _final_sigmoid(graph) if complete else None
     gains = end is not None or (on_cpu and any(type(layer) in _FAST for layer in graph.layers))
     if not gains or any(isinstance(layer, keras.Model) for layer in graph.layers):
-        return full  # what a model of a class of one's own computes is not in its graph
+        return full  # the graph does not show what a subclassed model computes
     factors = dict(_fused(graph)) if on_cpu else {}
 
     def fast(layer: Any) -> Any:
@@ -75,9 +75,9 @@ def accelerated(full: keras.Model) -> keras.Model:
 def rows_at_once(model: keras.Model, batch_size: int) -> int:
     """Return how many rows of a batch to run through a model at a time.
 
-    On a CPU the layers of a convolutional network are bound by memory, so that a batch whose
-    images stay in the caches, taken piece by piece, is done in about half the time. Gradients add
-    up to those of the whole batch; so this is for models whose samples do not meet in a layer.
+    On a CPU the layers of a convolutional network are memory-bound: processing a batch in pieces
+    that stay in the caches takes about half the time. The gradients of the pieces are summed, which
+    requires that no layer combines samples; for other models the whole batch is returned.
     """
     layers = list(_layers(model))
     convolves = any(isinstance(layer, _CONVOLUTIONS) for layer in layers)
@@ -93,7 +93,7 @@ def rows_at_once(model: keras.Model, batch_size: int) -> int:
 
 
 def _built(build: Callable[[], keras.Model], graph: _Graph) -> keras.Model:
-    """Build a model; without values where no layer can have made a constant of them."""
+    """Build a model, without values unless a layer may have turned them into constants."""
     if any(_is_opaque(la) or isinstance(la, keras.layers.Normalization) for la in graph.layers):
         return build()
     return without_values(build)
@@ -105,14 +105,14 @@ def _twin(full: keras.Model, fast: Callable[[Any], Any], *, logits: bool) -> ker
         return twin
     made = dict(twin.output)
     made["logits"] = made["reconstruction"]
-    name = "_".join(["shares", *(layer.name for layer in twin.layers)])  # as no layer is called
+    name = "_".join(["shares", *(layer.name for layer in twin.layers)])  # unique among the layers
     shares = keras.layers.Activation("sigmoid", name=name, dtype="float32")
     made["reconstruction"] = shares(made["logits"])
     return keras.Model(twin.input, made, name=full.name)
 
 
 def _slots(model: keras.Model) -> list[list[Any]]:
-    """Return what must agree for the values of one model to fit another: layers and shapes."""
+    """Return the layers and shapes of the variables, which must agree to exchange values."""
     return [
         [(_place(variable.path), tuple(variable.shape)) for variable in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)
@@ -120,22 +120,22 @@ def _slots(model: keras.Model) -> list[list[Any]]:
 
 
 def _place(path: str) -> str:
-    # Which models stand before the layer depends on how they were built; seeds are numbered.
+    # The models before the layer's name depend on how they were built; seeds are numbered.
     return path.rpartition("/")[2] if "seed_generator" in path else "/".join(path.split("/")[-2:])
 
 
 @dataclass
 class _Graph:
-    """Who calls whom in a model and in the models in it."""
+    """The graph of calls in a model and in the models nested in it."""
 
     full: keras.Model
     layers: list[Any] = field(init=False)
     nodes: list[Any] = field(init=False)
     """Every call of a layer."""
     calls: Counter[int] = field(init=False)
-    """How often a layer is called, by its identity."""
+    """How often each layer is called, by its id."""
     uses: Counter[int] = field(init=False)
-    """How often what a layer makes is taken: by another, or as an output of its model."""
+    """How often each layer's output is used, by another layer or as an output of a model."""
 
     def __post_init__(self) -> None:
         models = list(_models(self.full))
@@ -147,13 +147,13 @@ class _Graph:
         self.uses = Counter(id(_maker(tensor)) for tensor in [*taken, *given])
 
     def is_link(self, layer: Any) -> bool:
-        """Whether a layer is called once, and what it makes taken once and not otherwise seen."""
-        unseen = getattr(layer, "activity_regularizer", None) is None
-        return unseen and self.calls[id(layer)] == self.uses[id(layer)] == 1
+        """Whether a layer is called once, and its output is used once and not regularized."""
+        unregularized = getattr(layer, "activity_regularizer", None) is None
+        return unregularized and self.calls[id(layer)] == self.uses[id(layer)] == 1
 
 
 def _final_sigmoid(graph: _Graph) -> Any:
-    """Return the layer whose sigmoid makes the reconstruction, None where there is none."""
+    """Return the layer whose sigmoid makes the reconstruction, or None."""
     sources = {id(node.operation): node.input_tensors for node in graph.nodes}
     tensor = graph.full.output["reconstruction"]
     while graph.is_link(layer := _maker(tensor)):
@@ -168,7 +168,7 @@ def _final_sigmoid(graph: _Graph) -> Any:
 
 
 def _fused(graph: _Graph) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Yield, by identity, upsamplings and the convolutions that alone take their output."""
+    """Yield the ids and factors of upsamplings, and of convolutions that alone use their output."""
     for node in graph.nodes:
         taker = node.operation
         for layer in map(_maker, node.input_tensors):
@@ -189,19 +189,19 @@ def _fuse(layer: Any, taker: Any) -> bool:
 
 
 def _models(model: keras.Model) -> Iterator[keras.Model]:
-    """Yield a model and the models in it, each once."""
-    found = {id(model): model}
+    """Yield a model and the models nested in it, each once."""
+    models = {id(model): model}
     waiting = [model]
     while waiting:
         for part in filter(_is_plain_model, _operations(waiting.pop())):
-            if id(part) not in found:
-                found[id(part)] = part
+            if id(part) not in models:
+                models[id(part)] = part
                 waiting.append(part)
-    yield from found.values()
+    yield from models.values()
 
 
 def _layers(model: keras.Model) -> Iterator[Any]:
-    """Yield the layers and operations of a model, of the models in it, and layers in layers."""
+    """Yield the layers and operations of a model, nested models and layers included."""
     for part in _models(model):
         for operation in _operations(part):
             if isinstance(operation, keras.layers.Layer) and not _is_plain_model(operation):
@@ -211,7 +211,7 @@ def _layers(model: keras.Model) -> Iterator[Any]:
 
 
 def _operations(model: Any) -> list[Any]:
-    """Return a model's layers, and functions of `keras.ops` that were called like layers."""
+    """Return a model's layers, and functions of `keras.ops` that are nodes of its graph."""
     return list(getattr(model, "operations", model.layers))
 
 
@@ -222,7 +222,7 @@ def _nodes(model: Any) -> Iterator[Any]:
 
 
 def _is_plain_model(layer: Any) -> bool:
-    """Whether a model is sequential or functional, and so no more than its graph."""
+    """Whether a model is sequential or functional, so that its graph describes it completely."""
     return isinstance(layer, keras.Model) and type(layer).__module__.startswith("keras.")
 
 
@@ -231,16 +231,16 @@ def _maker(tensor: Any) -> Any:
 
 
 def _is_opaque(layer: Any) -> bool:
-    """Whether a layer or operation may do anything, for all that is known of it."""
+    """Whether nothing is known about what a layer or operation computes."""
     known = type(layer).__module__.split(".")[0] in ("keras", "isthmus")
     return not known or isinstance(layer, keras.layers.Lambda)
 
 
 def _couples(layer: Any) -> bool:
-    """Whether a step depends on which samples are together in a batch, or on how many are.
+    """Whether a layer makes a step depend on which or how many samples are in a batch.
 
     Functions of `keras.ops` may work along any axis, and activity losses are means over all rows,
-    those without weight included.
+    including those of weight zero.
     """
     return (
         _is_opaque(layer)

@@ -1,9 +1,9 @@
-"""What a Keras model may be made of to be saved, and to be rebuilt from an untrusted file.
+"""What a Keras model may contain to be saved, and to be rebuilt from an untrusted file.
 
 The configuration that Keras writes names a module and a class for each object, which Keras then
-imports and calls. So every object in it is compared with the lists here before Keras sees any of
-it, and everything else has to be a plain number, name or list. No function, no lambda, no class
-of another package passes.
+imports and calls. So every object in it is compared with the lists here before Keras reads it, and
+everything else must be a plain number, name or list. Functions, lambdas and classes of other
+packages are refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAYERS = frozenset(
     GaussianNoise GaussianDropout ActivityRegularization Rescaling
     Add Subtract Multiply Average Maximum Minimum Concatenate Dot
     LSTM GRU SimpleRNN Bidirectional TimeDistributed
-    """.split()  # noqa: SIM905 - one name a line would hide the families
+    """.split()  # noqa: SIM905 - one name per line would hide the families
 )
 _INITIALIZERS = frozenset(
     """
@@ -40,13 +40,13 @@ _LAYERS_AND_MODELS = {
     "keras.layers": _LAYERS,
     "isthmus.networks.layers": frozenset({"LastStep", "TableOutput"}),
 }
-# By setting: an object in any other place, even one of Keras' own, would be made and then called
-# in a way that the checks after building do not see.
+# By setting: an object anywhere else, even one of Keras's own, would be created and called in ways
+# that the checks after building do not cover.
 _ALLOWED = {
     "layers": _LAYERS_AND_MODELS,
     "layer": _LAYERS_AND_MODELS,
     "dtype": {"keras": frozenset({"DTypePolicy"})},
-    # Those without weights: Keras would make an activation's when it is first called.
+    # Only layers without weights: Keras would create an activation's weights on its first call.
     "activation": {
         "keras.layers": frozenset({"Activation", "ReLU", "LeakyReLU", "ELU", "Softmax"})
     },
@@ -60,7 +60,7 @@ _POLICIES = frozenset(
 )
 _OBJECT_KEYS = frozenset({"module", "class_name", "config", "registered_name"})
 _NODE_KEYS = frozenset({"name", "inbound_nodes"})
-# Settings that pull in other machinery; they may stand there unset.
+# Settings that pull in other machinery; they may be present but must be unset.
 _UNSET = ("quantization_config", "quantization_mode", "lora_rank", "lora_alpha", "renorm_clipping")
 
 _LONGEST_STRING = 200
@@ -71,7 +71,7 @@ _MOST_CALLS = 4_000
 
 
 class Refused(Exception):
-    """A verdict, not an error for people: the caller turns it into one, with its place."""
+    """An internal refusal, which callers turn into an error for the user."""
 
     def __init__(self, place: str, found: str) -> None:
         super().__init__(f"{place}: {found}")
@@ -85,7 +85,7 @@ def vet(config: Any) -> None:
     Raises
     ------
     Refused
-        Something in it is not on the lists, or it is too large.
+        Something in the configuration is not on the lists, or it is too large.
     """
     if not (isinstance(config, dict) and config.get("class_name") in _MODELS):
         raise Refused("the model", "it is neither Sequential nor functional")
@@ -109,17 +109,17 @@ def _value(value: Any, setting: str, place: str, depth: int) -> int:
         return sum(_value(item, setting, place, depth) for item in value)
     if isinstance(value, dict) and "class_name" in value:
         return _object(value, setting, place, depth)
-    return _fail(place, "a function or another object that is not one of Keras' own")
+    return _fail(place, "a function or another object that is not one of Keras's own")
 
 
 def _object(node: dict[str, Any], setting: str, place: str, depth: int) -> int:
-    """Check one object of Keras' and all in it; return the number of layer calls it stands for."""
+    """Check a Keras object and everything in it; return the number of layer calls it makes."""
     config, inbound = node.get("config"), node.get("inbound_nodes", [])
     if not isinstance(config, dict):
-        _fail(place, "a function, which is not one of Keras' own")
+        _fail(place, "a function, which is not one of Keras's own")
     here = _check_class(node, config, setting, place)
     if not isinstance(inbound, list):
-        _fail(here, "no list of inbound nodes")
+        _fail(here, "inbound nodes that are not a list")
     name = node["class_name"]
     _check_settings(name, config, here)
     depth += name in _MODELS
@@ -136,13 +136,13 @@ def _object(node: dict[str, Any], setting: str, place: str, depth: int) -> int:
 
 
 def _check_class(node: dict[str, Any], config: dict[str, Any], setting: str, place: str) -> str:
-    """Check which class an object is of; return what to call the object in messages."""
+    """Check the class of an object; return the object's name in messages."""
     module, name, registered = (node.get(k) for k in ("module", "class_name", "registered_name"))
     label = config.get("name")
     here = place if label is None or name in _MODELS else f"layer {label!s:.60} ({name!s:.60})"
     if not (isinstance(module, str) and isinstance(name, str)):
-        _fail(here, "a class that is not one of Keras' own")
-    # "kernel_initializer" takes what any initializer takes.
+        _fail(here, "a class that is not one of Keras's own")
+    # "kernel_initializer" accepts whatever "initializer" accepts.
     allowed = _ALLOWED.get(setting.rpartition("_")[2], {})
     own = module.startswith("isthmus.")
     known = name in allowed.get(module, ()) and (
@@ -162,12 +162,12 @@ def _check_settings(name: str, config: dict[str, Any], here: str) -> None:
     for key in _UNSET:
         _check(config.get(key) is None, here, f"{key}, which cannot be saved")
     if config.get("unroll"):
-        # A step of a traced program for each step of the series: minutes, for a hostile length.
+        # Unrolling traces every step of a series; a hostile length would take minutes.
         _fail(here, "unroll=True; unroll=False gives the same results and can be saved")
 
 
 def _wiring(value: Any, place: str) -> None:
-    """Check how the layers of a functional model are connected: tensors, numbers, names."""
+    """Check the connections between layers of a functional model: tensors, numbers and names."""
     if isinstance(value, (list, tuple)):
         _check(len(value) <= _LONGEST_LIST, place, f"a list of {len(value)}")
         for item in value:

@@ -1,4 +1,4 @@
-"""What the user may say of an architecture, and what of the data decides what they left open."""
+"""The user's settings of an architecture, and how the data decide those left on "auto"."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ACTIVATIONS = Catalogue(
 )  # fmt: skip
 POLICIES = Catalogue("precision", {"float32": "float32", "bfloat16": "mixed_bfloat16"})
 MANY_CELLS = 64
-"""From so many cells on, samples in [0, 1] are taken for pictures."""
+"""Samples in [0, 1] with at least this many cells are treated as images."""
 _MOST_LAYERS = 1000
 
 
 class LayerStyle(NamedTuple):
-    """What all hidden layers of a network have in common."""
+    """Settings that all hidden layers of a network share."""
 
     activation: str
     normalization: str
@@ -38,9 +38,9 @@ class LayerStyle(NamedTuple):
 
 
 class ArchitectureSettings(NamedTuple):
-    """What an architecture is made from.
+    """The settings that an architecture is built from.
 
-    ``hidden`` is None and ``normalization`` "auto" where it is left open.
+    If left open, ``hidden`` is None and ``normalization`` is "auto".
     """
 
     sample_shape: tuple[int, ...]
@@ -53,13 +53,13 @@ class ArchitectureSettings(NamedTuple):
 
     @property
     def cells(self) -> int:
-        """Numbers in a sample."""
+        """Number of cells of a sample."""
         return math.prod(self.sample_shape)
 
     def some_hidden(
         self, default: tuple[int, ...], wanted: str, architecture: str
     ) -> tuple[int, ...]:
-        """Return the sizes of an architecture that has hidden layers; raises InvalidParameter."""
+        """Return the hidden sizes, of which there must be at least one; raises InvalidParameter."""
         hidden = default if self.hidden is None else self.hidden
         if not hidden:
             raise InvalidParameter(
@@ -73,19 +73,19 @@ class ArchitectureSettings(NamedTuple):
     def style(self) -> LayerStyle:
         """Return the checked names; raises InvalidParameter.
 
-        Batch statistics help with pictures, and overfit small tables (docs/adr/0004-defaults.md).
+        Batch normalization helps with images and overfits small tables (docs/adr/0004-defaults.md).
         """
         normalization = self.normalization
         if normalization == "auto":
-            pictures = self.values == "unit" and self.cells >= MANY_CELLS
-            normalization = "batch" if pictures else "none"
+            images = self.values == "unit" and self.cells >= MANY_CELLS
+            normalization = "batch" if images else "none"
         return LayerStyle(
             ACTIVATIONS[self.activation], NORMALIZATIONS[normalization], POLICIES[self.precision]
         )
 
 
 def are_sizes(value: Any) -> bool:
-    """Whether part of an untrusted description can be the sizes of layers."""
+    """Whether a value from an untrusted description can be the sizes of layers."""
     return (
         isinstance(value, list)
         and len(value) <= _MOST_LAYERS
@@ -94,7 +94,7 @@ def are_sizes(value: Any) -> bool:
 
 
 def is_style(activation: str, normalization: str, policy: str) -> bool:
-    """Whether parts of an untrusted description are what `Style` holds."""
+    """Whether values from an untrusted description are valid for a `LayerStyle`."""
     return (
         activation in ACTIVATIONS
         and normalization in NORMALIZATIONS

@@ -1,4 +1,4 @@
-"""Bottlenecks: what turns the encoder's features into a code."""
+"""Bottlenecks turn the encoder's features into a code."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ LARGEST_LOG_VARIANCE = 20.0
 
 
 class Sampled(NamedTuple):
-    """A code as Keras tensors, and what it was made from."""
+    """A code as Keras tensors, and the tensors it was computed from."""
 
     point: Any
-    """(n, latent_dim), what the encoder answers."""
+    """(n, latent_dim), the code that the encoder returns."""
     code: Any
-    """(n, latent_dim), what is decoded in training."""
+    """(n, latent_dim), the code that is decoded in training."""
     noise: Any = None
-    """(n, latent_dim), the input for standard normal numbers; None without a posterior."""
+    """(n, latent_dim), the input for standard normal noise; None without a posterior."""
     mean: Any = None
-    """(n, latent_dim), of the posterior."""
+    """(n, latent_dim), the mean of the posterior."""
     log_variance: Any = None
-    """(n, latent_dim), of the posterior."""
+    """(n, latent_dim), the log variance of the posterior."""
 
 
 class Bottleneck(Protocol):
-    """What a bottleneck offers: a code from features."""
+    """The interface of a bottleneck: it computes a code from features."""
 
     @property
     def latent_dim(self) -> int:
-        """Numbers in a code."""
+        """Size of the code."""
 
     def apply(self, features: Any) -> Sampled:
         """Return the code of features (n, width), a Keras tensor."""
@@ -41,12 +41,12 @@ class Bottleneck(Protocol):
 
 @dataclass(frozen=True)
 class DeterministicBottleneck:
-    """A code that is one point: a dense layer without activation, so that no code is out of reach.
+    """A deterministic code: a dense layer without activation, which can reach any code.
 
     Parameters
     ----------
     latent_dim : int
-        Numbers in a code.
+        Size of the code.
     """
 
     latent_dim: int
@@ -61,23 +61,23 @@ class DeterministicBottleneck:
 
 @dataclass(frozen=True)
 class GaussianBottleneck:
-    """A code that is a normal distribution without correlations: the posterior of a sample.
+    """A code that is sampled from a diagonal Gaussian, the posterior of a sample.
 
     Mean and log variance are two dense layers; the code is sampled as mean + standard deviation *
     noise (Kingma and Welling, 2014, "Auto-encoding variational Bayes", section 2.4). The log
-    variance is ``20 tanh(v / 20)``: nearly v where it matters, and never beyond what float32 can
-    take to its exponential.
+    variance is ``20 tanh(v / 20)``: close to v in the relevant range, and bounded so that its
+    exponential does not overflow float32.
 
     Parameters
     ----------
     latent_dim : int
-        Numbers in a code.
+        Size of the code.
     """
 
     latent_dim: int
 
     def apply(self, features: Any) -> Sampled:
-        """Return posterior and code of features (n, width)."""
+        """Return the posterior and a code of features (n, width)."""
         mean, log_variance = self._posterior(features.shape[1])(features)
         noise = keras.Input((self.latent_dim,), name="noise")
         code = self._sampling()([mean, log_variance, noise])

@@ -1,4 +1,4 @@
-"""The architectures by name. A new one is one file beside these and one line here."""
+"""The architectures by name. A new one is one file in this folder and one line here."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ARCHITECTURES: Catalogue[type[Architecture]] = Catalogue(
 )
 
 _MOST_DENSE_CELLS = 2**16
-"""Of a picture, 256 x 256 pixels: the first layer alone has 2**25 weights then."""
+"""The cells of a 256 x 256 image, whose first dense layer alone has 2**25 weights."""
 
 
 def architecture_class(name: str, sample_shape: tuple[int, ...]) -> type[Architecture]:
-    """Return the architecture of a name; raises InvalidParameter.
+    """Return the architecture called `name`; raises InvalidParameter.
 
-    "auto" is dense, which for the same time on a CPU is as good for pictures as convolution
-    (docs/adr/0004-defaults.md), but convolutional for pictures whose matrices would grow too large.
+    "auto" is dense, which for the same time on a CPU is as good for images as convolution
+    (docs/adr/0004-defaults.md), but convolutional for images that need too many dense weights.
     """
     if name != "auto":
         return ARCHITECTURES[name]
@@ -48,14 +48,14 @@ def architecture_class(name: str, sample_shape: tuple[int, ...]) -> type[Archite
 
 
 def architecture_to_config(architecture: Any) -> dict[str, Any]:
-    """Return an architecture as names and numbers."""
+    """Return a JSON-able description of an architecture."""
     fields = asdict(architecture)
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
     return {"name": architecture.name, **plain}
 
 
 def architecture_from_config(config: Any) -> Architecture:
-    """Return the architecture of a description, possibly untrusted; raises InvalidArchive."""
+    """Return the architecture of a possibly untrusted description; raises InvalidArchive."""
     name = config.get("name") if isinstance(config, dict) else None
     if isinstance(name, str) and name in ARCHITECTURES:
         fields = {key: value for key, value in config.items() if key != "name"}

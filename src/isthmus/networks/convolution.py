@@ -1,13 +1,13 @@
-"""Convolutions in the forms that XLA runs fast on a CPU.
+"""Convolutions in forms that XLA runs fast on a CPU.
 
 XLA's own gradient of a convolution is a convolution in dimension orders that its CPU libraries do
-not take; inside a loop it then runs about 25 times slower, on one core. Here every convolution of
-a step is written in the one order that they do take, or as matrix products where those measured
-faster, as they do for every gradient of a kernel (docs/adr/0006-speed-on-the-cpu.md).
+not support; inside a loop it then runs on one core, about 25 times slower. Here every convolution
+of a step uses the one order that they support, or matrix products where those measured faster, as
+they do for every gradient with respect to a kernel (docs/adr/0006-speed-on-the-cpu.md).
 
-Strided and transposed convolutions, and those of an upsampled image, are reduced to convolutions
-of stride 1 at the lower resolution, one for each phase of the finer grid. Fed by upsampling, a
-3 x 3 kernel so takes 4 products for each output cell instead of 9.
+Strided and transposed convolutions, and convolutions of an upsampled image, are reduced to
+convolutions of stride 1 at the lower resolution, one for each phase of the finer grid. After
+upsampling, a 3 x 3 kernel thus needs 4 products per output cell instead of 9.
 
 Images are (n, height, width, channels), kernels (height, width, channels in, channels out).
 """
@@ -30,7 +30,7 @@ Pads = tuple[Pair, Pair]
 """Zeros before and after the image, by axis; negative numbers crop."""
 
 _ORDER = ("NHWC", "HWIO", "NHWC")
-# Measured: up to so many columns the shifted copies of one side are worth a single product.
+# Measured: up to this many columns, copying one side's shifts for a single product pays off.
 _WIDEST_PATCH = 160
 _FEW_CHANNELS = 4
 
@@ -39,7 +39,7 @@ _FEW_CHANNELS = 4
 def convolve(images: Array, kernel: Array, pads: Pads) -> Array:
     """Convolve with stride 1: (n, h, w, i), (a, b, i, o) -> (n, h', w', o).
 
-    As everywhere in deep learning this is a cross-correlation: the kernel is not turned.
+    As usual in deep learning this is a cross-correlation: the kernel is not flipped.
     """
     return _forward(images, kernel, pads)
 
@@ -67,18 +67,18 @@ convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
 def strided(images: Array, kernel: Array, strides: Pair, pads: Pads) -> Array:
-    """Convolve with strides: every stride x stride block of cells becomes one cell of channels."""
+    """Convolve with strides: each stride x stride block of cells becomes channels of one cell."""
     size = kernel.shape[:2]
     blocks = tuple(-(-k // s) for k, s in zip(size, strides, strict=True))
     cells = [
         (n + sum(pad) - k) // s + b
         for n, pad, k, s, b in zip(images.shape[1:3], pads, size, strides, blocks, strict=True)
     ]
-    behind = [
+    after = [
         c * s - n - pad[0]
         for c, s, n, pad in zip(cells, strides, images.shape[1:3], pads, strict=True)
     ]
-    images = _padded(images, ((pads[0][0], behind[0]), (pads[1][0], behind[1])))
+    images = _padded(images, ((pads[0][0], after[0]), (pads[1][0], after[1])))
     rows, columns = strides
     n, channels = images.shape[0], images.shape[-1]
     images = images.reshape(n, cells[0], rows, cells[1], columns, channels)
@@ -103,10 +103,10 @@ def upsampled(images: Array, kernel: Array, factors: Pair, pads: Pads) -> Array:
 
 
 def transposed(images: Array, kernel: Array, strides: Pair, before: Pair) -> Array:
-    """Convolve transposed: (n, h, w, i), (a, b, i, o) -> (n, stride * h, stride * w, o).
+    """Apply a transposed convolution: (n, h, w, i), (a, b, i, o) -> (n, stride * h, stride * w, o).
 
-    The gradient of a strided convolution with respect to its images, which `before` cells of
-    zeros preceded.
+    It is the gradient with respect to its input of a strided convolution that padded the input
+    with `before` zeros in front.
     """
     axes = [
         _phases(
@@ -122,12 +122,12 @@ def transposed(images: Array, kernel: Array, strides: Pair, before: Pair) -> Arr
 
 
 class _Phases(NamedTuple):
-    """One axis of a finer grid: what each of its phases takes from the coarse one."""
+    """One axis of a finer grid: which coarse cells each of its phases uses."""
 
     choice: NDArray[np.float32]
-    """(phases, taps, kernel size): 1 where a tap of a phase counts a cell of the kernel."""
+    """(phases, taps, kernel size): 1 where a tap of a phase uses a cell of the kernel."""
     starts: tuple[int, ...]
-    """By phase, the coarse cell at its first tap, from the one that the phase belongs to."""
+    """By phase, the offset of the coarse cell at its first tap from the phase's own cell."""
 
 
 def _phases(offsets: list[list[Pair]], size: int) -> _Phases:
@@ -156,7 +156,7 @@ def _by_phase(images: Array, kernel: Array, rows: _Phases, columns: _Phases) -> 
         for axis, tap in zip((rows, columns), taps, strict=True)
     )
     maps = convolve(images, kernels, (pads[0], pads[1]))
-    # Split before cutting: its gradient joins what cutting's would add up, a phase at a time.
+    # Split before slicing: a split's gradient concatenates, whereas slices would add up by phase.
     phases = iter(jnp.split(maps, len(rows.starts) * len(columns.starts), axis=-1))
     fine = [
         jnp.stack(
@@ -185,7 +185,7 @@ def _in_order(images: Array, kernel: Array, pads: Pads) -> Array:
 
 
 def _as_maps(images: Array, kernel: Array, pads: Pads) -> Array:
-    """One product makes a map for each cell of the kernel; shifted, they add up to the result."""
+    """Compute one map per kernel cell in a single product, and add the shifted maps."""
     height, width, channels, made = kernel.shape
     columns = kernel.transpose(2, 0, 1, 3).reshape(channels, -1)
     maps = (images.reshape(-1, channels) @ columns).reshape(*images.shape[:3], -1)
@@ -194,7 +194,7 @@ def _as_maps(images: Array, kernel: Array, pads: Pads) -> Array:
 
 
 def _kernel_gradient(images: Array, change: Array, size: Pair, pads: Pads) -> Array:
-    """Return the sum over cells of image times change, (a, b, i, o), in the fastest form."""
+    """Return the gradient for the kernel, (a, b, i, o), computed in the fastest form."""
     channels, made = images.shape[-1], change.shape[-1]
     cells = size[0] * size[1]
     if cells * min(channels, made) > _WIDEST_PATCH:
@@ -212,7 +212,7 @@ def _kernel_gradient(images: Array, change: Array, size: Pair, pads: Pads) -> Ar
 
 
 def _kernel_gradient_by_cell(images: Array, change: Array, size: Pair, pads: Pads) -> Array:
-    """One product for each cell of the kernel: no copy of a side that has many channels."""
+    """Use one product for each kernel cell, so that a side with many channels is not copied."""
     channels, made = images.shape[-1], change.shape[-1]
     change = change.reshape(-1, made)
     cells = [piece.reshape(-1, channels).T @ change for piece in _shifts(images, size, pads)]
@@ -220,7 +220,7 @@ def _kernel_gradient_by_cell(images: Array, change: Array, size: Pair, pads: Pad
 
 
 def _reversed(size: Pair, pads: Pads) -> Pads:
-    """Return the pads with which the output slides over what the input slid over."""
+    """Return the pads of the reversed convolution, from the output back to the input."""
     rows, columns = (
         (k - 1 - before, k - 1 - after) for k, (before, after) in zip(size, pads, strict=True)
     )
@@ -228,7 +228,7 @@ def _reversed(size: Pair, pads: Pads) -> Pads:
 
 
 def _shifts(images: Array, size: Pair, pads: Pads) -> list[Array]:
-    """Return, for each cell of a kernel in its order, what that cell meets."""
+    """Return, for each kernel cell in order, the part of the image that it is applied to."""
     images = _padded(images, pads)
     height, width = images.shape[1] - size[0] + 1, images.shape[2] - size[1] + 1
     return [

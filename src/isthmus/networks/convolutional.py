@@ -1,4 +1,4 @@
-"""Convolutional architectures: blocks that halve a sample towards the code, and back."""
+"""Convolutional architectures: blocks that halve a sample down to the code, and mirror them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Pair = tuple[int, int]
 class _Halving(ABC):
     """Abstract: blocks that halve the sides, a dense code, and blocks that double them again.
 
-    Sides of odd length come back as they were, so samples may have any size.
+    Odd sides are restored, so samples may have any size.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class _Halving(ABC):
     normalization : {"batch", "layer", "none"}
         Normalisation before each activation.
     linear_path : bool
-        Whether sample and code are joined by a matrix, too, as in `Dense`.
+        Whether to add a linear path between sample and code, as in `Dense`.
     policy : str
         Keras dtype policy of the blocks.
     """
@@ -51,11 +51,11 @@ class _Halving(ABC):
     name: ClassVar[str]
     variable_length: ClassVar[bool] = False
     samples: ClassVar[str] = "pictures, an array (n, height, width) or (n, height, width, channels)"
-    """What it takes, for messages."""
+    """The samples that it accepts, for messages."""
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
-    """Of a sample."""
+    """The numbers of dimensions that a sample may have."""
     factor: ClassVar[Pair] = (2, 2)
-    """By which a block divides height and width."""
+    """The factor by which a block divides height and width."""
 
     filters: tuple[int, ...]
     activation: str = "gelu"
@@ -65,7 +65,7 @@ class _Halving(ABC):
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that the settings ask for; raises InvalidParameter."""
+        """Return the architecture for these settings; raises InvalidParameter."""
         if len(settings.sample_shape) not in cls.dimensions:
             raise InvalidParameter(
                 f"architecture={cls.name!r}",
@@ -81,7 +81,7 @@ class _Halving(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return the architecture that an untrusted description holds, or None."""
+        """Return the architecture of a possibly untrusted description; None if it is invalid."""
         match config:
             case {
                 "filters": filters,
@@ -132,11 +132,11 @@ class _Halving(ABC):
 
     @abstractmethod
     def _halved(self, x: Any, filters: int, name: str) -> Any:
-        """Convolve to so many filters; sides become half as long, rounded up."""
+        """Convolve to `filters` channels; sides become half as long, rounded up."""
 
     @abstractmethod
     def _doubled(self, x: Any, filters: int, name: str, policy: str, bias: bool) -> Any:
-        """Convolve to so many filters; sides become twice as long."""
+        """Convolve to `filters` channels; sides become twice as long."""
 
     @property
     def _style(self) -> LayerStyle:
@@ -166,18 +166,18 @@ class _Halving(ABC):
 
 @dataclass(frozen=True)
 class Convolutional(_Halving):
-    """Convolutions of 3 x 3 with pooling of 2 x 2, mirrored by nearest-neighbour upsampling.
+    """3 x 3 convolutions with 2 x 2 pooling, mirrored by nearest-neighbour upsampling.
 
-    An encoder's block is convolution, pooling, normalisation, activation; pooling comes early
-    because a maximum and a rising activation may change places, and behind it there is a quarter
-    of the cells to normalise and activate. The decoder's blocks are upsampling, convolution,
-    normalisation, activation. A side of odd length gets a line of zeros before it is halved, which
-    is cut off again on the way back. For the parameters see `_Halving`.
+    An encoder block is convolution, pooling, normalisation, activation. Pooling comes early
+    because a maximum commutes with an increasing activation and leaves a quarter of the cells to
+    normalise and activate. A decoder block is upsampling, convolution, normalisation, activation.
+    An odd side is padded with a line of zeros before it is halved, which the decoder crops. For
+    the parameters see `_Halving`.
     """
 
     name: ClassVar[str] = "convolutional"
     window: ClassVar[Pair] = (3, 3)
-    """Of a convolution."""
+    """Size of a convolution's kernel."""
 
     def _halved(self, x: Any, filters: int, name: str) -> Any:
         x = convolution(
@@ -195,7 +195,7 @@ class Convolutional(_Halving):
 
 @dataclass(frozen=True)
 class Strided(_Halving):
-    """Convolutions of 3 x 3 with a stride of 2, mirrored by transposed convolutions.
+    """3 x 3 convolutions with stride 2, mirrored by transposed convolutions.
 
     A step takes less than half the time of `Convolutional` with the same filters. For the
     parameters see `_Halving`.
@@ -215,7 +215,7 @@ class Strided(_Halving):
 class Convolutional1D(Convolutional):
     """`Convolutional` for series (time, channels): convolutions over 5 steps, pooling of 2.
 
-    Nothing but time is convolved: inside, a series is a picture of one column.
+    Only time is convolved: internally, a series is an image with one column.
     """
 
     name: ClassVar[str] = "convolutional-1d"
@@ -231,7 +231,7 @@ class Convolutional1D(Convolutional):
 
 
 def _cropped(x: Any, sides: Pair, name: str) -> Any:
-    """Cut off the last lines of what is larger than `sides`."""
+    """Crop the last lines of a tensor that is larger than `sides`."""
     lines = [(0, side - wanted) for side, wanted in zip(x.shape[1:3], sides, strict=True)]
     if not any(last for _, last in lines):
         return x

@@ -1,4 +1,4 @@
-"""The dense architecture: hidden layers towards the code, and the same ones back."""
+"""The dense architecture: hidden layers down to the code, mirrored in the decoder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dense:
-    """Fully connected hidden layers, mirrored in the decoder, and a linear path beside them.
+    """Fully connected hidden layers, mirrored in the decoder, with a linear skip path.
 
-    With the linear path a code is a matrix times the sample plus what the hidden layers add, and
-    likewise on the way back. The network then begins near what PCA can do instead of having to
-    learn straight lines from bent ones; docs/adr/0004-defaults.md has what that brought.
+    With the linear path a code is a matrix times the sample plus the output of the hidden layers,
+    and likewise in the decoder. The network then starts close to PCA instead of having to learn
+    linear maps with nonlinear layers; docs/adr/0004-defaults.md has measurements.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Dense:
     normalization : {"batch", "layer", "none"}
         Normalisation before each activation.
     linear_path : bool
-        Whether sample and code are joined by a matrix, too.
+        Whether to add the linear path between sample and code.
     policy : str
         Keras dtype policy of the hidden layers.
     """
@@ -48,7 +48,7 @@ class Dense:
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that the settings ask for; raises InvalidParameter."""
+        """Return the architecture for these settings; raises InvalidParameter."""
         hidden = settings.hidden
         if hidden is None:
             hidden = default_hidden(settings.cells)
@@ -57,7 +57,7 @@ class Dense:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return the architecture that an untrusted description holds, or None."""
+        """Return the architecture of a possibly untrusted description; None if it is invalid."""
         match config:
             case {
                 "hidden": hidden,
@@ -104,7 +104,7 @@ class Dense:
 
 
 def default_hidden(cells: int) -> tuple[int, ...]:
-    """Return the hidden units for samples of so many cells (docs/adr/0004-defaults.md)."""
+    """Return the default units for samples of `cells` cells (docs/adr/0004-defaults.md)."""
     first = min(512, max(64, 4 * cells))
     layers = 3 if cells >= MANY_CELLS else 2
     return tuple(max(64, first // 2**depth) for depth in range(layers))

@@ -1,7 +1,7 @@
-"""Drop-in forms of Keras' image layers that train fast on a CPU.
+"""Drop-in replacements for Keras's image layers that train fast on a CPU.
 
-Each takes the settings of the layer that it is named after and gives the same values and
-gradients; settings that the fast form does not cover run as Keras has them.
+Each takes the settings of the layer that it is named after and computes the same values and
+gradients. For settings that the fast form does not cover, it calls Keras's own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Pair = tuple[int, int]
 
 
 class _Upsampled(keras.layers.Layer):
-    """What a layer needs beside its own to take an image whose cells are repeated first."""
+    """Mixin for a layer that repeats the cells of its input image first."""
 
     def __init__(self, *args: Any, factors: Pair = (1, 1), **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -37,7 +37,7 @@ class _Upsampled(keras.layers.Layer):
 
 
 class Conv2D(_Upsampled, keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, perhaps on an image that is upsampled first.
+    """`keras.layers.Conv2D`, optionally on an image that is upsampled first.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Conv2D(_Upsampled, keras.layers.Conv2D):
 
 
 class Conv2DTranspose(_Upsampled, keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose`, perhaps on an image that is upsampled first.
+    """`keras.layers.Conv2DTranspose`, optionally on an image that is upsampled first.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Conv2DTranspose(_Upsampled, keras.layers.Conv2DTranspose):
         if not (plain and is_plain_convolution(self)):
             return super().call(_repeated(inputs, self.factors))
         inputs, kernel = jnp.asarray(inputs), jnp.asarray(self.kernel).transpose(0, 1, 3, 2)
-        # Where the convolution that this one transposes would have begun.
+        # The padding before the image of the convolution that this one transposes.
         before = [max(k - s, 0) // 2 for k, s in zip(self.kernel_size, self.strides, strict=True)]
         if self.strides == (1, 1):
             rows, columns = (
@@ -111,8 +111,8 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
     def call(self, inputs: Array) -> Any:
         """Return the mean of each window."""
         sides = zip(inputs.shape[1:3], self.pool_size, strict=True)
-        whole = self.padding == "valid" or all(side % size == 0 for side, size in sides)
-        if not (_is_tiling(self) and whole):
+        fits = self.padding == "valid" or all(side % size == 0 for side, size in sides)
+        if not (_is_tiling(self) and fits):
             return super().call(inputs)
         return average_pool(_fitted(jnp.asarray(inputs), self, 0.0), self.pool_size)
 
@@ -143,12 +143,12 @@ def is_repeat(layer: Any) -> bool:
 
 
 def _is_tiling(layer: Any) -> bool:
-    """Whether a pooling's windows lie side by side."""
+    """Whether a pooling's windows neither overlap nor leave gaps."""
     return bool(layer.data_format == "channels_last" and layer.strides == layer.pool_size)
 
 
 def _fitted(images: Array, layer: Any, filling: float) -> Array:
-    """Pad or crop to whole windows, as the layer's padding says."""
+    """Pad or crop an image to complete windows, depending on the layer's padding."""
     excess = [side % size for side, size in zip(images.shape[1:3], layer.pool_size, strict=True)]
     if not any(excess):
         return images

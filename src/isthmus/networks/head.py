@@ -1,4 +1,4 @@
-"""Heads: what predicts labels from a code."""
+"""Heads predict labels from a code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Head:
     activation : str
         Activation of the hidden layers.
     dropout : float
-        Share of each hidden layer's units that a step of training leaves out.
+        Fraction of each hidden layer's units that a training step drops.
     """
 
     outputs: int
@@ -39,7 +39,7 @@ class Head:
 
     @classmethod
     def from_config(cls, config: Any, *, outputs: int, classifies: bool) -> Self | None:
-        """Return the architecture that an untrusted description holds, or None."""
+        """Return the head of a possibly untrusted description; None if it is invalid."""
         match config:
             case {
                 "hidden": hidden,
@@ -52,11 +52,11 @@ class Head:
 
     @property
     def variable_count(self) -> int:
-        """How many arrays belong to it: kernels and biases, and states of dropout."""
+        """Number of arrays of the head: kernels, biases and dropout states."""
         return 2 * (1 + len(self.hidden)) + (len(self.hidden) if self.dropout else 0)
 
     def to_config(self) -> dict[str, Any]:
-        """Return what `from_config` takes, apart from what the labels say."""
+        """Return the input of `from_config`, without what the labels determine."""
         return {
             "hidden": list(self.hidden),
             "activation": self.activation,
@@ -73,7 +73,7 @@ class Head:
                 self.activation, name=f"{name}_{self.activation}", dtype="float32"
             )(x)
             if self.dropout:
-                seed = derive_seed(0, name)  # a fit sets its state
+                seed = derive_seed(0, name)  # fit sets its state
                 x = keras.layers.Dropout(
                     self.dropout, seed=seed, name=f"{name}_dropout", dtype="float32"
                 )(x)
@@ -86,7 +86,7 @@ class Head:
         if not self.classifies:
             return branch
         code = keras.Input(branch.inputs[0].shape[1:], name="code")
-        # A softmax that is quietly 1 for a single class, as Keras' own is not.
+        # Unlike Keras's softmax, it gives 1 for a single class without a warning.
         classes = [("categorical", 0, self.outputs)]
         shares = TableOutput(classes, name="probabilities", dtype="float32")
         return keras.Model(code, shares(branch(code)), name="classifier")

@@ -1,7 +1,7 @@
 """Keras models as a compiled, stateless function of any number of rows.
 
-``keras.Model.predict`` on JAX donates the weights to the program that it runs, so that two threads
-calling it at once destroy the model. This path owns a copy of the weights that is only ever read.
+``keras.Model.predict`` on JAX donates the weights to its program, so two threads that call it at
+once destroy the model. The functions here own a read-only copy of the weights.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
 
-# Rows of the program for few rows. In smaller ones XLA sums a matrix product in another order, and
-# a row among three would differ in its last bits from the same row among others. One row alone has
-# a program of its own nevertheless: it answers up to ten times sooner, which a service feels.
+# Rows of the program for few rows. In smaller programs XLA sums a matrix product in another order,
+# so a row's last bits would depend on the number of rows. A single row still has a program of its
+# own, because it is up to ten times faster, which matters for a service.
 _FEW = 64
-# Rows of the program for many: at most so many rows, and so many cells of a sample on its widest
-# side; more fall out of the processor's cache.
+# Limits of the program for many rows: its rows, and its cells at the wider of input and output.
+# More do not fit in the processor's cache.
 _MOST_ROWS = 2048
 _MOST_CELLS = 1 << 19
-# Tiles in a block of `Function.stream`, and blocks under way while the caller uses one.
+# Tiles in a block of `Function.stream`, and blocks computed ahead while the caller uses one.
 _TILES = 8
 _AHEAD = 2
 
 
 class Function:
-    """Runs models in inference mode one after another, safely from many threads.
+    """A thread-safe function that runs models in inference mode, one after another.
 
-    A program has a fixed number of rows, the last ones padding, so the rows of one call can
-    have any number and a row's result does not depend on its neighbours. There are three, for one
-    row, for few and for many, each compiled when it is first needed. That for one row sums in
-    another order: its results differ from the others' in the last bits of float32.
+    Each program has a fixed number of rows, the last of which may be padding, so a call accepts any
+    number of rows, and a row's result does not depend on the other rows. There are three programs,
+    for one row, few and many, each compiled when it is first needed. The program for one row sums
+    in another order: its results differ from the others in the last bits of float32.
 
     Parameters
     ----------
     *models : keras.Model
-        Of one input (n, ...) and one output (n, ...); their weights are copied now.
+        Models with one input (n, ...) and one output (n, ...). Their weights are copied.
     """
 
     def __init__(self, *models: keras.Model) -> None:
@@ -75,20 +75,20 @@ class Function:
         self._programs: dict[int, Program] = {}
 
     def then(self, after: Function) -> Self:
-        """Return the function that applies `after` to what this one returns, as one program."""
+        """Return the composition that applies `after` to this function's result, as one program."""
         joined = object.__new__(type(self))
         joined._set((*self._models, *after._models), [*self._weights, *after._weights])
         return joined
 
     @property
     def block_rows(self) -> int:
-        """Rows that `stream` likes to be given at a time: a whole number of tiles."""
+        """The best number of rows per block for `stream`: a multiple of the tile size."""
         return _TILES * self._tile
 
     def __call__(self, rows: Floats) -> Floats:
         """Return the models' outputs for the rows, (n, *in_shape) -> (n, *out_shape).
 
-        NaN marks a missing cell; it is taken as 0: a column's centre, or a category's absence.
+        NaN marks a missing cell and is replaced with 0: a column's center, or no category.
         """
         step = self.block_rows
         if len(rows) <= step:
@@ -102,14 +102,15 @@ class Function:
         return result
 
     def stream(self, blocks: Iterable[Floats]) -> Iterator[tuple[Floats, Floats]]:
-        """Yield each block of rows with its outputs, in order, in memory for a few blocks.
+        """Yield each block of rows with its outputs, in order.
 
-        While one is being used, the device works on the next ones. A block must not be written to.
+        While the caller uses one block, the device computes the next ones; only a few are in memory
+        at a time. Blocks must not be written to.
 
         Parameters
         ----------
         blocks : iterable of float32 arrays of shape (any number, *in_shape)
-            The rows as for a call. Blocks of `block_rows` rows need no padding.
+            The rows, as for a call. Blocks of `block_rows` rows need no padding.
         """
         under_way: deque[tuple[Floats, list[jax.Array]]] = deque()
         for block in blocks:
@@ -124,7 +125,7 @@ class Function:
         return block, self._collected(block, outputs)
 
     def _dispatched(self, block: Floats) -> list[jax.Array]:
-        """Start a program for each tile, and return at once what they will answer."""
+        """Start a program for each tile, and return their outputs without waiting for them."""
         outputs, done = [], 0
         if len(block) == 1:
             return [self._run(block)]
@@ -155,7 +156,7 @@ def _copies(variables: list[Any]) -> list[jax.Array]:
 
 
 def _rows_of_a_tile(*shapes: tuple[int | None, ...]) -> int:
-    """Return a power of two, for samples whose input and output have these shapes."""
+    """Return the tile size, a power of two, for inputs and outputs of these shapes."""
     cells = max(math.prod(size or 1 for size in shape) for shape in shapes)
     fitting = max(1, _MOST_CELLS // max(1, cells))
     return max(_FEW, min(_MOST_ROWS, 1 << (fitting.bit_length() - 1)))
@@ -164,7 +165,7 @@ def _rows_of_a_tile(*shapes: tuple[int | None, ...]) -> int:
 def _padded(piece: Floats, rows: int) -> Floats:
     if len(piece) == rows:
         return piece
-    whole = aligned_empty((rows, *piece.shape[1:]))
-    whole[: len(piece)] = piece
-    whole[len(piece) :] = 0.0
-    return whole
+    padded = aligned_empty((rows, *piece.shape[1:]))
+    padded[: len(piece)] = piece
+    padded[len(piece) :] = 0.0
+    return padded

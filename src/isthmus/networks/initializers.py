@@ -1,7 +1,7 @@
 """Initial weights, drawn with NumPy.
 
-Keras would compile a program for each shape that it draws, which takes longer than training on a
-small table. The distributions are those that the layers name.
+Keras would compile a program for each shape, which takes longer than training on a small table.
+The distributions are those of the layers' initializers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_PARAMETERS = 2**31
-"""8 GiB of weights, and as much again twice for Adam; more is a slip of the pen."""
+"""8 GiB of weights, and twice that for Adam; more is likely a mistake."""
 _CONSTANTS = {
     "bias": 0.0,
     "beta": 0.0,
@@ -36,30 +36,30 @@ _CONSTANTS = {
 
 
 def without_values(build: Callable[[], T]) -> T:
-    """Build Keras models whose variables have shapes, but no values until they are assigned."""
-    found: list[T] = []
-    jax.eval_shape(lambda: found.append(build()))
-    return found[0]
+    """Build Keras models whose variables have shapes but no values until they are assigned."""
+    built: list[T] = []
+    jax.eval_shape(lambda: built.append(build()))
+    return built[0]
 
 
 def draw(model: keras.Model, seed: int) -> None:
-    """Assign every weight of a model its initial value; the same seed gives the same ones.
+    """Assign every weight of a model its initial value, which `seed` determines.
 
-    Kernels are uniform as in Glorot and Bengio, 2010, equation 16; those from state to state
-    orthogonal (Saxe et al., 2014); biases 0, but 1 where an LSTM forgets (Gers et al., 2000);
-    normalisations are the identity.
+    Kernels are uniform as in Glorot and Bengio, 2010, equation 16; recurrent kernels are
+    orthogonal (Saxe et al., 2014); biases are 0, but 1 for the forget gate of an LSTM (Gers et
+    al., 2000); normalisations are the identity.
 
     Raises
     ------
     InvalidParameter
-        The model is too large for any memory.
+        The model has too many parameters.
     """
     if model.count_params() > MOST_PARAMETERS:
         raise InvalidParameter(
             "the network",
             expected=f"at most {MOST_PARAMETERS:,} parameters",
             received=f"{model.count_params():,}",
-            remedy="a smaller latent_dim, or fewer units in hidden",
+            remedy="use a smaller latent_dim, or fewer units in hidden",
         )
     for position, variable in enumerate(model.variables):
         shape = tuple(variable.shape)
@@ -77,7 +77,7 @@ def draw(model: keras.Model, seed: int) -> None:
 
 
 def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    window = math.prod(shape[:-2])  # of a convolution: each unit sees so many neighbours
+    window = math.prod(shape[:-2])  # cells in the receptive field of a convolution
     limit = math.sqrt(6.0 / (window * (shape[-2] + shape[-1])))
     return rng.uniform(-limit, limit, shape).astype(np.float32)
 
@@ -89,7 +89,7 @@ def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
 
 
 def _forgetting(size: int) -> Floats:
-    """Return the biases of an LSTM's gates, the forget gate's being the second quarter."""
+    """Return the biases of an LSTM's gates; the second quarter belongs to the forget gate."""
     bias = np.zeros(size, np.float32)
     bias[size // 4 : size // 2] = 1.0
     return bias

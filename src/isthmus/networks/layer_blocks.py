@@ -1,4 +1,4 @@
-"""The pieces that architectures repeat: dense and convolutional layers, normalised, activated."""
+"""Building blocks of architectures: dense and convolutional layers, normalisation, activation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def dense(units: int, name: str, *, policy: str, bias: bool = True) -> Any:
     """Return a dense layer.
 
-    Its initializer serves those who clone the layer; `isthmus.networks.initializers` draws the
-    weights of a fit. It has a seed, since Keras would take one from Python's global generator.
+    Its initializer only matters to users who clone the layer: `isthmus.networks.initializers` draws
+    the weights of a fit. It has a seed because Keras would draw one from Python's global generator.
     """
     return keras.layers.Dense(
         units,
@@ -37,7 +37,7 @@ def convolution(
     window: tuple[int, int] = (3, 3),
     strides: tuple[int, int] = (1, 1),
 ) -> Any:
-    """Return a convolution whose sides are its input's over `strides`, rounded up.
+    """Return a convolution that divides its input's sides by `strides`, rounded up.
 
     For its initializer see `dense`.
     """
@@ -49,7 +49,7 @@ def convolution(
 def transposed(
     filters: int, name: str, *, policy: str, bias: bool, strides: tuple[int, int]
 ) -> Any:
-    """Return a transposed 3 x 3 convolution whose sides are its input's times `strides`."""
+    """Return a transposed 3 x 3 convolution that multiplies its input's sides by `strides`."""
     return keras.layers.Conv2DTranspose(
         filters, 3, strides, **_convolving(name, policy=policy, bias=bias)
     )
@@ -76,13 +76,13 @@ def hidden_block(x: Any, units: int, name: str, style: LayerStyle) -> Any:
 
 
 def with_inputs(x: Any, inputs: Any) -> Any:
-    """Put the cells of `inputs` beside features (n, width): the encoder's half of a linear path."""
+    """Append the cells of `inputs` to features (n, width): the encoder's half of a linear path."""
     flat = keras.layers.Flatten(name="cells", data_format="channels_last")(inputs)
     return keras.layers.Concatenate(name="with_inputs", dtype="float32")([x, flat])
 
 
 def with_straight(x: Any, code: Any, sample_shape: tuple[int, ...]) -> Any:
-    """Add a matrix's product with the code to samples: the decoder's half of a linear path."""
+    """Add a linear map of the code to samples: the decoder's half of a linear path."""
     cells = math.prod(sample_shape)
     straight = dense(cells, "linear_output", policy="float32", bias=False)(code)
     straight = keras.layers.Reshape(sample_shape, name="linear_reshape")(straight)
@@ -90,10 +90,10 @@ def with_straight(x: Any, code: Any, sample_shape: tuple[int, ...]) -> Any:
 
 
 def activated(x: Any, name: str, style: LayerStyle) -> Any:
-    """Apply normalisation, over the last axis, and activation; the shape stays."""
+    """Apply normalisation over the last axis, then the activation; the shape is unchanged."""
     policy = style.policy
     if style.normalization == "batch":
-        # Statistics must follow in the few hundred steps that a small table trains for.
+        # The moving statistics must adapt within the few hundred steps of a small table.
         x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm", dtype=policy)(x)
     elif style.normalization == "layer":
         x = keras.layers.LayerNormalization(name=f"{name}_norm", dtype=policy)(x)

@@ -1,4 +1,4 @@
-"""Keras layers of our own, registered so that Keras can save the models that hold them."""
+"""The Keras layers of isthmus, registered so that Keras can save models that contain them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class TableOutput(keras.layers.Layer):
     """The output activation of a table: one per kind of column.
 
-    Numeric cells pass, binary cells go through a sigmoid, and the cells of each categorical
-    column through a softmax of their own.
+    Numeric cells are unchanged, binary cells go through a sigmoid, and the cells of each
+    categorical column through a softmax.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class TableOutput(keras.layers.Layer):
         )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the input's shape, which is not changed."""
+        """Return the shape of the input."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class TableOutput(keras.layers.Layer):
         return {**super().get_config(), "segments": [list(s) for s in self.segments]}
 
     def _runs(self) -> list[tuple[str, int, int]]:
-        """Merge neighbours that one operation can serve, so that wide tables stay small graphs."""
+        """Merge neighbouring columns with the same operation, which keeps graphs small."""
         runs: list[tuple[str, int, int]] = []
         for kind, group in groupby(self.segments, key=lambda segment: segment[0]):
             members = list(group)
@@ -60,10 +60,10 @@ class TableOutput(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="isthmus")
 class LastStep(keras.layers.Layer):
-    """What recurrent cells said at the last step of each sequence.
+    """The outputs of recurrent cells at the last step of each sequence.
 
-    A sequence ends with the last step at which any channel is not 0: where sequences are padded,
-    missing cells reach a network as 0. Of a sequence that has no such step it is 0.
+    A sequence ends with the last step at which any channel is not 0, because padding reaches a
+    network as 0. If a sequence has no such step, the result is 0.
 
     Input shapes: sequences (n, time, channels) and outputs (n, time, units). Output shape:
     (n, units).

@@ -1,4 +1,4 @@
-"""The linear architecture: one matrix in, one matrix out; what PCA is, learned by descent."""
+"""The linear architecture: one matrix each way, like PCA learned by gradient descent."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Linear:
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that the settings ask for; raises InvalidParameter."""
-        # Checked though it changes nothing here: a misspelt setting should not wait to be noticed.
+        """Return the architecture for these settings; raises InvalidParameter."""
+        # These settings are unused here, but a misspelt one should be reported anyway.
         settings.style()
         if settings.hidden:
             raise InvalidParameter(
@@ -41,7 +41,7 @@ class Linear:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return the architecture that an untrusted description holds, or None."""
+        """Return the architecture of a possibly untrusted description; None if it is invalid."""
         return None if config else cls()
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:

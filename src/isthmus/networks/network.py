@@ -1,4 +1,4 @@
-"""Joins encoder, bottleneck and decoder into one Network."""
+"""Joins an encoder, a bottleneck and a decoder into a Network."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class Architecture(Protocol):
-    """What an architecture offers: two Keras models, without bottleneck and output activation.
+    """The interface of an architecture: two Keras models without bottleneck or output activation.
 
-    It is a frozen dataclass of names and numbers, so that an archive can hold it.
+    An architecture is a frozen dataclass of names and numbers, so that an archive can store it.
     """
 
     name: ClassVar[str]
@@ -37,11 +37,11 @@ class Architecture(Protocol):
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that the settings ask for; raises InvalidParameter."""
+        """Return the architecture for these settings; raises InvalidParameter."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return the one whose fields an untrusted `config` holds; None where it holds others."""
+        """Return the architecture of a possibly untrusted description; None if it is invalid."""
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""
@@ -57,19 +57,19 @@ class Network:
     Attributes
     ----------
     encoder : keras.Model
-        (n, *sample_shape) -> code (n, latent_dim); where codes have a posterior, its mean.
+        (n, *sample_shape) -> code (n, latent_dim), or the mean of its posterior.
     decoder : keras.Model
         Code (n, latent_dim) -> reconstruction (n, *sample_shape).
     full : keras.Model
         (n, *sample_shape) -> a dict with the fields of `isthmus.core.types.Outputs`.
     halves : pair of keras.Model
-        What lies left and right of the bottleneck, without it and without output activation; for
-        a pair of the user's own, that pair.
+        The models before and after the bottleneck, without output activation; for a pair passed by
+        the user, that pair.
     noise_dim : int
-        Standard normal numbers (n, noise_dim) that `full` takes as its second input, to sample the
-        code from its posterior with; 0 where the code is a point and `full` has one input.
+        Size of the standard normal noise (n, noise_dim) that `full` takes as its second input to
+        sample the code; 0 if the code is deterministic and `full` has one input.
     head : keras.Model or None
-        Code (n, latent_dim) -> probabilities of classes (n, classes), or targets (n, targets).
+        Code (n, latent_dim) -> class probabilities (n, classes), or targets (n, targets).
     """
 
     encoder: keras.Model
@@ -80,11 +80,11 @@ class Network:
     head: keras.Model | None = None
 
     def fast(self) -> keras.Model:
-        """Return what computes the same as `full`, from its weights, in this machine's best way."""
+        """Return a model that computes the same as `full`, as fast as possible on this machine."""
         return accelerated(self.full)
 
     def rows_at_once(self, batch_size: int) -> int:
-        """Return how many rows of a batch this machine best runs through `full` at a time."""
+        """Return how many rows of a batch to run through `full` at a time on this machine."""
         return rows_at_once(self.full, batch_size)
 
 
@@ -105,7 +105,7 @@ def join(
     Parameters
     ----------
     seed : int
-        Decides the initial weights.
+        Determines the initial weights.
     """
     network = without_values(
         lambda: assemble(
@@ -126,22 +126,22 @@ def assemble(
     segments: Sequence[Segment] = (),
     head: Head | None = None,
 ) -> Network:
-    """Join encoder, bottleneck and decoder of an architecture; the weights are left to the caller.
+    """Join an architecture's encoder and decoder with a bottleneck; the caller sets the weights.
 
     Parameters
     ----------
     architecture : Architecture
-        What lies left and right of the bottleneck.
+        Provides the models before and after the bottleneck.
     sample_shape : tuple of int
         Shape of one sample.
     bottleneck : Bottleneck
-        What makes the code.
+        Computes the code.
     values : {"real", "unit", "mixed"}
-        What output cells are; decides the output activation.
+        The kind of output cells, which determines the output activation.
     segments : sequence of Segment
         The columns of a table with mixed values.
     head : Head or None
-        What else is made of the code.
+        Predicts labels from the code.
     """
     halves = (
         architecture.encoder(sample_shape),
@@ -156,10 +156,10 @@ def join_given(
     bottleneck: Bottleneck,
     head: Head | None = None,
 ) -> Network:
-    """Join a pair of Keras models of the user's own; the models themselves, not copies.
+    """Join a pair of Keras models passed by the user, without copying them.
 
-    Where the code is a point, the encoder's output is the code. A gaussian bottleneck takes the
-    encoder's output for features, and adds layers for mean and log variance.
+    With a deterministic bottleneck, the encoder's output is the code. A Gaussian bottleneck takes
+    the encoder's output as features and adds layers for mean and log variance.
     """
     between = None if isinstance(bottleneck, DeterministicBottleneck) else bottleneck
     return _connect((encoder, decoder), between, None, head)
@@ -194,7 +194,7 @@ def _connect(
     predictor = None
     if head is not None:
         # Keras orders the weights of branches by the names of their outputs. "response" comes
-        # after "reconstruction", so a head's weights are the last, on whatever the decoder ends.
+        # after "reconstruction", so a head's weights come last, whatever the decoder ends with.
         branch = head.branch(made.code.shape[1])
         outputs["response"] = branch(made.code)
         predictor = head.predictor(branch)
@@ -212,13 +212,13 @@ def clone_given(
     *,
     seed: int,
 ) -> Network:
-    """Clone the user's pair with its present weights, and join it as `join_given` does.
+    """Clone the user's pair with its current weights, and join it as `join_given` does.
 
-    The weights are copied, so a fit never changes the models that were passed, and starts from
-    whatever they hold; the weights of a bottleneck and a head and the state of random layers
-    (dropout, noise) are keyed by `seed`.
+    The weights are copied, so a fit starts from them and never changes the models that were
+    passed. The weights of a bottleneck and a head and the state of random layers (dropout, noise)
+    are determined by `seed`.
 
-    `check_pair` must have passed.
+    Call `check_pair` first.
 
     Raises
     ------
@@ -235,12 +235,12 @@ def clone_given(
 
 
 def branch_of(network: Network) -> keras.Model:
-    """Return the model from code to logits or targets of a network that has a head."""
+    """Return the model from code to logits or targets of a network with a head."""
     return network.full.output["response"]._keras_history.operation
 
 
 def _clone(model: keras.Model) -> keras.Model:
-    # Layers without a seed would take one from Python's global generator.
+    # Layers without a seed draw one from Python's global generator.
     before = random.getstate()
     try:
         copy = keras.models.clone_model(model)
@@ -271,7 +271,7 @@ def check_pair(
     sample_shape: tuple[int, ...],
     bottleneck: Any = DeterministicBottleneck,
 ) -> None:
-    """Refuse models that cannot be the two halves of an autoencoder of such samples.
+    """Refuse models that cannot be the two halves of an autoencoder for such samples.
 
     Parameters
     ----------
@@ -280,13 +280,14 @@ def check_pair(
     sample_shape : tuple of int
         Shape of one sample.
     bottleneck : class
-        What is to join them: with `Point` the encoder's output is the decoder's input, with
-        another the encoder gives features of any size.
+        Joins them: with `DeterministicBottleneck` the encoder's output is the decoder's input, with
+        another class the encoder returns features of any size.
 
     Raises
     ------
     InvalidParameter
-        One of them is no built Keras model, or their shapes do not fit the samples or each other.
+        One of them is not a built Keras model, or their shapes do not fit the samples or each
+        other.
     """
     for name, model in (("encoder", encoder), ("decoder", decoder)):
         if not isinstance(model, keras.Model):
@@ -303,15 +304,15 @@ def check_pair(
         ):
             raise InvalidParameter(
                 name,
-                expected="a model that knows its shapes, of one input and one output",
+                expected="a built model with one input and one output",
                 received=f"{model.name!r}, which is not built or has several",
                 remedy="begin it with keras.Input(shape), and build a Sequential or functional one",
             )
     if {id(v) for v in encoder.variables} & {id(v) for v in decoder.variables}:
         raise InvalidParameter(
             "encoder and decoder",
-            expected="two models without common layers",
-            received="models that share weights, which cloning would untie",
+            expected="two models without shared layers",
+            received="models that share weights, which cloning would separate",
             remedy="give each its own layers",
         )
     _check_shape("encoder input", tuple(encoder.inputs[0].shape[1:]), sample_shape)

@@ -1,7 +1,7 @@
 """Pooling and upsampling as reshapes, whose gradients are cheap on a CPU.
 
-XLA's own gradient of pooling searches every window again (select-and-scatter), and that of a
-repeat is a scatter-add; both run on one core there.
+XLA's gradient of pooling searches every window again (select-and-scatter), and its gradient of a
+repeat is a scatter-add; on a CPU both run on one core.
 
 Images are (n, height, width, channels).
 """
@@ -21,7 +21,7 @@ Pair = tuple[int, int]
 def max_pool(images: Array, size: Pair) -> Array:
     """Return the largest value of each window; sides must be multiples of `size`.
 
-    The gradient goes to the first of equal values, as XLA's own does.
+    The gradient goes to the first of equal values, as in XLA.
     """
     return reduce(jnp.maximum, _corners(images, size))
 

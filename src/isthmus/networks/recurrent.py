@@ -1,4 +1,4 @@
-"""Recurrent architectures: cells that read a sequence step by step, and others that write it."""
+"""Recurrent architectures: cells that read a sequence step by step, and cells that write it."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 
 _DEFAULT_UNITS = (64,)
 _GUIDES = 8
-"""Numbers that a decoder's cells are given at each step."""
+"""Number of inputs to a decoder's cells at each step."""
 
 
 @dataclass(frozen=True)
 class Recurrent(ABC):
     """Abstract: recurrent layers for sequences (time, channels), mirrored in the decoder.
 
-    A sequence shorter than the longest has NaN in all channels behind its end; what the encoder
-    says is the state of its cells at the last step, so it does not depend on what lies behind.
-    As missing cells reach a network as 0, so a sequence whose last steps are exactly 0 in all
-    channels ends before them.
+    A sequence shorter than the longest has NaN in all channels after its end. The encoder uses the
+    state of its cells at the last step, so its output does not depend on the padding. Since missing
+    cells reach a network as 0, a sequence whose last steps are exactly 0 in all channels ends
+    before them.
 
-    The decoder's first cells begin from a state made of the code, and are told at each step
-    `_GUIDES` numbers that are made of the code for this step. All steps of a sequence are so
-    within one layer of the code, where a code that is repeated reaches the late ones only through
-    the early ones (measured on sines: a fifth less error).
+    The decoder's first cells start from a state computed from the code, and receive `_GUIDES`
+    numbers at each step, which are also computed from the code. So every step is one layer away
+    from the code, whereas a repeated code reaches late steps only through the early ones (measured
+    on sines: a fifth less error).
 
-    The cells have gates and activations of their own, so `activation` and `normalization` of the
-    settings change nothing.
+    The cells have their own gates and activations, so the settings `activation` and
+    `normalization` have no effect.
 
     Parameters
     ----------
     units : tuple of int
         Units of the encoder's layers, from the sequence towards the code.
     linear_path : bool
-        Whether sample and code are joined by a matrix, too, as in `Dense`.
+        Whether to add a linear path between sample and code, as in `Dense`.
     policy : str
         Keras dtype policy of the cells.
     """
@@ -54,7 +54,7 @@ class Recurrent(ABC):
     cells: ClassVar[type[keras.layers.RNN]]
     """The Keras layer."""
     states: ClassVar[int]
-    """Vectors in the state of a cell."""
+    """Number of vectors in a cell's state."""
 
     units: tuple[int, ...]
     linear_path: bool = True
@@ -62,8 +62,8 @@ class Recurrent(ABC):
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
-        """Return the architecture that the settings ask for; raises InvalidParameter."""
-        # Names are checked though they change nothing: a misspelt one should not wait.
+        """Return the architecture for these settings; raises InvalidParameter."""
+        # Some names are unused here, but a misspelt one should be reported anyway.
         policy = settings.style().policy
         if len(settings.sample_shape) != 2:
             raise InvalidParameter(
@@ -77,7 +77,7 @@ class Recurrent(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self | None:
-        """Return the architecture that an untrusted description holds, or None."""
+        """Return the architecture of a possibly untrusted description; None if it is invalid."""
         match config:
             case {
                 "units": units,
@@ -116,7 +116,7 @@ class Recurrent(ABC):
         return keras.Model(code, x, name="expansion")
 
     def _state(self, code: Any) -> list[Any]:
-        """Return what the decoder's first cells begin from."""
+        """Return the initial state of the decoder's first cells."""
         made = []
         for number in range(self.states):
             name = f"state_{number}"
@@ -142,7 +142,7 @@ class Recurrent(ABC):
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997); see `Recurrent`.
 
-    The default of the two: on single sines, in the same time, it has half the error of `GRU`.
+    The default of the two: on sines, it reaches half the error of `GRU` in the same time.
     """
 
     name: ClassVar[str] = "recurrent"

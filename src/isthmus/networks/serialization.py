@@ -1,9 +1,9 @@
-"""Keras models as JSON and arrays, and back, without trusting either.
+"""Converts Keras models to JSON and arrays, and back, without trusting either.
 
-A model is rebuilt in three steps. Its configuration is vetted against an allow-list. It is built
+A model is rebuilt in three steps. Its configuration is checked against an allow-list. It is built
 under ``jax.eval_shape``, where every weight has a shape but no memory, so that a layer of 10⁹
-units costs nothing until it is known to be wanted. Then the shapes are compared with the arrays
-that are really there, and only those arrays are assigned.
+units costs nothing. Then the shapes are compared with the arrays in the file, and only if they
+match are those arrays assigned.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from isthmus.core.aligned_memory import device_copy
 from isthmus.core.errors import InvalidArchive, InvalidParameter
-from isthmus.networks import layers  # noqa: F401 - registers the layers of our own with Keras
+from isthmus.networks import layers  # noqa: F401 - registers the layers of isthmus with Keras
 from isthmus.networks.allowlist import Refused, vet
 from isthmus.networks.initializers import without_values
 from isthmus.persistence import array_checks, config_checks
@@ -43,7 +43,7 @@ def model_to_config(model: keras.Model) -> dict[str, Any]:
     Parameters
     ----------
     model : keras.Model
-        Sequential or functional, built, of Keras' own layers and those of isthmus.
+        A built sequential or functional model of Keras's own layers and those of isthmus.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def model_to_config(model: keras.Model) -> dict[str, Any]:
     Raises
     ------
     InvalidParameter
-        Something in the model cannot be saved; the message names the layer.
+        Part of the model cannot be saved; the message names the layer.
     """
     _check_model(model)
     try:
@@ -81,14 +81,14 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
     Parameters
     ----------
     config : dict
-        May be untrusted: all of it is vetted before anything is built.
+        The description, which may be untrusted: all of it is checked before anything is built.
     arrays : sequence of ndarray
-        What `weights_of` gave, in its order. They bound the memory that is used.
+        The result of `weights_of`, in its order. They bound the memory that is used.
 
     Raises
     ------
     InvalidArchive
-        The configuration is not allowed, or cannot be built, or does not fit the arrays.
+        The configuration is not allowed, cannot be built, or does not fit the arrays.
     """
     described, weights = _parts(config)
     try:
@@ -114,12 +114,12 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
 
 
 def variable_count(config: Any) -> int:
-    """Return how many arrays belong to a description, possibly untrusted; see `weights_of`."""
+    """Return the number of arrays of a possibly untrusted description; see `weights_of`."""
     return len(_parts(config)[1])
 
 
 def weights_of(model: keras.Model) -> list[np.ndarray]:
-    """Return copies of every variable of a model, random states too, by position."""
+    """Return copies of all variables of a model in order, random states included."""
     return [np.array(variable.value) for variable in model.variables]
 
 
@@ -138,23 +138,23 @@ def build_with(
     *,
     model_of: Callable[[Any], keras.Model] = lambda built: built,
 ) -> Any:
-    """Build something that has a Keras model in it, and give it these weights.
+    """Build an object that contains a Keras model, and assign the model's weights.
 
-    No memory is taken for weights before their shapes are known to be those of the arrays.
+    Memory for weights is allocated only after their shapes have been compared with the arrays.
 
     Parameters
     ----------
     build : function without arguments
-        Builds a model, or something that has one; it may come to any size.
+        Builds a model, or an object that contains one, of any size.
     arrays : sequence of ndarray
         One for each variable of the model, in the order of ``model.variables``.
     model_of : function, optional
-        Takes what was built, and returns the model whose variables the arrays are.
+        Takes the object that was built and returns the model to which the arrays belong.
 
     Raises
     ------
     InvalidArchive
-        It cannot be built, or its weights are not of the shapes and dtypes of the arrays.
+        The model cannot be built, or its weights differ from the arrays in shape or dtype.
     """
     try:
         built = without_values(build)
@@ -169,12 +169,12 @@ def build_with(
 
 
 def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
-    """Give a model its weights, once every one is known to fit.
+    """Assign a model's weights, after checking that all of them fit.
 
     Raises
     ------
     InvalidArchive
-        Their number, a shape or a dtype differs; the message says which position.
+        The number of arrays, a shape or a dtype differs; the message names the position.
     """
     variables = list(model.variables)
     if len(variables) != len(arrays):
@@ -195,7 +195,7 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
                 received=received,
             )
     for variable, array in zip(variables, arrays, strict=True):
-        # JAX would take over the memory of an array that happens to be aligned.
+        # JAX would alias the memory of an array that happens to be aligned.
         variable.assign(device_copy(array))
 
 
@@ -222,7 +222,7 @@ def _parts(config: Any) -> tuple[Any, list[Any]]:
 
 
 def _labels(model: keras.Model) -> list[str]:
-    """Name each variable by its layer, so that two of one shape cannot be exchanged unnoticed."""
+    """Name each variable by its layer, to detect swapped variables of the same shape."""
     owners: dict[int, str] = {}
 
     def walk(parent: keras.Model, prefix: str) -> None:
@@ -240,7 +240,7 @@ def _labels(model: keras.Model) -> list[str]:
 def _described(model: keras.Model) -> dict[str, Any]:
     sequential = type(model) is keras.Sequential
     with warnings.catch_warnings():
-        # Of lambdas, which are refused by name below, and of the optimizers of nested models.
+        # About lambdas, which are refused by name below, and about optimizers of nested models.
         warnings.simplefilter("ignore")
         config = model.get_config()
     return {
@@ -252,7 +252,7 @@ def _described(model: keras.Model) -> dict[str, Any]:
 
 
 def _without_build_configs(node: Any) -> Any:
-    """Leave out shapes and compilation: layers are built by being connected."""
+    """Remove shapes and compilation settings: connecting the layers builds them."""
     if isinstance(node, dict):
         return {
             key: _without_build_configs(value)
@@ -265,10 +265,10 @@ def _without_build_configs(node: Any) -> Any:
 
 
 def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
-    """Rebuild the model now, and compare: a file that cannot be read is no save.
+    """Rebuild the model and compare, so that a model that cannot be loaded is not saved.
 
-    It catches what no list can: a function of the user's own that bears the name of an activation
-    of Keras', which would be restored as the latter.
+    This also detects a user's function that has the name of a Keras activation, which would be
+    restored as that activation.
     """
     try:
         copied = model_from_config(config, weights_of(model))
@@ -279,14 +279,14 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
     if not same:
         raise InvalidParameter(
             f"the model {model.name!r} cannot be saved",
-            expected="layers and activations of Keras' own",
-            received="a function that bears the name of one of them but computes something else",
+            expected="Keras's own layers and activations",
+            received="a function that has the name of one of them but computes something else",
             remedy=_REMEDY,
         )
 
 
 def _program(model: keras.Model) -> Any:
-    """Return what a model computes for one row, as JAX traces it: no compilation, no new states."""
+    """Return the jaxpr of a model for one row; nothing is compiled and no state changes."""
     inputs = [
         np.zeros((1, *(size or 4 for size in tensor.shape[1:])), tensor.dtype)
         for tensor in model.inputs
@@ -299,12 +299,12 @@ def _program(model: keras.Model) -> Any:
 
 
 def program_text(model: keras.Model) -> str:
-    """Return what a model computes as text, in which names of layers do not appear."""
+    """Return the text of a model's jaxpr, in which layer names do not appear."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(_program(model)))
 
 
 def _check_cells(model: keras.Model) -> None:
-    """Refuse a model that repeats or pads its few weights into more cells than memory has."""
+    """Refuse a model that repeats or pads a few weights into more cells than fit in memory."""
     try:
         cells = _most_cells(_program(model).jaxpr)
     except Exception as error:
@@ -320,7 +320,7 @@ def _check_cells(model: keras.Model) -> None:
 
 
 def _most_cells(program: Any) -> int:
-    """Return the size of the largest intermediate result, those of inner programs included."""
+    """Return the size of the largest intermediate result, inner programs included."""
     most = 0
     for step in program.eqns:
         sizes = [math.prod(result.aval.shape) for result in step.outvars]

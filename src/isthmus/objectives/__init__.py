@@ -1,1 +1,1 @@
-"""What training minimises: per-sample terms, never reduced over samples here."""
+"""The objectives that training minimises: terms per sample, which training averages."""

@@ -1,4 +1,4 @@
-"""The losses and penalties by name. A new one is one file beside these and one line here."""
+"""The losses and penalties by name. A new one is one file in this folder and one line here."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _FITTING: dict[str, tuple[Values, ...]] = {"bce": ("unit",), "mixture": ("mixed"
 
 
 def resolve_loss(name: str, values: Values) -> str:
-    """Return the loss that ``"auto"`` means for such values, or check the one that was named.
+    """Resolve ``"auto"`` for the given kind of values; check any other name.
 
     Raises
     ------
     InvalidParameter
-        The loss is unknown, or cannot measure such values.
+        The loss is unknown, or does not apply to such values.
     """
     if name == "auto":
         return _AUTO[values]
@@ -53,7 +53,7 @@ def resolve_loss(name: str, values: Values) -> str:
             remedy="set it again with set_params(loss=...)",
         )
     if name not in LOSSES:
-        LOSSES[name]  # raises, with the nearest name
+        LOSSES[name]  # raises an error that suggests the closest name
     if values not in _FITTING.get(name, (values,)):
         wanted = {"bce": "values within [0, 1]", "mixture": "a table with categories or booleans"}
         received = {"real": "real numbers", "unit": "values within [0, 1]", "mixed": "such a table"}
@@ -69,4 +69,4 @@ def resolve_loss(name: str, values: Values) -> str:
 PENALTIES: Catalogue[Callable[[float], Term]] = Catalogue(
     "penalty", {"l1": l1, "contraction": contraction}
 )
-"""A penalty of this name and a weight; estimators have a parameter for each."""
+"""Penalties by name, as functions of a weight; estimators have a parameter for each."""

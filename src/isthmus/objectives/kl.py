@@ -1,4 +1,4 @@
-"""How far a posterior is from the prior: the Kullback-Leibler divergence to a standard normal."""
+"""The Kullback-Leibler divergence of the posterior from the prior, a standard normal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def kl(outputs: Outputs) -> jax.Array:
     variational Bayes", appendix B).
     """
     if outputs.mean is None or outputs.log_variance is None:
-        raise AssertionError("a divergence was asked of a network whose codes are points")
+        raise AssertionError("the KL divergence needs a network with a posterior")
     variance = jnp.exp(outputs.log_variance)
     return 0.5 * (jnp.square(outputs.mean) + variance - 1.0 - outputs.log_variance)
 
@@ -31,17 +31,17 @@ def divergence(beta: float, *, cells: int, warmup: float = 0.0, free_bits: float
     Parameters
     ----------
     beta : float
-        Its weight; 1 makes the objective the evidence lower bound (ELBO), others Higgins et al.,
-        2017, "beta-VAE".
+        Its weight. With 1 the objective is the evidence lower bound (ELBO); for other values see
+        Higgins et al., 2017, "beta-VAE".
     cells : int
-        Numbers in a sample. The likelihoods of `isthmus.objectives.likelihood` are per cell of a
-        sample, so the divergence is too, and the whole is ELBO / cells: learning rates and
+        Number of cells of a sample. The likelihoods of `isthmus.objectives.likelihood` are per
+        cell, so the divergence is too, and the objective is -ELBO / cells: learning rates and
         gradient norms then mean the same as for any other loss.
     warmup : float
-        Share of training over which the weight rises from 0, against codes that collapse before
-        the decoder has learned to read them (Bowman et al., 2016, section 3.1).
+        Fraction of training over which the weight rises from 0, to keep codes from collapsing
+        before the decoder has learned to use them (Bowman et al., 2016, section 3.1).
     free_bits : float
-        Nats in each dimension that cost the same whether they are used or not: a dimension counts
+        Nats in each dimension that cost the same whether used or not: a dimension contributes
         ``max(free_bits, mean over the batch)`` (Kingma et al., 2016, "Improved variational
         inference with inverse autoregressive flow", equation 15).
     """
@@ -51,7 +51,7 @@ def divergence(beta: float, *, cells: int, warmup: float = 0.0, free_bits: float
         if free_bits > 0:
             weight = batch.weight[:, None]
             means = (nats * weight).sum(axis=0) / jnp.maximum(weight.sum(), 1.0)
-            # The mean of this over samples is the sum of the maxima, with their gradient.
+            # Averaged over samples, this equals the sum of the maxima and has their gradient.
             nats = jnp.where(means > free_bits, nats, free_bits)
         return nats.sum(axis=-1) / cells
 

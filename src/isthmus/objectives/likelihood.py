@@ -1,8 +1,8 @@
-"""Likelihoods: what a decoder's output says of a sample, as minus its log density.
+"""Likelihoods: the negative log density of a sample under the decoder's output.
 
 Each is a term per sample in nats *per cell of the sample*: the sum over its observed cells,
-divided by the number of all its cells. That differs from a loss, which divides by the observed
-ones: where cells are missing there is less evidence, and the divergence beside it counts for more.
+divided by the number of all its cells. A loss divides by the number of observed cells instead. With
+a likelihood, missing cells mean less evidence, and the KL divergence has more weight.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 Array = jax.Array
 SMALLEST_VARIANCE = 1e-6
-"""A thousandth of a scale, squared: cells that are foreseen exactly would have a density of
-infinity."""
+"""A thousandth of a scaled unit, squared. Without this bound, cells that are predicted exactly
+would have infinite density."""
 
 
 class Likelihood(NamedTuple):
-    """What `LIKELIHOODS` holds under a name."""
+    """An entry of `LIKELIHOODS`."""
 
     make: Callable[[Sequence[Segment], float | None], PerSample]
-    """The term for such columns and a noise variance. None: the variance that fits each batch
-    best, which only training may use, since a density needs one that is known beforehand."""
+    """Returns the term for these columns and a noise variance. None means the variance that fits
+    each batch best; only training may use that, since a density needs a fixed variance."""
     fits: tuple[Values, ...]
-    """The values it can measure."""
+    """The kinds of values that it applies to."""
     variance: float | None = None
-    """The noise variance where the name says it; "gaussian" has to learn its own."""
+    """The noise variance, if it is fixed; "gaussian" learns its own."""
 
 
 def bernoulli(_segments: Sequence[Segment] = (), _variance: float | None = None) -> PerSample:
     """Return the term of independent cells that are 1 with the reconstruction's probability.
 
-    Shares between 0 and 1 are taken as probabilities of a 1, so the term is a cross-entropy.
+    Targets between 0 and 1 are treated as probabilities of a 1, so the term is a cross-entropy.
     """
 
     def term(batch: Batch, outputs: Outputs) -> Array:
@@ -54,10 +54,10 @@ def bernoulli(_segments: Sequence[Segment] = (), _variance: float | None = None)
 
 
 def binarized(_segments: Sequence[Segment] = (), _variance: float | None = None) -> PerSample:
-    """Return the Bernoulli term of cells drawn anew in each step, which the network was fed.
+    """Return the Bernoulli term for inputs that are sampled at every step.
 
-    The corruption `isthmus.data.corruption.binarize` draws the inputs. The target is these, not the
-    probabilities that they were drawn from.
+    The corruption `isthmus.data.corruption.binarize` samples the inputs. The target is the sampled
+    inputs, not the probabilities that they were sampled from.
     """
 
     def term(batch: Batch, outputs: Outputs) -> Array:
@@ -69,9 +69,9 @@ def binarized(_segments: Sequence[Segment] = (), _variance: float | None = None)
 def gaussian(_segments: Sequence[Segment] = (), variance: float | None = None) -> PerSample:
     """Return the term of independent cells with normal noise of one variance.
 
-    Without a `variance` it is that of the batch's own errors, which is the best one: then there is
-    no balance between reconstruction and divergence to be tuned (Rybkin et al., 2021, "Simple and
-    effective VAE training with calibrated decoders", section 4).
+    By default the variance is the mean squared error of the batch, its maximum likelihood
+    estimate. The balance between reconstruction and divergence then needs no tuning (Rybkin et al.,
+    2021, "Simple and effective VAE training with calibrated decoders", section 4).
     """
 
     def term(batch: Batch, outputs: Outputs) -> Array:
@@ -82,10 +82,10 @@ def gaussian(_segments: Sequence[Segment] = (), variance: float | None = None) -
 
 
 def mse(segments: Sequence[Segment] = (), variance: float | None = None) -> PerSample:
-    """Return, for training, the squared error: a gaussian of variance 1/2, but for a constant.
+    """Return the squared error for training: up to a constant, a Gaussian with variance 1/2.
 
-    With a divergence of weight 1 the objective is what textbooks print as ``784 * MSE + KL``,
-    divided by 784. With the `variance` that it stands for it is a density.
+    With a divergence of weight 1 the objective is the ``784 * MSE + KL`` of textbooks, divided by
+    784. With a `variance` the term is the Gaussian density itself.
     """
     if variance is not None:
         return gaussian(segments, variance)
@@ -97,7 +97,7 @@ def mse(segments: Sequence[Segment] = (), variance: float | None = None) -> PerS
 
 
 def mixture(segments: Sequence[Segment], variance: float | None = None) -> PerSample:
-    """Return the term of a table: gaussian, Bernoulli and categorical columns, in nats."""
+    """Return the term of a table: Gaussian, Bernoulli and categorical columns, in nats."""
     entropies, numeric = cell_entropies(segments), cells_of(segments, "numeric")
 
     def term(batch: Batch, outputs: Outputs) -> Array:
@@ -122,25 +122,25 @@ _AUTO: dict[Values, str] = {"real": "gaussian", "unit": "bernoulli", "mixed": "m
 
 
 def resolve_likelihood(name: str, values: Values) -> str:
-    """Return the likelihood that ``"auto"`` means for such values, or check the one named.
+    """Resolve ``"auto"`` for the given kind of values; check any other name.
 
     Raises
     ------
     InvalidParameter
-        The likelihood is unknown, or cannot measure such values.
+        The likelihood is unknown, or does not apply to such values.
     """
     if name == "auto":
         return _AUTO[values]
     if values not in LIKELIHOODS[name].fits:
-        shares = "values within [0, 1]"
-        wanted = {"bernoulli": shares, "binarized": shares, "mixture": "a table of several kinds"}
-        received = {"real": "real numbers", "unit": shares, "mixed": "such a table"}
+        unit = "values within [0, 1]"
+        wanted = {"bernoulli": unit, "binarized": unit, "mixture": "a table of several kinds"}
+        received = {"real": "real numbers", "unit": unit, "mixed": "such a table"}
         raise InvalidParameter(
             f"likelihood {name!r}",
             expected=wanted[name],
             received=received[values],
             remedy="leave likelihood='auto'"
-            + (", or scale='range'" if shares == wanted[name] else ""),
+            + (", or scale='range'" if unit == wanted[name] else ""),
         )
     return name
 
@@ -148,8 +148,8 @@ def resolve_likelihood(name: str, values: Values) -> str:
 def _normal(
     squares: Array, batch: Batch, variance: float | None, numeric: Array | None = None
 ) -> Array:
-    """Return minus the log density of each cell in nats."""
-    # Where the variance is the best one the derivative by it is 0, so it may count as constant.
+    """Return the negative log density of each cell in nats."""
+    # At the best variance the derivative with respect to it is 0, so it can be treated as constant.
     v = jax.lax.stop_gradient(
         _best_variance(squares, batch, numeric) if variance is None else jnp.float32(variance)
     )

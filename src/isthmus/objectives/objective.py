@@ -20,11 +20,11 @@ class Term:
     Parameters
     ----------
     name : str
-        As the history calls it.
+        Its name in the history.
     value : PerSample
         The penalty of each sample, unweighted.
     weight : callable
-        The weight as a function of the fraction of training that is done, 0 to 1.
+        The weight as a function of training progress, 0 to 1.
     needs_sensitivity : bool
         Whether `value` reads ``Outputs.sensitivity``, which costs a forward derivative.
     """
@@ -37,14 +37,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Metric:
-    """A named figure that the history has beside the loss.
+    """A named quantity that the history records in addition to the loss.
 
     Parameters
     ----------
     name : str
-        As the history calls it.
+        Its name in the history.
     value : PerSample
-        The figure of each sample, averaged over those where it is not NaN.
+        The value of each sample; the history has the mean of those that are not NaN.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Objective:
     reconstruction: PerSample
     penalties: tuple[Term, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    """Of rows' labels, which minimise nothing."""
+    """Metrics of labels; they are recorded, not minimised."""
 
     @property
     def needs_sensitivity(self) -> bool:
-        """Whether some penalty reads ``Outputs.sensitivity``."""
+        """Whether any penalty reads ``Outputs.sensitivity``."""
         return any(term.needs_sensitivity for term in self.penalties)
 
     def __call__(self, batch: Batch, outputs: Outputs, progress: jax.Array) -> jax.Array:

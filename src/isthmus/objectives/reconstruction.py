@@ -1,7 +1,7 @@
-"""How far a reconstruction is from its target: per-sample means over the observed cells.
+"""Reconstruction losses: means over the observed cells of each sample.
 
-Losses work on the scaled cells of the network's matrix, so their unit is that of the scaled data
-(squared scales, or nats per cell for the entropies).
+Losses are computed on the scaled cells of the network's matrix, so their units are those of the
+scaled data (squared scaled units, or nats per cell for entropies).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from isthmus.objectives.objective import PerSample
 
 Array = jax.Array
-_SMALLEST = 1e-7  # Keras' epsilon: what a probability is clipped to before its logarithm
+_SMALLEST = 1e-7  # Keras's epsilon: probabilities are clipped to it before taking logarithms
 
 
 def mse(batch: Batch, outputs: Outputs) -> Array:
@@ -35,7 +35,7 @@ def mae(batch: Batch, outputs: Outputs) -> Array:
 
 
 def huber(batch: Batch, outputs: Outputs) -> Array:
-    """Return the mean Huber loss of each sample, (n,), with its bend at 1 (Huber, 1964)."""
+    """Return the mean Huber loss of each sample, (n,), with delta = 1 (Huber, 1964)."""
     error = jnp.abs(outputs.reconstruction - batch.target)
     inner = jnp.minimum(error, 1.0)
     return _mean_over_cells(inner * (error - 0.5 * inner), batch)
@@ -44,8 +44,8 @@ def huber(batch: Batch, outputs: Outputs) -> Array:
 def bce(batch: Batch, outputs: Outputs) -> Array:
     """Return the mean binary cross-entropy of each sample, (n,), in nats per cell.
 
-    From logits it is ``softplus(l) - t * l``, which neither overflows nor saturates; where a
-    decoder of the user's own gives probabilities they are clipped as Keras clips them.
+    From logits it is ``softplus(l) - t * l``, which neither overflows nor saturates. If a decoder
+    passed by the user returns probabilities, they are clipped as in Keras.
     """
     return _mean_over_cells(binary_cells(batch.target, outputs), batch)
 
@@ -53,10 +53,10 @@ def bce(batch: Batch, outputs: Outputs) -> Array:
 def mixture(segments: Sequence[Segment]) -> PerSample:
     """Return the loss of a table whose columns differ in kind.
 
-    Numeric cells count by their squared difference, binary cells and categorical columns by their
-    cross-entropy as a fraction of that of a guess without knowledge (the logarithm of the number of
-    categories). So a column of any kind costs about 1 where nothing is known of it, and none
-    drowns the others. A row's loss is the mean over its observed columns.
+    Numeric cells contribute their squared difference. Binary cells and categorical columns
+    contribute their cross-entropy relative to that of a uniform guess (the logarithm of the number
+    of categories). So a column of any kind contributes about 1 when nothing is known about it, and
+    no kind dominates. A row's loss is the mean over its observed columns.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def mixture(segments: Sequence[Segment]) -> PerSample:
     """
     starts = jnp.array([segment.start for segment in segments])
     entropies = cell_entropies(segments)
-    worth = [math.log(2.0 if s.kind == "binary" else max(2, s.stop - s.start)) for s in segments]
-    ignorance = jnp.repeat(jnp.array(worth), jnp.array([s.stop - s.start for s in segments]))
+    uniform = [math.log(2.0 if s.kind == "binary" else max(2, s.stop - s.start)) for s in segments]
+    baseline = jnp.repeat(jnp.array(uniform), jnp.array([s.stop - s.start for s in segments]))
     numeric = cells_of(segments, "numeric")
 
     def loss(batch: Batch, outputs: Outputs) -> Array:
         squares = jnp.square(outputs.reconstruction - batch.target)
-        cells = jnp.where(numeric, squares, entropies(batch, outputs) / ignorance)
+        cells = jnp.where(numeric, squares, entropies(batch, outputs) / baseline)
         if batch.observed is None:
             return cells.sum(axis=-1) / len(segments)
         columns = batch.observed[:, starts].sum(axis=-1)
@@ -81,7 +81,7 @@ def mixture(segments: Sequence[Segment]) -> PerSample:
 
 
 def cell_entropies(segments: Sequence[Segment]) -> PerSample:
-    """Return what gives the cross-entropy of a table's cells in nats, (n, width).
+    """Return a function that computes the cross-entropy of a table's cells in nats, (n, width).
 
     Numeric cells get 0. The cells of a categorical column add up to its cross-entropy.
 
@@ -109,23 +109,23 @@ def cell_entropies(segments: Sequence[Segment]) -> PerSample:
 
 
 def cells_of(segments: Sequence[Segment], kind: CellKind) -> Array:
-    """Return which cells of a table's matrix belong to columns of a kind, (width,) of bool."""
+    """Return a mask of the matrix cells of columns of the given kind, bool of shape (width,)."""
     places = [cell for s in segments if s.kind == kind for cell in range(s.start, s.stop)]
     return jnp.zeros(segments[-1].stop, bool).at[jnp.array(places, int)].set(True)
 
 
 def custom(function: Callable[[Array, Array], Any]) -> PerSample:
-    """Return a loss from the user's ``f(target, reconstruction)``, in Keras' signature.
+    """Return a loss from the user's ``f(target, reconstruction)``, the signature of Keras.
 
     The function may return one number or any array, which is averaged. It is called for one
-    sample at a time (vectorised), so that a mean over the batch inside it cannot mix samples, and
-    padding rows cannot leak in. A missing cell reaches it as a perfect reconstruction.
+    sample at a time (vectorised), so that a mean over the batch inside it cannot mix samples or
+    include padding rows. It sees a missing cell as perfectly reconstructed.
 
     Parameters
     ----------
     function : callable
-        Takes target and reconstruction, each (1, *sample_shape), in scaled units; written with
-        ``keras.ops`` or ``jax.numpy``.
+        Takes target and reconstruction, each (1, *sample_shape), in scaled units. Must be written
+        with ``keras.ops`` or ``jax.numpy``.
     """
 
     def one(target: Array, reconstruction: Array) -> Array:
@@ -143,12 +143,13 @@ def custom(function: Callable[[Array, Array], Any]) -> PerSample:
 def check_custom(
     function: Callable[[Array, Array], Any], name: str, sample_shape: tuple[int, ...]
 ) -> None:
-    """Trace a loss of the user's own once, so that what is wrong with it is said before training.
+    """Trace the user's loss once, to report errors before training.
 
     Raises
     ------
     InvalidParameter
-        It cannot be called in Keras' signature, cannot be compiled, or returns no numbers.
+        The loss cannot be called as ``f(target, reconstruction)``, cannot be compiled, or does not
+        return numbers.
     """
     sample = jax.eval_shape(lambda: jnp.zeros((1, *sample_shape)))
     cause: Exception | None = None
@@ -172,7 +173,7 @@ def binary_cells(target: Array, outputs: Outputs) -> Array:
     """Return the binary cross-entropy of each cell in nats, of the target's shape."""
     if outputs.logits is not None:
         logits = outputs.logits
-        # softplus(l) - t * l, without the care for infinities that jax.nn.softplus takes.
+        # softplus(l) - t * l, without the handling of infinities in jax.nn.softplus.
         return jax.nn.relu(logits) - target * logits + jnp.log1p(jnp.exp(-jnp.abs(logits)))
     p = jnp.clip(outputs.reconstruction, _SMALLEST, 1.0 - _SMALLEST)
     return -(target * jnp.log(p) + (1.0 - target) * jnp.log1p(-p))
@@ -181,10 +182,10 @@ def binary_cells(target: Array, outputs: Outputs) -> Array:
 def _categorical_cells(target: Array, outputs: Outputs, column: Array, columns: int) -> Array:
     """Return cells whose sum over a categorical column is its cross-entropy."""
     if outputs.logits is None:
-        # As Keras does, so that outputs that are no distribution cannot cost nothing.
+        # Normalised as in Keras: otherwise outputs that are not a distribution could cost nothing.
         p = jnp.clip(outputs.reconstruction, _SMALLEST, 1.0).T
-        whole = jax.ops.segment_sum(p, column, columns, indices_are_sorted=True)
-        return -target * jnp.log(p / whole[column]).T
+        total = jax.ops.segment_sum(p, column, columns, indices_are_sorted=True)
+        return -target * jnp.log(p / total[column]).T
     logits = outputs.logits.T
     peak = jax.ops.segment_max(logits, column, columns, indices_are_sorted=True)
     shifted = logits - jax.lax.stop_gradient(peak)[column]

@@ -1,4 +1,4 @@
-"""L1 sparsity of the code."""
+"""The L1 penalty, which makes codes sparse."""
 
 from __future__ import annotations
 

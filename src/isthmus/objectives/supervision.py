@@ -1,4 +1,4 @@
-"""What a head makes of labels: per-sample terms in which rows without a label do not count."""
+"""The losses of a head: terms per sample, in which rows without a label do not count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cross_entropy(batch: Batch, outputs: Outputs) -> jax.Array:
 
 
 def hits(batch: Batch, outputs: Outputs) -> jax.Array:
-    """Return 1 where the likeliest class is right, else 0, (n,); NaN without a label."""
+    """Return 1 if the most likely class is correct, else 0, (n,); NaN without a label."""
     y, logits = _pair(batch, outputs)
     return jnp.where(jnp.isnan(y), jnp.nan, (logits.argmax(axis=-1) == y).astype(jnp.float32))
 
@@ -33,9 +33,9 @@ def hits(batch: Batch, outputs: Outputs) -> jax.Array:
 def squared_error(batch: Batch, outputs: Outputs) -> jax.Array:
     """Return the mean squared error of each sample's targets, (n,); NaN without any."""
     y, response = _pair(batch, outputs)
-    known = ~jnp.isnan(y)
-    squares = jnp.where(known, jnp.square(response - jnp.where(known, y, 0.0)), 0.0)
-    count = known.sum(axis=-1)
+    present = ~jnp.isnan(y)
+    squares = jnp.where(present, jnp.square(response - jnp.where(present, y, 0.0)), 0.0)
+    count = present.sum(axis=-1)
     return jnp.where(count > 0, squares.sum(axis=-1) / jnp.maximum(count, 1), jnp.nan)
 
 
@@ -47,12 +47,13 @@ def supervision(
     Parameters
     ----------
     loss : PerSample
-        Of labels, NaN where there is none.
+        The loss of each row's label; NaN without a label.
     weight : float
-        Beside a reconstruction of weight 1 (Le et al., 2018, "Supervised autoencoders").
+        Relative to the reconstruction, whose weight is 1 (Le et al., 2018, "Supervised
+        autoencoders").
     labelled_share : float
-        Fraction of rows that have a label. Means are taken over all rows, so the term is divided by
-        it: its weight then means the same however many labels are missing.
+        Fraction of rows that have a label. Because means are taken over all rows, the term is
+        divided by it, so that the effect of `weight` does not depend on the number of labels.
     """
 
     def value(batch: Batch, outputs: Outputs) -> jax.Array:
@@ -65,5 +66,5 @@ def supervision(
 
 def _pair(batch: Batch, outputs: Outputs) -> tuple[jax.Array, jax.Array]:
     if batch.y is None or outputs.response is None:
-        raise AssertionError("a supervised term was asked of rows or a network without labels")
+        raise AssertionError("a supervised term needs rows with labels and a network with a head")
     return batch.y, outputs.response

@@ -1,4 +1,4 @@
-"""Checks of arrays that come from a file, and the errors of those that cannot be right."""
+"""Checks of arrays that come from a file, and errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -23,24 +23,27 @@ def array_of(
     model: str,
     longest: int,
 ) -> NDArray[Any]:
-    """Return an array of a model.
+    """Return an array of a model after checking its type and shape.
 
     Parameters
     ----------
     arrays : mapping of str to ndarray
+        The arrays of the model.
     name : str
+        The name of the array.
     dtype : dtype
+        The expected type.
     shape : tuple of int or None
-        None stands for any number from 1.
+        The expected shape; None allows any length from 1.
     model : str
-        What the model is called, as in ``"a lossy model"``.
+        The model's name in messages, such as ``"a lossy model"``.
     longest : int
-        The most of any dimension.
+        The largest length allowed for any dimension.
 
     Raises
     ------
     InvalidArchive
-        It is missing, or of another type or shape.
+        The array is missing, or has another type or shape.
     """
     array = arrays.get(name)
     if array is None:
@@ -51,7 +54,7 @@ def array_of(
 
 
 def unfit(model: str, name: str, expected: str, received: str) -> InvalidArchive:
-    """Return what to raise for an array that no model has."""
+    """Return the error for an array that no model can have."""
     return InvalidArchive(
         f"{model}, {name}",
         expected=expected,
@@ -61,7 +64,7 @@ def unfit(model: str, name: str, expected: str, received: str) -> InvalidArchive
 
 
 def damaged(what: str, received: str) -> InvalidArchive:
-    """Return what to raise for coded bytes that cannot be what a model wrote."""
+    """Return the error for encoded bytes that a model cannot have written."""
     return InvalidArchive(
         what,
         expected="bytes as they were written",
@@ -80,13 +83,12 @@ def check_arrays(
     arrays : mapping of str to ndarray
         What the archive holds.
     expected : mapping of str to (dtype, shape)
-        What it must hold, no more and no less; None in a shape allows any length from 1.
+        Exactly the arrays that it must hold; None in a shape allows any length from 1.
 
     Raises
     ------
     InvalidArchive
-        An array is missing or unknown, has another dtype or shape, or holds a number that is not
-        finite.
+        An array is missing or unknown, has another dtype or shape, or contains a non-finite number.
     """
     if set(arrays) != set(expected):
         raise InvalidArchive(

@@ -1,18 +1,18 @@
-"""The archive: one safetensors file that carries arrays, and in its metadata a manifest.
+"""The archive: a safetensors file with arrays, and a manifest in its metadata.
 
 ::
 
     8 bytes     length of the header, little endian
-    header      JSON: for each array its dtype, shape and place in the data; and "__metadata__":
+    header      JSON: the dtype, shape and offsets of each array; and "__metadata__":
                   "isthmus"   the manifest, itself JSON
                   "sha256"    of the manifest's bytes
-    data        the arrays, one after the other, to the last byte of the file
+    data        the arrays, one after another, to the last byte of the file
 
     manifest    {"format": 1, "kind": "autoencoder", "versions": {"isthmus": "0.1.0", ...},
                  "entries": {array name: {"dtype", "shape", "sha256"}}, "content": {...}}
 
-Nothing in a file is ever executed, and no length it states is believed before it is checked
-against the file's own size. Why this format: docs/adr/0003-archive.md.
+Nothing in a file is ever executed, and every length it states is checked against the size of the
+file. For the choice of format see docs/adr/0003-archive.md.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _DTYPES = (
     *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"),
 )
 _MAGIC = {
-    b"PK\x03\x04": "a zip file, such as Keras' .keras or NumPy's .npz",
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file, such as Keras' .h5",
+    b"PK\x03\x04": "a zip file, such as Keras's .keras or NumPy's .npz",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, such as Keras's .h5",
     b"\x1f\x8b": "a gzip file",
     b"\x93NUMPY": "a NumPy .npy file",
     b"PAR1": "a Parquet file",
@@ -58,30 +58,31 @@ _MAGIC = {
 
 @functools.cache
 def _installed() -> dict[str, str]:
-    found = {"isthmus": __version__, "python": platform.python_version()}
+    versions = {"isthmus": __version__, "python": platform.python_version()}
     for name in ("jax", "keras", "numpy"):
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What an archive holds.
+    """The content of an archive.
 
     Parameters
     ----------
     kind : str
         What was saved, such as ``"autoencoder"``.
     manifest : dict
-        Settings, schema, history: anything that JSON can say. Tuples come back as lists;
-        infinities and NaN are kept.
+        Settings, schema and history, as JSON values. Tuples are read back as lists; infinities and
+        NaN are preserved.
     arrays : dict of str to ndarray
-        Floats, integers and booleans of any shape. Those of a file that was read are read-only.
+        Floats, integers and booleans of any shape. Arrays read from a file are read-only.
     versions : dict of str to str
-        The versions of isthmus, Python and the libraries that wrote it; by default those of now.
+        The versions of isthmus, Python and the libraries that wrote it; by default the installed
+        ones.
     """
 
     kind: str
@@ -91,14 +92,15 @@ class Artifact:
 
 
 def write(path: str | os.PathLike[str], artifact: Artifact) -> None:
-    """Write an archive, wholly or not at all.
+    """Write an archive atomically.
 
     Raises
     ------
     CannotWrite
-        The file could not be written; what stood at `path` is untouched.
+        The file could not be written; an existing file is unchanged.
     InvalidParameter
-        The manifest holds what JSON cannot say, or an array is of a type that is not kept.
+        The manifest contains a value that JSON cannot represent, or an array has an unsupported
+        type.
     """
     atomic_write(path, to_bytes(artifact))
 
@@ -109,7 +111,8 @@ def to_bytes(artifact: Artifact) -> bytes:
     Raises
     ------
     InvalidParameter
-        The manifest holds what JSON cannot say, or an array is of a type that is not kept.
+        The manifest contains a value that JSON cannot represent, or an array has an unsupported
+        type.
     """
     arrays = {name: _storable(name, array) for name, array in artifact.arrays.items()}
     manifest = strict_json.dumps(
@@ -136,19 +139,19 @@ def to_bytes(artifact: Artifact) -> bytes:
 
 
 def read(path: str | os.PathLike[str], *, kind: str | None = None) -> Artifact:
-    """Read an archive and check all of it.
+    """Read an archive and validate it.
 
     Parameters
     ----------
     path : path
         The file.
     kind : str, optional
-        What it must hold; None takes anything.
+        The kind that it must be; None accepts any.
 
     Raises
     ------
     InvalidArchive
-        There is no such file, or it is damaged, foreign, newer or not of that kind.
+        There is no such file, or it is damaged, foreign, newer or of another kind.
     """
     shown = repr(os.fspath(path))
     try:
@@ -157,7 +160,7 @@ def read(path: str | os.PathLike[str], *, kind: str | None = None) -> Artifact:
             raise InvalidArchive(
                 shown,
                 expected="a file saved by isthmus",
-                received="a folder" if stat.S_ISDIR(status.st_mode) else "no regular file",
+                received="a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file",
             )
         with Path(path).open("rb") as file:
             return _parse(file, os.fstat(file.fileno()).st_size, shown, kind)
@@ -182,7 +185,7 @@ def from_bytes(blob: bytes, *, kind: str | None = None) -> Artifact:
 
 
 def _parse(file: BinaryIO, size: int, shown: str, kind: str | None) -> Artifact:
-    """Check an open archive from the outside in: sizes, header, manifest, arrays."""
+    """Check an open archive: its sizes, header, manifest and arrays, in that order."""
     head = file.read(8)
     if size < 8:
         _damaged(shown, "an empty file" if size == 0 else f"{size} bytes, too few for any model")
@@ -216,7 +219,7 @@ def _header(text: bytes, shown: str) -> dict[str, Any]:
 
 
 def _check_extent(header: dict[str, Any], start: int, size: int, shown: str) -> None:
-    """Compare the places of the arrays with the size of the file."""
+    """Compare the offsets of the arrays with the size of the file."""
     end = 0
     for name, entry in header.items():
         if name == "__metadata__":
@@ -232,7 +235,7 @@ def _check_extent(header: dict[str, Any], start: int, size: int, shown: str) -> 
 
 
 def _manifest(metadata: Any, shown: str) -> dict[str, Any]:
-    """Return the manifest once its checksum, version and outline are right."""
+    """Return the manifest after checking its checksum, version and structure."""
     if not (isinstance(metadata, dict) and isinstance(metadata.get("isthmus"), str)):
         raise InvalidArchive(
             shown,
@@ -250,7 +253,7 @@ def _manifest(metadata: Any, shown: str) -> dict[str, Any]:
     if set(manifest) != set(outline) or any(
         not isinstance(manifest[key], type_) for key, type_ in outline.items()
     ):
-        _damaged(shown, "a manifest without the parts that it must have")
+        _damaged(shown, "a manifest without its required parts")
     if not all(isinstance(version, str) for version in manifest["versions"].values()):
         _damaged(shown, "versions that are not strings")
     return manifest
@@ -280,7 +283,7 @@ def _check_kind(manifest: dict[str, Any], kind: str | None, shown: str) -> None:
 
 
 def _checked(name: str, stored: np.ndarray, entry: Any, shown: str) -> np.ndarray:
-    """Return an array as a read-only view, once it is what its manifest says."""
+    """Return an array as a read-only view after comparing it with its manifest entry."""
     array = stored
     if isinstance(entry, dict) and entry.get("dtype") == "bfloat16" and stored.dtype == np.uint16:
         array = stored.view(_bfloat16())
@@ -302,12 +305,12 @@ def _storable(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _as_stored(array: np.ndarray) -> np.ndarray:
-    """Return the form that safetensors takes from NumPy: it knows no bfloat16 there."""
+    """Return an array in a type that safetensors accepts from NumPy, which excludes bfloat16."""
     return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
 
 
 def _canonical(blob: bytes) -> bytes:
-    """Put the header in order, so that saving twice gives the same bytes."""
+    """Sort the header, so that saving twice gives the same bytes."""
     start = 8 + int.from_bytes(blob[:8], "little")
     header = json.dumps(json.loads(blob[8:start]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
@@ -317,12 +320,12 @@ def _canonical(blob: bytes) -> bytes:
 def _bfloat16() -> np.dtype[Any]:
     import ml_dtypes
 
-    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return found
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 def _describe(array: np.ndarray) -> dict[str, Any]:
-    """Return the manifest's entry for an array: its type, its shape and the hash of it all."""
+    """Return the manifest's entry for an array: its type, its shape and a hash of its content."""
     shape = list(array.shape)
     digest = hashlib.sha256(f"{array.dtype.name}{shape}".encode())
     digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
@@ -338,12 +341,12 @@ def _damaged(shown: str, received: str) -> NoReturn:
         shown,
         expected="a file saved by isthmus",
         received=received,
-        remedy="copy or download the file again, or save the model anew",
+        remedy="copy or download the file again, or save the model again",
     )
 
 
 def _not_an_archive(head: bytes, length: int, size: int, shown: str) -> NoReturn:
-    """Say what a file is that does not begin with the length of a header, and a header."""
+    """Identify a file that does not begin with a header's length and a header."""
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             _foreign(shown, name)

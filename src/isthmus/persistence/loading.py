@@ -1,4 +1,4 @@
-"""Opening what isthmus saved: the one loader, and the kinds of archive that it knows."""
+"""Loads saved models, and lists the kinds of archives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from isthmus.persistence.artifact import Artifact
 
-# Classes are named, not imported: a room below must not depend on those above it, and opening
+# Classes are named, not imported: this package must not depend on those that use it, and opening
 # one kind of archive must not import the others.
 ESTIMATORS = Catalogue(
     "archive kind",
@@ -39,15 +39,15 @@ KINDS = Catalogue(
         "similarity index": "isthmus.tasks.search:SimilarityIndex",
     },
 )
-"""All that `load` opens: kind -> ``"module:class"``. A new task is one line here."""
+"""All kinds that `load` opens: kind -> ``"module:class"``. A new task is one line here."""
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Open a model that ``save`` wrote.
+    """Load a model that ``save`` wrote.
 
     Nothing in the file is executed, and every part of it is checked before it is used, so the file
-    may come from an untrusted source. What loads gives the same outputs, bit for bit, as what was
-    saved.
+    may come from an untrusted source. The loaded model gives the same outputs as the saved one,
+    bit for bit.
 
     Parameters
     ----------
@@ -83,25 +83,25 @@ def read(path: str | os.PathLike[str], kinds: Mapping[str, str]) -> Any:
     except InvalidArchive as error:
         raise error.about(shown) from error
     except Exception as error:
-        # A file may say anything: whatever a library cannot digest is the file's fault.
+        # A file may contain anything: an error of a library means that the file is invalid.
         reason = (
             str(error) if isinstance(error, IsthmusError) else f"{type(error).__name__}: {error}"
         )
         raise InvalidArchive(
             f"{shown} does not describe a model that can be rebuilt ({reason[:300]})",
-            remedy="copy or download the file again, or save the model anew",
+            remedy="copy or download the file again, or save the model again",
         ) from error
 
 
 def restored(stored: Artifact) -> Any:
-    """Return what an artifact of a known kind holds; a library below may raise anything."""
+    """Rebuild the model from an artifact of a known kind; libraries may raise any error."""
     module, _, name = KINDS[stored.kind].partition(":")
     return getattr(importlib.import_module(module), name)._from_artifact(stored)
 
 
 def _remedy(kind: str) -> str:
     if kind == "checkpoint":
-        return "pass it as `checkpoint` to the same fit, which resumes from it"
+        return "pass it as `checkpoint` to the same fit to resume it"
     if kind in KINDS:
         return "pass the file of an autoencoder"
     return "open it with the version of isthmus that wrote it"

@@ -1,4 +1,4 @@
-"""JSON text that may come from an untrusted source: exact in both directions, and bounded."""
+"""JSON for possibly untrusted sources: lossless in both directions, and bounded in size."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def dumps(value: Any, subject: str) -> str:
     Parameters
     ----------
     value : dict, list, tuple, str, bool, int, float, None or numpy scalar, nested
-        Tuples become lists, numpy scalars Python's numbers.
+        Tuples become lists, numpy scalars become Python numbers.
     subject : str
-        What errors call the value.
+        The name of the value in errors.
 
     Raises
     ------
     InvalidParameter
-        Something in it has no place in JSON; its path is named.
+        JSON cannot represent part of the value; the message names its path.
     """
     return json.dumps(_plain(value, subject, DEPTH_LIMIT), allow_nan=False, separators=(",", ":"))
 
@@ -45,18 +45,18 @@ def loads(text: str, subject: str) -> Any:
     Raises
     ------
     InvalidArchive
-        As `parse`, or a marked float is none of NaN and the infinities.
+        As for `parse`, or a marked float is neither NaN nor an infinity.
     """
     return _parse(text, subject, _marked)
 
 
 def parse(text: bytes, subject: str) -> Any:
-    """Read JSON of another program's as it stands.
+    """Read JSON that another program wrote, without interpreting marks.
 
     Raises
     ------
     InvalidArchive
-        The text is not JSON, repeats a key, holds a number that a float cannot, or is too large.
+        The text is not JSON, repeats a key, has a number too large for a float, or is too large.
     """
     return _parse(text, subject, _distinct)
 
@@ -79,7 +79,7 @@ def _parse(
 
 
 def _plain(value: Any, path: str, depth: int) -> Any:
-    """Return `value` made of JSON's own types."""
+    """Return `value` as JSON types."""
     if depth == 0:
         raise _unfit(path, f"at most {DEPTH_LIMIT} levels of nesting", "more")
     if isinstance(value, np.generic):
@@ -106,21 +106,21 @@ def _unfit(path: str, expected: str, received: str) -> InvalidParameter:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise ValueError("a key appears twice")
-    return found
+    return unique
 
 
 def _marked(pairs: list[tuple[str, Any]]) -> Any:
-    """Build a dict without our marks, or the float that one stands for."""
-    found = _distinct(pairs)
-    if _FLOAT not in found:
-        return {key[key.startswith("$$") :]: value for key, value in found.items()}
-    name = found[_FLOAT]
-    if len(found) == 1 and isinstance(name, str) and name in _NOT_FINITE:
+    """Return a dict with its keys unescaped, or the float that a marked dict represents."""
+    unique = _distinct(pairs)
+    if _FLOAT not in unique:
+        return {key[key.startswith("$$") :]: value for key, value in unique.items()}
+    name = unique[_FLOAT]
+    if len(unique) == 1 and isinstance(name, str) and name in _NOT_FINITE:
         return _NOT_FINITE[name]
-    raise ValueError(f"a {_FLOAT} that is none of nan, inf and -inf")
+    raise ValueError(f"a {_FLOAT} that is not nan, inf or -inf")
 
 
 def _refuse(constant: str) -> Any:
@@ -135,7 +135,7 @@ def _finite(text: str) -> float:
 
 
 def _check_count(text: str) -> None:
-    """Bound what the parser will allocate: every value follows a comma, a bracket or a brace."""
+    """Limit what the parser allocates: every value follows a comma, a bracket or a brace."""
     if text.count(",") + text.count("[") + text.count("{") > VALUE_LIMIT:
         raise ValueError(f"it holds more than {VALUE_LIMIT} values")
 

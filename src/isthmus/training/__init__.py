@@ -1,4 +1,4 @@
-"""The training loop: a recipe in, weights and a history out."""
+"""The training loop: takes a training configuration, and returns weights and a history."""
 
 from isthmus import _backend
 

@@ -1,8 +1,8 @@
-"""Which rows each step sees.
+"""The rows of each training step.
 
-Batches all have one size, so that one compiled program serves them. The last one is padded with
-rows of weight zero; they are real rows, taken from the front of the order, because padding of any
-other kind would leak into batch statistics.
+All batches have the same size, so that one compiled program serves them. The last one is padded
+with rows of weight zero. These are real rows from the front of the order, because other padding
+would distort batch statistics.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class BatchPlan(NamedTuple):
     """The rows of each batch and their weights, both (batches, batch_size).
 
-    Behind the batches of the epoch, `steps` of them, there may be idle ones of weight zero.
+    The first `steps` batches are those of the epoch; any others have weight zero and are not used.
     """
 
     rows: NDArray[np.int32]
@@ -31,10 +31,10 @@ class BatchPlan(NamedTuple):
 
 
 def bucket(size: int) -> int:
-    """Return the smallest size from `size` on that programs are compiled for.
+    """Round `size` up to a size for which programs are compiled.
 
-    There are eight between a power of two and the next, so that data sets of about one size, such
-    as the folds of a cross-validation, share a program, and at most an eighth is padding.
+    There are eight such sizes from one power of two to the next, so that data sets of similar size,
+    such as the folds of a cross-validation, share a program, and at most an eighth is padding.
     """
     grain = 1 << max(0, size.bit_length() - 4)
     return -(-size // grain) * grain
@@ -46,10 +46,10 @@ def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> Bat
 
 
 def in_order(rows: RowNumbers, batch_size: int) -> BatchPlan:
-    """Return the plan that takes rows, given by their numbers, as they stand."""
+    """Return the plan that takes rows, given by their numbers, in order."""
     steps = -(-len(rows) // batch_size)
     batches = bucket(steps)
     weights = np.zeros(batches * batch_size, dtype=np.float32)
     weights[: len(rows)] = 1.0
-    order = np.resize(rows, batches * batch_size).astype(np.int32)  # again from the front
+    order = np.resize(rows, batches * batch_size).astype(np.int32)  # repeats from the front
     return BatchPlan(order.reshape(batches, -1), weights.reshape(batches, -1), steps)

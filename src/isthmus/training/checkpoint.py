@@ -1,4 +1,4 @@
-"""Checkpoints: a run that was killed resumes from its last checkpoint."""
+"""Checkpoints, from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ KIND = "checkpoint"
 
 
 class Checkpoint:
-    """An observer that writes the state of a run, atomically, every so many epochs.
+    """An observer that writes the state of a run atomically every few epochs.
 
     Parameters
     ----------
     path : Path
-        The file; the one before it stays whole until the next is complete.
+        The file; it is replaced only when the next checkpoint is complete.
     every : int
         Epochs between two writes; the last epoch is always written.
     run : dict
-        What the run is: its seed, and a digest of each setting and of the data.
+        Identifies the run: its seed, and digests of its settings and data.
     """
 
     def __init__(self, path: Path, every: int, run: dict[str, Any]) -> None:
@@ -42,13 +42,13 @@ class Checkpoint:
         """Nothing to do."""
 
     def on_epoch(self, event: EpochEnd) -> None:
-        """Write the state when it is time to."""
+        """Write the state if one is due."""
         if event.epoch % self._every and not event.last:
             return
         try:
             write(self._path, event.snapshot(), self._run)
         except CannotWrite as error:
-            if not self._written:  # the path never worked: say so before hours have gone by
+            if not self._written:  # the path never worked: fail early
                 raise
             warnings.warn(f"No checkpoint: {error}", TrainingWarning, stacklevel=2)
         self._written = True
@@ -58,7 +58,7 @@ class Checkpoint:
 
 
 def write(path: Path, snapshot: Snapshot, run: dict[str, Any]) -> None:
-    """Write a snapshot; raises CannotWrite and leaves what stood there."""
+    """Write a snapshot; raises CannotWrite, which leaves an existing file unchanged."""
     manifest = {
         "run": run,
         "epoch": snapshot.epoch,
@@ -70,12 +70,12 @@ def write(path: Path, snapshot: Snapshot, run: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
-    """Return the snapshot and what run it is of; None where there is no file.
+    """Return the snapshot and the description of its run; None if there is no file.
 
     Raises
     ------
     InvalidArchive
-        The file is damaged or no checkpoint.
+        The file is damaged or is not a checkpoint.
     """
     if not path.exists():
         return None
@@ -100,21 +100,21 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
 
 
 def check_same_run(path: Path, stored: dict[str, Any], settings: dict[str, str]) -> None:
-    """Refuse to go on from the checkpoint of another run.
+    """Refuse to resume from the checkpoint of another run.
 
     Parameters
     ----------
     path : Path
         The checkpoint.
     stored : dict
-        What its file says of its run.
+        The description of the run in the file.
     settings : dict of str to str
-        A digest of each setting, and of the data, of the run that would go on.
+        Digests of the settings and data of the run to resume.
 
     Raises
     ------
     InvalidParameter
-        Settings or data differ from those that the checkpoint was made with.
+        Settings or data differ from those of the checkpoint.
     """
     before = stored.get("settings")
     before = before if isinstance(before, dict) else {}

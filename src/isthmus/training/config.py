@@ -1,4 +1,4 @@
-"""How to train: everything about a run but the network, the objective and the data."""
+"""How to train: everything about a run except the network, the objective and the data."""
 
 from __future__ import annotations
 
@@ -36,21 +36,22 @@ class TrainingConfig:
     Parameters
     ----------
     epochs : int
-        Passes over the training rows, at most.
+        Maximum number of passes over the training rows.
     batch_size : int
         Rows per step.
     optimizer : str or keras.optimizers.Optimizer
-        A name with the settings below, or an optimizer used as it is (from its configuration).
+        A name, used with the settings below, or an optimizer, which is copied unchanged.
     learning_rate : float
-        The highest one.
+        The maximum of the schedule.
     schedule : {"cosine", "constant"}
         Cosine: a linear warm-up, then half a cosine to 0 (Loshchilov and Hutter, 2017).
     warmup : float
-        Share of all steps that the warm-up takes.
+        Fraction of all steps that the warm-up takes.
     clip_norm : float or None
-        Upper bound of the gradient's norm over all weights.
+        Maximum norm of the gradient over all weights; larger ones are scaled down.
     patience : int or None
-        Epochs without a better validation loss after which training stops; None never stops.
+        Training stops after this many epochs without a better validation loss; None never stops
+        early.
     """
 
     epochs: int
@@ -68,8 +69,8 @@ class TrainingConfig:
         Raises
         ------
         InvalidParameter
-            `optimizer` is neither a known name nor an optimizer, or one that scales losses or
-            averages weights.
+            `optimizer` is neither a known name nor an optimizer, or it scales losses or averages
+            weights.
         """
         if self.scheduled:
             return OPTIMIZERS[self.optimizer](self.learning_rate, global_clipnorm=self.clip_norm)
@@ -78,20 +79,20 @@ class TrainingConfig:
                 "optimizer",
                 expected=f"a keras optimizer or one of {', '.join(map(repr, OPTIMIZERS))}",
                 received=repr(self.optimizer),
-                remedy="pass optimizer='adam', or after loading the optimizer itself again",
+                remedy="pass optimizer='adam'; after loading a model, pass the optimizer again",
             )
         _refuse_unsupported(self.optimizer)
         return type(self.optimizer).from_config(self.optimizer.get_config())
 
     @property
     def scheduled(self) -> bool:
-        """Whether the learning rate is the recipe's; an optimizer that was given has its own."""
+        """Whether this configuration sets the learning rate; a given optimizer has its own."""
         return isinstance(self.optimizer, str) and not self.optimizer.startswith("custom:")
 
     def rate_at(self, progress: Any) -> Any:
-        """Return the learning rate when `progress` of all steps, 0 to 1, are done.
+        """Return the learning rate after a fraction `progress` of all steps, 0 to 1.
 
-        Takes and returns a number or an array of JAX.
+        Takes and returns a float or a JAX array.
         """
         numbers: Any = np if isinstance(progress, float) else jnp
         if SCHEDULES[self.schedule] == "constant":
@@ -102,7 +103,7 @@ class TrainingConfig:
 
 
 def _refuse_unsupported(optimizer: Any) -> None:
-    """Refuse what needs steps of its own in a training loop, instead of leaving it out silently."""
+    """Refuse optimizers that need extra steps, which the training loop does not take."""
     scales = getattr(optimizer, "loss_scale_factor", None) is not None
     if scales or isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         raise InvalidParameter(

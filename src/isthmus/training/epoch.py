@@ -1,8 +1,8 @@
 """The compiled epoch, and the only place that reduces over samples.
 
-An epoch is one program: a loop over steps whose bounds are arguments. Called with the whole range
-it runs an epoch; called with parts of it, the same program gives the same bits, and control
-returns to Python in between, where an interrupt can be honoured.
+An epoch is one program: a loop over steps whose bounds are arguments. The program can run the whole
+range at once, or parts of it with bit-identical results. Between parts, control returns to Python,
+which can handle an interrupt.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ Array = jax.Array
 
 
 class Tally(NamedTuple):
-    """What an epoch has added up so far."""
+    """The running totals of an epoch."""
 
     step: Array
-    """Steps done; behind a loss that is not finite, the number of the step that had it."""
+    """Steps done; after a non-finite loss, the index of the step that caused it."""
     loss: Array
     """Sum of the weighted losses of the rows."""
     weight: Array
     """Sum of the weights of the rows."""
     finite: Array
-    """Whether every loss so far was a finite number."""
+    """Whether every loss so far was finite."""
     measured: Array | None = None
-    """(metrics, 2), sum and weight of each; None where there are none."""
+    """(metrics, 2), the sum and weight of each metric; None without metrics."""
 
 
 class EpochRows(NamedTuple):
@@ -58,9 +58,9 @@ class EpochRows(NamedTuple):
 
 
 class StepRange(NamedTuple):
-    """Where an epoch lies in the run: its number, and the steps before it and in all.
+    """The position of an epoch in the run: its number, the steps before it, and the total steps.
 
-    Steps as floats, since a run may have more than an int32 can count.
+    Steps are floats, because a run may have more than an int32 can count.
     """
 
     epoch: Array | np.uint32
@@ -77,7 +77,7 @@ class Programs(NamedTuple):
 
 def fresh_tally(metrics: int = 0) -> Tally:
     """Return the tally before the first step."""
-    zero = np.float32(0)  # NumPy's scalars: making JAX' own takes longer than a step of a table
+    zero = np.float32(0)  # NumPy scalars: creating JAX scalars takes longer than a step of a table
     tally = Tally(*map(jax.device_put, (np.int32(0), zero, zero, np.bool_(True))))
     if metrics == 0:
         return tally
@@ -97,15 +97,15 @@ def compile_programs(
     Parameters
     ----------
     network : Network
-        Its weights are not read or written: they travel in the TrainState.
+        Its weights are not read or written: they are part of the TrainState.
     objective : Objective
-        What is minimised.
-    update : Update
-        Made for the network's trainable variables.
+        The objective to minimise.
+    update : OptimizerStep
+        A step for the network's trainable variables.
     missing : bool
-        Whether the matrix holds NaN for missing cells.
+        Whether the matrix contains NaN for missing cells.
     corruption : callable or None
-        How the inputs of each step are corrupted; the target stays clean.
+        Corrupts the inputs of each step; the target stays clean.
     """
     loss = partial(_loss, network, network.fast(), objective)
     gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)
@@ -127,7 +127,7 @@ def compile_programs(
             state, tally = carry
             batch = _batch(rows, tally.step, missing=missing)
             done = (span.offset + tally.step) / span.total
-            # The schedule as it is in the middle of the step: at its ends it may be 0.
+            # The schedule is evaluated in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
             noise = jax.random.fold_in(key, tally.step)
             state, value, measured = step(state, batch, noise, done, middle)
@@ -148,7 +148,7 @@ def compile_programs(
     ) -> Tally:
         def body(tally: Tally) -> Tally:
             batch = _batch(rows, tally.step, missing=missing)
-            # Numbered like the steps of training: the same noise for a row in every epoch.
+            # A step has the same key in every evaluation, so a row gets the same noise each time.
             noise = jax.random.fold_in(key, tally.step)
             batch = _corrupted(batch, corruption, noise)
             value, (_, measured) = loss(
@@ -189,12 +189,12 @@ def _loss(
         made = made._replace(sensitivity=sensitivity)
     per_sample = objective(batch, made, progress)
     mean = jnp.sum(per_sample * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
-    # Regularisers and activity losses that the user's own layers carry.
+    # Regularisers and activity losses of layers passed by the user.
     return mean + sum(losses, jnp.float32(0)), (updated, _measured(objective, batch, made))
 
 
 def _measured(objective: Objective, batch: Batch, outputs: Outputs) -> Array | None:
-    """Return the sum of each metric over the rows that have it, and their weight, (metrics, 2)."""
+    """Return the sum and weight of each metric over the rows that have it, (metrics, 2)."""
     if not objective.metrics:
         return None
 
@@ -210,7 +210,7 @@ def _sensitivity(
 ) -> Array:
     """Estimate ||d code / d input||_F^2 for each row from one normal direction, (n,).
 
-    Through the model itself: the gradients that its fast form has by hand go backwards only.
+    It uses the original model, because the fast form only has reverse-mode gradients.
     """
 
     def encode(x: Array) -> Array:
@@ -225,7 +225,7 @@ def _sensitivity(
 
 
 def _in_pieces(gradient: Callable[..., Any], network: Network) -> Callable[..., Any]:
-    """Have the gradient of a batch added up over as many rows at once as suit the machine."""
+    """Return `gradient` computed in pieces of the size that is fastest on this machine."""
 
     def summed(
         trainable: list[Array],
@@ -240,30 +240,30 @@ def _in_pieces(gradient: Callable[..., Any], network: Network) -> Callable[..., 
         pieces = rows // network.rows_at_once(rows)
         if pieces == 1:
             return gradient(trainable, non_trainable, batch, key, progress, training=training)
-        cut = jax.tree.map(lambda array: array.reshape(pieces, -1, *array.shape[1:]), batch)
-        whole = jnp.maximum(batch.weight.sum(), 1.0)
+        parts = jax.tree.map(lambda array: array.reshape(pieces, -1, *array.shape[1:]), batch)
+        batch_weight = jnp.maximum(batch.weight.sum(), 1.0)
 
         def add(carry: Any, piece: tuple[Batch, Array]) -> tuple[Any, None]:
             (value, fixed, total), (part, number) = carry, piece
-            share = part.weight.sum() / whole
+            fraction = part.weight.sum() / batch_weight
             noise = jax.random.fold_in(key, number)
             (new, (fixed, measured)), change = gradient(
                 trainable, fixed, part, noise, progress, training=training
             )
-            total = jax.tree.map(lambda t, c: t + share * c, total, change)
-            return (value + share * new, fixed, total), measured
+            total = jax.tree.map(lambda t, c: t + fraction * c, total, change)
+            return (value + fraction * new, fixed, total), measured
 
-        none = jax.tree.map(jnp.zeros_like, trainable)
-        start = (jnp.float32(0), non_trainable, none)
-        (value, fixed, total), each = jax.lax.scan(add, start, (cut, jnp.arange(pieces)))
-        measured = None if each is None else each.sum(axis=0)
+        zeros = jax.tree.map(jnp.zeros_like, trainable)
+        start = (jnp.float32(0), non_trainable, zeros)
+        (value, fixed, total), by_piece = jax.lax.scan(add, start, (parts, jnp.arange(pieces)))
+        measured = None if by_piece is None else by_piece.sum(axis=0)
         return (value, (fixed, measured)), total
 
     return summed
 
 
 def _fed(network: Network, inputs: Array, key: Array) -> Any:
-    """Return what the network takes: the inputs and, where it samples its code, the noise."""
+    """Return the network's inputs, with noise if it samples its code."""
     if network.noise_dim == 0:
         return inputs
     key = jax.random.fold_in(key, 1)
@@ -274,7 +274,7 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     if corruption is None:
         return batch
     inputs = corruption(jax.random.fold_in(key, 2), batch.inputs)
-    if batch.observed is not None:  # a missing cell tells nothing, noise neither
+    if batch.observed is not None:  # noise must not reach missing cells
         inputs = inputs * batch.observed
     return batch._replace(inputs=inputs)
 
@@ -297,7 +297,7 @@ def _add(tally: Tally, value: Array, measured: Array | None, batch: Batch) -> Ta
     if tally.measured is not None and measured is not None:
         sums = tally.measured + jnp.where(finite, measured, 0.0)
     return Tally(
-        tally.step + finite.astype(jnp.int32),  # a bad step keeps its own number
+        tally.step + finite.astype(jnp.int32),  # stays at a step whose loss is not finite
         tally.loss + jnp.where(finite, value * weight, 0.0),
         tally.weight + jnp.where(finite, weight, 0.0),
         tally.finite & finite,

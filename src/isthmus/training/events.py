@@ -1,4 +1,4 @@
-"""News of a run for those who watch it. Observers are told; they never steer."""
+"""Events of a run, for observers. Observers receive them and never influence the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that a run needs to go on from the end of an epoch with the same bits.
+    """Everything needed to resume a run after an epoch with bit-identical results.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Snapshot:
     best_epoch : int
         The epoch whose weights are the best so far; 0 before the first.
     best_loss : float
-        Its loss, on the validation rows where there are any.
+        Its loss, on the validation rows if there are any.
     history : dict of str to list
         The history so far.
     """
@@ -46,22 +46,22 @@ class EpochEnd:
     loss: float
     val_loss: float | None
     last: bool
-    """Whether training ends with it."""
+    """Whether this is the last epoch of the run."""
     snapshot: Callable[[], Snapshot] = field(repr=False)
-    """Copies the state to the host; costs time, so only those who need it call it."""
+    """Copies the state to the host; slow, so call it only if needed."""
 
 
 class Observer(Protocol):
-    """Who watches a run."""
+    """Callbacks of a run."""
 
     def on_start(self, epochs: int, done: int) -> None:
-        """Hear that training begins, with `done` of `epochs` epochs behind it."""
+        """Handle the start of training; `done` of `epochs` epochs are already complete."""
 
     def on_steps(self, epoch: int, share: float) -> None:
-        """Hear that a `share`, 0 to 1, of the steps of `epoch` is done."""
+        """Handle progress within `epoch`; `share` is the fraction of its steps that are done."""
 
     def on_epoch(self, event: EpochEnd) -> None:
-        """Hear that an epoch has ended."""
+        """Handle the end of an epoch."""
 
     def on_stop(self) -> None:
-        """Hear that training has ended, for whatever reason, errors included."""
+        """Handle the end of training for any reason, including errors."""

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request instead of an exception in the middle of anything."""
+"""Turns Ctrl-C into a request to stop, instead of an exception at an arbitrary point."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Interrupt:
-    """While active, the first Ctrl-C only sets `requested`; the second one raises as usual.
+    """A context in which the first Ctrl-C only sets `requested`; the second one raises as usual.
 
-    Buffers that a step was given are donated to it, so an exception between two steps could leave
-    no weights at all. Only the main thread can receive signals; elsewhere this does nothing.
+    A step takes over the buffers of the weights, so an exception between two steps could leave no
+    weights at all. Only the main thread can receive signals; in other threads this does nothing.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Interrupt:
         self._active = False
 
     def raise_if_requested(self) -> None:
-        """Raise the KeyboardInterrupt that was asked for, where nothing would be lost by it."""
+        """Raise KeyboardInterrupt if requested; call this where nothing would be lost."""
         if self.requested:
             raise KeyboardInterrupt
 
@@ -41,7 +41,7 @@ class Interrupt:
     ) -> None:
         if self._active:
             self._active = False
-            # None stands for a handler that was not installed from Python.
+            # None means a handler that was not installed from Python.
             before = signal.SIG_DFL if self._before is None else self._before
             signal.signal(signal.SIGINT, before)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The loop over epochs: validation, stopping, the best weights, the history."""
+"""The loop over epochs: validation, early stopping, the best weights and the history."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 StopReason = Literal["finished", "early stopping", "interrupted", "diverged"]
 
-# Rows of an evaluation step: large enough to keep the cores busy, small enough to stay in cache.
+# Rows of an evaluation step: enough to keep the cores busy, few enough to stay in cache.
 _EVALUATION_ROWS = 1024
-# Largest matrix that is copied so that fits of about its size share a program.
+# Largest matrix that is copied so that fits of similar size share a program.
 _PADDED_BYTES = 1 << 24
-# Seconds of work between two looks at the interrupt flag and two moves of the progress bar.
+# Target time in seconds between checks for an interrupt and updates of the progress bar.
 _RESPONSE_SECONDS = 0.3
 
 
@@ -45,15 +45,15 @@ class TrainingData:
     Attributes
     ----------
     matrix : ndarray of shape (n, *sample_shape)
-        All rows. One array, so that parting it takes no second copy.
+        All rows, in one array so that the split needs no copy.
     training : ndarray of int, of shape (k,)
-        Numbers of the rows to learn from.
+        Numbers of the training rows.
     validation : ndarray of int, of shape (m,), or None
-        Numbers of the rows to stop by.
+        Numbers of the validation rows, for early stopping.
     columns : tuple of str
         Names of the cells, for messages; may be empty.
     labels : ndarray of shape (n,) or (n, targets), or None
-        Numbers of classes, or targets, of all rows; NaN where they are missing.
+        Class numbers or targets of all rows; NaN where missing.
     """
 
     matrix: Floats
@@ -65,15 +65,15 @@ class TrainingData:
 
 @dataclass
 class History:
-    """What happened in a run.
+    """The record of a run.
 
     Attributes
     ----------
     epochs : dict of str to list
         ``epoch``, ``loss``, ``val_loss`` (with validation rows), ``learning_rate``, ``seconds``,
-        and the objective's metrics by name, on validation rows with ``val_`` before it.
+        and the objective's metrics by name, with the prefix ``val_`` for validation rows.
     best_epoch : int
-        The epoch whose weights the network has now; 0 where not one was completed.
+        The epoch whose weights the network has now; 0 if none was completed.
     stop_reason : {"finished", "early stopping", "interrupted", "diverged"}
         Why training ended.
     """
@@ -94,38 +94,39 @@ def train(
     observers: Sequence[Observer] = (),
     start: Snapshot | None = None,
 ) -> History:
-    """Train a network and leave the best weights in it.
+    """Train a network and assign the best weights to it.
 
     Parameters
     ----------
     network : Network
-        Its weights are the starting point, and are assigned once, at the end.
+        Training starts from its weights, and assigns new ones once at the end.
     objective : Objective
-        What is minimised.
+        The objective to minimise.
     data : TrainingData
         Training and validation rows.
-    recipe : Recipe
+    recipe : TrainingConfig
         How to train.
     seed : int
-        Decides the order of rows and all noise; the same seed gives the same bits.
+        Determines the order of rows and all noise; results are bit-identical for the same seed.
     corruption : callable, optional
-        Corrupts the inputs of each step, anew each time; validation rows get the same each time.
+        Corrupts the inputs of each step. The noise differs in every training step and is the same
+        in every validation.
     observers : sequence of Observer
-        Told of epochs.
+        Notified of the progress.
     start : Snapshot, optional
-        The end of an earlier epoch of this very run, to go on from.
+        The end of an earlier epoch of the same run, to resume from.
 
     Raises
     ------
     TrainingDiverged
-        The loss was not finite before a single epoch was complete.
+        The loss was not finite before the first epoch was complete.
     KeyboardInterrupt
-        Ctrl-C before the first step.
+        Ctrl-C was pressed before the first step.
 
     Warns
     -----
     TrainingWarning
-        Training ended early by Ctrl-C or a loss that is not finite; good weights were kept.
+        Training ended early because of Ctrl-C or a non-finite loss; good weights were kept.
     """
     with Interrupt() as interrupt:
         run = _Run(network, objective, data, recipe, seed, corruption, interrupt)
@@ -135,7 +136,7 @@ def train(
             observer.on_start(recipe.epochs, run.epoch)
         try:
             reason = run.epochs(observers)
-        except KeyboardInterrupt:  # the second Ctrl-C; what is best is held apart from the step
+        except KeyboardInterrupt:  # the second Ctrl-C; steps do not touch the best weights
             reason = "interrupted"
         finally:
             for observer in observers:
@@ -144,7 +145,7 @@ def train(
 
 
 class _Run:
-    """The state of one run; `train` is its only user."""
+    """The state of one run, used only by `train`."""
 
     def __init__(
         self,
@@ -190,7 +191,7 @@ class _Run:
         self.history = History({name: [] for name in names})
 
     def epochs(self, observers: Sequence[Observer]) -> StopReason:
-        """Run epochs until one of the reasons to stop."""
+        """Run epochs until there is a reason to stop; return the reason."""
         while self.epoch < self._recipe.epochs:
             if self._patience_is_out():
                 return "early stopping"
@@ -204,7 +205,7 @@ class _Run:
             means = self._means(tally) | self._validate()
             loss, val_loss = means["loss"], means.get("val_loss")
             if not (self._finite_weights() if val_loss is None else np.isfinite(val_loss)):
-                self._trouble = f"what epoch {self.epoch + 1} left"
+                self._trouble = f"the result of epoch {self.epoch + 1}"
                 return "diverged"
             self.epoch += 1
             self._record(means, time.perf_counter() - began)
@@ -217,7 +218,7 @@ class _Run:
         return "finished"
 
     def finish(self, reason: StopReason) -> History:
-        """Assign the best weights to the network, and say why the run ended."""
+        """Assign the best weights to the network, and record or raise why the run ended."""
         if reason == "interrupted" and self._best is None:
             if self._steps_run == 0 or not self._alive():
                 raise KeyboardInterrupt
@@ -225,7 +226,7 @@ class _Run:
         if self._best is None:
             raise TrainingDiverged(
                 f"training: {self._trouble} is not a finite number, and no epoch was complete",
-                remedy="lower learning_rate, keep scale='auto', or check a loss of your own",
+                remedy="lower learning_rate, keep scale='auto', or check your custom loss",
             )
         full = self._network.full
         variables = full.trainable_variables + full.non_trainable_variables
@@ -236,7 +237,7 @@ class _Run:
         return self.history
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to the end of an epoch of an earlier process."""
+        """Restore the state at the end of an epoch of an earlier process."""
         self._state, self._best = unpack(snapshot.arrays, self._state)
         self._best_loss = snapshot.best_loss
         self.epoch = snapshot.epoch
@@ -247,8 +248,8 @@ class _Run:
     def _one_epoch(self, epoch: int, observers: Sequence[Observer]) -> Tally:
         plan = self._plan(epoch)
         rows = self._rows(plan)
-        done_before, in_all = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
-        span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(in_all))
+        done_before, total = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
+        span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(total))
         tally, done = fresh_tally(len(self._metrics)), 0
         while done < plan.steps and not self._interrupt.requested:
             began = time.perf_counter()
@@ -276,15 +277,15 @@ class _Run:
         return EpochRows(self._matrix, order, weights, self._labels)
 
     def _validation_rows(self) -> tuple[EpochRows, int] | None:
-        held = self._data.validation
-        if held is None:
+        held_out = self._data.validation
+        if held_out is None:
             return None
         at_most = self._network.rows_at_once(_EVALUATION_ROWS)
-        plan = batches.in_order(held, min(at_most, batches.bucket(len(held))))
+        plan = batches.in_order(held_out, min(at_most, batches.bucket(len(held_out))))
         return self._rows(plan), plan.steps
 
     def _validate(self) -> dict[str, float]:
-        """Return the loss and the metrics on the validation rows; empty without any."""
+        """Return the loss and metrics on the validation rows; empty if there are none."""
         if self._validation is None:
             return {}
         rows, steps = self._validation
@@ -301,7 +302,7 @@ class _Run:
         return self._means(tally, "val_")
 
     def _means(self, tally: Tally, prefix: str = "") -> dict[str, float]:
-        """Return the loss, and each metric that some row has, by name."""
+        """Return the loss, and each metric that at least one row has, by name."""
         means = {f"{prefix}loss": float(tally.loss) / float(tally.weight)}
         if tally.measured is not None:
             for name, (total, weight) in zip(self._metrics, tally.measured.tolist(), strict=True):
@@ -316,7 +317,7 @@ class _Run:
             self.history.epochs.setdefault(name, []).append(value)
         val_loss = means.get("val_loss")
         watched = means["loss"] if val_loss is None else val_loss
-        # Without validation rows there is nothing to choose by: the last weights are kept.
+        # Without validation rows, the last weights are kept.
         if val_loss is None or watched < self._best_loss:
             self._best = (copies(self._state.trainable), copies(self._state.non_trainable))
             self.history.best_epoch = self.epoch
@@ -340,11 +341,11 @@ class _Run:
         return Snapshot(self.epoch, arrays, self.history.best_epoch, self._best_loss, history)
 
     def _finite_weights(self) -> bool:
-        # In NumPy: JAX would compile two programs for each shape.
+        # NumPy, because JAX would compile two programs for each shape.
         return all(np.isfinite(np.asarray(value)).all() for value in self._state.trainable)
 
     def _alive(self) -> bool:
-        """Whether the state was not lost to a step that an exception cut off."""
+        """Whether the state still exists; a step that an exception interrupts may lose it."""
         return not any(value.is_deleted() for value in self._state.trainable)
 
     def _describe(self, step: int) -> str:
@@ -354,26 +355,26 @@ class _Run:
 
     def _warn(self, reason: StopReason) -> None:
         best = self.history.best_epoch
-        kept = f"the weights of epoch {best} were kept" if best else "the present weights were kept"
+        outcome = f"the weights of epoch {best} were kept" if best else "the last weights were kept"
         if reason == "interrupted":
             warnings.warn(
-                f"Training was interrupted in epoch {self.epoch + 1}; {kept}.",
+                f"Training was interrupted in epoch {self.epoch + 1}; {outcome}.",
                 TrainingWarning,
                 stacklevel=2,
             )
         elif reason == "diverged":
             warnings.warn(
-                f"Training stopped: {self._trouble} is not a finite number; {kept}. "
-                "Try: lower learning_rate, or check a loss of your own.",
+                f"Training stopped: {self._trouble} is not a finite number; {outcome}. "
+                "Try: lower learning_rate, or check your custom loss.",
                 TrainingWarning,
                 stacklevel=2,
             )
 
 
 def _in_bucket(matrix: Floats) -> Floats:
-    """Pad a small matrix with rows that no batch names, to a size that programs are kept for.
+    """Pad a small matrix with unused rows to a size for which programs are cached.
 
-    A large one is shared with JAX as it is: a copy would cost more than compiling.
+    A large matrix is shared with JAX unchanged: a copy would cost more than compiling.
     """
     missing = batches.bucket(len(matrix)) - len(matrix)
     if missing == 0 or matrix.nbytes > _PADDED_BYTES:

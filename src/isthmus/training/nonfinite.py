@@ -1,4 +1,4 @@
-"""Where a loss that is not finite came from, in words."""
+"""Describes where a non-finite loss occurred."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
 
-# Scaled values beyond this are far outside what scaling leaves of ordinary data.
+# Scaled values of ordinary data are far below this.
 _LARGE = 20.0
 
 

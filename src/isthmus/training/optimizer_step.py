@@ -1,4 +1,4 @@
-"""What the optimizer makes of the gradients."""
+"""A step of the optimizer as a pure function."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from isthmus.training.config import TrainingConfig
 
-# Weights up to which one vector of them all beats a program for each: those take longer to compile
-# than a small table to learn. Beyond, the copies to and from it cost more than they save.
+# Up to this many weights, all are updated as one vector: separate updates take longer to compile
+# than a small table takes to train. Beyond, copying to and from the vector costs more than that.
 _FEW_WEIGHTS = 32_768
 _NOT_FROM_ZERO = ("nadam", "adagrad")
-"""The known optimizers of which some slots begin at other numbers than 0."""
+"""The known optimizers with slots that do not start at 0."""
 
 
 class OptimizerStep:
-    """A step of a recipe's optimizer as a pure function.
+    """A step of the configured optimizer as a pure function.
 
     Parameters
     ----------
-    recipe : Recipe
-        Names the optimizer. Those that it knows by name treat every weight alike, so that a small
-        network's weights can go through them as one vector.
+    recipe : TrainingConfig
+        Specifies the optimizer. Optimizers given by name treat every weight alike, so the weights
+        of a small network can be updated as one vector.
     variables : sequence of keras.Variable
-        The trainable ones, in the order of a TrainState.
+        The trainable variables, in the order of a TrainState.
     """
 
     def __init__(self, recipe: TrainingConfig, variables: Sequence[Any]) -> None:
@@ -52,7 +52,7 @@ class OptimizerStep:
 
     def _build(self, variables: Sequence[Any]) -> None:
         if self._from_zero:
-            # Slots with shapes alone: for their zeros JAX would compile a program for each shape.
+            # Only the shapes of slots: JAX would compile a program per shape to create zeros.
             jax.eval_shape(lambda: self._optimizer.build(variables))
         else:
             self._optimizer.build(variables)
@@ -60,7 +60,7 @@ class OptimizerStep:
     def fresh_slots(self) -> list[jax.Array]:
         """Return the optimizer's state before the first step."""
         slots = self._optimizer.variables
-        if self._from_zero:  # the learning rate too, which each step sets
+        if self._from_zero:  # including the learning rate, which each step sets
             return [device_copy(np.zeros(slot.shape, slot.dtype)) for slot in slots]
         return [device_copy(slot.value) for slot in slots]
 
@@ -84,10 +84,10 @@ class OptimizerStep:
         return _parted(vector, trainable), slots
 
     def rate(self, slots: list[jax.Array], progress: float) -> float:
-        """Return the learning rate that a step at `progress` has, or had."""
+        """Return the learning rate of a step at `progress`."""
         if self._recipe.scheduled:
             return float(self._recipe.rate_at(progress))
-        # An optimizer that was given may have a schedule, which reads the step from its state.
+        # A given optimizer may have its own schedule, which reads the step from its state.
         pairs = zip(self._optimizer.variables, slots, strict=True)
         with keras.StatelessScope(state_mapping=list(pairs)):
             return float(self._optimizer.learning_rate)

@@ -1,4 +1,4 @@
-"""A progress bar with the loss and the time left; silent when nobody looks at a terminal."""
+"""A progress bar with the loss and the time left, shown only in a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """Shows a run on the terminal behind standard error, and nothing elsewhere."""
+    """Shows the progress of a run if standard error is a terminal."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -21,7 +21,7 @@ class ProgressBar:
         """Begin the bar."""
         if not sys.stderr.isatty():
             return
-        # Here, so that a run without a terminal does not wait for the import.
+        # Imported here, so that runs without a terminal do not pay for it.
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -51,7 +51,7 @@ class ProgressBar:
         self._bar.update(self._task, completed=event.epoch, epoch=event.epoch, loss=loss)
 
     def on_stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

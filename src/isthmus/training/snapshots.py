@@ -1,4 +1,4 @@
-"""The state of a run as named arrays, and back."""
+"""Converts the state of a run to named arrays and back."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def pack(state: TrainState, best: Weights) -> dict[str, NDArray[np.generic]]:
 def unpack(
     arrays: Mapping[str, NDArray[np.generic]], like: TrainState
 ) -> tuple[TrainState, Weights]:
-    """Return what `pack` was given, with the shapes and types of the state of a fresh run."""
+    """Undo `pack`; shapes and types are those of `like`, the state of a fresh run."""
     models = (*like, like.trainable, like.non_trainable)
     values = [_values(arrays, role, model) for role, model in zip(_ROLES, models, strict=True)]
     return TrainState(*values[:3]), (values[3], values[4])
 
 
 def copies(values: Sequence[jax.Array]) -> list[jax.Array]:
-    """Copy arrays on the device, so that a step may consume the others."""
+    """Copy arrays on the device, so that a step may consume the originals."""
     return [device_copy(value) for value in values]
 
 

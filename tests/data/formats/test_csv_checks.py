@@ -1,4 +1,4 @@
-"""CSV files that a parser would read without a word, and wrongly."""
+"""CSV files that a parser would misread without an error."""
 
 import csv
 import io

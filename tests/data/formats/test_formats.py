@@ -1,4 +1,4 @@
-"""The contract of a file format: a new line in the catalogue is tested without a change here.
+"""The contract of a file format; a new format in the catalogue is tested without changes here.
 
 Only a format that isthmus does not write needs a sample in `SAMPLES`.
 """
@@ -62,7 +62,7 @@ def values(read_back):
 
 
 def make(form, path):
-    """Write a file in the format, by isthmus where it can."""
+    """Write a file in the format, with isthmus if it can."""
     if form.written:
         return write(path, data(form))
     sample = SAMPLES[form.name]
@@ -102,7 +102,7 @@ def test_other_content_is_refused_with_the_name_of_the_file(form, path, content)
         assert caught.value.remedy
 
 
-# Not more: the last chunk of a PNG file holds nothing.
+# Not more: the last chunk of a PNG file is empty.
 @pytest.mark.parametrize("size", [0.2, 0.6])
 def test_a_truncated_file_is_refused_with_its_name(form, path, size):
     make(form, path)

@@ -27,7 +27,7 @@ class Arrays(NamedTuple):
 
 
 def load(open_: Callable[[str], Any], size: int, what: str) -> NDArray[Any]:
-    """Read an array that is stored in `size` bytes, after checking that its header is true."""
+    """Read an array that is stored in `size` bytes, after checking its header."""
     with open_("rb") as file:
         check_header(file, size, what)
     with open_("rb") as file:

@@ -137,7 +137,7 @@ def _unterminated(path: Path, line: int) -> UnreadableFile:
 def warn_of_numbers_as_text(
     path: Path, table: pa.Table | pa.RecordBatch, known: Collection[str], first_row: int
 ) -> None:
-    """Warn of columns of numbers that are read as text because of a few cells.
+    """Warn about columns of numbers that are read as text because of a few cells.
 
     Parameters
     ----------

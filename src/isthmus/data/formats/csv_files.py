@@ -195,7 +195,7 @@ def _column_name(path: Path, options: _Options, place: int) -> str | None:
 
 
 def _utf8(path: Path, table: Any) -> Any:
-    """Return the table if its text is UTF-8; column names that are not raise by themselves."""
+    """Return the table if its text is UTF-8; pyarrow itself checks the column names."""
     for name, field in zip(table.schema.names, table.schema, strict=True):
         if pa.types.is_binary(field.type):
             raise _not_utf8(path, f"column {name!r}")

@@ -1,4 +1,4 @@
-"""NumPy's .npz files: named arrays, such as Keras' x_train and x_test. Nothing is unpickled."""
+"""NumPy's .npz files: named arrays, such as Keras's x_train and x_test. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -52,12 +52,13 @@ def read(path: Path, label: str | None = None) -> Arrays:
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
                 raise damaged(f"{path}, {name!r}", str(error)) from None
 
-        found = Arrays(**{part: stored(name) for part, name in _roles(path, sizes, label).items()})
-    return found._replace(
-        X=samples(path, found.X),
-        y=labels(path, found.X, found.y),
-        X_test=None if found.X_test is None else samples(path, found.X_test),
-        y_test=None if found.X_test is None else labels(path, found.X_test, found.y_test),
+        roles = _roles(path, sizes, label)
+        arrays = Arrays(**{part: stored(name) for part, name in roles.items()})
+    return arrays._replace(
+        X=samples(path, arrays.X),
+        y=labels(path, arrays.X, arrays.y),
+        X_test=None if arrays.X_test is None else samples(path, arrays.X_test),
+        y_test=None if arrays.X_test is None else labels(path, arrays.X_test, arrays.y_test),
     )
 
 
