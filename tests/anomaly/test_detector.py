@@ -180,6 +180,21 @@ def test_contaminated_rows():
     assert found[:300].mean() < 0.08
 
 
+@pytest.mark.parametrize(
+    ("of", "least"), [(of_cancer, 0.85), (off_a_plane, 0.93), (between_moons, 0.95)]
+)
+def test_rows_of_which_a_twentieth_is_anomalous_can_be_learned_from(of, least):
+    seen, normal, anomalous = of()
+    normal = np.concatenate([seen, normal])
+    few = np.random.default_rng(0).permutation(anomalous)[: len(normal) // 20]
+    rows, truth = np.concatenate([normal, few]), np.repeat([0, 1], [len(normal), len(few)])
+    detector = ist.AnomalyDetector(mode="outlier", false_alarm_rate=0.05, random_state=0).fit(rows)
+    scores = detector.anomaly_score(rows)
+    assert roc_auc_score(truth, scores) > least
+    highest = np.argsort(-scores)[: len(few)]
+    assert truth[highest].mean() > 3 * truth.mean()  # what a random choice would find
+
+
 def test_tables_with_categories_and_missing_cells(of_table):
     frame = mixed()
     assert list(of_table.feature_names_in_) == list(frame.columns)
