@@ -5,6 +5,9 @@ import pytest
 from plain_run import OBJECTIVE, SEED, SlowRun, assert_close, network, recipe, weights_of
 
 from isthmus.networks.network import Network
+from isthmus.objectives.contraction import contraction
+from isthmus.objectives.objective import Objective
+from isthmus.objectives.reconstruction import mse
 from isthmus.training.loop import TrainingData, train
 
 RNG = np.random.default_rng(0)
@@ -42,3 +45,30 @@ def test_a_batch_taken_in_pieces_makes_the_same_steps(monkeypatch):
     history = train(net, OBJECTIVE, TrainingData(HOLES, np.arange(41)), config, seed=SEED)
     np.testing.assert_allclose(history.epochs["loss"], losses, rtol=1e-5)
     assert_close(weights_of(net), slow.all_weights())
+
+
+def slow_sensitivity(encoder, rows, step=1e-2):
+    """The mean squared norm of the Jacobian of a code, by differences in one input at a time."""
+    total = 0.0
+    for cell in range(rows.shape[1]):
+        moved = np.zeros(rows.shape[1], np.float32)
+        moved[cell] = step
+        codes = [np.asarray(encoder(given), np.float64) for given in (rows + moved, rows - moved)]
+        total += float((((codes[0] - codes[1]) / (2 * step)) ** 2).sum())
+    return total / len(rows)
+
+
+def test_the_contraction_is_the_squared_jacobian_on_average():
+    """Each epoch draws directions anew while the weights stay: the mean is the norm itself."""
+    net = network("dense")
+    rows = TrainingData(ROWS, np.arange(48))
+    frozen = recipe(epochs=200, optimizer="sgd", learning_rate=1e-30, schedule="constant")
+    plain, both = (
+        np.array(train(net, Objective(mse, penalties), rows, frozen, seed=SEED).epochs["loss"])
+        for penalties in ((), (contraction(0.5),))
+    )
+    drawn = (both - plain) / 0.5
+    expected = slow_sensitivity(net.encoder, ROWS[:48])
+    error = drawn.std() / np.sqrt(len(drawn))
+    assert error < 0.02 * expected
+    assert drawn.mean() == pytest.approx(expected, abs=4 * error)
