@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_moons
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -85,12 +85,72 @@ def test_signs(fitted):
     assert (fitted.p_values(far) == 1 / (1 + len(fitted.calibration_scores_))).all()
 
 
-def test_finds_anomalies_it_never_saw():
+def of_cancer():
     benign, malignant = CANCER.data[CANCER.target == 1], CANCER.data[CANCER.target == 0]
-    detector = ist.AnomalyDetector(false_alarm_rate=0.05, random_state=0).fit(benign[:250])
-    rows = np.concatenate([benign[250:], malignant])
-    truth = np.arange(len(rows)) >= len(benign) - 250
-    assert roc_auc_score(truth, detector.anomaly_score(rows)) > 0.93
+    return benign[:250], benign[250:], malignant
+
+
+def of_iris():
+    flowers = load_iris()
+    versicolor = flowers.data[flowers.target == 1]
+    return versicolor[:40], versicolor[40:], flowers.data[flowers.target != 1]
+
+
+def off_a_plane():
+    """Each column of the anomalies is as usual; only that they belong together is not."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(400, 6))
+    return rows[:200], rows[200:300], rng.permuted(rows[300:], axis=0)
+
+
+def between_moons():
+    """Anomalies lie around two curved clusters and between them, where the mean is."""
+    moons, _ = make_moons(400, noise=0.06, random_state=0)
+    around = np.random.default_rng(0).uniform([-1.2, -0.7], [2.2, 1.2], size=(300, 2))
+    away = np.linalg.norm(around[:, None] - moons, axis=2).min(axis=1)
+    return moons[:300], moons[300:], around[away > 0.2]
+
+
+def beside_a_dense_cluster():
+    """Anomalies are near a dense cluster: closer than the rows of a wide one are to each other."""
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 0.2, (200, 4)), rng.normal(5, 2, (200, 4))])
+    rows = rng.permutation(rows)
+    beside = rng.normal(0, 0.2, (60, 4)) + 1.5 * rng.choice([-1, 1], (60, 4))
+    return rows[:300], rows[300:], beside
+
+
+def found_and_plain(seen, normal, anomalous):
+    """The areas under the curve of a detector of `seen` and of the distance from its mean."""
+    rows, truth = (
+        np.concatenate([normal, anomalous]),
+        np.repeat([0, 1], [len(normal), len(anomalous)]),
+    )
+    detector = ist.AnomalyDetector(false_alarm_rate=0.05, random_state=0).fit(seen)
+    away = (rows - seen.mean(axis=0)) / np.maximum(seen.std(axis=0), 1e-9)
+    plain = np.linalg.norm(away.reshape(len(rows), -1), axis=1)
+    areas = [roc_auc_score(truth, score) for score in (detector.anomaly_score(rows), plain)]
+    return detector, rows, truth == 1, *areas
+
+
+@pytest.mark.parametrize(("of", "least"), [(of_cancer, 0.93), (of_iris, 0.95)])
+def test_finds_anomalies_it_never_saw(of, least):
+    _, _, _, found, plain = found_and_plain(*of())
+    assert found > least
+    assert found > plain - 0.05  # anomalies that are simply far away are no harder to find
+
+
+@pytest.mark.parametrize("of", [off_a_plane, between_moons, beside_a_dense_cluster])
+def test_finds_anomalies_that_are_not_far_from_the_mean(of):
+    detector, rows, truth, found, plain = found_and_plain(*of())
+    assert plain < 0.7  # so that the data show what they are meant to
+    assert found > 0.97
+    assert (detector.predict(rows) == -1)[truth].mean() > 0.9
+
+
+@pytest.mark.parametrize("of", [of_cancer, off_a_plane, between_moons, beside_a_dense_cluster])
+def test_few_of_the_rows_found_together_are_normal(of):
+    detector, rows, truth, *_ = found_and_plain(*of())
     together = detector.predict(rows, fdr=0.1) == -1
     assert together[truth].mean() > 0.5
     assert together[~truth].sum() < 0.3 * together.sum()
@@ -118,6 +178,21 @@ def test_contaminated_rows():
     found = small(mode="outlier", false_alarm_rate=0.02).fit_predict(rows) == -1
     assert found[300:].mean() > 0.8
     assert found[:300].mean() < 0.08
+
+
+@pytest.mark.parametrize(
+    ("of", "least"), [(of_cancer, 0.85), (off_a_plane, 0.93), (between_moons, 0.95)]
+)
+def test_rows_of_which_a_twentieth_is_anomalous_can_be_learned_from(of, least):
+    seen, normal, anomalous = of()
+    normal = np.concatenate([seen, normal])
+    few = np.random.default_rng(0).permutation(anomalous)[: len(normal) // 20]
+    rows, truth = np.concatenate([normal, few]), np.repeat([0, 1], [len(normal), len(few)])
+    detector = ist.AnomalyDetector(mode="outlier", false_alarm_rate=0.05, random_state=0).fit(rows)
+    scores = detector.anomaly_score(rows)
+    assert roc_auc_score(truth, scores) > least
+    highest = np.argsort(-scores)[: len(few)]
+    assert truth[highest].mean() > 3 * truth.mean()  # what a random choice would find
 
 
 def test_tables_with_categories_and_missing_cells(of_table):
@@ -185,7 +260,9 @@ def test_repair_changes_few_cells(fitted, of_table):
 
 
 def test_blind_spots_and_drift_name_the_columns(of_table):
-    assert "weight" in str(of_table.blind_spots())
+    found = of_table.blind_spots()
+    assert {spot.column for spot in found.spots} >= {"weight", "count", "colour", "good"}
+    assert all(0 <= spot.power <= 1 for spot in found.spots)
     moved = mixed(seed=1)
     moved["weight"] += 30
     found = of_table.drift(moved)
@@ -194,13 +271,15 @@ def test_blind_spots_and_drift_name_the_columns(of_table):
     assert found.adjusted["count"] > 1e-3
 
 
-def test_pictures(digits):
-    images = digits.images[digits.target == 1] / 16
-    detector = ist.AnomalyDetector(false_alarm_rate=0.05, random_state=0).fit(images[:150])
-    others = digits.images[digits.target == 8][:30] / 16
-    rows = np.concatenate([images[150:], others])
-    truth = np.arange(len(rows)) >= len(rows) - 30
-    assert roc_auc_score(truth, detector.anomaly_score(rows)) > 0.9
+@pytest.mark.parametrize(
+    ("shown", "other", "least"), [(1, 8, 0.9), (0, 6, 0.98), (3, 5, 0.9), (4, 9, 0.95)]
+)
+def test_pictures(digits, shown, other, least):
+    images = digits.images[digits.target == shown] / 16
+    others = digits.images[digits.target == other][:40] / 16
+    detector, _, _, found, plain = found_and_plain(images[:130], images[130:], others)
+    assert found > least
+    assert found > plain - 0.01
     assert detector.explain(others[:2]).shape == (2, 8, 8)
     assert detector.expected(others[:2]).shape == (2, 8, 8)
 

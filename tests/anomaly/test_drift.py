@@ -77,3 +77,44 @@ def test_constant_columns(value):
 def test_a_batch_of_one_row():
     result = drift(FITTED, CELLS, REFERENCE, correlated(1, seed=1))
     assert 0 < result.p_value <= 1
+
+
+def slow_holm(values):
+    """Holm, 1979: the smallest of m p-values times m, the next times m - 1, and never falling."""
+    found, highest, left = {}, 0.0, dict(values)
+    while left:
+        name = min(left, key=left.get)
+        highest = max(highest, min(1.0, left[name] * len(left)))
+        found[name] = highest
+        del left[name]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_several_p_values_are_corrected_as_in_a_plain_loop(seed):
+    rng = np.random.default_rng(seed)
+    batch = correlated(60, seed=seed + 1) + np.float32(0.4) * rng.random(6).astype(np.float32)
+    result = drift(FITTED, CELLS, REFERENCE, batch, names=list("abcdef"))
+    assert result.adjusted == pytest.approx(slow_holm(result.columns))
+    columns = min(1.0, 6 * min(result.columns.values()))
+    assert result.p_value == pytest.approx(min(1.0, 2 * min(columns, result.score)))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.6])
+def test_the_p_value_of_a_column_is_the_fraction_of_shuffled_batches_that_differ_as_much(shift):
+    old, new = correlated(30, seed=4), correlated(20, seed=5)
+    new[:, 2] += np.float32(shift)
+    found = drift(FITTED, CELLS, old, new).columns["x2"]
+
+    def largest_gap(one, other):
+        places = np.concatenate([one, other])[:, None]
+        return np.abs((one <= places).mean(axis=1) - (other <= places).mean(axis=1)).max()
+
+    together, seen = np.concatenate([old, new])[:, 2], largest_gap(old[:, 2], new[:, 2])
+    rng, rounds = np.random.default_rng(0), 3_000
+    larger = 0
+    for _ in range(rounds):
+        mixed = rng.permutation(together)
+        larger += largest_gap(mixed[:30], mixed[30:]) >= seen - 1e-9
+    error = np.sqrt(max(found * (1 - found), 1e-4) / rounds)
+    assert larger / rounds == pytest.approx(found, abs=4 * error)

@@ -257,7 +257,10 @@ def test_a_quality_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (tmp_path / "x.isz").read_bytes() == blob
     assert summary.packed_bytes == len(blob) > summary.model_bytes > len(blob) - 2 * len(named)
     assert summary.max_error == np.abs(back - X).max()
-    assert "lossy" in str(ist.Codec().describe(tmp_path / "x.isz"))
+    described = ist.Codec().describe(tmp_path / "x.isz")
+    assert {name.split()[0] for name in described.coders} == {"lossy"}
+    assert described.rows == len(X)
+    assert (described.packed_bytes, described.model_bytes) == (len(blob), summary.model_bytes)
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,10 +1,22 @@
 import copy
 import pickle
+import re
+import sys
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
+import isthmus as ist
 from isthmus.core import errors
-from isthmus.core.errors import IsthmusError, IsthmusWarning
+from isthmus.core.errors import IsthmusError
+from isthmus.data import reading
+from isthmus.data.schema import infer_schema
+from isthmus.persistence import artifact
+
+X = np.random.default_rng(0).normal(size=(30, 3))
+SCHEMA = infer_schema(X)
+EMPTY = artifact.Artifact("thing", {}, {})
 
 ERRORS = [
     item
@@ -41,27 +53,51 @@ def test_errors_survive_pickle_and_copy_as_workers_need(kind):
         assert vars(other) == vars(error)
 
 
+def absent_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    ist.LatentMap(ist.Autoencoder(2, epochs=1, verbose=0), method="umap").fit(X)
+
+
+def diverging(_monkeypatch):
+    ist.Autoencoder(2, epochs=1, verbose=0, loss=lambda t, p: (t - p) * jnp.nan).fit(X)
+
+
 @pytest.mark.parametrize(
-    ("kind", "builtin"),
+    ("kind", "builtin", "act"),
     [
-        (errors.InvalidParameter, ValueError),
-        (errors.InvalidData, ValueError),
-        (errors.SchemaMismatch, errors.InvalidData),
-        (errors.UnreadableFile, ValueError),
-        (errors.InvalidArchive, ValueError),
-        (errors.CannotWrite, OSError),
-        (errors.TrainingDiverged, ArithmeticError),
-        (errors.MissingExtra, ImportError),
-        (errors.DataWarning, IsthmusWarning),
-        (errors.TrainingWarning, UserWarning),
+        (errors.InvalidParameter, ValueError, lambda _: ist.Autoencoder(latent_dim=-1).fit(X)),
+        (errors.InvalidData, ValueError, lambda _: infer_schema(np.full((3, 2), np.inf))),
+        (errors.SchemaMismatch, errors.InvalidData, lambda _: SCHEMA.to_matrix(X[:, :2])),
+        (errors.UnreadableFile, ValueError, lambda _: reading.read("absent.csv")),
+        (errors.InvalidArchive, ValueError, lambda _: ist.load("absent.isthmus")),
+        (errors.CannotWrite, OSError, lambda _: artifact.write("absent/m.isthmus", EMPTY)),
+        (errors.TrainingDiverged, ArithmeticError, diverging),
+        (errors.MissingExtra, ImportError, absent_extra),
     ],
+    ids=lambda item: item.__name__ if isinstance(item, type) else "",
 )
-def test_kinds_can_be_caught_as_what_python_people_expect(kind, builtin):
-    assert issubclass(kind, builtin)
+def test_what_goes_wrong_can_be_caught_as_python_people_expect(kind, builtin, act, monkeypatch):
+    with pytest.raises(builtin) as caught:
+        act(monkeypatch)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, IsthmusError)
+    assert caught.value.subject
 
 
-def test_the_tree_in_the_docstring_names_every_error():
-    assert all(kind.__name__ in errors.__doc__ for kind in ERRORS)
+def test_the_tree_in_the_docstring_is_that_of_the_classes():
+    parents, drawn = [], {}
+    for line in errors.__doc__.splitlines():
+        found = re.match(r"([ │├└─]+)(\w+) *(?:\((\w+)\))?", line)
+        if not found or not hasattr(errors, found[2]):
+            continue
+        depth = len(found[1]) // 4 - 1
+        parents = [*parents[:depth], found[2]]
+        drawn[found[2]] = {*parents[-2:-1], *filter(None, [found[3]])}
+    own = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kinds = [kind for kind in own if kind.__module__ == errors.__name__]
+    assert drawn == {
+        kind.__name__: {base.__name__ for base in kind.__bases__} - {"Exception"} for kind in kinds
+    }
 
 
 def test_the_parts_can_be_read_without_the_message():

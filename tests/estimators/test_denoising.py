@@ -68,10 +68,13 @@ def test_a_table_with_categories_and_missing_cells():
 
 def test_pipeline_clone_and_archive(pictures, tmp_path):
     labels = np.arange(100) % 2
-    pipeline = make_pipeline(small(), LogisticRegression()).fit(
-        pictures[:100].reshape(100, -1), labels
-    )
-    assert clone(pipeline).fit(pictures[:100].reshape(100, -1), labels).predict is not None
+    rows = pictures[:100].reshape(100, -1)
+    pipeline = make_pipeline(small(), LogisticRegression()).fit(rows, labels)
+    again = clone(pipeline).fit(rows, labels)
+    np.testing.assert_array_equal(again.predict_proba(rows), pipeline.predict_proba(rows))
+    codes = pipeline[0].transform(rows)
+    assert codes.shape == (100, 2)
+    np.testing.assert_array_equal(pipeline[1].predict(codes), pipeline.predict(rows))
     model = small(noise="masking", architecture="convolutional", hidden=(3,)).fit(pictures[:100])
     model.save(tmp_path / "m.isthmus")
     again = ist.load(tmp_path / "m.isthmus")

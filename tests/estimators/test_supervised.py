@@ -62,7 +62,6 @@ def test_public_use(fitted):
     assert fitted.labelled_share_ == 1
     assert fitted.history_["val_accuracy"][-1] > 0.8
     assert fitted.history_["supervised_loss"][-1] < fitted.history_["supervised_loss"][0]
-    assert "labels" in str(ist.SupervisedAutoencoder.fit.__doc__)
 
 
 def test_codes_part_what_labels_part(digits):

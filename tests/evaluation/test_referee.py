@@ -162,7 +162,11 @@ def test_shares_of_a_range_are_judged_by_cross_entropy_too():
     clipped = np.clip(shares, 1e-7, 1 - 1e-7)
     entropy = -(shares * np.log(clipped) + (1 - shares) * np.log(1 - clipped)).mean()
     assert judgement.contestants[0].cross_entropy == pytest.approx(entropy, rel=1e-5)
-    assert "BCE" in str(judgement)
+    headers, rows = judgement.table()
+    shown = float(rows[0][headers.index("BCE, nats per cell")])
+    assert shown == pytest.approx(entropy, rel=1e-3)
+    for cell in (headers[4], *(row[4] for row in rows)):
+        assert cell in str(judgement)
 
 
 def test_tables_with_missing_cells_are_judged_on_what_is_there():

@@ -237,7 +237,7 @@ def swished(x):
 def test_refused_layers_are_named_with_what_can_be_saved(make, message):
     with pytest.raises(InvalidParameter, match=message) as caught:
         model_to_config(sequential(make()))
-    assert "built-in layers" in str(caught.value)
+    assert "built-in layers" in caught.value.remedy
 
 
 def test_unrolled_recurrent_layer_is_told_its_equal():

@@ -212,7 +212,7 @@ def test_damaged_and_foreign_files(saved, content, message):
     saved.write_bytes(content(saved.read_bytes()))
     with pytest.raises(InvalidArchive, match=message) as caught:
         ist.load(saved)
-    assert "m.isthmus" in str(caught.value)
+    assert caught.value.subject == repr(str(saved))
 
 
 def test_no_file(tmp_path):

@@ -1,5 +1,6 @@
-"""The state of optimizers before the first step."""
+"""Steps of the optimizers, and their state before the first, against Keras' own."""
 
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
@@ -22,3 +23,25 @@ def test_slots_begin_as_keras_has_them(name):
         assert slot.dtype == variable.dtype
         if variable is not own.learning_rate:  # which each step sets
             np.testing.assert_array_equal(slot, variable.value)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("size", [3, LARGE], ids=["as one vector", "by variable"])
+def test_steps_are_those_of_keras(name, size):
+    """Keras' optimizer goes beside on copies of the weights, its learning rate set by hand."""
+    recipe = TrainingConfig(epochs=1, batch_size=32, optimizer=name, learning_rate=0.05)
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=shape).astype(np.float32) for shape in ((size, size), (size,))]
+    variables, own = [keras.Variable(w) for w in weights], recipe.build_optimizer()
+    own.build(variables)
+    update = OptimizerStep(recipe, [keras.Variable(w) for w in weights])
+    trainable, slots = [jnp.asarray(w) for w in weights], update.fresh_slots()
+    for progress in (0.02, 0.1, 0.5, 0.9):
+        gradients = [jnp.asarray(rng.normal(size=w.shape), jnp.float32) for w in weights]
+        trainable, slots = update(slots, gradients, trainable, jnp.float32(progress))
+        own.learning_rate = float(recipe.rate_at(progress))
+        own.apply(gradients)
+        assert update.rate(slots, progress) == pytest.approx(float(own.learning_rate))
+        for made, variable in zip(trainable, variables, strict=True):
+            np.testing.assert_allclose(made, variable.value, rtol=1e-5, atol=1e-6)
+    assert all((made != w).mean() > 0.9 for made, w in zip(trainable, weights, strict=True))

@@ -1,0 +1,74 @@
+"""The compiled epoch, against a Python loop over batches."""
+
+import numpy as np
+import pytest
+from plain_run import OBJECTIVE, SEED, SlowRun, assert_close, network, recipe, weights_of
+
+from isthmus.networks.network import Network
+from isthmus.objectives.contraction import contraction
+from isthmus.objectives.objective import Objective
+from isthmus.objectives.reconstruction import mse
+from isthmus.training.loop import TrainingData, train
+
+RNG = np.random.default_rng(0)
+ROWS = (RNG.normal(size=(50, 2)) @ RNG.normal(size=(2, 5))).astype(np.float32)
+ROWS += 0.3 * RNG.normal(size=ROWS.shape).astype(np.float32)
+HOLES = np.where(RNG.random(ROWS.shape) < 0.2, np.float32(np.nan), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("linear", {}),
+        ("linear", {"optimizer": "sgd", "schedule": "constant"}),
+        ("dense", {"clip_norm": 0.1, "warmup": 0.3}),
+        ("dense", {"clip_norm": None, "schedule": "constant"}),
+        ("batch normalization", {"optimizer": "sgd"}),
+    ],
+)
+@pytest.mark.parametrize("matrix", [ROWS, HOLES], ids=["whole", "missing"])
+def test_a_run_is_that_of_a_plain_loop(architecture, settings, matrix):
+    net, config = network(architecture), recipe(**settings)
+    training = np.arange(3, 44)  # two batches and a part of one
+    slow = SlowRun(net, config, matrix, training)
+    losses = [slow.epoch(number + 1) for number in range(config.epochs)]
+    history = train(net, OBJECTIVE, TrainingData(matrix, training), config, seed=SEED)
+    np.testing.assert_allclose(history.epochs["loss"], losses, rtol=1e-5)
+    assert_close(weights_of(net), slow.all_weights())
+
+
+def test_a_batch_taken_in_pieces_makes_the_same_steps(monkeypatch):
+    net, config = network("dense"), recipe()
+    slow = SlowRun(net, config, HOLES, np.arange(41))
+    losses = [slow.epoch(number + 1) for number in range(config.epochs)]
+    monkeypatch.setattr(Network, "rows_at_once", lambda _self, size: min(4, size))
+    history = train(net, OBJECTIVE, TrainingData(HOLES, np.arange(41)), config, seed=SEED)
+    np.testing.assert_allclose(history.epochs["loss"], losses, rtol=1e-5)
+    assert_close(weights_of(net), slow.all_weights())
+
+
+def slow_sensitivity(encoder, rows, step=1e-2):
+    """The mean squared norm of the Jacobian of a code, by differences in one input at a time."""
+    total = 0.0
+    for cell in range(rows.shape[1]):
+        moved = np.zeros(rows.shape[1], np.float32)
+        moved[cell] = step
+        codes = [np.asarray(encoder(given), np.float64) for given in (rows + moved, rows - moved)]
+        total += float((((codes[0] - codes[1]) / (2 * step)) ** 2).sum())
+    return total / len(rows)
+
+
+def test_the_contraction_is_the_squared_jacobian_on_average():
+    """Each epoch draws directions anew while the weights stay: the mean is the norm itself."""
+    net = network("dense")
+    rows = TrainingData(ROWS, np.arange(48))
+    frozen = recipe(epochs=200, optimizer="sgd", learning_rate=1e-30, schedule="constant")
+    plain, both = (
+        np.array(train(net, Objective(mse, penalties), rows, frozen, seed=SEED).epochs["loss"])
+        for penalties in ((), (contraction(0.5),))
+    )
+    drawn = (both - plain) / 0.5
+    expected = slow_sensitivity(net.encoder, ROWS[:48])
+    error = drawn.std() / np.sqrt(len(drawn))
+    assert error < 0.02 * expected
+    assert drawn.mean() == pytest.approx(expected, abs=4 * error)
