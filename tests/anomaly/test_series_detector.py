@@ -230,7 +230,9 @@ def test_a_detector_is_saved_and_loaded(detector, faulty, tmp_path):
 )
 def test_a_strangers_archive_is_checked(detector, name, value):
     arrays = detector._fitted.to_arrays()
-    stored = StoredDetector(detector.autoencoder_, arrays, schema=None, window=WINDOW)
+    stored = StoredDetector(
+        detector.autoencoder_, arrays, schema=None, window=WINDOW, unknown="warn"
+    )
     with pytest.raises(InvalidArchive):
         SeriesDetector.from_archive(replace(stored, arrays={**arrays, name: value}))
     with pytest.raises(InvalidArchive, match="windows of 13 rows"):

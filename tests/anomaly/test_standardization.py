@@ -78,7 +78,7 @@ def test_categories_are_standardised_with_a_floor():
     (cells,) = (s for s in space.schema.segments if s.name == "colour")
     own = one_hot[:, cells.start : cells.stop].astype(np.float64)
     np.testing.assert_allclose(
-        space.matrix(frame)[:, cells.start : cells.stop],
+        space.matrix(space.schema.to_matrix(frame))[:, cells.start : cells.stop],
         slow_standardised(own, own, floor=0.25),
         rtol=1e-5,
         atol=1e-6,
@@ -88,16 +88,16 @@ def test_categories_are_standardised_with_a_floor():
 def test_blocks_of_rows_change_no_bit(monkeypatch):
     X = numbers()
     space = space_of(X)
-    whole = space.matrix(X)
+    whole = space.matrix(space.schema.to_matrix(X))
     monkeypatch.setattr(standardization, "_BLOCK_CELLS", 4 * 7)
-    np.testing.assert_array_equal(space.matrix(X), whole)
+    np.testing.assert_array_equal(space.matrix(space.schema.to_matrix(X)), whole)
 
 
 @pytest.mark.parametrize("compressed", [True, False], ids=["default network", "own network"])
 def test_missing_cells_take_the_reconstruction(compressed):
     X = numbers()
     space = space_of(X, compressed=compressed)
-    matrix = space.matrix(X)
+    matrix = space.matrix(space.schema.to_matrix(X))
     there = ~np.isnan(X)
     np.testing.assert_allclose(matrix[there], slow_standardised(X, X)[there], rtol=2e-4, atol=2e-5)
     filled = space.reconstruct(matrix)
@@ -111,14 +111,17 @@ def test_restored_rows_are_the_users():
     space = space_of(X)
     there = ~np.isnan(X)
     np.testing.assert_allclose(
-        space.restore(space.matrix(X))[there], X[there], rtol=1e-3, atol=1e-4
+        space.restore(space.matrix(space.schema.to_matrix(X)))[there],
+        X[there],
+        rtol=1e-3,
+        atol=1e-4,
     )
 
 
 def test_encoding_and_reconstructing_at_once_is_the_same():
     X = numbers()
     space = space_of(X)
-    matrix = space.matrix(X)
+    matrix = space.matrix(space.schema.to_matrix(X))
     for rows in (matrix, matrix[:1]):
         codes, rebuilt = space.encode_and_reconstruct(rows)
         assert len(codes) == len(rebuilt) == len(rows)

@@ -195,12 +195,59 @@ def test_constants_are_kept_aside_and_identifiers_passed_through():
     assert (schema.from_matrix(matrix)["pi"] == 3.14).all()
 
 
-def test_a_constant_that_changes_is_told():
-    schema = infer_schema(pa.table({"a": [1, 2], "b": [5, 5], "c": ["x", "x"]}))
-    with pytest.warns(DataWarning, match=r"'b'.*had a single value"):
-        schema.to_matrix(pa.table({"a": [1], "b": [6], "c": ["x"]}))
+def test_values_that_fit_did_not_see_are_missing_cells_with_one_warning():
+    seen = pa.table({"a": [1, 2, 3], "b": [5, 5, 5], "c": ["x", "x", "x"], "d": ["u", "v", "v"]})
+    schema = infer_schema(seen)
+    new = pa.table({"a": [1, 2, 3], "b": [5, 6, 7], "c": ["x", "x", "y"], "d": ["u", "w", "v"]})
+    with pytest.warns(DataWarning) as record:
+        matrix = schema.to_matrix(new)
+    assert len(record) == 1
+    message = str(record[0].message)
+    for part in ("'b' in 2 rows (such as '6')", "'c' in 1 row (such as 'y')", "'d' in 1 row"):
+        assert part in message
+    np.testing.assert_array_equal(np.isnan(matrix).any(axis=1), [False, True, False])
+
+
+@pytest.mark.filterwarnings("ignore::isthmus.core.errors.DataWarning")
+def test_what_a_matrix_does_not_show_is_observed():
+    seen = pa.table({"a": [1.0, 2.0, 3.0], "b": [5, 5, 5], "d": ["u", "v", "v"], "e": pa.nulls(3)})
+    new = pa.table({"a": [np.nan, 2], "b": [None, 9], "d": [None, "w"], "e": [None, 4]})
+    observed = infer_schema(seen).observe(new)
+    assert observed.missing.tolist() == [[True] * 4, [False] * 4]
+    assert observed.unseen.tolist() == [[False] * 4, [False, True, True, True]]
+
+
+def test_values_that_fit_did_not_see_can_be_refused():
+    schema = infer_schema(pa.table({"a": [1, 2], "c": ["x", "x"]}), unknown="error")
     with pytest.raises(SchemaMismatch, match=r"column 'c', row 0: expected one of 'x'"):
-        schema.to_matrix(pa.table({"a": [1], "b": [5], "c": ["y"]}))
+        schema.to_matrix(pa.table({"a": [1], "c": ["y"]}))
+    again = schema_from_config(schema.to_config())
+    with pytest.raises(SchemaMismatch, match=r"use unknown='warn', or fit again"):
+        again.to_matrix(pa.table({"a": [1], "c": ["y"]}))
+
+
+@pytest.mark.parametrize("text", [["1", "2.5", None], [" 1", "2.5 ", None]])
+def test_numbers_that_come_as_text_are_parsed(text):
+    schema = infer_schema(pa.table({"a": [1.0, 2.5, 4.0]}))
+    expected = schema.to_matrix(pa.table({"a": [1.0, 2.5, None]}))
+    for kind in (pa.string(), pa.dictionary(pa.int32(), pa.string())):
+        given = pa.table({"a": pa.array(text).cast(kind)})
+        np.testing.assert_array_equal(schema.to_matrix(given), expected)
+    with pytest.raises(SchemaMismatch, match="column 'a': expected numbers"):
+        schema.to_matrix(pa.table({"a": ["1", "two"]}))
+
+
+@pytest.mark.parametrize("empty", [pa.nulls(3), pa.array([np.nan] * 3), pa.nulls(3, pa.string())])
+def test_empty_columns_are_passed_through(empty):
+    table = pa.table({"a": [1.0, 2.0, 3.0], "e": empty})
+    with pytest.warns(DataWarning, match="Every cell of 'e' is empty; it is passed through"):
+        schema = infer_schema(table)
+    schema = schema_from_config(schema.to_config())
+    matrix = schema.to_matrix(table)
+    assert matrix.shape == (3, 1)
+    restored = schema.from_matrix(matrix, like=table)
+    assert restored.column("e").is_null(nan_is_null=True).to_pylist() == [True] * 3
+    assert restored.schema == table.schema
 
 
 def test_a_single_row_is_learned_although_everything_is_constant():
@@ -210,13 +257,13 @@ def test_a_single_row_is_learned_although_everything_is_constant():
     assert_same(schema.from_matrix(schema.to_matrix(frame), like=frame), frame)
 
 
+@pytest.mark.filterwarnings("ignore:Every cell of")
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         (pa.table({"a": pa.array([], pa.int64())}), "0 rows"),
         (pa.table({}), "0 columns"),
-        (pa.table({"a": [1, 2], "b": pa.array([None, None], pa.string())}), "'b'.*every row"),
-        (pa.table({"a": pa.nulls(2), "b": [np.nan, np.nan]}), "'a', 'b'.*every row"),
+        (pa.table({"a": pa.nulls(2), "b": [np.nan, np.nan]}), "empty columns: 'a', 'b'"),
         (pa.table({"a": [[1], [2]]}), "column 'a'.*list"),
         (pa.table({"a": [b"1", b"2"]}), "column 'a'.*binary"),
         (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), "more than one named 'a'"),
@@ -237,7 +284,7 @@ def test_what_cannot_be_learned_is_named(table, message):
 
 @pytest.mark.filterwarnings("ignore::isthmus.core.errors.DataWarning")
 def test_a_table_of_identifiers_alone_holds_nothing_to_learn():
-    with pytest.raises(InvalidData, match="only identifiers: 'id'"):
+    with pytest.raises(InvalidData, match="only identifiers and empty columns: 'id'"):
         infer_schema(pa.table({"id": [f"{i}" for i in range(99)]}))
 
 
@@ -265,7 +312,7 @@ def test_reordered_columns_and_kindred_types_are_understood():
         (
             lambda f: f.assign(town=["Ulm"] * (N - 1) + ["Rom"]),
             rf"column 'town', row {N - 1}: expected one of 'Bonn', 'Köln', 'Ulm', received 'Rom'.*"
-            "leave the cell empty, or fit again",
+            "use unknown='warn', or fit again",
         ),
         (lambda f: f.head(0), "0 rows"),
         (lambda f: f.assign(height=np.inf), "column 'height', row 0"),
@@ -275,7 +322,7 @@ def test_reordered_columns_and_kindred_types_are_understood():
 def test_what_differs_at_predict_time_is_named(change, message):
     frame = people()
     with pytest.raises(InvalidData, match=message):
-        infer_schema(frame).to_matrix(change(frame))
+        infer_schema(frame, unknown="error").to_matrix(change(frame))
 
 
 def test_an_array_of_another_width_is_refused():
@@ -361,5 +408,6 @@ def test_blocks_count_the_rows_of_the_whole():
     schema = infer_schema(pa.table({"a": [1.0, 2.0, 3.0], "c": ["x", "y", "x"]}))
     with pytest.raises(InvalidData, match="row 2"):
         list(schema.blocks(pa.table({"a": [1.0, 2.0, np.inf], "c": ["x", "y", "x"]}), 2))
+    strict = schema.with_unknown("error")
     with pytest.raises(SchemaMismatch, match="row 2"):
-        list(schema.blocks(pa.table({"a": [1.0, 2.0, 3.0], "c": ["x", "y", "z"]}), 2))
+        list(strict.blocks(pa.table({"a": [1.0, 2.0, 3.0], "c": ["x", "y", "z"]}), 2))

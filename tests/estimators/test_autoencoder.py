@@ -177,8 +177,10 @@ def test_a_table_of_many_kinds_comes_back_as_it_was():
     assert set(rebuilt["city"]) <= {"Bergen", "Oslo", "Narvik"}
     assert (rebuilt["fixed"] == 7).all()
     unseen = X.assign(city="Paris")
+    with pytest.warns(DataWarning, match=r"'city' in 60 rows \(such as 'Paris'\)"):
+        assert np.isfinite(model.transform(unseen)).all()
     with pytest.raises(SchemaMismatch, match="Paris"):
-        model.transform(unseen)
+        small(hidden=(16,), epochs=1, unknown="error").fit(X).transform(unseen)
     assert (model.reconstruction_error(X) >= 0).all()
 
 

@@ -78,13 +78,17 @@ def threshold(calibration: Scores, rate: float) -> float:
     rate : float
         The promised rate.
     """
-    whole = math.floor(rate * (len(calibration) + 1) + 1e-9)
-    if whole >= 1:
-        return float(calibration[-whole])
+    return float(thresholds(calibration, np.array([rate]))[0])
+
+
+def thresholds(calibration: Scores, rates: Scores) -> Scores:
+    """Return what `threshold` does for each of several rates, (k,)."""
+    expected = rates * (len(calibration) + 1)
+    whole = np.floor(expected + 1e-9).astype(np.intp)
     upper = np.quantile(calibration, 0.75)
     slope = (calibration[-1] - upper) / math.log(max(2.0, 0.25 * (len(calibration) + 1)))
-    missing = math.log(1 / (rate * (len(calibration) + 1)))
-    return float(calibration[-1] + 2 * max(slope, _LEAST_SLOPE) * missing)
+    beyond = calibration[-1] - 2 * max(slope, _LEAST_SLOPE) * np.log(expected)
+    return np.where(whole >= 1, calibration[-np.clip(whole, 1, len(calibration))], beyond)
 
 
 def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:

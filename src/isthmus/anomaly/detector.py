@@ -108,12 +108,14 @@ class AnomalyDetector(OutlierMixin, Task):
         false_alarm_rate: float = 0.01,
         mode: str = "novelty",
         window: int | None = None,
+        unknown: str = "warn",
         random_state: Any = None,
     ) -> None:
         self.autoencoder = autoencoder
         self.false_alarm_rate = false_alarm_rate
         self.mode = mode
         self.window = window
+        self.unknown = unknown
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -150,6 +152,7 @@ class AnomalyDetector(OutlierMixin, Task):
             false_alarm_rate=self._checked_rate(),
             contaminated=MODES[self.mode],
             window=self.window,
+            unknown=self.unknown,
             seed=resolve_seed(self.random_state),
         )
         before = self.__dict__.copy()
@@ -366,7 +369,7 @@ class AnomalyDetector(OutlierMixin, Task):
             self._checked_rate()
         except InvalidParameter as error:
             raise InvalidArchive.of(error).about("the archive's settings") from error
-        stored = StoredDetector(self.autoencoder_, arrays, schema, self.window)
+        stored = StoredDetector(self.autoencoder_, arrays, schema, self.window, self.unknown)
         self._keep_fitted(kind_for(self.window).detector.from_archive(stored))
 
     def __sklearn_tags__(self) -> Any:

@@ -31,6 +31,12 @@ class Repaired(NamedTuple):
     """(n,), and repaired."""
 
 
+def places(schema: Schema) -> list[int]:
+    """Return the position of each learned column among the schema's columns."""
+    at = {name: place for place, name in enumerate(schema.columns)}
+    return [at[name] for name in names(schema)]
+
+
 def names(schema: Schema) -> Sequence[str]:
     """Return the names of the columns that are learned, in the order of the matrix."""
     return [segment.name for segment in schema.segments] or schema.columns
@@ -42,15 +48,17 @@ def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
     Parameters
     ----------
     values : array of shape (n, learned columns)
-        Numbers or booleans; columns that are not learned get zero.
+        Numbers or booleans; columns that are not learned get zero. Or for all columns, (n,
+        columns).
     schema : Schema
-        Which columns are.
+        Which columns are learned.
     like : array, DataFrame or Arrow table
         The rows they belong to.
     """
     if not schema.segments:
         return values.reshape(len(values), *schema.sample_shape)
-    known = dict(zip(names(schema), values.T, strict=True))
+    of_all = values.shape[1] == schema.n_columns
+    known = dict(zip(schema.columns if of_all else names(schema), values.T, strict=True))
     rest = np.zeros(len(values), dtype=values.dtype)
     columns = {name: known.get(name, rest) for name in schema.columns}
     if not frames.is_table(like):
@@ -64,11 +72,11 @@ def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
 
 
 def merged(changed: NDArray[np.bool_], new: Any, old: Any, schema: Schema) -> Any:
-    """Return `old` with the cells of `new` where `changed`, (n, learned columns), says so."""
+    """Return `old` with the cells of `new` where `changed`, (n, columns), says so."""
     if not frames.is_table(old):
         return np.where(shaped(changed, schema, old), new, old)
     before, after = frames.to_arrow(old), frames.to_arrow(new)
-    for name, rows in zip(names(schema), changed.T, strict=True):
+    for name, rows in zip(schema.columns, changed.T, strict=True):
         if rows.any():
             place = before.column_names.index(name)
             cells = after.column(name).cast(before.column(name).type)

@@ -6,7 +6,7 @@ As those of the estimators in `isthmus.estimators.parameters`. Nothing heavy is 
 from __future__ import annotations
 
 from isthmus.estimators.constraints import Integer, Model, OneOf, Real, Seed
-from isthmus.estimators.parameters import Parameter
+from isthmus.estimators.parameters import UNKNOWN, Parameter
 
 _KINDS = ("detector",)
 _PANEL = "A detector, --kind detector"
@@ -59,6 +59,7 @@ DETECTOR_PARAMETERS = (
         panel=_PANEL,
         metavar="ROWS",
     ),
+    UNKNOWN,
     Parameter(
         "random_state",
         "None, int, RandomState or Generator",

@@ -37,6 +37,8 @@ class FitRequest:
     contaminated: bool
     """Whether some of the rows may be anomalies."""
     window: Any
+    unknown: Any
+    """Whether a value that `X` does not have later counts as anomalous or is refused."""
     seed: int
 
 
@@ -49,6 +51,7 @@ class StoredDetector:
     schema: Any
     """What `own_schema` returned."""
     window: Any
+    unknown: Any
 
 
 @runtime_checkable

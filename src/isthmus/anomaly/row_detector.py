@@ -7,8 +7,8 @@ explanations. `row_training` fits one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from isthmus.anomaly.blind_spots import BlindSpots, blind_spots
 from isthmus.anomaly.cell_density import CellModel
 from isthmus.anomaly.contributions import contributions
 from isthmus.anomaly.drift import Drift, drift
+from isthmus.anomaly.novelty import CellEvents, Novelty, raised
 from isthmus.anomaly.output_shapes import Repaired
 from isthmus.anomaly.repair import repair_rows
 from isthmus.anomaly.row_score import RowScore
@@ -38,8 +39,17 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float64]
 
-_SCORE, _CELLS = "score/", "cells/"
+_SCORE, _CELLS, _EVENTS = "score/", "cells/", "events/"
 """Prefixes of arrays in an archive."""
+
+
+class ScoredRows(NamedTuple):
+    """Rows as the detector works on them."""
+
+    matrix: Floats
+    """(n, d), standardised, missing cells filled."""
+    events: CellEvents | None
+    """Their missing and unseen cells; None where no row has any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +68,10 @@ class RowDetector:
         Anomaly scores of held-out rows, in ascending order.
     held_out : float32 array of shape (k, d)
         Some of the held-out rows, standardised.
+    novelty : Novelty, optional
+        How improbable missing and unseen cells are. None for pictures, and in older archives.
+    plain_scores : float64 array of shape (held-out rows,)
+        The scores of held-out rows without regard to `novelty`, in ascending order.
     """
 
     is_series: ClassVar[bool] = False
@@ -67,6 +81,8 @@ class RowDetector:
     cells: CellModel
     calibration: Scores
     held_out: Floats
+    novelty: Novelty | None = None
+    plain_scores: Scores = field(default_factory=lambda: np.zeros(0))
 
     @property
     def autoencoder(self) -> BaseAutoencoder:
@@ -78,13 +94,24 @@ class RowDetector:
         """The map between the data and numbers."""
         return self.space.schema
 
-    def prepare(self, X: Any, estimator: Any) -> Floats:
-        """Return rows standardised, (n, d); scikit-learn checks them in the name of `estimator`."""
-        return self.space.matrix(input_checks.checked(estimator, X, reset=False))
+    def prepare(self, X: Any, estimator: Any) -> ScoredRows:
+        """Return rows standardised; scikit-learn checks them in the name of `estimator`."""
+        observed = self.schema.observe(input_checks.checked(estimator, X, reset=False))
+        events = None
+        if self.novelty is not None:
+            found = self.novelty.events(observed)
+            events = found if found.any_in_row().any() else None
+        return ScoredRows(self.space.matrix(observed.matrix), events)
 
-    def score(self, rows: Floats) -> Scores:
+    def score(self, rows: ScoredRows) -> Scores:
         """Return the anomaly score of each row, (n,), above 0, higher is worse."""
-        return self.row_score.score(rows)
+        return self._raised(self.row_score.score(rows.matrix), rows.events)
+
+    def _raised(self, scores: Scores, events: CellEvents | None) -> Scores:
+        """Return scores at least as high as the rows' events imply."""
+        if events is None or self.novelty is None:
+            return scores
+        return raised(scores, self.novelty.probability(events), self.plain_scores)
 
     def p_values(self, scores: Scores) -> Scores:
         """Return the conformal p-values of anomaly scores, (n,)."""
@@ -94,25 +121,55 @@ class RowDetector:
         """Return the score above which an alarm is raised at a false-alarm rate."""
         return conformal.threshold(self.calibration, rate)
 
-    def explain(self, rows: Floats, like: Any) -> Any:
+    def explain(self, rows: ScoredRows, like: Any) -> Any:
         """Return what each cell adds to its row's score, in the container and shape of `like`."""
-        parts = contributions(self.row_score, self.cells, rows)
+        parts = self._of_all_columns(contributions(self.row_score, self.cells, rows.matrix))
+        if rows.events is not None and self.novelty is not None:
+            plain = parts.sum(axis=1)
+            surprise = self.novelty.surprise(rows.events)
+            total = np.maximum(surprise.sum(axis=1), np.finfo(np.float64).tiny)
+            added = self._raised(plain, rows.events) - plain
+            parts += surprise * (added / total)[:, None]
         return output_shapes.shaped(parts, self.schema, like)
 
-    def expected(self, rows: Floats, like: Any) -> Any:
+    def expected(self, rows: ScoredRows, like: Any) -> Any:
         """Return the value of each cell that the rest of its row suggests, in units of `like`."""
-        return self.space.restore(self.cells.expected(rows), like)
+        return self.space.restore(self.cells.expected(rows.matrix), like)
 
-    def repair(self, rows: Floats, like: Any, *, most: int, threshold: float) -> Repaired:
-        """Change up to `most` cells of each row whose score is above `threshold`."""
-        found = repair_rows(self.row_score, self.cells, rows, most, threshold=threshold)
-        new = self.space.restore(found.matrix, like)
+    def repair(self, rows: ScoredRows, like: Any, *, most: int, threshold: float) -> Repaired:
+        """Change up to `most` cells of each row whose score is above `threshold`.
+
+        In a row with cells that are missing or were never seen, the least probable of these are
+        changed, and no others.
+        """
+        before = self.score(rows)
+        found = repair_rows(self.row_score, self.cells, rows.matrix, most, threshold=threshold)
+        changed = self._of_all_columns(found.changed)
+        matrix, after = found.matrix, found.after
+        if rows.events is not None and self.novelty is not None:
+            eventful = rows.events.any_in_row()
+            mended = self.novelty.least_probable(rows.events, most)
+            mended[before <= threshold] = False
+            left = rows.events.without(mended)
+            changed[eventful] = mended[eventful]
+            matrix = np.where(eventful[:, None], rows.matrix, matrix)
+            unchanged = self._raised(self.row_score.score(rows.matrix), left)
+            after = np.where(eventful, unchanged, after)
+        new = self.space.restore(matrix, like)
         return Repaired(
-            X=output_shapes.merged(found.changed, new, like, self.schema),
-            changed=output_shapes.shaped(found.changed, self.schema, like),
-            before=found.before,
-            after=found.after,
+            X=output_shapes.merged(changed, new, like, self.schema),
+            changed=output_shapes.shaped(changed, self.schema, like),
+            before=before,
+            after=after,
         )
+
+    def _of_all_columns(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of the learned columns as values of all columns, 0 for the others."""
+        if not self.schema.segments:
+            return values
+        spread = np.zeros((len(values), self.schema.n_columns), dtype=values.dtype)
+        spread[:, output_shapes.places(self.schema)] = values
+        return spread
 
     def blind_spots(self, threshold: float) -> BlindSpots:
         """Count how many faults put into held-out rows have a score above `threshold`."""
@@ -120,9 +177,9 @@ class RowDetector:
             self.row_score, self.cells, self.held_out, threshold=threshold, names=self._names
         )
 
-    def drift(self, rows: Floats) -> Drift:
+    def drift(self, rows: ScoredRows) -> Drift:
         """Compare a batch of rows with held-out ones."""
-        return drift(self.row_score, self.cells, self.held_out, rows, names=self._names)
+        return drift(self.row_score, self.cells, self.held_out, rows.matrix, names=self._names)
 
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for rows."""
@@ -136,6 +193,9 @@ class RowDetector:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return what was learned beside the autoencoder."""
+        events = {} if self.novelty is None else self.novelty.to_arrays()
+        if events:
+            events["scores"] = self.plain_scores
         return {
             "center": self.space.center,
             "scale": self.space.scale,
@@ -143,13 +203,14 @@ class RowDetector:
             "held_out": self.held_out,
             **{f"{_SCORE}{name}": array for name, array in self.row_score.to_arrays().items()},
             **{f"{_CELLS}{name}": array for name, array in self.cells.to_arrays().items()},
+            **{f"{_EVENTS}{name}": array for name, array in events.items()},
         }
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
         """Return the detector that an archive describes; raises InvalidArchive."""
         arrays, autoencoder = stored.arrays, stored.autoencoder
-        schema = _archived_schema(stored)
+        schema = _archived_schema(stored).with_unknown(stored.unknown)
         width = math.prod(schema.sample_shape)
         _check_own_arrays(arrays, width)
         space = StandardizedSpace(
@@ -163,7 +224,8 @@ class RowDetector:
             space, _under(_SCORE, arrays), width=width, code=autoencoder.latent_dim_
         )
         cells = CellModel.from_arrays(_under(_CELLS, arrays), width=width)
-        return cls(space, score, cells, arrays["calibration"], arrays["held_out"])
+        novelty, scores = _archived_events(_under(_EVENTS, arrays), schema)
+        return cls(space, score, cells, arrays["calibration"], arrays["held_out"], novelty, scores)
 
     @property
     def _names(self) -> Sequence[str]:
@@ -185,10 +247,25 @@ def _archived_schema(stored: StoredDetector) -> Schema:
     return schema
 
 
+def _archived_events(
+    arrays: dict[str, np.ndarray], schema: Schema
+) -> tuple[Novelty | None, Scores]:
+    """Return the novelty that an archive holds, and the scores it refers to."""
+    if not arrays:
+        return None, np.zeros(0)
+    own = {name: array for name, array in arrays.items() if name != "scores"}
+    novelty = Novelty.from_arrays(own, columns=schema.n_columns, table=bool(schema.segments))
+    scores = arrays.get("scores", np.zeros(0))
+    check_arrays({"scores": scores}, {"scores": ("float64", (None,))})
+    if (np.diff(scores) < 0).any():
+        raise InvalidArchive("the archive's detector", expected="plain scores in order")
+    return novelty, scores
+
+
 def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
     """Check the arrays that are not those of the score or of the cell model."""
     check_arrays(
-        {n: array for n, array in arrays.items() if not n.startswith((_SCORE, _CELLS))},
+        {n: array for n, array in arrays.items() if not n.startswith((_SCORE, _CELLS, _EVENTS))},
         {
             "center": ("float64", (width,)),
             "scale": ("float64", (width,)),

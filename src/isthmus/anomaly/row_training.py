@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly import conformal
 from isthmus.anomaly.cell_density import CellModel
 from isthmus.anomaly.nearest_neighbours import NearestNeighbours
+from isthmus.anomaly.novelty import Novelty, raised
+from isthmus.anomaly.output_shapes import places
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_score import RowScore, distinct_rows
 from isthmus.anomaly.standardization import (
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.anomaly.protocol import FitRequest
-    from isthmus.core.types import Floats
+    from isthmus.core.types import Floats, ObservedRows
     from isthmus.data.schema import Schema
     from isthmus.estimators.base import BaseAutoencoder
 
@@ -73,6 +75,17 @@ class RowSplit(NamedTuple):
         return RowSplit(*(rows[~excluded[rows]] for rows in self))
 
 
+class PreparedRows(NamedTuple):
+    """Training rows, converted once, and the space in which the score works."""
+
+    space: StandardizedSpace
+    observed: ObservedRows
+    """In the units of the schema."""
+    matrix: Floats
+    """(n, d), standardised, missing cells filled."""
+    split: RowSplit
+
+
 def fit_rows(request: FitRequest) -> RowDetector:
     """Fit a detector to rows.
 
@@ -96,16 +109,13 @@ def fit_rows(request: FitRequest) -> RowDetector:
             remedy="bring more rows",
         )
     input_checks.check_length(request.y, rows)
-    space, matrix, split = _prepared(X, request)
-    detector = _calibrated(
-        space, matrix, split, contaminated=request.contaminated, seed=request.seed
-    )
+    detector = _calibrated(_prepared(X, request), request)
     _warn_if_few(len(detector.calibration), request.false_alarm_rate)
     return detector
 
 
-def _prepared(X: Any, request: FitRequest) -> tuple[StandardizedSpace, Floats, RowSplit]:
-    """Fit the network; return the space with it, rows standardised, and how they are split.
+def _prepared(X: Any, request: FitRequest) -> PreparedRows:
+    """Fit the network, and convert the rows.
 
     Rows are converted once by each schema: the detector's, and that of an autoencoder of the
     user's own.
@@ -114,8 +124,9 @@ def _prepared(X: Any, request: FitRequest) -> tuple[StandardizedSpace, Floats, R
     with warnings.catch_warnings():
         if request.autoencoder is not None:  # its own schema says the same of the same columns
             warnings.simplefilter("ignore", DataWarning)
-        schema = infer_schema(X, scale="auto" if pictures else "robust")
-    scaled = schema.to_matrix(X)
+        schema = infer_schema(X, scale="auto" if pictures else "robust", unknown=request.unknown)
+    observed = schema.observe(X)
+    scaled = observed.matrix
     split = _split(len(scaled), request.false_alarm_rate, request.seed)
     center, scale = center_and_scale(scaled[split.learned], schema)
     rows = standardised(scaled, schema, center, scale)
@@ -124,41 +135,41 @@ def _prepared(X: Any, request: FitRequest) -> tuple[StandardizedSpace, Floats, R
     if request.autoencoder is None:
         network = _default(rows[split.learned], request.seed)
         space = StandardizedSpace(schema, center, scale, network, compressed=True)
-        return space, space.filled(rows, scaled), split
+        return PreparedRows(space, observed, space.filled(rows, scaled), split)
     split = _with_every_category(split, scaled, schema)
     network = _given(request.autoencoder, X, request.y, split.learned)
-    return *_space_of(network, X, split), split
-
-
-def _space_of(
-    network: BaseAutoencoder, X: Any, split: RowSplit
-) -> tuple[StandardizedSpace, Floats]:
-    """Return the space of an autoencoder of the user's own, and rows standardised in it."""
-    schema = network.schema_
-    scaled = schema.to_matrix(X)
-    center, scale = center_and_scale(scaled[split.learned], schema)
+    schema = network.schema_.with_unknown(request.unknown)
+    observed = schema.observe(X)
+    center, scale = center_and_scale(observed.matrix[split.learned], schema)
     space = StandardizedSpace(schema, center, scale, network, compressed=False)
-    return space, space.filled(standardised(scaled, schema, center, scale), scaled)
+    return PreparedRows(space, observed, space.matrix(observed.matrix), split)
 
 
-def _calibrated(
-    space: StandardizedSpace, matrix: Floats, split: RowSplit, *, contaminated: bool, seed: int
-) -> RowDetector:
+def _calibrated(rows: PreparedRows, request: FitRequest) -> RowDetector:
+    space, observed, matrix, split = rows
+    contaminated, seed = request.contaminated, request.seed
     used = np.sort(np.concatenate(split))
     held = np.searchsorted(used, split.held_out)
     score, scores = RowScore.fit(
         space, matrix[used], held_out=held, contaminated=contaminated, seed=seed
     )
-    unseen = matrix[split.held_out]
+    held_out = split.held_out
     if contaminated:
         normal = ~conformal.far_out(scores)
-        unseen, scores = unseen[normal], scores[normal]
+        held_out, scores = held_out[normal], scores[normal]
     cells = CellModel.fit(
         matrix[used], groups=_groups(space.schema), seed=derive_seed(seed, "cells")
     )
     fewest, most = _KEPT_ROWS
     kept = min(most, max(fewest, _KEPT_CELLS // matrix.shape[1]))
-    return RowDetector(space, score, cells, np.sort(scores), unseen[:kept])
+    plain = np.sort(scores)
+    novelty = None
+    if len(space.schema.sample_shape) == 1:  # pixels of pictures are not cells of their own
+        novelty, events = Novelty.fit(observed, space.schema.segments, places(space.schema))
+        scores = raised(scores, novelty.probability(events.of(held_out)), plain)
+    return RowDetector(
+        space, score, cells, np.sort(scores), matrix[held_out[:kept]], novelty, plain
+    )
 
 
 def _groups(schema: Schema) -> Sequence[Sequence[int]] | None:

@@ -61,9 +61,8 @@ class StandardizedSpace:
     autoencoder: BaseAutoencoder
     compressed: bool
 
-    def matrix(self, X: Any) -> Floats:
-        """Return the user's rows standardised, missing cells filled."""
-        scaled = self.schema.to_matrix(X)
+    def matrix(self, scaled: Floats) -> Floats:
+        """Return rows in the schema's units standardised, missing cells filled."""
         return self.filled(standardised(scaled, self.schema, self.center, self.scale), scaled)
 
     def filled(self, rows: Floats, scaled: Floats) -> Floats:

@@ -15,7 +15,9 @@ from isthmus.estimators.parameters import AUTOENCODERS, PARAMETERS, Parameter, p
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_OPTIONS = tuple(each for each in (*PARAMETERS, *DETECTOR_PARAMETERS) if each.summary)
+_OPTIONS = tuple(
+    {each.name: each for each in (*PARAMETERS, *DETECTOR_PARAMETERS) if each.summary}.values()
+)
 _NOT_WITHIN_DETECTORS = ("checkpoint", "checkpoint_every")
 """What the autoencoder within a detector cannot be given."""
 

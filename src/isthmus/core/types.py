@@ -30,6 +30,17 @@ class Segment(NamedTuple):
     stop: int
 
 
+class ObservedRows(NamedTuple):
+    """Rows in scaled units, and which of the user's cells the matrix does not show."""
+
+    matrix: Floats
+    """(n, *sample_shape), NaN where a cell is missing or was never seen."""
+    missing: NDArray[np.bool_]
+    """(n, columns), which cells are empty or NaN."""
+    unseen: NDArray[np.bool_]
+    """(n, columns), which cells hold a value that fit cannot have seen."""
+
+
 class Batch(NamedTuple):
     """The rows of one training step."""
 

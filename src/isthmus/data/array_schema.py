@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 
 from isthmus.core.aligned_memory import aligned_empty
 from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.core.types import ObservedRows
 from isthmus.data import scaling as scalings
 from isthmus.data.scale_mismatch import warn_of_another_scale
 from isthmus.data.scaling import ColumnStatistics, Scaling
@@ -120,6 +121,19 @@ class ArraySchema:
             yield matrix.reshape(block.shape)
         if self.values == "unit" and self.scaling.center.size == 1:
             self._compare_scales(array, float(low), float(high))
+
+    def with_unknown(self, unknown: Any) -> ArraySchema:  # noqa: ARG002
+        """Return itself: an array has no categories."""
+        return self
+
+    def observe(self, X: Any) -> ObservedRows:
+        """Return the result of `to_matrix`, with the cells that are missing.
+
+        An array has no cells of which `fit` cannot have seen the value.
+        """
+        matrix = self.to_matrix(X)
+        missing = np.isnan(matrix.reshape(len(matrix), -1))
+        return ObservedRows(matrix, missing, np.zeros(missing.shape, dtype=bool))
 
     def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
         """Warn if the samples' range, in fractions of the fitted one, is on another scale."""

@@ -31,7 +31,7 @@ _SIMPLE = {
         *(pa.int8(), pa.int16(), pa.int32(), pa.int64()),
         *(pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
         *(pa.float16(), pa.float32(), pa.float64()),
-        *(pa.bool_(), pa.string(), pa.large_string(), pa.date32(), pa.date64()),
+        *(pa.null(), pa.bool_(), pa.string(), pa.large_string(), pa.date32(), pa.date64()),
         *(pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")),
         *(pa.timestamp(unit) for unit in _UNITS),
         *(pa.duration(unit) for unit in _UNITS),

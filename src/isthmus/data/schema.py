@@ -8,7 +8,7 @@ from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.array_schema import ArraySchema, infer_array
 from isthmus.data.frames import is_table
-from isthmus.data.table_schema import TableSchema, infer_table
+from isthmus.data.table_schema import TableSchema, Unknown, infer_table
 from isthmus.persistence.config_checks import one_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from isthmus.core.types import Floats, Segment, Values
+    from isthmus.core.types import Floats, ObservedRows, Segment, Values
 
 Scale = Literal["auto", "range", "robust", "none"]
 
@@ -63,6 +63,12 @@ class Schema(Protocol):
     def to_matrix(self, X: Any) -> Floats:
         """Return X scaled, (n, *sample_shape); NaN marks a missing cell."""
 
+    def with_unknown(self, unknown: Unknown) -> Schema:
+        """Return the schema with another way to treat values that `fit` did not see."""
+
+    def observe(self, X: Any) -> ObservedRows:
+        """Return what `to_matrix` does, with the cells that are missing or were never seen."""
+
     def from_matrix(self, matrix: Any, like: Any = None) -> Any:
         """Return scaled values in the user's container, units, names and types."""
 
@@ -76,7 +82,7 @@ class Schema(Protocol):
         """Return a JSON-able description, exact to the last bit."""
 
 
-def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
+def infer_schema(X: Any, *, scale: str = "auto", unknown: Unknown = "warn") -> Schema:
     """Learn the schema of training data.
 
     Parameters
@@ -87,6 +93,9 @@ def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
         "auto" scales images, bytes and values in [0, 1] to fractions of a range, and standardises
         other columns robustly. "range" scales to fractions of min..max (of the whole array for
         images, of each column otherwise), "robust" standardises, "none" leaves numbers unchanged.
+    unknown : "warn" or "error"
+        Whether a category of a table that `X` does not have is later a missing cell, with a
+        warning, or refused.
 
     Raises
     ------
@@ -102,7 +111,7 @@ def infer_schema(X: Any, *, scale: str = "auto") -> Schema:
             received=repr(scale),
             remedy=nearest(str(scale), list(get_args(Scale))) or "leave scale at 'auto'",
         )
-    return infer_table(X, scale) if is_table(X) else infer_array(X, scale)
+    return infer_table(X, scale, unknown) if is_table(X) else infer_array(X, scale)
 
 
 def schema_from_config(config: Any) -> Schema:

@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     Float64s = NDArray[np.float64]
     Codes = NDArray[np.intp]
 
-Kind = Literal["number", "boolean", "category", "constant", "identifier"]
+Kind = Literal["number", "boolean", "category", "constant", "identifier", "empty"]
 Label = Literal["text", "integer"]
 
 _INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 
 _FLOAT32 = float(np.finfo(np.float32).max)
 
+MISSING, UNSEEN = -1, -2
+"""Instead of the index of a category: an empty cell, and a value that fit did not see."""
 MOST_CATEGORIES = 1000
 """Text with more distinct values is an identifier, which is passed through and not learned."""
 FEW_CATEGORIES = 20
@@ -55,7 +57,8 @@ class TableColumn:
         The user's name for it.
     kind : str
         ``"number"`` (including dates), ``"boolean"`` and ``"category"`` are learned; a
-        ``"constant"`` is stored and restored; an ``"identifier"`` is passed through.
+        ``"constant"`` is stored and restored; an ``"identifier"`` is passed through, and so is a
+        column that was ``"empty"`` in fit.
     type : pyarrow.DataType
         The type of its cells.
     native : str
@@ -100,6 +103,8 @@ class TableColumn:
         SchemaMismatch
             Text instead of numbers, for example; the message names the column.
         """
+        if self.kind == "empty":
+            return
         expected, received = arrow_types.family(self.type), arrow_types.family(cells.type)
         if received != expected and not pt.is_null(cells.type):
             raise SchemaMismatch(
@@ -167,42 +172,69 @@ class TableColumn:
             return pa.array(ticks, stored, mask=mask).cast(kind)
         return pa.array(whole.astype(kind.to_pandas_dtype()), mask=mask)
 
-    def codes(self, cells: pa.ChunkedArray, first_row: int = 0) -> Codes:
-        """Return the index of each cell's category, −1 for a missing cell.
+    def parsed(self, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return cells that came as text as numbers, where fit saw numbers and all of them parse.
 
-        `first_row` is the number of the first cell's row, for messages.
-
-        Raises
-        ------
-        SchemaMismatch
-            A cell holds another category; the message names column, row and category.
+        Other cells are returned unchanged.
         """
+        if arrow_types.family(self.type) != "numbers" or arrow_types.family(cells.type) != "text":
+            return cells
+        try:
+            plain = cells.cast(arrow_types.value_type(cells.type))
+            return pc.utf8_trim_whitespace(plain).cast(pa.float64())
+        except pa.ArrowInvalid:
+            return cells
+
+    def is_missing(self, cells: pa.ChunkedArray) -> NDArray[np.bool_]:
+        """Return which cells are empty or NaN."""
+        missing: NDArray[np.bool_] = cells.is_null(nan_is_null=True).to_numpy()
+        return missing
+
+    def is_unseen(self, cells: pa.ChunkedArray) -> NDArray[np.bool_]:
+        """Return which cells hold a value that fit cannot have seen.
+
+        That is another category, another value than that of a constant column, and any value in a
+        column that was empty. Numbers of a column that varied are never unseen.
+        """
+        if self.kind == "empty":
+            return ~self.is_missing(cells)
+        if self.kind == "category" or (self.kind == "constant" and self._is_text):
+            return np.asarray(self.codes(cells) == UNSEEN)
+        if self.kind == "constant":
+            only = self.numbers(pa.chunked_array([self.from_codes(np.zeros(1, dtype=np.intp))]))
+            values = self.numbers(cells)
+            return np.asarray((values != only[0]) & ~np.isnan(values))
+        return np.zeros(len(cells), dtype=bool)
+
+    @property
+    def _is_text(self) -> bool:
+        return arrow_types.family(self.type) == "text"
+
+    def codes(self, cells: pa.ChunkedArray) -> Codes:
+        """Return the index of each cell's category, or `MISSING`, or `UNSEEN`."""
         if pt.is_null(cells.type):
-            return np.full(len(cells), -1, dtype=np.intp)
+            return np.full(len(cells), MISSING, dtype=np.intp)
         known = pa.array(self.categories, pa.large_string())
         result = np.empty(len(cells), dtype=np.intp)
         start = 0
         for chunk in cells.chunks:
             words, indices = _encoded(chunk)
-            index = pc.index_in(words, value_set=known).fill_null(-2).to_numpy(zero_copy_only=False)
-            index = np.where(words.is_null().to_numpy(zero_copy_only=False), -1, index)
-            codes = np.append(index, -1)[indices]
-            unseen = np.flatnonzero(codes == -2)
-            if unseen.size:
-                row = int(unseen[0])
-                raise self._unseen(first_row + start + row, str(words[int(indices[row])]))
-            result[start : start + len(chunk)] = codes
+            places = pc.index_in(words, value_set=known).fill_null(UNSEEN)
+            empty = words.is_null().to_numpy(zero_copy_only=False)
+            which = np.where(empty, MISSING, places.to_numpy(zero_copy_only=False))
+            result[start : start + len(chunk)] = np.append(which, MISSING)[indices]
             start += len(chunk)
         return result
 
-    def _unseen(self, row: int, word: str) -> SchemaMismatch:
-        known = ", ".join(map(repr, self.categories[:10]))
+    def unseen_error(self, row: int, cell: str) -> SchemaMismatch:
+        """Return the error about the value of a cell that fit did not see."""
+        known = ", ".join(map(repr, self.categories[:10])) or "an empty cell"
         more = len(self.categories) - 10
         return SchemaMismatch(
             f"column {self.name!r}, row {row}",
             expected=f"one of {known}" + (f" and {more} more" if more > 0 else ""),
-            received=repr(word),
-            remedy="leave the cell empty, or fit again with rows that have this category",
+            received=repr(cell),
+            remedy="use unknown='warn', or fit again with rows that have this value",
         )
 
     def from_codes(self, codes: Codes) -> pa.Array:
@@ -250,6 +282,10 @@ class TableColumn:
             refuse("column's pandas type", "a known one", column.native)
         if column.label == "integer" and not _INTEGER.fullmatch(column.name):
             refuse("column's name", "an integer, as its label is one", column.name)
+        if column.kind == "empty":
+            return replace(column, categories=(), step=1)
+        if pt.is_null(column.type):
+            refuse("column type", "one of a table's cell types", "null")
         if column.kind not in ("constant", "identifier", _learnable(column.type)):
             refuse("column kind", f"one that {column.type} can have", column.kind)
         column._vet_categories()
@@ -277,16 +313,17 @@ class TableColumn:
 
 def learn_column(
     name: str, cells: pa.ChunkedArray, native: str, label: Label = "text"
-) -> TableColumn | None:
-    """Learn the schema of a column; None if every cell is missing.
+) -> TableColumn:
+    """Learn the schema of a column.
 
     Raises
     ------
     InvalidData
         The type of the cells cannot be learned, or one is infinite; the message names the column.
     """
+    empty = TableColumn(name, "empty", cells.type, native, label)
     if cells.null_count == len(cells):
-        return None
+        return empty
     if arrow_types.family(cells.type) is None:
         raise InvalidData(
             f"column {name!r}",
@@ -296,11 +333,11 @@ def learn_column(
         )
     column = TableColumn(name, _learnable(cells.type), cells.type, native, label)
     if column.kind == "category":
-        return _learn_categories(column, cells)
+        return _learn_categories(column, cells) or empty
     if pt.is_floating(cells.type):
         values = column.numbers(cells)
         if np.isnan(values).all():
-            return None
+            return empty
         low, high = np.fmin.reduce(values), np.fmax.reduce(values)
         constant = pa.array([low]).cast(cells.type) if low == high else None
     else:

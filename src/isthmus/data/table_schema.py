@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from isthmus.core.aligned_memory import aligned_empty
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 from isthmus.core.name_lists import name_list
-from isthmus.core.types import Segment
+from isthmus.core.types import ObservedRows, Segment
 from isthmus.data import arrow_types, frames
 from isthmus.data import scaling as scalings
 from isthmus.data.array_schema import as_numbers
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats, Values
 
+Unknown = Literal["warn", "error"]
+_PASSED_THROUGH = ("identifier", "empty")
+
 
 @dataclass(frozen=True, eq=False)
 class TableSchema:
@@ -43,11 +46,15 @@ class TableSchema:
         The scaling of the columns of kind ``"number"``, in order.
     container : "pandas", "polars" or "arrow"
         What `from_matrix` returns by default.
+    unknown : "warn" or "error"
+        Whether a value that `fit` did not see (another category, for example) is a missing cell,
+        with a warning, or refused.
     """
 
     fields: tuple[TableColumn, ...]
     scaling: Scaling
     container: Container
+    unknown: Unknown = "warn"
     kind = "table"
     is_image = False
 
@@ -78,7 +85,11 @@ class TableSchema:
     @property
     def arrow_types(self) -> dict[str, pa.DataType]:
         """By column, the type with which to read its cells from a CSV file."""
-        return {field.name: arrow_types.type_to_read(field.type) for field in self.fields}
+        return {
+            field.name: arrow_types.type_to_read(field.type)
+            for field in self.fields
+            if field.kind != "empty"
+        }
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -109,17 +120,68 @@ class TableSchema:
         Raises
         ------
         SchemaMismatch
-            Columns are missing, new or of another type, or a category is new.
+            Columns are missing, new or of another type; with ``unknown="error"``, a category is
+            new.
         InvalidData
             There are no rows, or a number is infinite.
+
+        Warns
+        -----
+        DataWarning
+            Some cells hold a value that `fit` did not see.
         """
         return next(self.blocks(X))
 
     def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
         """Yield the result of `to_matrix` in blocks of `rows` rows; None for a single block."""
         table = self._aligned(X)
+        self._report_unseen(table, self._unseen(table), "they are treated as missing")
         for start in range(0, table.num_rows, rows or table.num_rows):
             yield self._encoded(table.slice(start, rows), start)
+
+    def with_unknown(self, unknown: Unknown) -> TableSchema:
+        """Return the schema with another way to treat values that `fit` did not see."""
+        return replace(self, unknown=unknown)
+
+    def observe(self, X: Any) -> ObservedRows:
+        """Return the result of `to_matrix`, with the cells that are missing or were never seen."""
+        table = self._aligned(X)
+        unseen = self._unseen(table)
+        self._report_unseen(table, unseen, "they count as anomalous")
+        missing = [f.is_missing(table.column(f.name)) for f in self.fields]
+        columns = [unseen.get(f.name, np.zeros(table.num_rows, dtype=bool)) for f in self.fields]
+        return ObservedRows(
+            self._encoded(table, 0), np.column_stack(missing), np.column_stack(columns)
+        )
+
+    def _unseen(self, table: pa.Table) -> dict[str, NDArray[np.bool_]]:
+        """Return, for each column that holds values that fit did not see, which rows do."""
+        cells = {field.name: field.is_unseen(table.column(field.name)) for field in self.fields}
+        return {name: unseen for name, unseen in cells.items() if unseen.any()}
+
+    def _report_unseen(
+        self, table: pa.Table, unseen: dict[str, NDArray[np.bool_]], consequence: str
+    ) -> None:
+        """Warn of values that fit did not see, or refuse them."""
+        if not unseen:
+            return
+        examples = []
+        for field in self.fields:
+            if field.name not in unseen:
+                continue
+            row = int(np.argmax(unseen[field.name]))
+            cell = str(table.column(field.name)[row].as_py())
+            if self.unknown == "error" and field.kind != "empty":
+                raise field.unseen_error(row, cell)
+            count = int(unseen[field.name].sum())
+            rows = "1 row" if count == 1 else f"{count:,} rows"
+            examples.append(f"{field.name!r} in {rows} (such as {cell[:80]!r})")
+        more = f" and {len(examples) - 10} more columns" if len(examples) > 10 else ""
+        warnings.warn(
+            f"Values that fit did not see: {', '.join(examples[:10])}{more}; {consequence}.",
+            DataWarning,
+            stacklevel=4,
+        )
 
     def _encoded(self, table: pa.Table, first_row: int) -> Floats:
         """Scale and encode rows of a table; messages count rows from `first_row`."""
@@ -135,7 +197,7 @@ class TableSchema:
             if field.kind == "boolean":
                 matrix[:, segment.start] = field.numbers(table.column(field.name), first_row)
             elif field.kind == "category":
-                codes = field.codes(table.column(field.name), first_row)
+                codes = field.codes(table.column(field.name))
                 one_hot(codes, matrix[:, segment.start : segment.stop])
         return matrix
 
@@ -189,14 +251,14 @@ class TableSchema:
         return pa.table(cells)
 
     def _unlearned(self, rows: int, like: Any) -> dict[str, Any]:
-        """Return constants, and the identifiers of `like`."""
+        """Return constants, and what `like` has of the columns that are passed through."""
         columns: dict[str, Any] = {}
         for field in self.fields:
             if field.kind == "constant":
                 columns[field.name] = field.from_codes(np.zeros(rows, dtype=np.intp))
-            elif field.kind == "identifier":
+            elif field.kind in _PASSED_THROUGH:
                 columns[field.name] = pa.nulls(rows, field.type)
-        wanted = [field.name for field in self.fields if field.kind == "identifier"]
+        wanted = [field.name for field in self.fields if field.kind in _PASSED_THROUGH]
         if wanted and frames.is_table(like):
             source = frames.to_arrow(like)
             columns |= {n: source.column(n) for n in wanted if n in source.column_names}
@@ -221,14 +283,12 @@ class TableSchema:
         self._check_names(table.column_names)
         _require_rows(table)
         for field in self.fields:
-            field.check(table.column(field.name))
-        if changed := [f.name for f in self.fields if f.kind == "constant" and _differs(f, table)]:
-            warnings.warn(
-                f"Columns {name_list(changed)} had a single value in fit and have others here; "
-                "reconstructions and errors ignore the difference.",
-                DataWarning,
-                stacklevel=4,
-            )
+            given = table.column(field.name)
+            cells = field.parsed(given)
+            if cells is not given:
+                place = table.column_names.index(field.name)
+                table = table.set_column(place, field.name, cells)
+            field.check(cells)
         return table
 
     def _check_names(self, names: Sequence[str]) -> None:
@@ -276,6 +336,7 @@ class TableSchema:
         return {
             "kind": self.kind,
             "container": self.container,
+            "unknown": self.unknown,
             "columns": [field.to_config() for field in self.fields],
             "scaling": self.scaling.to_config(),
         }
@@ -299,39 +360,40 @@ class TableSchema:
             fields=fields,
             scaling=Scaling.from_config(entry(config, "scaling"), numbers),
             container=one_of(config, "container", get_args(Container)),
+            # Archives of before have none.
+            unknown=one_of({"unknown": "warn", **config}, "unknown", get_args(Unknown)),
         )
 
 
-def infer_table(X: Any, scale: str) -> TableSchema:
-    """Learn the schema of a table; `scale` as for `infer_schema`."""
+def infer_table(X: Any, scale: str, unknown: Unknown = "warn") -> TableSchema:
+    """Learn the schema of a table; parameters as for `infer_schema`."""
     table = frames.to_arrow(X)
     _require_rows(table)
     fields = _learn_fields(table, frames.native_types(X), frames.integer_labels(X))
     numbers = [field for field in fields if field.kind == "number"]
-    return TableSchema(fields, _fit_numbers(table, numbers, scale), frames.container_of(X))
+    scaling = _fit_numbers(table, numbers, scale)
+    return TableSchema(fields, scaling, frames.container_of(X), unknown)
 
 
 def _learn_fields(
     table: pa.Table, natives: dict[str, str], integers: frozenset[str]
 ) -> tuple[TableColumn, ...]:
-    learned = {}
+    columns = []
     for name in table.column_names:
         label: Label = "integer" if name in integers else "text"
-        learned[name] = learn_column(name, table.column(name), natives.get(name, ""), label)
-    empty = [name for name, column in learned.items() if column is None]
-    if empty:
-        raise InvalidData(
-            f"column {name_list(empty)}",
-            expected="at least one value",
-            received="an empty cell in every row",
-            remedy="drop the column; there is nothing to learn from it",
-        )
-    columns = [column for column in learned.values() if column is not None]
+        columns.append(learn_column(name, table.column(name), natives.get(name, ""), label))
     identifiers = [column.name for column in columns if column.kind == "identifier"]
     if identifiers:
         warnings.warn(
             f"The text of {name_list(identifiers)} has too many distinct values to be categories; "
             "it is passed through, not learned.",
+            DataWarning,
+            stacklevel=5,
+        )
+    empty = [column.name for column in columns if column.kind == "empty"]
+    if empty:
+        warnings.warn(
+            f"Every cell of {name_list(empty)} is empty; it is passed through, not learned.",
             DataWarning,
             stacklevel=5,
         )
@@ -342,7 +404,7 @@ def _learn_fields(
         raise InvalidData(
             "X",
             expected="a column of numbers, booleans, categories or dates",
-            received=f"only identifiers: {name_list(identifiers)}",
+            received=f"only identifiers and empty columns: {name_list(identifiers + empty)}",
             remedy="add columns that describe the rows",
         )
     return tuple(columns)
@@ -373,17 +435,6 @@ def _fit_numbers(table: pa.Table, fields: Sequence[TableColumn], scale: str) -> 
 def _groups(columns: int, rows: int) -> Iterator[slice]:
     step = max(1, scalings.BLOCK // max(1, rows))
     return (slice(i, min(i + step, columns)) for i in range(0, columns, step))
-
-
-def _differs(field: TableColumn, table: pa.Table) -> bool:
-    """Tell whether a constant column holds another value; new text is an error."""
-    cells = table.column(field.name)
-    if arrow_types.family(field.type) == "text":
-        field.codes(cells)
-        return False
-    usual = field.numbers(pa.chunked_array([field.from_codes(np.zeros(1, dtype=np.intp))]))
-    values = field.numbers(cells)
-    return bool(np.any((values != usual[0]) & ~np.isnan(values)))
 
 
 def _require_rows(table: pa.Table) -> None:

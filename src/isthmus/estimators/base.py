@@ -133,7 +133,7 @@ class BaseAutoencoder(
         began = time.perf_counter()
         parameters.check(self, self._parameters)
         X = input_checks.checked(self, X, reset=True)
-        schema = infer_schema(X, scale=self.scale)
+        schema = infer_schema(X, scale=self.scale, unknown=self.unknown)
         input_checks.remember_columns(self, schema)
         matrix = schema.to_matrix(X)
         labels = self._labels(y, len(matrix))

@@ -62,6 +62,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         l1: float = 0.0,
         contraction: float = 0.0,
         scale: str = "auto",
+        unknown: str = "warn",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",

@@ -84,6 +84,23 @@ class Parameter:
         return f"    {self.name} : {self.type}, default={default}\n{body}"
 
 
+UNKNOWN = Parameter(
+    "unknown",
+    '{"warn", "error"}',
+    "warn",
+    OneOf(names=("warn", "error")),
+    'What becomes of a value of a table that `fit` did not see, such as a new category. "warn": a '
+    'warning with columns and numbers of rows; the cell counts as missing. "error": it is refused.',
+    kinds=(*AUTOENCODERS, "detector"),
+    summary="warn or error: what becomes of values that fit did not see.",
+    help_by_kind={
+        "detector": "What becomes of a value of a table that `fit` did not see, such as a new "
+        'category. "warn": a warning with columns and numbers of rows; the row scores as '
+        'improbable as that is (see `isthmus.anomaly.novelty`). "error": it is refused.'
+    },
+)
+"""Of the autoencoders and of the detector alike."""
+
 PARAMETERS = (
     Parameter(
         "latent_dim",
@@ -322,6 +339,7 @@ PARAMETERS = (
         "How data are scaled; see `isthmus.data.schema.infer_schema`.",
         summary="How numbers are scaled: range, robust or none.",
     ),
+    UNKNOWN,
     Parameter(
         "epochs",
         'int or "auto"',

@@ -100,6 +100,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         normalization: str = "auto",
         linear_path: bool = True,
         scale: str = "auto",
+        unknown: str = "warn",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",
