@@ -111,13 +111,13 @@ def test_an_error_names_the_file_and_the_batch(
 ) -> None:
     model = fitted(tmp_path, "a,b\n" + "x,2\ny,3\n" * 20)
     many = tmp_path / "many.csv"
-    many.write_text("a,b\n" + "x,2\n" * 70_000 + "z,2\n")
+    many.write_text("a,b\n" + "x,2\n" * 70_000 + "y,inf\n")
     assert run("encode", model, many, "-o", tmp_path / "codes.csv") == 1
     err = capsys.readouterr().err
-    assert "rows 65,536 to 70,000 of many.csv, counted from 0: column 'a', row 4464: " in err
-    many.write_text("a,b\nx,2\nz,2\n")
+    assert "rows 65,536 to 70,000 of many.csv, counted from 0: column 'b', row 4464: " in err
+    many.write_text("a,b\nx,2\ny,inf\n")
     assert run("encode", model, many, "-o", tmp_path / "codes.csv") == 1
-    assert "encode: many.csv: column 'a', row 1: " in capsys.readouterr().err
+    assert "encode: many.csv: column 'b', row 1: " in capsys.readouterr().err
 
 
 def test_decode_says_which_columns_codes_do_not_hold(

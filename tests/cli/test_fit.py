@@ -166,7 +166,8 @@ def test_other_test_rows_are_refused_before_training(
     data, other, model = tmp_path / "rows.csv", tmp_path / "test.csv", tmp_path / "m.isthmus"
     data.write_text("a,b,c\n" + "1,2,x\n3,4,y\n" * 20)
     other.write_text(test)
-    assert main(["fit", str(data), "-o", str(model), "--test", str(other)]) == 1
+    command = ["fit", str(data), "-o", str(model), "--test", str(other), "--unknown", "error"]
+    assert main(command) == 1
     out, err = capsys.readouterr()
     assert said in err
     assert err.endswith("Try: make its rows like those of rows.csv.\n")

@@ -63,7 +63,7 @@ def fit(
         parts = _split_series(data, test, label, detector.window, time)
     else:
         series_files.refuse_options({"--time": time})
-        parts = _split_file(data, test, label, mode=given.get("mode"), seed=given["random_state"])
+        parts = _split_file(data, test, label, given)
     typer.echo(
         f"{data.name}: {len(parts.train):,} rows to fit on, {len(parts.held_out):,} to evaluate on "
         f"({parts.origin})"
@@ -109,12 +109,13 @@ def _build(given: dict[str, Any]) -> AnomalyDetector:
 
 
 def _split_file(
-    data: Path, test: Path | None, label: str | None, *, mode: str | None, seed: int
+    data: Path, test: Path | None, label: str | None, given: dict[str, Any]
 ) -> RowParts:
     """Read and split rows; in novelty mode, those labelled as anomalies are held out."""
+    seed = given["random_state"]
     dataset = reading.read(data, label=label)
     with error_context.adding(data.name):
-        schema = infer_schema(dataset.X)
+        schema = infer_schema(dataset.X, unknown=given.get("unknown", "warn"))
     other = None if test is None else reading.read(test, label=label, types=schema.arrow_types)
     if other is not None and test is not None:
         with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
@@ -127,7 +128,7 @@ def _split_file(
     if other is not None and test is not None:
         with error_context.adding(test.name):
             alarm_evaluation.is_anomaly(other.y, len(other.X))
-    if mode == "outlier" or not anomalous.any():
+    if given.get("mode") == "outlier" or not anomalous.any():
         return split_rows(dataset, test=other, seed=seed)
     normal = reading.Dataset(dataset.name, _select(dataset.X, ~anomalous))
     parts = split_rows(normal, test=other, seed=seed)

@@ -98,7 +98,10 @@ def fit(
         return
     if time is not None:
         raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
-    name, parts = _rows(data, test, label, scale=settings.get("scale", "auto"), seed=seed)
+    read_as: dict[str, Any] = {
+        name: settings[name] for name in ("scale", "unknown") if name in settings
+    }
+    name, parts = _rows(data, test, label, read_as, seed=seed)
     if kind == "supervised" and parts.train_labels is None:
         raise typer.BadParameter("expected the column of labels", param_hint="--label")
 
@@ -119,7 +122,7 @@ def _report_path(output: Path, report: Path | None, *, no_report: bool) -> Path 
 
 
 def _rows(
-    data: Path, test: Path | None, label: str | None, *, scale: str, seed: int
+    data: Path, test: Path | None, label: str | None, read_as: dict[str, Any], *, seed: int
 ) -> tuple[str, "RowParts"]:
     """Read and part the rows, and refuse here, not after training, what cannot be judged.
 
@@ -131,7 +134,7 @@ def _rows(
 
     dataset = read(data, label=label)
     with error_context.adding(data.name):
-        schema = infer_schema(dataset.X, scale=scale)
+        schema = infer_schema(dataset.X, **read_as)
     other = None if test is None else read(test, label=label, types=schema.arrow_types)
     if other is not None and test is not None:
         with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):

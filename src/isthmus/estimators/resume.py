@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from isthmus.training.events import Observer, Snapshot
 
 # Parameters that may change when a run is resumed, because they do not affect its results.
-_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose")
+_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown")
 
 
 class TrainingRun(NamedTuple):
@@ -78,6 +78,8 @@ def _digests(estimator: Any, schema: Schema, matrix: Floats) -> dict[str, str]:
         "estimator": type(estimator).__name__,
         "version of isthmus": __version__,
         "data": matrix,
-        "columns of the data": schema.to_config(),
+        "columns of the data": {
+            name: value for name, value in schema.to_config().items() if name not in _IRRELEVANT
+        },
     }
     return {name: digest(value) for name, value in given.items()}
