@@ -1,7 +1,7 @@
-"""The fitted detector of independent rows, which `AnomalyDetector` holds without ``window=``.
+"""The fitted detector for independent rows, used by `AnomalyDetector` without ``window=``.
 
-`row_score` explains the score, `conformal` the p-values and the threshold, `cell_density` the
-explanations. `row_training` fits one.
+See `row_score` for the score, `conformal` for p-values and the threshold, `cell_density` for
+explanations, and `row_training` for fitting.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float64]
 
 _SCORE, _CELLS = "score/", "cells/"
-"""Prefixes of arrays in an archive."""
+"""Prefixes of array names in an archive."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowDetector:
-    """A fitted detector of anomalous rows; a `FittedDetector`.
+    """A fitted detector of anomalous rows; implements `FittedDetector`.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class RowDetector:
     row_score : RowScore
         Scores the matrix.
     cells : CellModel
-        The density of each cell given the others of its row, for explanations.
+        Density of each cell given the others of its row, for explanations.
     calibration : float64 array of shape (held-out rows,)
         Anomaly scores of held-out rows, in ascending order.
     held_out : float32 array of shape (k, d)
@@ -75,15 +75,15 @@ class RowDetector:
 
     @property
     def schema(self) -> Schema:
-        """The map between the data and numbers."""
+        """Maps the data to numbers and back."""
         return self.space.schema
 
     def prepare(self, X: Any, estimator: Any) -> Floats:
-        """Return rows standardised, (n, d); scikit-learn checks them in the name of `estimator`."""
+        """Check rows against `estimator` and return them standardised, (n, d)."""
         return self.space.matrix(input_checks.checked(estimator, X, reset=False))
 
     def score(self, rows: Floats) -> Scores:
-        """Return the anomaly score of each row, (n,), above 0, higher is worse."""
+        """Return the anomaly score of each row, (n,), above 0; higher is worse."""
         return self.row_score.score(rows)
 
     def p_values(self, scores: Scores) -> Scores:
@@ -95,27 +95,27 @@ class RowDetector:
         return conformal.threshold(self.calibration, rate)
 
     def explain(self, rows: Floats, like: Any) -> Any:
-        """Return what each cell adds to its row's score, in the container and shape of `like`."""
+        """Return each cell's contribution to its row's score, in the container of `like`."""
         parts = contributions(self.row_score, self.cells, rows)
         return output_shapes.shaped(parts, self.schema, like)
 
     def expected(self, rows: Floats, like: Any) -> Any:
-        """Return the value of each cell that the rest of its row suggests, in units of `like`."""
+        """Return each cell's expected value given the rest of its row, in the units of `like`."""
         return self.space.restore(self.cells.expected(rows), like)
 
     def repair(self, rows: Floats, like: Any, *, most: int, threshold: float) -> Repaired:
         """Change up to `most` cells of each row whose score is above `threshold`."""
-        found = repair_rows(self.row_score, self.cells, rows, most, threshold=threshold)
-        new = self.space.restore(found.matrix, like)
+        repair = repair_rows(self.row_score, self.cells, rows, most, threshold=threshold)
+        new = self.space.restore(repair.matrix, like)
         return Repaired(
-            X=output_shapes.merged(found.changed, new, like, self.schema),
-            changed=output_shapes.shaped(found.changed, self.schema, like),
-            before=found.before,
-            after=found.after,
+            X=output_shapes.merged(repair.changed, new, like, self.schema),
+            changed=output_shapes.shaped(repair.changed, self.schema, like),
+            before=repair.before,
+            after=repair.after,
         )
 
     def blind_spots(self, threshold: float) -> BlindSpots:
-        """Count how many faults put into held-out rows have a score above `threshold`."""
+        """Inject faults into held-out rows and count how many score above `threshold`."""
         return blind_spots(
             self.row_score, self.cells, self.held_out, threshold=threshold, names=self._names
         )
@@ -131,11 +131,11 @@ class RowDetector:
         input_checks.remember_columns(estimator, self.schema)
 
     def own_schema(self) -> dict[str, Any] | None:
-        """Return the schema as JSON where the network is the default one, which has another."""
+        """Return the schema as JSON if the network is the default one, whose schema differs."""
         return self.schema.to_config() if self.space.compressed else None
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what was learned beside the autoencoder."""
+        """Return everything learned except the autoencoder."""
         return {
             "center": self.space.center,
             "scale": self.space.scale,
@@ -147,7 +147,13 @@ class RowDetector:
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
-        """Return the detector that an archive describes; raises InvalidArchive."""
+        """Rebuild the detector from an archive.
+
+        Raises
+        ------
+        InvalidArchive
+            The archive does not contain such a detector.
+        """
         arrays, autoencoder = stored.arrays, stored.autoencoder
         schema = _archived_schema(stored)
         width = math.prod(schema.sample_shape)
@@ -171,7 +177,7 @@ class RowDetector:
 
 
 def _archived_schema(stored: StoredDetector) -> Schema:
-    """Return the schema that an archive holds, or that of the autoencoder."""
+    """Return the archive's own schema, or else that of the autoencoder."""
     own: Schema = stored.autoencoder.schema_
     if stored.schema is None:
         return own
@@ -179,14 +185,14 @@ def _archived_schema(stored: StoredDetector) -> Schema:
     if own.sample_shape != (padded_width(math.prod(schema.sample_shape)),):
         raise InvalidArchive(
             "the archive's schema",
-            expected=f"samples that a network for {own.sample_shape} sees",
+            expected=f"samples that fit the network's input shape {own.sample_shape}",
             received=str(schema.sample_shape),
         )
     return schema
 
 
 def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
-    """Check the arrays that are not those of the score or of the cell model."""
+    """Check the arrays that belong to neither the score nor the cell model."""
     check_arrays(
         {n: array for n, array in arrays.items() if not n.startswith((_SCORE, _CELLS))},
         {
@@ -198,7 +204,8 @@ def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
     )
     if arrays["scale"].min() <= 0 or (np.diff(arrays["calibration"]) < 0).any():
         raise InvalidArchive(
-            "the archive's detector", expected="scales above 0 and calibration scores in order"
+            "the archive's detector",
+            expected="scales above 0 and calibration scores in ascending order",
         )
 
 
