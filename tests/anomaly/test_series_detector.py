@@ -205,7 +205,7 @@ def test_a_frozen_autoencoder_is_kept(normal):
     own = network().fit(np.array(block[:300]))
     found = ist.AnomalyDetector(FrozenEstimator(own), window=WINDOW).fit(normal[300:])
     assert found.autoencoder_ is own
-    with pytest.raises(InvalidParameter, match=r"one of windows of shape \(20, 3\)"):
+    with pytest.raises(InvalidParameter, match=r"one for windows of shape \(20, 3\)"):
         ist.AnomalyDetector(FrozenEstimator(own), window=20).fit(normal)
 
 
@@ -251,7 +251,7 @@ def test_a_contaminated_series_has_no_mode(normal):
 
 
 def test_a_short_series_is_refused(normal):
-    with pytest.raises(InvalidData, match="at least 59 rows in succession"):
+    with pytest.raises(InvalidData, match="at least 59 consecutive rows"):
         ist.AnomalyDetector(window=WINDOW).fit(normal[:58])
     with pytest.raises(InvalidData, match="hold 0 windows"):
         ist.AnomalyDetector(window=WINDOW).fit(normal.assign(left=np.nan))

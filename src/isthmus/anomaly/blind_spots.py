@@ -1,4 +1,4 @@
-"""Detection power: faults of known kind and size are put into normal rows, and alarms counted."""
+"""Detection power: inject faults of known kind and size into normal rows and count the alarms."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     Values = NDArray[np.float32]
 
 _MOST_SCORED = 50_000
-"""Faulty rows in all: many columns get fewer rows each, and very many are sampled."""
+"""Limit on the total number of faulty rows. With many columns, each gets fewer rows; with very
+many, only a sample of the columns is tested."""
 _MOST_ROWS = 200
 _FEWEST_ROWS = 20
 _PROBE = 3.0
-"""Size, in standard deviations, of the spike that is looked for in the reconstruction."""
+"""Size, in standard deviations, of the spike used to test what the reconstruction copies."""
 _COPIED = 0.8
-"""From this fraction on, a fault's residual is less than a fifth of it."""
+"""Above this fraction, the residual shows less than a fifth of a fault."""
 _WEAK = 0.5
 _SHOWN = 20
 
@@ -75,28 +76,28 @@ class BlindSpot:
 
     column: str
     kind: str
-    """``"spike"``: up or down by `size`; ``"stuck"``: at `size`; ``"scale"``: times `size`;
-    ``"noise"``: gaussian noise of `size`; ``"swap"``: the value of another row."""
+    """``"spike"``: up or down by `size`; ``"stuck"``: set to `size`; ``"scale"``: times `size`;
+    ``"noise"``: Gaussian noise of `size`; ``"swap"``: the value of another row."""
     size: float
-    """In standard deviations from the column's mean, or a factor of them; NaN for a swap."""
+    """In standard deviations of the column; for ``"scale"``, a factor; for ``"swap"``, NaN."""
     power: float
     """Fraction of faulty rows that raise an alarm."""
 
 
 @dataclass(frozen=True)
 class BlindSpots:
-    """Detection power by column, kind and size of fault. ``str()`` of it is a plain table."""
+    """Detection power by column, kind and size of fault. ``str()`` gives a plain table."""
 
     spots: tuple[BlindSpot, ...]
     false_alarm_rate: float
-    """Fraction of the same rows, without a fault, that raise an alarm."""
+    """Fraction of the same rows that raise an alarm without a fault."""
     copied: dict[str, float]
-    """For each column, the fraction of a spike that the reconstruction repeats: at 1 the residual
+    """For each column, the fraction of a spike that the reconstruction copies: at 1 the residual
     shows none of it."""
     findings: tuple[str, ...]
-    """What follows for the user, in sentences."""
+    """What this means for the user, in sentences."""
     n_rows: int
-    """Rows behind each power."""
+    """Number of rows used to estimate each power."""
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Return the table as columns: ``pandas.DataFrame(result.to_dict())``."""
@@ -113,14 +114,14 @@ class BlindSpots:
         width = max([6, *(min(len(name), 24) for name in weakest[:_SHOWN])])
         lines = [" ".join([f"{'column':{width}}", *(f"{head:>9}" for head in headers)])]
         for name in weakest[:_SHOWN]:
-            found = (powers[name].get(head) for head in headers)
-            shown = (f"{'–' if power is None else f'{power:.0%}':>9}" for power in found)
+            by_fault = (powers[name].get(head) for head in headers)
+            shown = (f"{'–' if power is None else f'{power:.0%}':>9}" for power in by_fault)
             lines.append(" ".join([f"{name[:24]:{width}}", *shown]))
         if len(weakest) > _SHOWN:
-            lines.append(f"... and {len(weakest) - _SHOWN} columns where more is found")
+            lines.append(f"... and {len(weakest) - _SHOWN} columns with higher detection rates")
         basis = (
-            f"Alarms on {self.n_rows} normal rows with one faulty cell; "
-            f"untouched: {self.false_alarm_rate:.1%}. Sizes in standard deviations."
+            f"Alarm rate on {self.n_rows} normal rows with one faulty cell; "
+            f"without faults: {self.false_alarm_rate:.1%}. Sizes in standard deviations."
         )
         return "\n".join([*lines, basis, *self.findings])
 
@@ -134,22 +135,22 @@ def blind_spots(
     names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> BlindSpots:
-    """Put faults into one column at a time and count the alarms.
+    """Inject faults into one column at a time and count the alarms.
 
     Parameters
     ----------
     fitted : ScoreModel
-        Whose alarms are counted.
+        The score whose alarms are counted.
     cells : CellModel
-        For which columns of the matrix belong together; a category's are only swapped.
+        Says which columns of the matrix form one table column. Categories are only swapped.
     reference : array of shape (n, d)
         Normal rows, standardised, that the score was not fitted on.
     threshold : float
-        Above it, a score is an alarm.
+        A score above it raises an alarm.
     names : sequence of str, optional
-        Of the columns. None: ``x0``, ``x1``, ...
+        Column names. None: ``x0``, ``x1``, ...
     seed : int
-        Of the rows and faults drawn. More than 200 columns or so are sampled.
+        Seeds the choice of rows and faults. With more than about 200 columns, a sample is tested.
     """
     rng = generator_for(seed, "faults")
     columns = _sampled(len(cells.columns), _MOST_SCORED // (len(_FAULTS) * _FEWEST_ROWS))
@@ -180,7 +181,7 @@ def blind_spots(
 
 
 def _copied(fitted: ScoreModel, normal: Floats, clean: Floats, cell: int) -> float:
-    """Return which fraction of a spike in one cell comes back in its reconstruction."""
+    """Return the fraction of a spike in one cell that its reconstruction copies."""
     fraction = 0.0
     for size in (-_PROBE, _PROBE):
         faulty = normal.copy()
@@ -191,27 +192,29 @@ def _copied(fitted: ScoreModel, normal: Floats, clean: Floats, cell: int) -> flo
 
 
 def _findings(spots: Sequence[BlindSpot], copied: dict[str, float]) -> tuple[str, ...]:
-    found = []
+    findings = []
     repeated = [name for name, fraction in copied.items() if fraction > _COPIED]
     if len(repeated) > len(copied) / 2:
-        found.append(
+        findings.append(
             f"The network reconstructs anomalies too well: in {len(repeated)} of {len(copied)} "
-            f"columns it repeats over {_COPIED:.0%} of a spike, so that the residual hides it. "
-            "Make its code smaller, or train it to denoise."
+            f"columns it copies over {_COPIED:.0%} of a spike, which hides it from the residual. "
+            "Use a smaller code or a denoising autoencoder."
         )
     elif repeated:
-        found.append(f"The network repeats spikes in {_listed(repeated)}: residuals hide them.")
+        findings.append(
+            f"The network copies spikes in {_listed(repeated)}, which hides them from the residual."
+        )
     missed = [
         spot.column
         for spot in spots
         if spot.kind == "spike" and spot.size == _PROBE and spot.power < _WEAK
     ]
     if missed:
-        found.append(
-            f"Fewer than half of the spikes of {_PROBE:g} standard deviations are found in "
+        findings.append(
+            f"Fewer than half of the spikes of {_PROBE:g} standard deviations are detected in "
             f"{_listed(missed)}."
         )
-    return tuple(found)
+    return tuple(findings)
 
 
 def _listed(names: Sequence[str]) -> str:

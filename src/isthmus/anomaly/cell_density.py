@@ -1,4 +1,4 @@
-"""The conditional density of each cell: how unlikely it is given its row, and what is expected."""
+"""Conditional density of each cell: how unlikely it is given its row, and its expected value."""
 
 from __future__ import annotations
 
@@ -23,64 +23,64 @@ if TYPE_CHECKING:
 _MOST_ROWS = 2_000
 _FEWEST_ROWS = 200
 _MOST_CELLS = 1_000_000
-"""Most cells of the rows kept: wide tables keep fewer rows."""
+"""Limit on the cells of the rows kept: wide tables keep fewer rows."""
 _WIDTH = 0.5
 """Kernel width, in standard deviations of a column."""
 _UNLIKE = 0.05
-"""The kernel's floor, which limits the effect of a single cell that is far off."""
+"""The kernel's floor, which limits the effect of a single outlying cell."""
 _TEMPERATURE = 0.35
-"""The kernels' product is tempered by this times the root of the number of columns, if over 1:
-otherwise correlated columns would count as independent evidence."""
+"""The log of the kernels' product is divided by this times the square root of the number of
+columns, if that exceeds 1. Otherwise correlated columns would count as independent evidence."""
 _MARGINAL = 0.05
-"""Weight of the column's marginal density in the conditional one."""
+"""Weight of the column's marginal density in the conditional density."""
 _UNSEEN = 1e-3
-"""Weight of the density of values never seen."""
+"""Weight of the density of unseen values."""
 _FAULT = 3.0
-"""Scale of the values that a faulty cell takes, in standard deviations of its column."""
+"""Scale of the values of a faulty cell, in standard deviations of its column."""
 _POINTS = 400
-"""Kernels of a column's marginal density."""
+"""Number of kernels in a column's marginal density."""
 _CHUNK = 2_000_000
-"""Cells of the (rows, reference rows, columns) array that are held at a time."""
+"""Largest (rows, reference rows, columns) array held in memory, in cells."""
 
 
 @dataclass(frozen=True)
 class CellModel:
-    """The density of a cell given the other cells of its row, by kernels on normal rows.
+    """Kernel density of a cell given the other cells of its row, estimated from normal rows.
 
-    With the column left out, each normal row has a weight: the product over the other columns of
-    a gaussian kernel that never falls below a floor. A faulty cell is far from all normal rows
-    alike, so with the floor it hardly changes the weights, and no cell is blamed for the fault of
-    another. The weighted kernels of the column itself are the density of the cell (conditional
-    kernel density estimation: Rosenblatt, 1969, "Conditional probability density and regression
-    estimators"), the weighted mean is its expected value. The columns of one category are left
-    out together.
+    To score a cell, each normal row gets a weight: the product, over the other columns, of a
+    Gaussian kernel that never falls below a floor. A faulty cell is equally far from all normal
+    rows, so thanks to the floor it hardly changes the weights, and no cell is blamed for the fault
+    of another. The weighted kernels of the cell's own column give its density (conditional kernel
+    density estimation: Rosenblatt, 1969, "Conditional probability density and regression
+    estimators"), and the weighted mean is its expected value. The one-hot columns of a category
+    are treated as one.
     """
 
     rows: Floats
     """(m, d), normal rows, standardised."""
     column_of: NDArray[np.int32]
-    """(d,), which column of the table a column of the matrix belongs to: 0, 1, ... in order."""
+    """(d,), the table column that each matrix column belongs to, numbered from 0 in order."""
 
     @classmethod
     def fit(
         cls, reference: Floats, *, groups: Sequence[Sequence[int]] | None = None, seed: int = 0
     ) -> Self:
-        """Keep a bounded random part of the normal rows.
+        """Keep a random sample of bounded size of the normal rows.
 
         Parameters
         ----------
         reference : array of shape (n, d)
             Normal rows, standardised.
         groups : sequence of sequences of int, optional
-            For each column of the table, its columns of the matrix: more than one for the one-hot
-            cells of a category. None: each is a column of its own.
+            For each table column, its matrix columns: several for a one-hot encoded category.
+            None: each matrix column is a table column.
         seed : int
-            Seeds the choice.
+            Seeds the sample.
 
         Raises
         ------
         InvalidParameter
-            `groups` omits a column or has it twice.
+            `groups` omits a column or lists it twice.
         """
         matrix = np.asarray(reference, dtype=np.float32)
         width = matrix.shape[1]
@@ -94,12 +94,12 @@ class CellModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], *, width: int) -> Self:
-        """Return the model that `to_arrays` described, for matrices of `width` columns.
+        """Rebuild the model from the output of `to_arrays`, for matrices of `width` columns.
 
         Raises
         ------
         InvalidArchive
-            The arrays are not those of such a model.
+            The arrays do not describe such a model.
         """
         check_arrays(arrays, {"rows": ("float32", (None, width)), "column_of": ("int32", (width,))})
         owners = arrays["column_of"]
@@ -109,24 +109,25 @@ class CellModel:
 
     @cached_property
     def columns(self) -> tuple[NDArray[np.intp], ...]:
-        """For each column of the table, its columns of the matrix."""
+        """For each table column, its matrix columns."""
         order = np.argsort(self.column_of, kind="stable")
         return tuple(np.split(order, np.flatnonzero(np.diff(self.column_of[order])) + 1))
 
     def surprise(
         self, matrix: Floats, ignored: NDArray[np.bool_] | None = None
     ) -> NDArray[np.float64]:
-        """Return how much more likely each cell is as a fault than as normal, (n, columns).
+        """Return how much more likely each cell is as a fault than as a normal value, (n, columns).
 
-        It is log(1 + q / p): p is the density of the cell given the others, q that of a fault,
-        of any size around some standard deviations. Always positive; log 2 where both are equal.
+        This is log(1 + q / p), where p is the density of the cell given the others, and q the
+        density of a faulty value, a few standard deviations wide. It is always positive, and
+        log 2 where the two are equal.
 
         Parameters
         ----------
         matrix : array of shape (n, d)
             Standardised rows.
         ignored : bool array of shape (n, columns), optional
-            Cells to leave out as evidence for the others.
+            Cells that do not count as evidence for the others.
         """
         matrix = np.asarray(matrix, dtype=np.float32)
         density = np.empty((len(matrix), len(self.columns)))
@@ -135,10 +136,10 @@ class CellModel:
         return self._log_odds(matrix, density)
 
     def expected(self, matrix: Floats, ignored: NDArray[np.bool_] | None = None) -> Floats:
-        """Return the value of each cell that the other cells of its row suggest, (n, d).
+        """Return the expected value of each cell given the other cells of its row, (n, d).
 
-        For a number, a mean; for a category, the likeliest that the normal rows have.
-        Parameters are those of `surprise`.
+        For a number, this is the mean; for a category, the most likely one in the normal rows.
+        Takes the same parameters as `surprise`.
         """
         matrix = np.asarray(matrix, dtype=np.float32)
         values = np.empty_like(matrix)
@@ -156,7 +157,10 @@ class CellModel:
     def _weighted(
         self, matrix: Floats, ignored: NDArray[np.bool_] | None, temperature: float
     ) -> Iterator[tuple[slice, Floats, Floats]]:
-        """Yield rows, kernels and weights without the own column, both (rows, m, columns)."""
+        """Yield a slice of rows, the kernels, and the weights of the other columns.
+
+        Kernels and weights have shape (rows, m, columns).
+        """
         starts = np.cumsum([0, *(len(cells) for cells in self.columns[:-1])])
         order = np.concatenate(self.columns)
         single = len(starts) == len(order)
@@ -198,7 +202,7 @@ class CellModel:
         return odds
 
     def _category_density(self, values: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
-        # Rows have one of few categories: each is compared once.
+        # There are few categories: compute the density of each only once.
         kinds, which = np.unique(values, axis=0, return_inverse=True)
         densities = [
             np.exp(-0.5 / _WIDTH**2 * np.square(self.rows[:, cells] - kind).sum(axis=1)).mean()
@@ -208,13 +212,13 @@ class CellModel:
 
     @cached_property
     def _categories(self) -> dict[int, tuple[Floats, NDArray[np.intp]]]:
-        """For each category's column: its different values, and which of them each row has."""
-        found = {}
+        """For each categorical column: its distinct values, and the index of each row's value."""
+        categories = {}
         for column, cells in enumerate(self.columns):
             if len(cells) > 1:
                 kinds, which = np.unique(self.rows[:, cells], axis=0, return_inverse=True)
-                found[column] = kinds, which.reshape(-1)
-        return found
+                categories[column] = kinds, which.reshape(-1)
+        return categories
 
     @cached_property
     def _points(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
@@ -252,9 +256,9 @@ def _owners(groups: Sequence[Sequence[int]] | None, width: int) -> NDArray[np.in
     if sorted(named) != list(range(width)) or not all(len(cells) for cells in groups):
         raise InvalidParameter(
             "groups",
-            expected=f"each of the {width} columns in one group",
+            expected=f"each of the {width} matrix columns in exactly one group",
             received=repr(groups)[:200],
-            remedy="list every column's cells once",
+            remedy="list every matrix column once",
         )
     for column, cells in enumerate(groups):
         owners[list(cells)] = column

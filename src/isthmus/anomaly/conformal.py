@@ -1,7 +1,7 @@
-"""From scores to alarms: p-values, the threshold for a false-alarm rate, false discovery rate.
+"""From scores to alarms: conformal p-values, the alarm threshold and the false discovery rate.
 
-Scores are of held-out rows ("calibration") and of new ones; higher is worse. The promises rest on
-one assumption: the held-out rows and new normal rows are exchangeable.
+Scores of new rows are compared with those of held-out rows ("calibration"); higher is worse. The
+guarantees rest on one assumption: held-out rows and new normal rows are exchangeable.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float64]
 
 _FRACTION = 0.25
-"""Fraction of the rows that is held out, if that is enough for the promised rate."""
+"""Fraction of the rows to hold out, if that is enough for the false-alarm rate."""
 _LARGEST_FRACTION = 0.5
 _LADDER = 2
-"""Held-out rows that may lie above the threshold, at least, if there are enough rows."""
+"""Fewest held-out rows that lie above the threshold, if there are enough rows."""
 _MOST = 20_000
-"""Held-out rows; the rate is then known to a few thousandths of itself."""
+"""Limit on the number of held-out rows. More would hardly make the rate more precise."""
 _LEAST_SLOPE = 0.2
 _FENCE = 3.0
-"""Interquartile ranges beyond the upper quartile ("far out")."""
+"""Distance above the upper quartile, in interquartile ranges, from which a score is "far out"."""
 
 
 def calibration_size(n: int, rate: float) -> int:
-    """Return how many of `n` rows to hold out for alarms at a false-alarm rate.
+    """Return how many of `n` rows to hold out for a given false-alarm rate.
 
-    Where there are rows enough, a number for which ``rate * (number + 1)`` is whole, so that the
-    rate is met and not merely undercut.
+    If there are enough rows, ``rate * (held_out + 1)`` is an integer, so the false-alarm rate is
+    exactly `rate` and not below it.
     """
     wanted = min(max(_FRACTION * n, _LADDER / rate), _LARGEST_FRACTION * n, _MOST)
     whole = math.floor(rate * (wanted + 1) + 1e-9)
@@ -43,15 +43,15 @@ def calibration_size(n: int, rate: float) -> int:
 def p_values(scores: Scores, calibration: Scores) -> Scores:
     """Return conformal p-values, (n,), in (0, 1] (Vovk et al., 2005; Laxhammar, 2014).
 
-    ``(1 + held-out rows that score as high or higher) / (1 + held-out rows)``: of a normal row,
-    at most `alpha` with probability at most `alpha`, whatever the score is.
+    The p-value is ``(1 + held-out rows that score as high or higher) / (1 + held-out rows)``. For
+    a normal row it is at most `alpha` with probability at most `alpha`, whatever the score.
 
     Parameters
     ----------
     scores : array of shape (n,)
-        Of new rows.
+        Scores of new rows.
     calibration : array of shape (m,)
-        Of held-out normal rows, in ascending order.
+        Scores of held-out normal rows, in ascending order.
     """
     below = np.searchsorted(calibration, scores, side="left")
     above = 1 + len(calibration) - below
@@ -60,23 +60,23 @@ def p_values(scores: Scores, calibration: Scores) -> Scores:
 
 
 def is_enough(held_out: int, rate: float) -> bool:
-    """Return whether p-values from this many held-out rows can be as small as `rate`."""
+    """Return whether `held_out` rows are enough for p-values as small as `rate`."""
     return math.floor(rate * (held_out + 1) + 1e-9) >= 1
 
 
 def threshold(calibration: Scores, rate: float) -> float:
     """Return the score above which a row's p-value is at most `rate`.
 
-    With too few held-out rows no p-value is that small. Scores are then extrapolated beyond the
-    largest as an exponential tail of twice the slope: this promises nothing, but errs on the side
-    of too few alarms.
+    With too few held-out rows, no p-value is that small. The threshold is then extrapolated beyond
+    the largest score, with an exponential tail of twice the fitted slope. The rate is not
+    guaranteed in that case, but errs on the side of too few alarms.
 
     Parameters
     ----------
     calibration : array of shape (m,)
-        Of held-out normal rows, in ascending order.
+        Scores of held-out normal rows, in ascending order.
     rate : float
-        The promised rate.
+        The false-alarm rate.
     """
     return float(thresholds(calibration, np.array([rate]))[0])
 
@@ -94,15 +94,15 @@ def thresholds(calibration: Scores, rates: Scores) -> Scores:
 def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
     """Return which p-values to reject so that the false discovery rate is at most `rate`.
 
-    The procedure of Benjamini and Hochberg (1995), which stays valid for conformal p-values with
-    held-out rows in common (Bates et al., 2023, "Testing for outliers with conformal p-values").
+    Uses the procedure of Benjamini and Hochberg (1995), which remains valid for conformal p-values
+    that share held-out rows (Bates et al., 2023, "Testing for outliers with conformal p-values").
 
     Parameters
     ----------
     values : array of shape (n,)
         p-values.
     rate : float
-        The highest expected fraction of false ones among those rejected.
+        The highest expected fraction of false discoveries among those rejected.
     """
     ordered = np.sort(values)
     passing = np.flatnonzero(ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered))
@@ -113,7 +113,7 @@ def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
 
 
 def far_out(scores: Scores) -> NDArray[np.bool_]:
-    """Return which scores of a contaminated set are far out, (n,) (Tukey, 1977)."""
+    """Return which scores of a contaminated set are "far out" in Tukey's (1977) sense, (n,)."""
     low, high = np.quantile(scores, [0.25, 0.75])
     far: NDArray[np.bool_] = scores > high + _FENCE * (high - low)
     return far

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class ScoreModel(Protocol):
-    """A fitted score, as explanations use it; matrices are standardised, (n, d)."""
+    """The part of a fitted score that explanations use; matrices are standardised, (n, d)."""
 
     def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
-        """Return one score per row, (n,), at least 0, higher is worse.
+        """Return one score per row, (n,), at least 0; higher is worse.
 
-        `copies_of`, (n, d), are the rows that these are changed copies of; a score that compares
-        with training rows leaves them out.
+        If the rows are modified copies, `copies_of`, (n, d), holds the originals. A score that
+        compares rows with training rows excludes them.
         """
 
     def reconstruct(self, matrix: Floats) -> Floats:
@@ -30,23 +30,23 @@ class ScoreModel(Protocol):
 def contributions(fitted: ScoreModel, cells: CellModel, matrix: Floats) -> NDArray[np.float64]:
     """Divide each row's score among its columns.
 
-    Each column gets a part in proportion to how unlikely its cell is given the others
-    (`CellModel.surprise`). Residuals would not do: a fault in one cell changes the reconstruction
-    of many.
+    Each column's contribution is proportional to how unlikely its cell is given the others
+    (`CellModel.surprise`). Residuals cannot be used for this, because a fault in one cell changes
+    the reconstruction of many.
 
     Parameters
     ----------
     fitted : ScoreModel
-        Whose score is divided.
+        The score to divide.
     cells : CellModel
-        Of normal rows.
+        Cell densities of normal rows.
     matrix : array of shape (n, d)
         Standardised rows.
 
     Returns
     -------
     array of shape (n, columns)
-        At least 0; a row's sum is its score.
+        At least 0; each row sums to its score.
     """
     surprise = cells.surprise(matrix)
     scores = np.asarray(fitted.score(matrix), dtype=np.float64)

@@ -38,21 +38,21 @@ if TYPE_CHECKING:
 Method = TypeVar("Method")
 
 MODES = Catalogue("mode", {"novelty": False, "outlier": True})
-"""Whether some of the training rows may be anomalies."""
+"""For each mode, whether the training rows may contain anomalies."""
 
 
 def kind_for(window: Any) -> DetectorKind:
-    """Return the kind of detector that a `window` asks for: the only place that decides."""
+    """Return the kind of detector for a `window`. No other code makes this choice."""
     if window is None:
         return DetectorKind(RowDetector, fit_rows)
-    from isthmus.anomaly.series_detector import SeriesDetector  # rows need none of it
+    from isthmus.anomaly.series_detector import SeriesDetector  # not needed for rows
     from isthmus.anomaly.series_training import fit_series_detector
 
     return DetectorKind(SeriesDetector, fit_series_detector)
 
 
 def _if_kind_has(name: str) -> Callable[[Method], Method]:
-    """Return a decorator: the method is there if the kind of detector has one of this name."""
+    """Return a decorator that hides a method unless the kind of detector has one of that name."""
     decorator: Callable[[Method], Method] = available_if(
         lambda detector: hasattr(detector._kind, name)
     )
@@ -62,11 +62,12 @@ def _if_kind_has(name: str) -> Callable[[Method], Method]:
 class AnomalyDetector(OutlierMixin, Task):
     """Detects anomalous rows, images, or periods of a sensor series.
 
-    Takes what the autoencoders take: arrays, images, and tables with categories and missing cells.
-    No contamination rate has to be guessed: some rows are held out from training, and the
-    threshold is the score that normal rows exceed at the false-alarm rate you choose. The score
-    combines distances to the nearest rows, in the data and among the autoencoder's codes, with the
-    lengths of code and residual and the local outlier factor (see `isthmus.anomaly.row_score`).
+    Accepts the same data as the autoencoders: arrays, images, and tables with categories and
+    missing cells. You do not have to guess a contamination rate: some rows are held out from
+    training, and the threshold is the score that normal rows exceed at the false-alarm rate you
+    choose. The score combines distances to the nearest rows, in the data and in code space, with
+    the norms of the code and the residual and with the local outlier factor (see
+    `isthmus.anomaly.row_score`).
 
     Parameters
     ----------
@@ -75,16 +76,17 @@ class AnomalyDetector(OutlierMixin, Task):
     Attributes
     ----------
     autoencoder_ : isthmus estimator
-        The fitted one. The default one sees ``sign(x) log(1 + |x|)`` of standardised columns.
+        The fitted autoencoder. The default one sees ``sign(x) log(1 + |x|)`` of standardised
+        columns.
     threshold_, offset_ : float
-        `predict` raises an alarm where the anomaly score is above `threshold_`, which is where
+        `predict` raises an alarm where the anomaly score is above `threshold_`, that is, where
         `score_samples` is below `offset_`.
     calibration_scores_ : array of shape (held-out rows,)
         Anomaly scores of held-out rows, in ascending order. Not for series.
     schema_ : Schema
-        The map between the data and numbers. Not for series.
+        Maps the data to numbers and back. Not for series.
     sensors_ : tuple of str
-        Names of the columns. Only for series.
+        Column names. Only for series.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -119,7 +121,7 @@ class AnomalyDetector(OutlierMixin, Task):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to normal rows, or with ``mode="outlier"`` to contaminated ones.
+        """Fit to normal rows or, with ``mode="outlier"``, to contaminated rows.
 
         Parameters
         ----------
@@ -127,7 +129,7 @@ class AnomalyDetector(OutlierMixin, Task):
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
             (timestamps, sensors), or a DataFrame with a time index.
         y : array of shape (n,), optional
-            For an autoencoder that learns from labels; otherwise ignored.
+            Labels, for an autoencoder that learns from them; otherwise ignored.
 
         Returns
         -------
@@ -136,12 +138,12 @@ class AnomalyDetector(OutlierMixin, Task):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            A parameter or the data is not valid, or as the autoencoder's `fit`.
+            A parameter or the data is not valid, or the autoencoder's `fit` fails.
 
         Warns
         -----
         DataWarning
-            There are too few rows for the promised rate.
+            There are too few rows to guarantee the false-alarm rate.
         """
         parameters.check(self, DETECTOR_PARAMETERS)
         request = FitRequest(
@@ -165,14 +167,14 @@ class AnomalyDetector(OutlierMixin, Task):
 
     @property
     def is_series(self) -> bool:
-        """Whether the rows are a series: fitted on one, or to be fitted with a `window`."""
+        """Whether this detector is fitted to a series, or has a `window` and will be."""
         return self._kind.is_series
 
     def anomaly_score(self, X: Any) -> Scores:
-        """Return the anomaly score of each row, (n,), above 0, higher is more anomalous.
+        """Return the anomaly score of each row, (n,), above 0; higher is more anomalous.
 
-        A training row is not compared with itself. With `window`, there is a score for each
-        timestamp, NaN where no window covers it.
+        A training row is not compared with itself. With `window`, each timestamp has a score,
+        which is NaN where no window covers it.
 
         Parameters
         ----------
@@ -184,20 +186,21 @@ class AnomalyDetector(OutlierMixin, Task):
         return scores
 
     def score_samples(self, X: Any) -> Scores:
-        """Return minus `anomaly_score`: scikit-learn's sign, higher is more normal."""
+        """Return the negative `anomaly_score`: as in scikit-learn, higher is more normal."""
         return -self.anomaly_score(X)
 
     def decision_function(self, X: Any) -> Scores:
-        """Return `score_samples` less ``offset_``: below 0 is an alarm."""
+        """Return `score_samples` minus ``offset_``: values below 0 are alarms."""
         return self.score_samples(X) - self.offset_
 
     def p_values(self, X: Any) -> Scores:
         """Return the p-value of each row's score among those of normal rows, (n,), in (0, 1].
 
-        They are conformal: of a new normal row, at most `alpha` with probability at most `alpha`,
-        averaged over the choice of training rows. The smallest possible one is 1 / (1 + held-out
-        rows). With `window`, rows depend on their neighbours: then p-values hold in the long run,
-        and small ones are extrapolated (`isthmus.anomaly.series_calibration`).
+        The p-values are conformal: for a new normal row, the p-value is at most `alpha` with
+        probability at most `alpha`, averaged over the choice of training rows. The smallest
+        possible value is 1 / (1 + held-out rows). With `window`, rows depend on their neighbours:
+        p-values are then valid in the long run, and small ones are extrapolated
+        (`isthmus.anomaly.series_calibration`).
 
         Parameters
         ----------
@@ -207,7 +210,7 @@ class AnomalyDetector(OutlierMixin, Task):
         return self.p_values_of(self.anomaly_score(X))
 
     def p_values_of(self, scores: Scores) -> Scores:
-        """Return the p-values of scores, (n,), that `anomaly_score` returned."""
+        """Return the p-values of scores from `anomaly_score`, (n,)."""
         check_is_fitted(self)
         values: Scores = self._fitted.p_values(scores)
         return values
@@ -220,11 +223,11 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         fdr : float, optional
-            None: each row is judged by itself, at the false-alarm rate. A number: false discovery
-            rate; all rows are judged together so that at most this fraction of the alarms is
-            expected to be false (Benjamini and Hochberg, 1995; Bates et al., 2023). The smallest
-            p-value is about one over the number of held-out rows, so to find `k` anomalies among
-            `n` rows it takes about ``n / (fdr * k)`` held-out ones.
+            None: each row is judged by itself, at the false-alarm rate. A number: the false
+            discovery rate. All rows are then judged together, so that at most this fraction of the
+            alarms is expected to be false (Benjamini and Hochberg, 1995; Bates et al., 2023). The
+            smallest p-value is about one over the number of held-out rows, so finding `k` anomalies
+            among `n` rows takes about ``n / (fdr * k)`` held-out rows.
         """
         if fdr is None:
             alarms = self.decision_function(X) < 0
@@ -234,7 +237,7 @@ class AnomalyDetector(OutlierMixin, Task):
         return np.where(alarms, -1, 1)
 
     def explain(self, X: Any) -> Any:
-        """Return the contribution of each cell, in X's shape; a row's sum is its anomaly score.
+        """Return the contribution of each cell, in X's shape; each row sums to its anomaly score.
 
         Parameters
         ----------
@@ -245,7 +248,7 @@ class AnomalyDetector(OutlierMixin, Task):
         return self._fitted.explain(rows, like=X)
 
     def expected(self, X: Any) -> Any:
-        """Return the value that the rest of its row suggests for each cell, in X's units and shape.
+        """Return each cell's expected value given the rest of its row, in X's units and shape.
 
         Parameters
         ----------
@@ -257,19 +260,19 @@ class AnomalyDetector(OutlierMixin, Task):
 
     @_if_kind_has("repair")
     def repair(self, X: Any, k: int = 1) -> Repaired:
-        """Change up to `k` cells of each row that raises an alarm, so that it looks normal.
+        """Change up to `k` cells of each row that raises an alarm, to make it look normal.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         k : int, default=1
-            Cells to change at most. A row is left once it raises no alarm, or if no change helps.
+            Most cells to change. Stops when the row no longer raises an alarm or no change helps.
 
         Returns
         -------
         Repaired
-            The rows, which cells are changed, and the scores before and after.
+            The rows, which cells were changed, and the scores before and after.
         """
         rows, most = self._prepared(X), parameter_checks.count("k", k)
         repaired: Repaired = self._fitted.repair(rows, like=X, most=most, threshold=self.threshold_)
@@ -277,7 +280,7 @@ class AnomalyDetector(OutlierMixin, Task):
 
     @_if_kind_has("blind_spots")
     def blind_spots(self) -> BlindSpots:
-        """Put faults of known kind and size into held-out rows, and measure how many are found."""
+        """Inject faults of known kind and size into held-out rows and measure the detection rate."""
         check_is_fitted(self)
         spots: BlindSpots = self._fitted.blind_spots(self.threshold_)
         return spots
@@ -292,12 +295,12 @@ class AnomalyDetector(OutlierMixin, Task):
             A batch of rows like those given to `fit`.
         """
         rows = self._prepared(X)
-        found: Drift = self._fitted.drift(rows)
-        return found
+        result: Drift = self._fitted.drift(rows)
+        return result
 
     @_if_kind_has("intervals")
     def intervals(self, X: Any) -> Intervals:
-        """Return the alarms of a series merged into intervals, with peak and responsible sensors.
+        """Return the alarms of a series merged into intervals, with peaks and responsible sensors.
 
         Parameters
         ----------
@@ -305,12 +308,12 @@ class AnomalyDetector(OutlierMixin, Task):
             A series like the one given to `fit`.
         """
         rows = self._prepared(X)
-        found: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
-        return found
+        intervals: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
+        return intervals
 
     @_if_kind_has("score_next")
     def score_next(self, row: Any) -> float:
-        """Take the next row of a series and return its score; NaN until a window is full.
+        """Score the next row of a series; NaN until a window is full.
 
         Parameters
         ----------
@@ -323,25 +326,25 @@ class AnomalyDetector(OutlierMixin, Task):
 
     @_if_kind_has("reset")
     def reset(self) -> None:
-        """Forget the rows that `score_next` was given, as after a gap."""
+        """Forget the rows passed to `score_next`, for example after a gap."""
         check_is_fitted(self)
         self._fitted.reset()
 
     @property
     def _kind(self) -> FittedDetector | type[FittedDetector]:
-        """The fitted detector, or before `fit` the class of what it will be."""
+        """The fitted detector or, before `fit`, the class it will have."""
         return self._fitted if hasattr(self, "_fitted") else kind_for(self.window).detector
 
     def _checked_rate(self) -> float:
         return parameter_checks.number("false_alarm_rate", self.false_alarm_rate, above=0, below=1)
 
     def _prepared(self, X: Any) -> Any:
-        """Return rows checked and converted, as the fitted detector takes them."""
+        """Return rows checked and converted for the fitted detector."""
         check_is_fitted(self)
         return self._fitted.prepare(X, self)
 
     def _keep_fitted(self, fitted: FittedDetector) -> None:
-        # Any, as some methods are of one kind alone; `_if_kind_has` guards their calls.
+        # Any, because some methods exist for one kind only; `_if_kind_has` guards their calls.
         self._fitted: Any = fitted
         self.autoencoder_ = fitted.autoencoder
         fitted.set_attributes(self)

@@ -1,4 +1,4 @@
-"""Drift: whether a new batch still has the distribution of the training rows."""
+"""Drift: whether a new batch still follows the distribution of the training rows."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _FEW_VALUES = 10
-"""A column with at most this many values is compared by their counts."""
+"""Columns with at most this many distinct values are compared by their counts."""
 _LEAST_EXPECTED = 5.0
-"""Counts by chance below which the chi-square distribution is no longer good: values are pooled."""
+"""Expected count below which the chi-square approximation fails, so values are pooled."""
 _EXACT_BELOW = 10_000
 _SHOWN = 10
 _ALPHA = 0.05
@@ -28,17 +28,17 @@ _ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Drift:
-    """Whether a batch differs from the reference. ``str()`` of it is a plain table."""
+    """Whether a batch differs from the reference. ``str()`` gives a plain table."""
 
     p_value: float
-    """Valid whatever the columns' dependence: below alpha, without drift, with probability alpha
-    at most."""
+    """Overall p-value. Without drift it is below alpha with probability at most alpha, however the
+    columns depend on each other."""
     columns: Mapping[str, float]
-    """The p-value of each column, on its own."""
+    """The p-value of each column on its own."""
     adjusted: Mapping[str, float]
-    """The same, corrected for their number by Holm's method: small ones name what has changed."""
+    """The columns' p-values after Holm's correction: small values show which columns changed."""
     score: float
-    """The p-value of the anomaly scores: changes that no column shows by itself."""
+    """The p-value of the anomaly scores, which can detect changes that no single column shows."""
     n_reference: int
     n_rows: int
 
@@ -54,7 +54,8 @@ class Drift:
         verdict = "Drift" if self.p_value < _ALPHA else "No sign of drift"
         changed = sum(p < _ALPHA for p in self.adjusted.values())
         lines = [
-            f"{verdict}: p = {self.p_value:.2g}, {self.n_rows} new rows beside {self.n_reference}. "
+            f"{verdict}: p = {self.p_value:.2g}, {self.n_rows} new rows against "
+            f"{self.n_reference}. "
             f"Anomaly scores: p = {self.score:.2g}; {changed} of {len(self.columns)} columns "
             "changed.",
             f"{'column':24} {'p':>9} {'adjusted':>9}",
@@ -76,23 +77,24 @@ def drift(
 ) -> Drift:
     """Compare a batch with normal rows: each column, and the anomaly scores.
 
-    Columns by the two-sample Kolmogorov-Smirnov test; those with few values, and categories, by
-    the chi-square test of their counts. The overall p-value is twice the smaller one of the
-    scores' and the columns' after Bonferroni's correction, which holds under any dependence.
+    Columns are compared by the two-sample Kolmogorov-Smirnov test; categories and columns with few
+    distinct values by the chi-square test of their counts. The overall p-value is twice the smaller
+    of two: that of the scores, and the columns' smallest after Bonferroni's correction, which is
+    valid under any dependence.
 
     Parameters
     ----------
     fitted : ScoreModel
-        Whose scores are compared.
+        The score to compare.
     cells : CellModel
-        For which columns of the matrix belong together.
+        Says which columns of the matrix form one table column.
     reference : array of shape (n, d)
-        Normal rows, standardised, that the score was not fitted on: on its own training rows
-        it is lower.
+        Normal rows, standardised, that the score was not fitted on; it is lower on the rows that
+        it was fitted on.
     matrix : array of shape (m, d)
         The batch, standardised.
     names : sequence of str, optional
-        Of the columns. None: ``x0``, ``x1``, ...
+        Column names. None: ``x0``, ``x1``, ...
     """
     names = names or [f"x{column}" for column in range(len(cells.columns))]
     single = np.asarray([_column_test(reference[:, own], matrix[:, own]) for own in cells.columns])
@@ -112,7 +114,7 @@ def _column_test(reference: Floats, batch: Floats) -> float:
     if reference.shape[1] > 1:
         return _chi_square(*_category_numbers(reference, batch))
     old, new = reference[:, 0], batch[:, 0]
-    # New values alone must not turn a continuous column into one that is counted.
+    # Decide by the reference: a batch must not turn a continuous column into a discrete one.
     if len(np.unique(old)) <= _FEW_VALUES and len(np.unique(new)) <= 2 * _FEW_VALUES:
         return _chi_square(*_category_numbers(reference, batch))
     return _kolmogorov_smirnov(old, new)
@@ -127,13 +129,13 @@ def _kolmogorov_smirnov(old: NDArray[Any], new: NDArray[Any]) -> float:
 def _category_numbers(
     reference: Floats, batch: Floats
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the cells as numbers of categories, (n,) and (m,)."""
+    """Return the category numbers of the reference, (n,), and of the batch, (m,)."""
     _, category = np.unique(np.concatenate([reference, batch]), axis=0, return_inverse=True)
     return category.reshape(-1)[: len(reference)], category.reshape(-1)[len(reference) :]
 
 
 def _chi_square(old: NDArray[np.intp], new: NDArray[np.intp]) -> float:
-    """Return the p-value of the chi-square test, the rarest values pooled until it is good."""
+    """Return the p-value of the chi-square test; the rarest values are pooled to make it valid."""
     size = max(old.max(), new.max()) + 1
     table = np.stack([np.bincount(old, minlength=size), np.bincount(new, minlength=size)])
     table = table[:, np.argsort(table.sum(axis=0), kind="stable")]

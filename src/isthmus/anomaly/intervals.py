@@ -1,4 +1,4 @@
-"""Alarms of a series, merged into intervals."""
+"""Merges the alarms of a series into intervals."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _MOST_SENSORS = 3
 _RESPONSIBLE = 0.8
-"""Sensors are named until they add up to this fraction of the score."""
+"""Sensors are listed until their contributions reach this fraction of the score."""
 
 
 class AlarmSpan(NamedTuple):
-    """Rows from `first` to `last`, both included, with the highest score in row `peak`."""
+    """Rows `first` to `last`, both included; row `peak` has the highest score."""
 
     first: int
     last: int
@@ -37,13 +37,13 @@ class Interval:
     Parameters
     ----------
     start, end, peak
-        Times of the first and the last alarm and of the highest score: numbers of rows where the
-        series has no times.
+        Times of the first alarm, the last alarm and the highest score; row numbers if the series
+        has no times.
     score : float
-        The highest.
+        The highest score.
     sensors : tuple of str
-        The sensors that contribute most to the score, largest first: as many as add up to four
-        fifths of it, at most 3.
+        The sensors that contribute most to the score, largest first: as many as it takes to reach
+        80% of it, at most 3.
     rows : (int, int)
         Numbers of the first and the last row.
     """
@@ -63,7 +63,7 @@ class Interval:
 
 
 class Intervals(tuple[Interval, ...]):
-    """Intervals in the order of time; ``str()`` has one line for each."""
+    """Intervals in chronological order; ``str()`` gives one line for each."""
 
     __slots__ = ()
 
@@ -72,14 +72,14 @@ class Intervals(tuple[Interval, ...]):
 
 
 def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> list[AlarmSpan]:
-    """Merge alarms, the rows whose score exceeds the threshold, that are close to each other.
+    """Merge alarms (rows whose score exceeds the threshold) that are close to each other.
 
     Parameters
     ----------
     scores : array of shape (n,)
-        NaN where there is none.
+        NaN where there is no score.
     threshold : float
-        An alarm's score is above it.
+        A score above it raises an alarm.
     calm : int
         Alarms with at most this many rows between them are merged.
     """
@@ -96,7 +96,7 @@ def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> l
 def responsible_sensors(
     contributions: NDArray[np.float64], sensors: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the sensors that contribute most, given contributions (rows, sensors)."""
+    """Return the sensors that contribute most, from contributions of shape (rows, sensors)."""
     means = np.nanmean(contributions, axis=0)
     order = np.argsort(-means, kind="stable")
     reached = np.cumsum(means[order]) / max(float(means.sum()), np.finfo(float).tiny)

@@ -1,7 +1,7 @@
-"""Distances to the nearest of a set of points, in bounded memory.
+"""Nearest-neighbour distances in bounded memory.
 
-A query that is itself one of the points does not count as its own neighbour, so that scores of
-training rows and of new rows are comparable.
+A query that is one of the points is not its own neighbour, so that scores of training rows and of
+new rows are comparable.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _BLOCK_CELLS = 1 << 22
-"""Cells of the differences (queries, neighbours, columns) that are held at a time."""
+"""Limit on the (queries, neighbours, columns) differences held in memory, in cells."""
 _TREE_WIDTH = 12
-"""Up to this many columns a tree is faster than comparing with all points."""
+"""Up to this many columns, a tree is faster than brute force."""
 
 
 class NeighbourDistances(NamedTuple):
@@ -30,9 +30,9 @@ class NeighbourDistances(NamedTuple):
     distances: NDArray[np.float64]
     """(n, k), ascending."""
     points: NDArray[np.intp]
-    """(n, k), numbers in the set."""
+    """(n, k), indices of the points."""
     itself: NDArray[np.intp]
-    """(n,), which point the query is; -1 for none."""
+    """(n,), index of the point that the query is; -1 for none."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,17 @@ class NearestNeighbours:
     def find(
         self, queries: Floats, count: int, itself: NDArray[np.intp] | None = None
     ) -> NeighbourDistances:
-        """Return the `count` nearest points of each query, or all the others if they are fewer.
+        """Return the `count` nearest points of each query, or all other points if there are fewer.
 
         Parameters
         ----------
         queries : array of shape (n, d)
-            Points to find the neighbours of.
+            Points whose neighbours to find.
         count : int
             Number of neighbours.
         itself : array of shape (n,), optional
-            Which point each query is, -1 for none. None: the one at distance 0, if any.
+            Index of the point that each query is, -1 for none. None: the point at distance 0, if
+            there is one.
         """
         count = min(count, len(self.points) - 1)
         distances = np.empty((len(queries), count))
@@ -68,15 +69,15 @@ class NearestNeighbours:
         step = max(1, _BLOCK_CELLS // ((count + 1) * queries.shape[1]))
         for start in range(0, len(queries), step):
             part = slice(start, start + step)
-            known = None if itself is None else itself[part]
-            distances[part], chosen[part], own[part] = self._find(queries[part], count, known)
+            own_points = None if itself is None else itself[part]
+            distances[part], chosen[part], own[part] = self._find(queries[part], count, own_points)
         return NeighbourDistances(distances, chosen, own)
 
     def _find(
         self, queries: Floats, count: int, itself: NDArray[np.intp] | None
     ) -> NeighbourDistances:
         rows = self._search.kneighbors(queries, count + 1, return_distance=False)
-        # The search's rounding depends on the other queries, so distances are computed anew.
+        # The search's rounding depends on the other queries, so recompute the distances.
         away = queries[:, None].astype(np.float64) - self.points[rows]
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away))
         if itself is None:
@@ -98,14 +99,14 @@ class NearestNeighbours:
 
 
 def reach_density(found: NeighbourDistances, radius: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the local reachability density of points, (n,) (Breunig et al., 2000, LOF).
+    """Return the local reachability density of queries, (n,) (Breunig et al., 2000, LOF).
 
     Parameters
     ----------
     found : NeighbourDistances
-        Their neighbours.
+        The neighbours of the queries.
     radius : array of shape (m,)
-        Distance of each of the set to its own farthest neighbour.
+        Distance from each point of the set to its farthest neighbour.
     """
     reach = np.maximum(found.distances, radius[found.points]).mean(axis=1)
     density: NDArray[np.float64] = 1 / np.maximum(reach, np.finfo(np.float32).tiny)

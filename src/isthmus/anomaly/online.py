@@ -1,4 +1,4 @@
-"""Scores a series row by row, as it is measured."""
+"""Scores a series row by row, as the rows arrive."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class OnlineScorer:
-    """Keeps the last window of a series, and scores it with each new row.
+    """Keeps the last window of a series and scores it with each new row.
 
-    The score of a row is that of the window that ends with it, since later windows are not known
-    yet. Not safe for use by several threads at once.
+    A row's score is that of the window that ends with it, because later windows are not available
+    yet. Not thread-safe.
 
     Parameters
     ----------
     window : int
-        Rows of a window.
+        Rows per window.
     scaling : SensorScaling
         Standardises rows.
     contributions : callable
-        Maps standardised windows, (k, window, sensors), to each sensor's part of their scores,
-        (k, sensors).
+        Maps standardised windows, (k, window, sensors), to each sensor's contribution to their
+        scores, (k, sensors).
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class OnlineScorer:
     ) -> None:
         self._window, self._scaling, self._contributions = window, scaling, contributions
         sensors = len(scaling.centre)
-        # Written twice, a window apart, so that the last window always lies in one piece.
+        # Each row is stored twice, a window apart, so the last window is always contiguous.
         self._rows = np.zeros((2 * window, sensors), dtype=np.float32)
         self._missing_for = np.zeros(sensors, dtype=int)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the rows, as after a gap."""
+        """Forget all rows, for example after a gap."""
         self._seen = 0
         self._missing_for[:] = 0
 
     def score_next(self, row: Any) -> float:
-        """Take the next row and return its score, NaN until a window is full.
+        """Score the next row; NaN until a window is full.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class OnlineScorer:
         Raises
         ------
         InvalidData
-            The row has another shape, or a value that is infinite or not a number.
+            The row has the wrong shape, or a value that is infinite or not numeric.
         """
         values = self._checked(row)
         scaled = standardised_rows(values, self._scaling)
@@ -83,7 +83,7 @@ class OnlineScorer:
         return float(self._contributions(window).sum())
 
     def _filled(self, scaled: NDArray[np.float32], missing: NDArray[np.bool_]) -> bool:
-        """Replace missing values by the last ones; return False where that is not allowed."""
+        """Fill missing values with the last ones; return False if that is not allowed."""
         self._missing_for[missing] += 1
         if not self._seen or self._missing_for.max() > longest_gap(self._window):
             return False
@@ -99,8 +99,8 @@ class OnlineScorer:
         if values.shape != (sensors,) or np.isinf(values).any():
             raise InvalidData(
                 "a row",
-                expected=f"{sensors} finite numbers, NaN where one is missing",
+                expected=f"{sensors} finite numbers, with NaN for missing values",
                 received=repr(row)[:200],
-                remedy="pass one value for each sensor, in the order of fit",
+                remedy="pass one value for each sensor, in the order used in fit",
             )
         return values

@@ -1,4 +1,4 @@
-"""Numbers per column of the matrix, back in the shape of what the user passed."""
+"""Returns one value per cell in the container and shape of the user's data."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Repaired(NamedTuple):
     """Rows with a few cells changed so that they look normal."""
 
     X: Any
-    """As they were given, but for the cells that are changed."""
+    """The rows as passed, except for the changed cells."""
     changed: Any
-    """Of X's shape: True where they are."""
+    """In X's shape: True for changed cells."""
     before: NDArray[np.float64]
-    """(n,), the anomaly scores of the rows as they came."""
+    """(n,), anomaly scores before the repair."""
     after: NDArray[np.float64]
-    """(n,), and repaired."""
+    """(n,), anomaly scores after it."""
 
 
 def places(schema: Schema) -> list[int]:
@@ -38,7 +38,7 @@ def places(schema: Schema) -> list[int]:
 
 
 def names(schema: Schema) -> Sequence[str]:
-    """Return the names of the columns that are learned, in the order of the matrix."""
+    """Return the names of the learned columns, in the order of the matrix."""
     return [segment.name for segment in schema.segments] or schema.columns
 
 
@@ -53,14 +53,14 @@ def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
     schema : Schema
         Which columns are learned.
     like : array, DataFrame or Arrow table
-        The rows they belong to.
+        The rows that the values belong to.
     """
     if not schema.segments:
         return values.reshape(len(values), *schema.sample_shape)
     of_all = values.shape[1] == schema.n_columns
     known = dict(zip(schema.columns if of_all else names(schema), values.T, strict=True))
     rest = np.zeros(len(values), dtype=values.dtype)
-    columns = {name: known.get(name, rest) for name in schema.columns}
+    columns = {name: learned.get(name, rest) for name in schema.columns}
     if not frames.is_table(like):
         return np.column_stack(list(columns.values()))
     container = frames.container_of(like)

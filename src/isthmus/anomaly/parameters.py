@@ -1,6 +1,6 @@
 """The constructor parameters of the anomaly detector, each declared once.
 
-As those of the estimators in `isthmus.estimators.parameters`. Nothing heavy is imported here.
+They have the format of `isthmus.estimators.parameters`. This module imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ DETECTOR_PARAMETERS = (
         "isthmus estimator",
         None,
         Model(),
-        "None: a linear denoising autoencoder for numbers and images alike, which is trained in a "
-        "moment and sees the standardized data. One of your own is cloned and fitted, unless it is "
-        "in scikit-learn's ``FrozenEstimator``: then the false-alarm rate holds for rows of X that "
-        "it was not trained on.",
+        "None: a linear denoising autoencoder on standardised data, for numbers and images alike; "
+        "it trains in seconds. Your own autoencoder is cloned and fitted, unless it is wrapped in "
+        "scikit-learn's ``FrozenEstimator``. In that case the false-alarm rate is only valid if X "
+        "contains no rows that it was trained on.",
         kinds=_KINDS,
     ),
     Parameter(
@@ -28,9 +28,9 @@ DETECTOR_PARAMETERS = (
         "float",
         0.01,
         Real(above=0, below=1),
-        "Fraction of normal rows that may raise an alarm. The held-out rows are a quarter of all, "
-        "or more where the rate needs it, up to half: 1% takes about 200 rows in all. With fewer, "
-        "`fit` warns, and the threshold is set by extrapolation.",
+        "Fraction of normal rows that may raise an alarm. A quarter of the rows is held out, or up "
+        "to half if the rate requires it: a rate of 1% takes about 200 rows in total. With fewer, "
+        "`fit` warns and extrapolates the threshold.",
         kinds=_KINDS,
         summary="The fraction of normal rows that may raise an alarm.",
         panel=_PANEL,
@@ -40,11 +40,12 @@ DETECTOR_PARAMETERS = (
         '{"novelty", "outlier"}',
         "novelty",
         OneOf(names=("novelty", "outlier")),
-        '"novelty": the training rows are normal. "outlier": some are not; those far out are left '
-        "out of training, and of the held-out rows that set the threshold. The rate is then met as "
-        "far as those are found. Not for series, which may hold a few anomalies in any case.",
+        '"novelty": the training rows are normal. "outlier": some are not, so far outliers are '
+        "excluded from training and from the held-out rows that set the threshold. The false-alarm "
+        "rate is then only as accurate as that exclusion. Not for series, which may contain a few "
+        "anomalies in any case.",
         kinds=_KINDS,
-        summary="novelty, where DATA are normal rows; outlier, where some may be anomalies.",
+        summary="novelty if all rows of DATA are normal; outlier if some may be anomalies.",
         panel=_PANEL,
     ),
     Parameter(
@@ -52,10 +53,10 @@ DETECTOR_PARAMETERS = (
         "int or None",
         None,
         Integer(optional=True, at_least=2),
-        "Of a series: rows of X are successive measurements, and so many make a sample. None: rows "
-        "are independent.",
+        "For a series: the rows of X are successive measurements, and this many form one sample. "
+        "None: rows are independent.",
         kinds=_KINDS,
-        summary="DATA is a series, seen through windows of so many rows.",
+        summary="Treat DATA as a series, with windows of this many rows.",
         panel=_PANEL,
         metavar="ROWS",
     ),
@@ -65,8 +66,8 @@ DETECTOR_PARAMETERS = (
         "None, int, RandomState or Generator",
         None,
         Seed(),
-        "An integer makes `fit` repeat its bits; for an autoencoder of your own, set its own too.",
+        "An integer makes `fit` reproducible; if you pass an autoencoder, set its seed too.",
         kinds=_KINDS,
     ),
 )
-"""All of them, in the order of the signature."""
+"""All parameters, in the order of the signature."""

@@ -1,12 +1,12 @@
-"""What a fitted detector does, whether it is one of independent rows or of a series.
+"""The interface that the detectors for independent rows and for series share.
 
-`AnomalyDetector` picks one kind in `fit` and on loading, and hands every question to it::
+`AnomalyDetector` picks one kind in `fit` and on loading, and delegates to it::
 
     fitted = fit_rows(request)                   # row_training.py -> RowDetector
     fitted = fit_series_detector(request)        # series_training.py -> SeriesDetector
     fitted = RowDetector.from_archive(stored)    # so does SeriesDetector
 
-What only one kind can do (`repair`, `intervals`, ...) is a method of that kind alone.
+Features of one kind only (`repair`, `intervals`, ...) are methods of that kind alone.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What `AnomalyDetector.fit` was given; a kind of detector reads what concerns it."""
+    """The arguments of `AnomalyDetector.fit`; each kind of detector reads what it needs."""
 
     estimator: Any
-    """The `AnomalyDetector`, in whose name scikit-learn checks the input."""
+    """The `AnomalyDetector`, for scikit-learn's input checks."""
     X: Any
     y: Any
     autoencoder: Any
@@ -44,12 +44,12 @@ class FitRequest:
 
 @dataclass(frozen=True)
 class StoredDetector:
-    """What an archive holds of a detector. It may be untrusted: only `autoencoder` is checked."""
+    """The contents of a detector's archive. Untrusted: only `autoencoder` has been checked."""
 
     autoencoder: Any
     arrays: Mapping[str, np.ndarray]
     schema: Any
-    """What `own_schema` returned."""
+    """The result of `own_schema`."""
     window: Any
     unknown: Any
 
@@ -59,25 +59,25 @@ class FittedDetector(Protocol):
     """A fitted detector of either kind."""
 
     is_series: ClassVar[bool]
-    """Whether rows are successive measurements, so that scores depend on each other."""
+    """Whether rows are successive measurements, so that their scores depend on each other."""
 
     @property
     def autoencoder(self) -> Any:
         """The fitted autoencoder."""
 
     def prepare(self, X: Any, estimator: Any) -> Any:
-        """Return the user's rows as the other methods take them, converted once.
+        """Convert the user's rows for the other methods, so that it is done only once.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             Rows, or a series.
         estimator : AnomalyDetector
-            In whose name scikit-learn checks the input.
+            The estimator that scikit-learn's input checks refer to.
         """
 
     def score(self, rows: Any) -> Scores:
-        """Return the anomaly score of each row, (n,), higher is worse; NaN where there is none."""
+        """Return the anomaly score of each row, (n,); higher is worse, NaN where there is none."""
 
     def p_values(self, scores: Scores) -> Scores:
         """Return the p-values of anomaly scores, (n,); NaN where there is no score."""
@@ -86,36 +86,36 @@ class FittedDetector(Protocol):
         """Return the score above which an alarm is raised at a false-alarm rate."""
 
     def explain(self, rows: Any, like: Any) -> Any:
-        """Return what each cell adds to the score, in the container and shape of `like`.
+        """Return what each cell contributes to the score, in the container and shape of `like`.
 
         Parameters
         ----------
         rows
-            What `prepare` returned.
+            The result of `prepare`.
         like : array, DataFrame or Arrow table
-            What `prepare` was given.
+            The argument of `prepare`.
         """
 
     def expected(self, rows: Any, like: Any) -> Any:
         """Return the expected value of each cell, in the container, shape and units of `like`."""
 
     def set_attributes(self, estimator: Any) -> None:
-        """Set the fitted attributes that `AnomalyDetector` documents of this kind."""
+        """Set the fitted attributes that `AnomalyDetector` documents for this kind."""
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what was learned beside the autoencoder, for an archive."""
+        """Return everything learned except the autoencoder, for an archive."""
 
     def own_schema(self) -> dict[str, Any] | None:
-        """Return the schema to store where the autoencoder has another; None where it has not."""
+        """Return the schema to store if it differs from the autoencoder's, otherwise None."""
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
-        """Return the detector that `to_arrays` and `own_schema` described.
+        """Rebuild the detector from the output of `to_arrays` and `own_schema`.
 
         Raises
         ------
         InvalidArchive
-            The archive holds no such detector.
+            The archive does not contain such a detector.
         """
 
 

@@ -1,4 +1,4 @@
-"""The detector behind the interface of PyOD."""
+"""The detector with PyOD's interface."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 class PyODAdapter(BaseEstimator):
-    """Gives an `AnomalyDetector` the names and signs of PyOD's detectors.
+    """Gives an `AnomalyDetector` the method names and sign conventions of PyOD.
 
-    Scores are higher for worse rows, labels are 1 for anomalies and 0 otherwise.
+    Higher scores are worse; labels are 1 for anomalies and 0 otherwise.
 
     Parameters
     ----------
     detector : AnomalyDetector, default=None
-        It is cloned and fitted. None: one with ``mode="outlier"``, as PyOD's detectors are fitted
-        on rows of which some are anomalies.
+        Cloned and fitted. None: a detector with ``mode="outlier"``, because PyOD's detectors are
+        fitted to rows that include some anomalies.
     contamination : float or None, default=None
-        As in PyOD: the fraction of the training rows to call anomalies, above 0 and at most 0.5.
-        None: the detector's own threshold, which needs no such guess.
+        As in PyOD: the fraction of training rows to label as anomalies, above 0 and at most 0.5.
+        None: use the detector's own threshold, which needs no such guess.
     random_state : None, int, RandomState or Generator, default=None
-        For the default detector; one that is given has its own.
+        For the default detector; ignored if `detector` is given.
 
     Attributes
     ----------
     decision_scores_ : array of shape (n,)
-        Of the training rows, none compared with itself; higher is worse.
+        Scores of the training rows, none compared with itself; higher is worse.
     threshold_ : float
         Scores above it are anomalies.
     labels_ : array of shape (n,)
-        Of the training rows: 1 for anomalies, 0 otherwise.
+        Labels of the training rows: 1 for anomalies, 0 otherwise.
     detector_ : AnomalyDetector
-        The fitted one.
+        The fitted detector.
 
     Examples
     --------
@@ -62,14 +62,14 @@ class PyODAdapter(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the detector, and label the training rows.
+        """Fit the detector and label the training rows.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             (n, columns) or (n, *image shape).
         y : ignored
-            There for PyOD's interface.
+            Present for compatibility with PyOD.
 
         Returns
         -------
@@ -78,23 +78,23 @@ class PyODAdapter(BaseEstimator):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            As the detector's `fit`, or `contamination` is no such fraction.
+            The detector's `fit` fails, or `contamination` is out of range.
         """
-        share = self.contamination
-        if share is not None:
-            share = parameter_checks.number("contamination", share, above=0, at_most=0.5)
+        fraction = self.contamination
+        if fraction is not None:
+            fraction = parameter_checks.number("contamination", fraction, above=0, at_most=0.5)
         self.detector_ = self._unfitted().fit(X, y)
         self.decision_scores_ = self.detector_.anomaly_score(X)
         self.threshold_ = (
             self.detector_.threshold_
-            if share is None
-            else float(np.quantile(self.decision_scores_, 1 - share))
+            if fraction is None
+            else float(np.quantile(self.decision_scores_, 1 - fraction))
         )
         self.labels_ = self._labels(self.decision_scores_)
         return self
 
     def decision_function(self, X: Any) -> Scores:
-        """Return the anomaly score of each row, (n,), higher is worse."""
+        """Return the anomaly score of each row, (n,); higher is worse."""
         check_is_fitted(self)
         scores: Scores = self.detector_.anomaly_score(X)
         return scores
@@ -104,15 +104,15 @@ class PyODAdapter(BaseEstimator):
         return self._labels(self.decision_function(X))
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
-        """Fit, and return the labels of the training rows."""
+        """Fit the detector and return the labels of the training rows."""
         return self.fit(X, y).labels_
 
     def predict_proba(self, X: Any) -> Scores:
-        """Return a share for "normal" and one for "anomaly", (n, 2), that add up to 1.
+        """Return a value for "normal" and one for "anomaly", (n, 2), which sum to 1.
 
-        The first is the conformal p-value: how rare a score as high is among normal rows. It is
-        calibrated as such, which PyOD's rescaled scores are not; it is not the probability that
-        the row is an anomaly, for which one would have to know how common these are.
+        The first is the conformal p-value: how rare a score this high is among normal rows. Unlike
+        PyOD's rescaled scores, it is calibrated. It is not the probability that the row is normal,
+        which would depend on how common anomalies are.
         """
         check_is_fitted(self)
         values = self.detector_.p_values(X)
@@ -126,7 +126,7 @@ class PyODAdapter(BaseEstimator):
                 "detector",
                 expected="an AnomalyDetector or None",
                 received=repr(self.detector)[:200],
-                remedy="leave it out for a default",
+                remedy="leave it out to use the default",
             )
         unfitted: AnomalyDetector = clone(self.detector)
         return unfitted

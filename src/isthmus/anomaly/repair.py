@@ -1,4 +1,4 @@
-"""Finds a few cells whose change makes a row normal."""
+"""Finds the few cells that have to change to make a row normal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _CANDIDATES = 3
-"""The least likely cells of a row that are tried."""
+"""How many of a row's least likely cells are tried."""
 
 
 @dataclass(frozen=True)
@@ -25,38 +25,38 @@ class Repair:
     matrix: Floats
     """(n, d), standardised."""
     changed: NDArray[np.bool_]
-    """(n, columns), which cells were."""
+    """(n, columns), True for changed cells."""
     order: NDArray[np.intp]
-    """(n, k), the columns changed, first the one that mattered most; -1 where none was needed."""
+    """(n, k), the changed columns in the order of the changes; -1 where there was no change."""
     before: NDArray[np.float64]
-    """(n,), scores of the rows as they came."""
+    """(n,), scores before the repair."""
     after: NDArray[np.float64]
-    """(n,), and repaired."""
+    """(n,), scores after it."""
 
 
 def repair_rows(
     fitted: ScoreModel, cells: CellModel, matrix: Floats, k: int, *, threshold: float = 0.0
 ) -> Repair:
-    """Change up to `k` cells of each row, one after the other, so that its score falls.
+    """Change up to `k` cells of each row, one after the other, to lower its score.
 
-    Each time, the three least likely cells are tried with the value that the other cells suggest,
-    those changed before left out. The first change that makes the row normal is taken, otherwise
-    the first that lowers its score: the largest drop might come from a cell that compensates for
-    the fault of another. A row is left once its score is at most
-    `threshold`, or no such change lowers it.
+    In each round, the three least likely cells are set to their expected values given the
+    unchanged cells, one at a time. The first change that makes the row normal is kept, otherwise
+    the first that lowers its score. The largest drop is not used, because it might come from a
+    cell that compensates for the fault of another. A row is done when its score is at most
+    `threshold`, or when no such change lowers it.
 
     Parameters
     ----------
     fitted : ScoreModel
-        Whose score is to fall.
+        The score to lower.
     cells : CellModel
-        Of normal rows.
+        Cell densities of normal rows.
     matrix : array of shape (n, d)
         Standardised rows.
     k : int
-        Cells to change at most, from 1.
+        Most cells to change per row, at least 1.
     threshold : float
-        Above it, a score is an alarm.
+        A score above it raises an alarm.
     """
     rows = np.array(matrix, dtype=np.float32)
     before = np.asarray(fitted.score(rows), dtype=np.float64)
@@ -73,9 +73,9 @@ def repair_rows(
         column, values, score = _chosen(
             fitted, cells, rows[open_rows], changed[open_rows], after[open_rows], threshold
         )
-        found = column >= 0
-        at, column = open_rows[found], column[found]
-        rows[at], after[at] = values[found], score[found]
+        improved = column >= 0
+        at, column = open_rows[improved], column[improved]
+        rows[at], after[at] = values[improved], score[improved]
         changed[at, column], order[at, turn] = True, column
     return Repair(rows, changed, order, before, after)
 
@@ -88,7 +88,7 @@ def _chosen(
     scores: NDArray[np.float64],
     threshold: float,
 ) -> tuple[NDArray[np.intp], Floats, NDArray[np.float64]]:
-    """Return for each row the column to change or -1, the row with it changed, and its score."""
+    """Return for each row the column to change (or -1), the changed row, and its score."""
     surprise = np.where(changed, -np.inf, cells.surprise(rows, changed))
     expected = cells.expected(rows, changed)
     tried = np.argsort(-surprise, axis=1, kind="stable")[:, :_CANDIDATES]

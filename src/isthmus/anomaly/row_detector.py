@@ -1,7 +1,7 @@
-"""The fitted detector of independent rows, which `AnomalyDetector` holds without ``window=``.
+"""The fitted detector for independent rows, used by `AnomalyDetector` without ``window=``.
 
-`row_score` explains the score, `conformal` the p-values and the threshold, `cell_density` the
-explanations. `row_training` fits one.
+See `row_score` for the score, `conformal` for p-values and the threshold, `cell_density` for
+explanations, and `row_training` for fitting.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ScoredRows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RowDetector:
-    """A fitted detector of anomalous rows; a `FittedDetector`.
+    """A fitted detector of anomalous rows; implements `FittedDetector`.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class RowDetector:
     row_score : RowScore
         Scores the matrix.
     cells : CellModel
-        The density of each cell given the others of its row, for explanations.
+        Density of each cell given the others of its row, for explanations.
     calibration : float64 array of shape (held-out rows,)
         Anomaly scores of held-out rows, in ascending order.
     held_out : float32 array of shape (k, d)
@@ -91,7 +91,7 @@ class RowDetector:
 
     @property
     def schema(self) -> Schema:
-        """The map between the data and numbers."""
+        """Maps the data to numbers and back."""
         return self.space.schema
 
     def prepare(self, X: Any, estimator: Any) -> ScoredRows:
@@ -172,7 +172,7 @@ class RowDetector:
         return spread
 
     def blind_spots(self, threshold: float) -> BlindSpots:
-        """Count how many faults put into held-out rows have a score above `threshold`."""
+        """Inject faults into held-out rows and count how many score above `threshold`."""
         return blind_spots(
             self.row_score, self.cells, self.held_out, threshold=threshold, names=self._names
         )
@@ -188,7 +188,7 @@ class RowDetector:
         input_checks.remember_columns(estimator, self.schema)
 
     def own_schema(self) -> dict[str, Any] | None:
-        """Return the schema as JSON where the network is the default one, which has another."""
+        """Return the schema as JSON if the network is the default one, whose schema differs."""
         return self.schema.to_config() if self.space.compressed else None
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -208,7 +208,13 @@ class RowDetector:
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
-        """Return the detector that an archive describes; raises InvalidArchive."""
+        """Rebuild the detector from an archive.
+
+        Raises
+        ------
+        InvalidArchive
+            The archive does not contain such a detector.
+        """
         arrays, autoencoder = stored.arrays, stored.autoencoder
         schema = _archived_schema(stored).with_unknown(stored.unknown)
         width = math.prod(schema.sample_shape)
@@ -233,7 +239,7 @@ class RowDetector:
 
 
 def _archived_schema(stored: StoredDetector) -> Schema:
-    """Return the schema that an archive holds, or that of the autoencoder."""
+    """Return the archive's own schema, or else that of the autoencoder."""
     own: Schema = stored.autoencoder.schema_
     if stored.schema is None:
         return own
@@ -241,7 +247,7 @@ def _archived_schema(stored: StoredDetector) -> Schema:
     if own.sample_shape != (padded_width(math.prod(schema.sample_shape)),):
         raise InvalidArchive(
             "the archive's schema",
-            expected=f"samples that a network for {own.sample_shape} sees",
+            expected=f"samples that fit the network's input shape {own.sample_shape}",
             received=str(schema.sample_shape),
         )
     return schema
@@ -263,7 +269,7 @@ def _archived_events(
 
 
 def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
-    """Check the arrays that are not those of the score or of the cell model."""
+    """Check the arrays that belong to neither the score nor the cell model."""
     check_arrays(
         {n: array for n, array in arrays.items() if not n.startswith((_SCORE, _CELLS, _EVENTS))},
         {
@@ -275,7 +281,8 @@ def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
     )
     if arrays["scale"].min() <= 0 or (np.diff(arrays["calibration"]) < 0).any():
         raise InvalidArchive(
-            "the archive's detector", expected="scales above 0 and calibration scores in order"
+            "the archive's detector",
+            expected="scales above 0 and calibration scores in ascending order",
         )
 
 

@@ -1,20 +1,20 @@
 """The anomaly score of a row: several measures, each compared with its values on normal rows.
 
-No single measure is best for all data. A row is measured
+No single measure is best for all data. The measures are
 
-- by its distance to the nearest normal rows, plainly and with outliers compressed
+- the distance to the nearest normal rows, both plain and with outliers compressed
   (Ramaswamy et al., 2000),
-- by the same distance between the autoencoder's codes, whitened,
-- by the length of its whitened code and of its whitened residual (Mahalanobis, 1936), which are
-  Hotelling's T² and the Q of process control for a network that is not linear,
-- by its local outlier factor (Breunig et al., 2000).
+- the same distance between the autoencoder's whitened codes,
+- the norms of the whitened code and of the whitened residual (Mahalanobis, 1936), which are the
+  nonlinear counterparts of Hotelling's T² and the Q statistic of process control,
+- the local outlier factor (Breunig et al., 2000).
 
-In contaminated data anomalies are each other's nearest neighbours. Then more neighbours count, and
-the local outlier factor, which takes any cluster for normal, is left out.
+In contaminated data, anomalies are each other's nearest neighbours. More neighbours are used then,
+and the local outlier factor is left out because it considers any cluster normal.
 
-The logarithm of each measure is standardised by its spread over normal rows. The score is a mean in
-which large values count for more (log-mean-exp): a row that one measure finds very unusual is an
-anomaly, even if the others do not. No labels are used.
+The logarithm of each measure is standardised by its spread over normal rows. The score is their
+log-mean-exp, in which large values count for more: a row that one measure finds very unusual is an
+anomaly, even if the other measures do not. No labels are used.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20_000
 _MOST_CELLS = 20_000_000
-"""Most cells of the normal rows kept: wide rows are fewer, but at least 1,000."""
+"""Limit on the cells of the normal rows kept: fewer rows if they are wide, but at least 1,000."""
 _FEWEST_ROWS = 1_000
 _NEAR = 3
-"""Neighbours whose mean distance counts, where all rows are normal."""
+"""Neighbours in the mean distance, if all rows are normal."""
 _AROUND = 20
-"""Neighbours that make a density, or whose mean distance counts, where some rows are not."""
+"""Neighbours in a density, and in the mean distance if some rows are not normal."""
 _SHRINKAGE = 0.01
-"""Fraction of the mean variance that is added to that of every direction."""
+"""Fraction of the mean variance that is added to the variance of every direction."""
 _WIDEST = 512
-"""Above this many columns each is scaled by itself, without the covariance."""
+"""With more columns, each is scaled separately and the covariance is ignored."""
 _TEMPERATURE = 3.0
-"""Of the log-mean-exp: a large one makes it the mean, a small one the maximum."""
+"""Temperature of the log-mean-exp: a high one approaches the mean, a low one the maximum."""
 _UPPER = 0.9
 _LEAST_SPREAD = 0.05
 _CHUNK = 8192
 
 
 class Reconstructor(Protocol):
-    """The autoencoder, as the score uses it; matrices are standardised, (n, d)."""
+    """The part of the autoencoder that the score uses; matrices are standardised, (n, d)."""
 
     def reconstruct(self, matrix: Floats) -> Floats:
         """Return the reconstruction, (n, d)."""
@@ -68,21 +68,21 @@ class Reconstructor(Protocol):
         """Return codes, (n, latent_dim)."""
 
     def encode_and_reconstruct(self, matrix: Floats) -> tuple[Floats, Floats]:
-        """Return both."""
+        """Return codes and reconstruction."""
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """Makes the covariance of points the unit matrix, but for directions of almost no variance."""
+    """Maps points so that their covariance is the identity, except in near-constant directions."""
 
     center: Floats
     """(d,)"""
     root: Floats
-    """(d, d), or (d,) where each column is scaled by itself."""
+    """(d, d), or (d,) if each column is scaled separately."""
 
     @classmethod
     def fit(cls, points: Floats) -> Self:
-        """Learn from points, (n, d)."""
+        """Fit to points, (n, d)."""
         center = points.mean(axis=0, dtype=np.float64)
         away = points - center
         if points.shape[1] > _WIDEST:
@@ -96,7 +96,7 @@ class Whitening:
 
     def __call__(self, points: Floats) -> Floats:
         """Return points whitened, (n, d)."""
-        # In float64, since far outliers would round away the other columns.
+        # In float32, far outliers would swamp the other columns by rounding.
         away = points.astype(np.float64) - self.center
         white = away * self.root if self.root.ndim == 1 else away @ self.root.astype(np.float64)
         return white.astype(np.float32)
@@ -117,11 +117,11 @@ class RowScore:
     rows : float32 array of shape (m, d)
         Distinct normal rows, standardised.
     codes : Whitening
-        Of codes.
+        Whitens codes.
     residuals : Whitening
-        Of residuals between compressed rows.
+        Whitens residuals of compressed rows.
     center, scale : float64 array of shape (measures,)
-        Median, and distance from there to the upper decile, of each measure's logarithm.
+        Median of each measure's logarithm, and the distance from there to its upper decile.
     contaminated : bool
         Whether some of the rows may be anomalies.
     """
@@ -144,27 +144,28 @@ class RowScore:
         contaminated: bool,
         seed: int,
     ) -> tuple[Self, NDArray[np.float64]]:
-        """Fit the score; return it, and the scores of the held-out rows, (held out,).
+        """Fit the score; return it with the scores of the held-out rows, (held out,).
 
         Parameters
         ----------
         network : Reconstructor
             Trained on rows that are not held out.
         matrix : array of shape (n, d)
-            Normal rows, standardised. If there are very many, a random part is kept.
+            Normal rows, standardised. If there are very many, a random sample is kept.
         held_out : array of int
-            Numbers of the rows that the network never saw.
+            Indices of the rows that the network was not trained on.
         contaminated : bool
             Whether some of the rows may be anomalies.
         seed : int
-            Seeds the choice of that part.
+            Seeds the sample.
         """
         rows = distinct_rows(matrix, seed)
         unseen = matrix[held_out]
-        # Without held-out rows, which must be like new ones: covariances overfit their own rows.
-        seen = np.delete(matrix, held_out, axis=0)[:_MOST_ROWS]
-        codes, rebuilt = network.encode_and_reconstruct(seen)
-        residuals = symlog(seen) - symlog(rebuilt)
+        # A covariance overfits its own rows, so held-out rows, which represent new ones, are
+        # excluded.
+        training = np.delete(matrix, held_out, axis=0)[:_MOST_ROWS]
+        codes, rebuilt = network.encode_and_reconstruct(training)
+        residuals = symlog(training) - symlog(rebuilt)
         fitted = cls(
             network,
             rows,
@@ -181,13 +182,14 @@ class RowScore:
         return fitted, fitted._joined(logs)
 
     def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
-        """Return the score of standardised rows, (n,), above 0, higher is worse.
+        """Return the score of standardised rows, (n,), above 0; higher is worse.
 
-        Where rows are changed copies of training rows, `copies_of`, (n, d), these are left out as
-        neighbours: a row with a fault would otherwise be close to the same row without it.
+        If the rows are modified copies of training rows, pass the originals as `copies_of`, (n, d),
+        to exclude them as neighbours. Otherwise a row with a fault would be close to the same row
+        without it.
 
-        It is log(1 + exp(z)) of the mean `z` of the measures: about 0.7 for a row in the middle of
-        normal ones, 1.3 at their upper decile, and from there on it grows like `z`.
+        The score is log(1 + exp(z)), where `z` is the mean of the measures: about 0.7 for a typical
+        normal row, 1.3 at the upper decile of normal rows, and roughly `z` beyond that.
         """
         scores = np.empty(len(matrix))
         for start in range(0, len(matrix), _CHUNK):
@@ -215,12 +217,12 @@ class RowScore:
     def from_arrays(
         cls, network: Reconstructor, arrays: Mapping[str, np.ndarray], *, width: int, code: int
     ) -> Self:
-        """Return the score that `to_arrays` described, of `width` columns and codes of size `code`.
+        """Rebuild the score from `to_arrays`, for `width` columns and codes of size `code`.
 
         Raises
         ------
         InvalidArchive
-            The arrays are not those of such a score.
+            The arrays do not describe such a score.
         """
         expected: dict[str, tuple[str, tuple[int | None, ...]]] = {
             "rows": ("float32", (None, width)),
@@ -237,7 +239,8 @@ class RowScore:
         fits = len(center) == len(scale) == _MEASURES - contaminated and scale.min() > 0
         if len(arrays["rows"]) < 2 or not fits:
             raise InvalidArchive(
-                "the archive's score", expected="rows, and a scale above 0 for each measure"
+                "the archive's score",
+                expected="at least 2 rows, and a scale above 0 for each measure",
             )
         codes, residuals = (
             Whitening(arrays[f"{name}_center"], arrays[f"{name}_root"]) for name in _WHITENINGS
@@ -254,18 +257,18 @@ class RowScore:
         codes, compressed = self.codes(codes), symlog(matrix)
         residuals = self.residuals(compressed - symlog(rebuilt))
         itself = None if copies_of is None else self._near_rows.find(copies_of, 1).itself
-        found = self._near_rows.find(matrix, _AROUND, itself)
+        neighbours = self._near_rows.find(matrix, _AROUND, itself)
         distances = (
-            found.distances[:, :near],
-            self._near_compressed.find(compressed, near, found.itself).distances,
-            self._near_codes.find(codes, near, found.itself).distances,
+            neighbours.distances[:, :near],
+            self._near_compressed.find(compressed, near, neighbours.itself).distances,
+            self._near_codes.find(codes, near, neighbours.itself).distances,
         )
-        measures = [each.mean(axis=1) for each in distances]
+        measures = [nearest.mean(axis=1) for nearest in distances]
         measures += [np.linalg.norm(part.astype(np.float64), axis=1) for part in (codes, residuals)]
         if not self.contaminated:
             radius, around = self._radius_and_density
-            density = reach_density(found, radius)
-            measures.append(around[found.points].mean(axis=1) / density)
+            density = reach_density(neighbours, radius)
+            measures.append(around[neighbours.points].mean(axis=1) / density)
         stacked: NDArray[np.float64] = np.stack(measures, axis=1)
         return np.log(np.maximum(stacked, float(np.finfo(np.float32).eps)))
 
@@ -283,10 +286,10 @@ class RowScore:
 
     @cached_property
     def _radius_and_density(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Distance of each of the rows to its farthest neighbour, and its density."""
-        found = self._near_rows.find(self.rows, _AROUND)
-        radius = found.distances[:, -1]
-        return radius, reach_density(found, radius)
+        """The distance from each row to its farthest neighbour, and the row's density."""
+        neighbours = self._near_rows.find(self.rows, _AROUND)
+        radius = neighbours.distances[:, -1]
+        return radius, reach_density(neighbours, radius)
 
 
 def _mean(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -300,7 +303,7 @@ _MEASURES = 6
 
 
 def distinct_rows(matrix: Floats, seed: int) -> Floats:
-    """Return distinct rows, sorted; if there are too many to keep, those of a random part."""
+    """Return the distinct rows, sorted, of a random sample if there are too many to keep."""
     kept = min(_MOST_ROWS, max(_FEWEST_ROWS, _MOST_CELLS // matrix.shape[1]))
     if len(matrix) > kept:
         matrix = matrix[np.sort(generator_for(seed, "kept rows").permutation(len(matrix))[:kept])]
@@ -309,7 +312,7 @@ def distinct_rows(matrix: Floats, seed: int) -> Floats:
         raise InvalidData(
             "X",
             expected="at least 2 different rows",
-            received=f"n_samples={len(matrix)}, all alike",
-            remedy="bring more rows",
+            received=f"n_samples={len(matrix)}, all identical",
+            remedy="pass more rows",
         )
     return rows

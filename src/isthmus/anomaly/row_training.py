@@ -1,4 +1,4 @@
-"""Fits the detector of rows: a split, a network, a score and its calibration."""
+"""Fits the detector for rows: splits the data, trains the network and calibrates the score."""
 
 from __future__ import annotations
 
@@ -41,37 +41,37 @@ if TYPE_CHECKING:
     from isthmus.data.schema import Schema
     from isthmus.estimators.base import BaseAutoencoder
 
-# The default network, chosen on ADBench's ten sets of 1,000 to 10,000 rows. Hidden layers took
-# longer and found less there; on six sets that nothing was chosen on they found a little more.
+# The default network, tuned on ADBench's ten data sets of 1,000 to 10,000 rows. Hidden layers took
+# longer and detected less there; on six data sets not used for tuning they detected slightly more.
 _CODE = 32
 _NOISE = 0.3
 _LEARNING_RATE = 0.01
 _EPOCHS = 3
 _FEWEST = 3
-"""Rows to fit on."""
+"""Fewest rows to fit to."""
 _FEWEST_TRAINED = 4096
 _FEWEST_EPOCHS = 2
 _STEPS = 10_000
 _BATCH = (128, 512)
 _MANY_ROWS = 25_000
 _NEIGHBOURS = 20
-"""Neighbours of a row of a contaminated set, before there is a network."""
+"""Neighbours used to exclude far outliers from contaminated data, before there is a network."""
 _MOST_TRIMMED = 0.5
 _KEPT_CELLS = 1_000_000
 _KEPT_ROWS = (200, 2_000)
-"""Least and most held-out rows that are kept, for `blind_spots` and `drift`."""
+"""Fewest and most held-out rows to keep for `blind_spots` and `drift`."""
 
 
 class RowSplit(NamedTuple):
-    """Numbers of rows, by what they are for."""
+    """Row indices of the training and held-out parts."""
 
     learned: NDArray[np.intp]
-    """Rows that the network learns from."""
+    """Rows that the network is trained on."""
     held_out: NDArray[np.intp]
     """Rows that it never sees."""
 
     def without(self, excluded: NDArray[np.bool_]) -> RowSplit:
-        """Return it without rows that a mask, (n,), excludes."""
+        """Return the split without the rows in a mask, (n,)."""
         return RowSplit(*(rows[~excluded[rows]] for rows in self))
 
 
@@ -92,12 +92,12 @@ def fit_rows(request: FitRequest) -> RowDetector:
     Raises
     ------
     InvalidParameter, InvalidData, TrainingDiverged
-        There are too few rows, or as the autoencoder's `fit`.
+        There are too few rows, or the autoencoder's `fit` fails.
 
     Warns
     -----
     DataWarning
-        There are too few rows for the promised rate.
+        There are too few rows to guarantee the false-alarm rate.
     """
     X = input_checks.checked(request.estimator, request.X, reset=True)
     rows = X.num_rows if hasattr(X, "num_rows") else len(X)
@@ -106,7 +106,7 @@ def fit_rows(request: FitRequest) -> RowDetector:
             "X",
             expected=f"at least {_FEWEST} rows",
             received=f"n_samples={rows}",
-            remedy="bring more rows",
+            remedy="pass more rows",
         )
     input_checks.check_length(request.y, rows)
     detector = _calibrated(_prepared(X, request), request)
@@ -117,12 +117,12 @@ def fit_rows(request: FitRequest) -> RowDetector:
 def _prepared(X: Any, request: FitRequest) -> PreparedRows:
     """Fit the network, and convert the rows.
 
-    Rows are converted once by each schema: the detector's, and that of an autoencoder of the
-    user's own.
+    Rows are converted by the detector's schema and, if the user passed an autoencoder, once more
+    by that autoencoder's schema.
     """
     pictures = not hasattr(X, "columns") and np.ndim(X) > 2
     with warnings.catch_warnings():
-        if request.autoencoder is not None:  # its own schema says the same of the same columns
+        if request.autoencoder is not None:  # its own schema gives the same warnings
             warnings.simplefilter("ignore", DataWarning)
         schema = infer_schema(X, scale="auto" if pictures else "robust", unknown=request.unknown)
     observed = schema.observe(X)
@@ -173,19 +173,19 @@ def _calibrated(rows: PreparedRows, request: FitRequest) -> RowDetector:
 
 
 def _groups(schema: Schema) -> Sequence[Sequence[int]] | None:
-    """Return the cells of the matrix for each column of a table; None for arrays."""
+    """Return the matrix columns of each table column; None for arrays."""
     return [range(s.start, s.stop) for s in schema.segments] or None
 
 
 def _warn_if_few(held_out: int, rate: float) -> None:
-    """Warn where no p-value can be as small as the promised rate."""
+    """Warn if no p-value can be as small as the false-alarm rate."""
     if not conformal.is_enough(held_out, rate):
         needed = round(1 / rate) - 1
         warnings.warn(
-            f"false_alarm_rate={rate:g} takes {needed} held-out rows, which is about "
-            f"{2 * needed} rows in all, and {held_out} were held out: the threshold lies beyond "
-            "all of their scores, by extrapolation, and the rate is not promised. Try: more "
-            f"rows, or a false_alarm_rate of {1 / (held_out + 1):.2g} or more.",
+            f"false_alarm_rate={rate:g} requires {needed} held-out rows, or about {2 * needed} "
+            f"rows in total, but only {held_out} were held out. The threshold is extrapolated "
+            "beyond all of their scores, so the rate is not guaranteed. Try: more rows, or a "
+            f"false_alarm_rate of {1 / (held_out + 1):.2g} or more.",
             DataWarning,
             stacklevel=4,
         )
@@ -194,12 +194,12 @@ def _warn_if_few(held_out: int, rate: float) -> None:
 def _split(n: int, rate: float, seed: int) -> RowSplit:
     order = generator_for(seed, "calibration").permutation(n)
     held_out = min(conformal.calibration_size(n, rate), n - 1)
-    # In random order: a part of the held-out rows is a random part.
+    # The held-out rows stay in random order, so that any part of them is a random sample.
     return RowSplit(np.sort(order[held_out:]), order[:held_out])
 
 
 def _far_out(rows: Floats, seed: int) -> NDArray[np.bool_]:
-    """Return which rows of a contaminated set to exclude, at most half of them, (n,)."""
+    """Return a mask, (n,), of the rows of a contaminated set to exclude, at most half of them."""
     dense = np.nan_to_num(symlog(rows))
     neighbours = NearestNeighbours(distinct_rows(dense, seed)).find(dense, _NEIGHBOURS)
     distances = neighbours.distances.mean(axis=1)
@@ -209,7 +209,7 @@ def _far_out(rows: Floats, seed: int) -> NDArray[np.bool_]:
 
 
 def _with_every_category(split: RowSplit, scaled: Floats, schema: Schema) -> RowSplit:
-    """Move held-out rows to training, so that the network's own schema knows every category."""
+    """Move held-out rows to training if their categories would be missing from it otherwise."""
     cells = [c for s in schema.segments if s.kind != "numeric" for c in range(s.start, s.stop)]
     if not cells:
         return split
@@ -225,7 +225,7 @@ def _with_every_category(split: RowSplit, scaled: Floats, schema: Schema) -> Row
 def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
     """Return the default network, fitted to standardised rows."""
     batch = _BATCH[len(rows) > _MANY_ROWS]
-    # Repeated up to a fixed number, so that one compiled program serves all small data sets.
+    # Repeat the rows up to a fixed number, so that all small data sets share a compiled program.
     many = np.resize(np.arange(len(rows)), max(_FEWEST_TRAINED, len(rows)))
     network = DenoisingAutoencoder(
         _CODE,
@@ -236,14 +236,14 @@ def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
         epochs=max(_FEWEST_EPOCHS, min(_EPOCHS, _STEPS * batch // len(many))),
         batch_size=batch,
         learning_rate=_LEARNING_RATE,
-        validation_fraction=0,  # with noise, so few epochs do not overfit
+        validation_fraction=0,  # with noise and so few epochs it does not overfit
         random_state=derive_seed(seed, "network"),
     )
     return network.fit(padded_symlog(rows)[many])
 
 
 def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:
-    """Return the user's own autoencoder, fitted to some rows of X unless it is frozen."""
+    """Return the user's autoencoder, fitted to the given rows of X unless it is frozen."""
     inner, frozen = unwrapped(autoencoder)
     if frozen:
         check_is_fitted(inner)

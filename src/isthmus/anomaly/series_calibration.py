@@ -1,19 +1,19 @@
 """From the scores of held-out rows of a series to p-values and a threshold.
 
-Neighbouring rows share windows, and a series has memory: neither rows nor windows are exchangeable,
-and n of them are worth m = n / tau independent ones, where tau is the integrated autocorrelation
-time of the scores. So
+Neighbouring rows share windows and a series has memory, so neither rows nor windows are
+exchangeable. n rows are worth m = n / tau independent ones, where tau is the integrated
+autocorrelation time of the scores. Therefore
 
-- a p-value counts held-out rows in units of tau, as if there were m of them and the new one;
-- beyond the highest held-out score, where counting ends, the logarithms of scores are assumed to
-  be normal, and the p-value is that of Student's t prediction from m observations;
-- before either, a score is divided by a margin, because m observations predict the next m only
-  roughly: the upper tenth of the F distribution with m and m degrees of freedom, which is 2.6 for
-  8 observations, 1.3 for 100 and tends to 1.
+- each score is first divided by a margin, because m observations predict the next m only roughly.
+  The margin is the upper 10% point of the F distribution with m and m degrees of freedom: 2.6 for
+  8 observations, 1.3 for 100, with limit 1;
+- a p-value counts held-out rows in units of tau, as if there were m of them plus the new one;
+- beyond the highest held-out score, where there is nothing to count, the logarithms of scores are
+  assumed to be normal, and the p-value is that of Student's t prediction from m observations.
 
-The fraction of false alarms among timestamps is then at most what is asked for, in the long run and
-while the series behaves as it did: by counting where the rate is above 1 / (m + 1), and as far as
-the extrapolation holds where it is below.
+In the long run, while the series behaves as before, the fraction of false alarms among timestamps
+is at most the requested rate: by counting for rates above 1 / (m + 1), and as far as the
+extrapolation is accurate for lower rates.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _VAGUE = 0.1
-"""How often the next observations may vary more than the margin allows for."""
+"""Probability that the next observations vary more than the margin allows for."""
 _FEWEST = 5.0
-"""Observations; from fewer, the formulas above hardly ever raise an alarm."""
+"""Least number of observations; with fewer, the formulas above would hardly ever raise an alarm."""
 _SMALLEST = 1e-12
-"""Of a score, below which its logarithm means nothing."""
+"""Scores are clipped here, because logarithms of smaller ones are meaningless."""
 _HIGHEST = 500.0
-"""Logarithm of a threshold; no score is above its exponential."""
+"""Highest logarithm of a threshold; no score exceeds its exponential."""
 _LAST_CORRELATION = 0.05
-"""From the first below this on, autocorrelations are taken for noise."""
+"""The first autocorrelation below this and all later ones are treated as noise."""
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesCalibration:
-    """Turns scores into p-values, by held-out scores.
+    """Turns scores into p-values by comparing them with held-out scores.
 
     Parameters
     ----------
     scores : array of float64, shape (n,)
-        Held-out scores, from the lowest to the highest.
+        Held-out scores, in ascending order.
     tau : float
-        Rows that are worth one independent row, at least the window.
+        Number of rows that are worth one independent row, at least the window.
     """
 
     scores: NDArray[np.float64]
@@ -56,18 +56,18 @@ class SeriesCalibration:
 
     @classmethod
     def fit(cls, scores: NDArray[np.float64], shortest: int) -> Self:
-        """Calibrate on the scores of consecutive rows, (n,); `shortest` bounds tau from below."""
+        """Calibrate on the scores of consecutive rows, (n,); tau is at least `shortest`."""
         logs = np.log(np.maximum(scores, _SMALLEST))
         return cls(np.sort(scores), max(float(shortest), correlation_time(logs)))
 
     @property
     def observations(self) -> float:
-        """Independent observations that the scores are worth; fewer than 5 count as 5."""
+        """Effective number of independent observations; fewer than 5 count as 5."""
         return max(_FEWEST, len(self.scores) / self.tau)
 
     @property
     def margin(self) -> float:
-        """The divisor of scores."""
+        """What scores are divided by before they are compared."""
         return float(stats.f.isf(_VAGUE, self.observations, self.observations))
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,8 +79,8 @@ class SeriesCalibration:
         with np.errstate(invalid="ignore"):
             distance = (np.log(np.maximum(scaled, _SMALLEST)) - centre) / spread
             beyond = np.maximum(stats.t.sf(distance, m - 1), np.finfo(float).tiny)
-            found = np.where(above == 0, np.minimum(counted, beyond), counted)
-        return np.where(np.isnan(scores), np.nan, np.minimum(found, 1.0))
+            values = np.where(above == 0, np.minimum(counted, beyond), counted)
+        return np.where(np.isnan(scores), np.nan, np.minimum(values, 1.0))
 
     def threshold(self, rate: float) -> float:
         """Return the score above which a row's p-value is at most `rate`."""
@@ -93,15 +93,15 @@ class SeriesCalibration:
 
     @property
     def _tail(self) -> tuple[float, float, float]:
-        """Return centre, scale and number of observations of the prediction of a new logarithm."""
+        """Return centre, scale and number of observations for predicting a new log score."""
         logs, m = np.log(np.maximum(self.scores, _SMALLEST)), self.observations
-        # Of the variance, 1/m is lost to the mean, and the mean itself errs by as much.
+        # m / (m - 1) makes the variance unbiased; 1 + 1 / m adds the uncertainty of the mean.
         spread = float(logs.std()) * np.sqrt(m / (m - 1) * (1 + 1 / m))
         return float(logs.mean()), max(spread, 1e-6), m
 
 
 def correlation_time(values: NDArray[np.float64]) -> float:
-    """Return the integrated autocorrelation time of a sequence (n,), in rows, at least 1."""
+    """Return the integrated autocorrelation time of a sequence, (n,), in rows; at least 1."""
     centred = values - values.mean()
     if len(values) < 2 or not centred.any():
         return 1.0

@@ -1,7 +1,7 @@
-"""The fitted detector of a sensor series, which `AnomalyDetector` holds with ``window=``.
+"""The fitted detector for a sensor series, used by `AnomalyDetector` with ``window=``.
 
-`series_score` explains the score, and `series_calibration` what a false-alarm rate means for rows
-that depend on their neighbours. `series_training` fits one.
+See `series_score` for the score, `series_calibration` for what a false-alarm rate means when rows
+depend on their neighbours, and `series_training` for fitting.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SeriesDetector:
-    """A fitted detector of anomalies in a series; a `FittedDetector`.
+    """A fitted detector of anomalies in a series; implements `FittedDetector`.
 
     Parameters
     ----------
     autoencoder : fitted isthmus estimator
-        Of windows (window, sensors) of standardised rows.
+        Takes windows (window, sensors) of standardised rows.
     window : int
-        Rows of a window.
+        Rows per window.
     sensors : tuple of str
-        The columns' names.
+        Column names.
     scaling : SensorScaling
         Standardises the rows.
     window_score : SeriesScore
         Scores windows.
     calibration, window_calibration : SeriesCalibration
-        Of the scores of rows, and of single windows, which are all that online scoring has.
+        Calibrated on the scores of rows, and on those of single windows for online scoring.
     """
 
     is_series: ClassVar[bool] = True
@@ -71,24 +71,24 @@ class SeriesDetector:
     window_calibration: SeriesCalibration
 
     def prepare(self, S: Any, estimator: Any) -> Any:  # noqa: ARG002
-        """Return the series as `as_fitted` does; an iterator, which is read only once, as it is."""
+        """Return `as_fitted(S)`, or an iterator unchanged because it can be read only once."""
         return S if isinstance(S, Iterator) else self.as_fitted(S)
 
     def score(self, rows: Any) -> NDArray[np.float64]:
         """Return the anomaly score of each row of a series, (n,), at least 0, usually about 1.
 
-        It is the mean score of the windows that cover the row; NaN where none does, as between
-        gaps that are closer to each other than a window.
+        A row's score is the mean score of the windows that cover it. It is NaN where none does,
+        for example between two gaps that are less than a window apart.
 
         Parameters
         ----------
         rows : series, or iterator of consecutive parts of one
-            As `as_fitted` takes it. Only the scores and some windows at a time are held in memory.
+            Anything `as_fitted` accepts. Only the scores and a few windows are held in memory.
         """
         return self._per_timestamp(rows, lambda block: self.contributions(block).sum(axis=1), ())
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the p-values of rows' scores, NaN where there is none."""
+        """Return the p-values of rows' scores, NaN where there is no score."""
         return self.calibration.p_values(scores)
 
     def threshold(self, rate: float) -> float:
@@ -97,16 +97,16 @@ class SeriesDetector:
         Parameters
         ----------
         rate : float
-            The fraction of timestamps that may be false alarms, in the long run and at most, as
-            long as the series behaves as it did when it was learned. It says nothing of how alarms
-            cluster: false ones come in runs of about a window.
+            The largest fraction of timestamps that may be false alarms in the long run, while the
+            series behaves as in training. It says nothing about clustering: false alarms come in
+            runs of about a window.
         """
         return self.calibration.threshold(rate)
 
     def explain(self, rows: Any, like: Any) -> Any:
-        """Return what each sensor adds to each row's score, in the container of `like`.
+        """Return what each sensor contributes to each row's score, in the container of `like`.
 
-        The sum of a row is its score. A table's times stay.
+        Each row sums to its score. A table keeps its times.
         """
         parts = self._row_contributions(rows)
         return parts if isinstance(rows, Iterator) else in_container_of(parts, rows, like)
@@ -114,7 +114,7 @@ class SeriesDetector:
     def expected(self, rows: Any, like: Any) -> Any:
         """Return the reconstruction of each row, in the container and units of `like`.
 
-        It is the mean over the windows that cover the row; NaN where none does.
+        This is the mean over the windows that cover the row, NaN where none does.
         """
         series = self.as_fitted(rows)
         total, count = np.zeros(series.values.shape), np.zeros((len(series), 1))
@@ -129,19 +129,19 @@ class SeriesDetector:
         return in_container_of(means * self.scaling.scale + self.scaling.centre, series, like)
 
     def intervals(self, rows: Any, rate: float) -> Intervals:
-        """Return when there are alarms at a false-alarm rate.
+        """Return the intervals of alarms at a false-alarm rate.
 
         Alarms with at most half a window between them are merged.
         """
         series = self.as_fitted(rows)
         scores = self.score(series)
         around = self.window + longest_gap(self.window)
-        found = []
+        intervals = []
         for span in merged_alarms(scores, self.threshold(rate), self.window // 2):
             start = max(0, span.first - around)
             near = self._row_contributions(series.part(start, span.last + 1 + around))
             own = near[span.first - start :][: span.rows]
-            found.append(
+            intervals.append(
                 Interval(
                     start=series.time(span.first),
                     end=series.time(span.last),
@@ -151,18 +151,18 @@ class SeriesDetector:
                     rows=(span.first, span.last),
                 )
             )
-        return Intervals(found)
+        return Intervals(intervals)
 
     def score_next(self, row: Any) -> float:
-        """Take the next row, (sensors,), and return its score; NaN until a window is full."""
+        """Score the next row, (sensors,); NaN until a window is full."""
         return self._online.score_next(row)
 
     def reset(self) -> None:
-        """Forget the rows that `score_next` was given."""
+        """Forget the rows passed to `score_next`."""
         self._online.reset()
 
     def contributions(self, block: Floats) -> NDArray[np.float64]:
-        """Return what each sensor adds to the score of standardised windows, (k, sensors)."""
+        """Return what each sensor contributes to the scores of standardised windows, (k, sensors)."""
         residuals = block - reconstructed(self.autoencoder, block)
         return self.window_score.contributions(window_statistics(block, residuals))
 
@@ -172,7 +172,7 @@ class SeriesDetector:
         Raises
         ------
         InvalidData, SchemaMismatch
-            It is not a series, or its sensors are others.
+            It is not a series, or it has other sensors.
         """
         series = S if isinstance(S, SensorSeries) else as_series(S)
         names = series.sensors
@@ -185,7 +185,7 @@ class SeriesDetector:
             "the series",
             expected=f"the sensors {', '.join(self.sensors)}"[:300],
             received=", ".join(names)[:300],
-            remedy="pass the sensors that fit was given",
+            remedy="pass the same sensors as in fit",
         )
 
     def set_attributes(self, estimator: Any) -> None:
@@ -193,11 +193,11 @@ class SeriesDetector:
         estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.sensors)
 
     def own_schema(self) -> None:
-        """Return None: sensors and their scaling are among the arrays."""
+        """Return None: the sensors and their scaling are stored as arrays."""
         return
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what was learned beside the autoencoder."""
+        """Return everything learned except the autoencoder."""
         names = json.dumps(self.sensors).encode()
         return {
             "sensors": np.frombuffer(names, dtype=np.uint8),
@@ -212,16 +212,22 @@ class SeriesDetector:
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
-        """Return the detector that `to_arrays` described; raises InvalidArchive."""
+        """Rebuild the detector from an archive.
+
+        Raises
+        ------
+        InvalidArchive
+            The archive does not contain such a detector.
+        """
         arrays, window = stored.arrays, _archived_window(stored)
         shape = stored.autoencoder.schema_.sample_shape
-        each, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
+        per_sensor, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
         check_arrays(
             arrays,
             {
                 "sensors": ("uint8", (None,)),
-                "centre": each,
-                "scale": each,
+                "centre": per_sensor,
+                "scale": per_sensor,
                 "usual": statistics,
                 "change": statistics,
                 "scores": ("float64", (None,)),
@@ -252,8 +258,8 @@ class SeriesDetector:
     def _per_timestamp(
         self, S: Any, function: Callable[[Floats], NDArray[np.float64]], shape: tuple[int, ...]
     ) -> NDArray[np.float64]:
-        """Return for each row the mean of what `function` returns for the windows that cover it."""
-        rows, found = 0, []
+        """Return for each row the mean of `function` over the windows that cover it."""
+        rows, results = 0, []
 
         def counted() -> Iterator[SeriesChunk]:
             nonlocal rows
@@ -263,9 +269,9 @@ class SeriesDetector:
                     yield chunk
 
         for start, block in self._windows(counted()):
-            found.append((start, function(block)))
+            results.append((start, function(block)))
         placed = np.full((rows, *shape), np.nan)
-        for start, values in found:
+        for start, values in results:
             placed[start : start + len(values)] = values
         return per_timestamp(placed, self.window)
 
@@ -275,14 +281,14 @@ class SeriesDetector:
 
 
 def _archived_window(stored: StoredDetector) -> int:
-    """Return the window that an archive holds, once it fits the autoencoder."""
+    """Return the archive's window after checking it against the autoencoder."""
     window, shape = stored.window, stored.autoencoder.schema_.sample_shape
     if type(window) is not int or window < 2:
         raise InvalidArchive("the archive's window", expected="an integer of at least 2")
     if len(shape) != 2 or shape[0] != window:
         raise InvalidArchive(
             "the archive's autoencoder",
-            expected=f"one of windows of {window} rows",
+            expected=f"an autoencoder for windows of {window} rows",
             received=f"samples of shape {shape}",
         )
     return window
@@ -295,6 +301,6 @@ def _check_values(arrays: Mapping[str, np.ndarray], names: Any) -> None:
     if not (positive and ordered and named and len(names) == len(arrays["centre"])):
         raise InvalidArchive(
             "the archive's series detector",
-            expected="positive scales, scores in order and a name for each sensor",
-            received="others",
+            expected="positive scales, scores in ascending order and a name for each sensor",
+            received="other values",
         )

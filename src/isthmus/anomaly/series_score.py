@@ -1,15 +1,15 @@
-"""The anomaly score of a window, which slow drift of a sensor does not raise.
+"""The anomaly score of a window, which tolerates slow drift of a sensor.
 
 Each sensor of a window of standardised rows has three statistics (`window_statistics`): its mean,
 the mean of its residual, and the logarithm of its residual's energy. Each is compared with its mean
 over held-out windows, in units of how much it changes there from one window to a later one. A
-sensor that wanders changes a lot, so it must go further than others to be unusual. The measure of
+sensor that drifts changes a lot, so it must deviate more than others to be unusual. The measure of
 change is the variogram of geostatistics (Matheron, 1963), averaged over lags from one window to a
 quarter of the series.
 
-The autoencoder follows sensors that move together and slowly, even beyond the training data, and
-its residual holds what does not fit. So drift is tolerated where a distance to the training rows
-would raise an alarm, and common movement is seen through.
+The autoencoder follows sensors that move slowly together, even beyond the training data, and only
+what does not fit remains in its residual. So drift does not raise an alarm where a distance to the
+training rows would, and neither does common movement.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 STATISTICS = 3
 _LAGS = 8
 _LONGEST_LAG = 0.25
-"""Fraction of the held-out windows."""
+"""Longest lag, as a fraction of the held-out windows."""
 _LEAST_ENERGY = 1e-4
-"""Of the residual, in variances of the sensor: less is the network's own noise."""
+"""Floor of the residual's energy, in variances of the sensor: below it is noise of the network."""
 _LEAST_CHANGE = 1e-3
-"""Squared, of a statistic: a constant sensor must not be infinitely sensitive."""
+"""Floor of a statistic's squared change, so that a constant sensor is not infinitely sensitive."""
 
 
 def window_statistics(windows: Floats, residuals: Floats) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def window_statistics(windows: Floats, residuals: Floats) -> NDArray[np.float64]
     Parameters
     ----------
     windows, residuals : arrays of shape (k, window, sensors)
-        Standardised rows, and the same less their reconstruction.
+        Standardised rows, and their difference from the reconstruction.
     """
     width = windows.shape[1]
     energy = np.einsum("kws,kws->ks", residuals, residuals, dtype=np.float32) / width
@@ -56,9 +56,9 @@ class SeriesScore:
     Parameters
     ----------
     centre : array of float64, shape (3, sensors)
-        Their means.
+        Mean of each statistic.
     change : array of float64, shape (3, sensors)
-        Half the mean square by which they change: for what does not wander, the variance.
+        Half the mean squared change of each statistic: its variance, if it does not drift.
     """
 
     centre: NDArray[np.float64]
@@ -66,7 +66,7 @@ class SeriesScore:
 
     @classmethod
     def fit(cls, statistics: NDArray[np.float64], width: int) -> Self:
-        """Learn from consecutive windows' statistics, (n, 3, sensors), of `width` rows each."""
+        """Fit to the statistics, (n, 3, sensors), of consecutive windows of `width` rows."""
         longest = max(1, int(_LONGEST_LAG * (len(statistics) + width)))
         lags = np.unique(np.linspace(min(width, longest), longest, _LAGS).astype(int))
         squares = [
@@ -77,10 +77,10 @@ class SeriesScore:
         return cls(statistics.mean(axis=0), np.maximum(np.mean(squares, axis=0) / 2, _LEAST_CHANGE))
 
     def contributions(self, statistics: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each sensor adds to each window's score, (k, 3, sensors) -> (k, sensors).
+        """Return each sensor's contribution to the scores, (k, 3, sensors) -> (k, sensors).
 
-        The sum over sensors is the score: the mean of the squared statistics in units of their
-        change, about 1 for windows like those that it was learned from.
+        The sum over sensors is the score: the mean squared deviation of the statistics in units of
+        their change, about 1 for windows like the training windows.
         """
         squares = np.square(statistics - self.centre) / self.change
         return np.asarray(squares.sum(axis=1) / self.centre.size)

@@ -1,9 +1,9 @@
-"""Fits the detector of a series.
+"""Fits the detector for a series.
 
-The rows are split into two halves of time. A network learns from each half, and its residuals on
-the other half fit the score (`series_score`) and calibrate alarms (`series_calibration`): on the
-windows that it learned from, and on their neighbours, a network's residuals are too small. A third
-network, the one that is kept, learns from all windows.
+The series is split in time into two halves. A network is trained on each half, and its residuals on
+the other half are used to fit the score (`series_score`) and calibrate alarms
+(`series_calibration`). On its training windows and their neighbours, a network's residuals would be
+too small. A third network, which is the one kept, is trained on all windows.
 """
 
 from __future__ import annotations
@@ -39,56 +39,57 @@ if TYPE_CHECKING:
     from isthmus.data.sensor_series import SensorSeries
 
 _FEWEST = 4
-"""Windows to learn from are at least this many times the window's rows."""
+"""Fewest training windows, as a multiple of the window's rows."""
 _MOST_WINDOWS = 50_000
 _MOST_CELLS = 1 << 25
-"""Of the windows to learn from: 128 MiB."""
+"""Limit on the cells of the training windows: 128 MiB."""
 _STRETCH = 8
-"""A longer series is sampled: evenly spread stretches of this many windows' length."""
+"""Longer series are sampled in evenly spaced stretches, each as long as this many windows."""
 _CODE = (8, 32)
-"""Least and greatest code size of the default network; within these, two for each sensor."""
+"""Smallest and largest code size of the default network; in between, 2 per sensor."""
 _HIDDEN = (64,)
 _AT_ONCE = 4096
 """Windows whose statistics are computed at a time."""
 _LEAST_SPREAD = 1e-9
-"""Of a sensor, in units of its size; less is rounding."""
+"""Relative to a sensor's mean; a smaller standard deviation is rounding error."""
 
 
 def fit_series_detector(request: FitRequest) -> SeriesDetector:
-    """Fit what `AnomalyDetector.fit` was asked for, if it can be; raises as `fit_series`."""
+    """Check the request and fit the detector; raises the same errors as `fit_series`."""
     window = count("window", request.window, at_least=2)
     if request.contaminated:
         raise InvalidParameter(
             "mode",
             expected="'novelty' with a window",
             received="'outlier'",
-            remedy="leave it out: a few anomalies in a series do little harm",
+            remedy="leave mode out: a few anomalies in a series do little harm",
         )
     return fit_series(request.X, request.autoencoder, window, request.seed)
 
 
 def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetector:
-    """Fit a detector to a series without anomalies, or with few.
+    """Fit a detector to a series with no or few anomalies.
 
     Parameters
     ----------
     S : DataFrame, Arrow table or array
-        See `as_series`. Rows are evenly spaced; no window crosses a step of more than four usual
-        ones, or a gap in a sensor of more than a tenth of a window.
+        See `as_series`. Rows are evenly spaced. No window crosses a time step of more than four
+        times the usual one, or a gap in a sensor of more than a tenth of a window.
     autoencoder : isthmus estimator or None
-        Of windows, (n, window, sensors); cloned and fitted three times. One in scikit-learn's
-        ``FrozenEstimator`` is used as it is, and should have learned from other rows.
+        An autoencoder for windows, (n, window, sensors); cloned and fitted three times. If it is
+        wrapped in scikit-learn's ``FrozenEstimator``, it is used unchanged, and should have been
+        trained on other rows.
     window : int
-        Rows of a window, at least 2.
+        Rows per window, at least 2.
     seed : int
-        Of the default autoencoder.
+        Seeds the default autoencoder.
 
     Raises
     ------
     InvalidParameter
         `autoencoder` is not such an estimator.
     InvalidData
-        It is not a series, or is too short for the window.
+        `S` is not a series, or is too short for the window.
     """
     series = as_series(S)
     scaling, many = _measured(series, window)
@@ -111,19 +112,19 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
         sensors=series.sensors,
         scaling=scaling,
         window_score=score,
-        # A row's score depends on the rows less than a window away on either side.
+        # A row's score depends on all rows less than a window away, on either side.
         calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * window),
         window_calibration=SeriesCalibration.fit(scores, window),
     )
 
 
 def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
-    """Return the sensors' means and deviations, and how many windows there are."""
+    """Return the sensors' means and standard deviations, and the number of windows."""
     rows, many, run = 0, 0, 0
     mean = np.zeros(len(series.sensors))
     squares = np.zeros(len(series.sensors))
     for piece in pieces(series.chunks(), longest_gap(window)):
-        # Chan et al., 1983: means and squares of parts, joined.
+        # Combine the means and sums of squares of the parts (Chan et al., 1983).
         here, part = len(piece.rows), piece.rows.mean(axis=0)
         squares += np.square(piece.rows - part).sum(axis=0)
         squares += np.square(part - mean) * (rows * here / (rows + here))
@@ -135,10 +136,9 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
     if many < _FEWEST * window:
         raise InvalidData(
             "a series",
-            expected=f"at least {(_FEWEST + 1) * window - 1} rows in succession "
-            f"for window={window}",
-            received=f"{len(series)} rows, which hold {many} windows without a gap",
-            remedy="pass a smaller window or a longer series",
+            expected=f"at least {(_FEWEST + 1) * window - 1} consecutive rows for window={window}",
+            received=f"{len(series)} rows, which contain {many} windows without a gap",
+            remedy="use a smaller window or a longer series",
         )
     spread = np.sqrt(squares / rows)
     constant = spread <= _LEAST_SPREAD * np.abs(mean)
@@ -150,21 +150,21 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
 def _sample(
     series: SensorSeries, window: int, scaling: SensorScaling, many: int
 ) -> tuple[Floats, RowNumbers]:
-    """Return windows to learn from, (m, window, sensors), and the rows that they begin in."""
+    """Return training windows, (m, window, sensors), and the number of each one's first row."""
     most = max(1, min(_MOST_WINDOWS, _MOST_CELLS // (window * len(series.sensors))))
     every, stretch = -(-many // most), _STRETCH * window
-    collected, starts, seen = [], [], 0
+    collected, starts, before = [], [], 0
     for start, block in standardised_windows(series.chunks(), window, scaling):
-        number = np.arange(seen, seen + len(block))
+        number = np.arange(before, before + len(block))
         chosen = (number // stretch) % every == 0
         collected.append(block[chosen])
         starts.append(start + np.flatnonzero(chosen))
-        seen += len(block)
+        before += len(block)
     return np.concatenate(collected), np.concatenate(starts)
 
 
 def _trained(given: Any, block: Floats, seed: int) -> Any:
-    """Return an autoencoder of windows, fitted; raises InvalidParameter."""
+    """Return a fitted autoencoder for windows; raises InvalidParameter."""
     if given is None:
         return _default(block.shape[1:], seed).fit(block)
     inner, frozen = unwrapped(given)
@@ -174,9 +174,9 @@ def _trained(given: Any, block: Floats, seed: int) -> Any:
     if inner.schema_.sample_shape != block.shape[1:]:
         raise InvalidParameter(
             "autoencoder",
-            expected=f"one of windows of shape {block.shape[1:]}",
-            received=f"one of samples of shape {inner.schema_.sample_shape}",
-            remedy="fit it on such windows, or pass it unfrozen",
+            expected=f"one for windows of shape {block.shape[1:]}",
+            received=f"one for samples of shape {inner.schema_.sample_shape}",
+            remedy="fit it to such windows, or pass it unfrozen",
         )
     return inner
 

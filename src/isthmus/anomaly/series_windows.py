@@ -1,4 +1,4 @@
-"""Windows of standardised rows, and what an autoencoder makes of them."""
+"""Windows of standardised rows, and their reconstruction."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from isthmus.data.sensor_series import SeriesChunk
 
 _BLOCK_CELLS = 1 << 21
-"""Of the windows that are scored at a time: 8 MiB."""
+"""Limit on the cells of the windows scored at a time: 8 MiB."""
 _FARTHEST = 1e6
-"""In standard deviations; values beyond are clipped, so that sums stay finite."""
+"""In standard deviations; values are clipped here so that sums stay finite."""
 
 
 class SensorScaling(NamedTuple):
-    """Means and standard deviations of the sensors, in their units, each (sensors,), float64."""
+    """Means and standard deviations of the sensors in their units, each float64 (sensors,)."""
 
     centre: NDArray[np.float64]
     scale: NDArray[np.float64]
@@ -39,9 +39,9 @@ def standardised_rows(rows: NDArray[Any], scaling: SensorScaling) -> Floats:
 def standardised_windows(
     chunks: Iterable[SeriesChunk], window: int, scaling: SensorScaling
 ) -> Iterator[tuple[int, Floats]]:
-    """Yield the first row's number and a block of windows, (k, window, sensors), as a view."""
-    found = pieces(chunks, longest_gap(window))
-    scaled = (piece._replace(rows=standardised_rows(piece.rows, scaling)) for piece in found)
+    """Yield blocks of windows, (k, window, sensors), as views, with their first row's number."""
+    unbroken = pieces(chunks, longest_gap(window))
+    scaled = (piece._replace(rows=standardised_rows(piece.rows, scaling)) for piece in unbroken)
     size = max(1, _BLOCK_CELLS // (window * len(scaling.centre)))
     for start, values in windows(scaled, window):
         for first in range(0, len(values), size):
@@ -49,11 +49,11 @@ def standardised_windows(
 
 
 def longest_gap(window: int) -> int:
-    """Return for how many rows a missing sensor is filled in: a tenth of a window."""
+    """Return how many missing rows of a sensor are filled in: a tenth of a window."""
     return max(1, window // 10)
 
 
 def reconstructed(autoencoder: Any, block: Floats) -> Floats:
     """Encode and decode standardised windows, (k, window, sensors)."""
-    # A recurrent network gives NaN behind what it takes for the end of a series.
+    # A recurrent network returns NaN after what it considers the end of a series.
     return np.nan_to_num(np.asarray(autoencoder.reconstruct(block), dtype=np.float32))

@@ -1,11 +1,12 @@
-"""Standardised rows, and what an autoencoder makes of them.
+"""Standardised rows, and how an autoencoder encodes and reconstructs them.
 
-All scores and explanations work on one matrix: (n, d), float32, every column with mean 0 and
-standard deviation 1 over the rows that `fit` saw, categories one-hot, pictures flattened. Rows
-become the matrix in one place, `StandardizedSpace.matrix`, and outliers are on these scales:
+All scores and explanations work on one float32 matrix, (n, d): every column has mean 0 and
+standard deviation 1 over the rows passed to `fit`, categories are one-hot, and images are
+flattened. `StandardizedSpace.matrix` is the only place where rows are converted. Outliers are
+treated as follows:
 
-- in the schema's units, those of robust columns are compressed (`isthmus.data.scaling`);
-- in the matrix they are not, since how far out a row lies is what counts;
+- in the schema's units, outliers of robust columns are compressed (`isthmus.data.scaling`);
+- in the matrix they are not, because the score depends on how far out a row is;
 - the default network and the distances see ``symlog`` of the matrix.
 """
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from isthmus.estimators.base import BaseAutoencoder
 
 _FARTHEST = 1e9
-"""In standard deviations; the square of it is finite in float32."""
+"""In standard deviations; its square is finite in float32."""
 _LARGEST_EXPONENT = 60.0
-"""Beyond, a value is farther out than `_FARTHEST` in any case."""
+"""With a larger exponent, a value exceeds `_FARTHEST` in any case."""
 _RARE = 0.25
-"""Least deviation of a category's or picture's cell, as a fraction of the usual one."""
+"""Smallest scale of a one-hot cell, and of a pixel relative to the average pixel."""
 _BLOCK_CELLS = 1 << 22
 _WIDTH_STEP = 128
 """The default network's number of columns is a multiple of this."""
@@ -40,19 +41,19 @@ _WIDTH_STEP = 128
 
 @dataclass(frozen=True)
 class StandardizedSpace:
-    """Converts the user's rows to the matrix and back, and passes the matrix through a network.
+    """Converts rows to the standardised matrix and back, and runs the matrix through a network.
 
     Parameters
     ----------
     schema : Schema
         Converts rows to its own units.
     center, scale : float64 array of shape (d,)
-        Mean and standard deviation of each column of the matrix, before it is standardised.
+        Mean and standard deviation of each matrix column before it is standardised.
     autoencoder : isthmus estimator
-        Fitted.
+        A fitted autoencoder.
     compressed : bool
         Whether the network is the default one, which sees `padded_symlog` of the matrix. Otherwise
-        the schema is the network's own, and it sees that schema's units.
+        `schema` is the network's own schema, and the network sees its units.
     """
 
     schema: Schema
@@ -66,7 +67,7 @@ class StandardizedSpace:
         return self.filled(standardised(scaled, self.schema, self.center, self.scale), scaled)
 
     def filled(self, rows: Floats, scaled: Floats) -> Floats:
-        """Replace missing cells by the network's reconstruction, in place.
+        """Fill missing cells with the network's reconstruction, in place.
 
         Parameters
         ----------
@@ -95,7 +96,7 @@ class StandardizedSpace:
         return self._encoded(self._network_input(matrix))
 
     def encode_and_reconstruct(self, matrix: Floats) -> tuple[Floats, Floats]:
-        """Return what `encode` and `reconstruct` do; the network's input is made once."""
+        """Return both codes and reconstruction; the network's input is computed only once."""
         given = self._network_input(matrix)
         return self._encoded(given), self._reconstructed(given)
 
@@ -126,7 +127,7 @@ class StandardizedSpace:
 
 
 def _at_least_two(given: Floats) -> Floats:
-    """Return a single row twice: by itself it would differ in its last bits from one of many."""
+    """Repeat a single row: run alone, its last bits would differ from those in a larger batch."""
     return np.repeat(given, 2, axis=0) if len(given) == 1 else given
 
 
@@ -135,8 +136,8 @@ def center_and_scale(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the center and scale, (d,) each, of rows in the schema's units.
 
-    The scale of categories' and pictures' cells has a floor: in a cell that hardly ever differs,
-    one that does would otherwise outweigh all others.
+    The scale of one-hot cells and pixels has a floor. Otherwise a rare change in an almost constant
+    cell would outweigh all others.
     """
     rows = _without_compression(scaled, schema)
     with np.errstate(over="ignore"):
@@ -153,17 +154,17 @@ def center_and_scale(
 
 
 def _moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    seen = ~np.isnan(rows)
-    count = np.maximum(seen.sum(axis=0), 1)
-    center = np.where(seen, rows, 0).sum(axis=0) / count
-    away = np.where(seen, rows - center, 0)
+    present = ~np.isnan(rows)
+    count = np.maximum(present.sum(axis=0), 1)
+    center = np.where(present, rows, 0).sum(axis=0) / count
+    away = np.where(present, rows - center, 0)
     return center, np.sqrt(np.square(away).sum(axis=0) / count)
 
 
 def standardised(
     scaled: Floats, schema: Schema, center: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> Floats:
-    """Return rows in the schema's units, (n, *sample_shape), as the matrix, (n, d)."""
+    """Return rows in the schema's units, (n, *sample_shape), as the standardised matrix, (n, d)."""
     width = len(center)
     rows = np.empty((len(scaled), width), dtype=np.float32)
     step = max(1, _BLOCK_CELLS // width)
@@ -175,14 +176,14 @@ def standardised(
 
 
 def _without_compression(scaled: Floats, schema: Schema) -> NDArray[np.float64]:
-    """Return rows without the schema's compression of outliers, (n, d)."""
+    """Return rows with the schema's compression of outliers undone, (n, d)."""
     rows = scaled.reshape(len(scaled), -1).astype(np.float64)
     expand_tails(rows, _robust_columns(schema), largest=_LARGEST_EXPONENT)
     return rows
 
 
 def _robust_columns(schema: Schema) -> NDArray[np.bool_]:
-    """Return which columns of the schema's matrix are scaled robustly, outliers compressed."""
+    """Return a mask of the matrix columns that the schema scales robustly, compressing outliers."""
     width = math.prod(schema.sample_shape)
     robust = schema.scaling.method == "robust"  # type: ignore[attr-defined]
     if not schema.segments:
@@ -205,14 +206,14 @@ def symexp(matrix: Floats) -> Floats:
 
 
 def padded_width(width: int) -> int:
-    """Return how many columns the default network has for a matrix of `width` columns."""
+    """Return the default network's input width for a matrix of `width` columns."""
     return -(-width // _WIDTH_STEP) * _WIDTH_STEP
 
 
 def padded_symlog(matrix: Floats) -> Floats:
-    """Return `symlog` of the matrix with columns of zeros behind it, for the default network.
+    """Return `symlog` of the matrix padded with columns of zeros, for the default network.
 
-    Data sets of many widths then share one shape of network, which is compiled once.
+    Data sets of similar widths then share a network shape, which is compiled once.
     """
     width = matrix.shape[1]
     rows = np.zeros((len(matrix), padded_width(width)), dtype=np.float32)
