@@ -44,7 +44,7 @@ def test_a_score_that_ignores_a_column_is_blind_there():
     spikes = {spot.column: spot.power for spot in result.spots if spot.size == 10}
     assert spikes["c"] < 0.05
     assert min(spikes[name] for name in "abdef") > 0.95
-    assert any("found in" in finding and " c" in finding for finding in result.findings)
+    assert any("detected in" in finding and " c" in finding for finding in result.findings)
     assert str(result).splitlines()[1].startswith("c ")
 
 

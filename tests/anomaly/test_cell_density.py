@@ -81,7 +81,7 @@ def test_the_cells_of_a_category_are_one_column():
 
 
 def test_groups_must_hold_each_column_once():
-    with pytest.raises(InvalidParameter, match="each of the 6 columns"):
+    with pytest.raises(InvalidParameter, match="each of the 6 matrix columns"):
         CellModel.fit(correlated(20), groups=[[0, 1], [1, 2], [3, 4, 5]])
 
 

@@ -159,4 +159,4 @@ def test_changed_copies_are_not_compared_with_what_they_were():
 def test_rows_that_are_all_alike_have_no_neighbours():
     with pytest.raises(InvalidData) as caught:
         fitted(np.ones((20, 3), np.float32), np.arange(5), contaminated=False)
-    assert caught.value.received == "n_samples=20, all alike"
+    assert caught.value.received == "n_samples=20, all identical"

@@ -253,7 +253,7 @@ def test_a_contaminated_series_has_no_mode(normal):
 def test_a_short_series_is_refused(normal):
     with pytest.raises(InvalidData, match="at least 59 consecutive rows"):
         ist.AnomalyDetector(window=WINDOW).fit(normal[:58])
-    with pytest.raises(InvalidData, match="hold 0 windows"):
+    with pytest.raises(InvalidData, match="contain 0 windows"):
         ist.AnomalyDetector(window=WINDOW).fit(normal.assign(left=np.nan))
 
 

@@ -280,7 +280,7 @@ class AnomalyDetector(OutlierMixin, Task):
 
     @_if_kind_has("blind_spots")
     def blind_spots(self) -> BlindSpots:
-        """Inject faults of known kind and size into held-out rows and measure the detection rate."""
+        """Inject faults of known size into held-out rows and measure the detection rate."""
         check_is_fitted(self)
         spots: BlindSpots = self._fitted.blind_spots(self.threshold_)
         return spots

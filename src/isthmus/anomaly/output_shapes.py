@@ -60,7 +60,7 @@ def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
     of_all = values.shape[1] == schema.n_columns
     known = dict(zip(schema.columns if of_all else names(schema), values.T, strict=True))
     rest = np.zeros(len(values), dtype=values.dtype)
-    columns = {name: learned.get(name, rest) for name in schema.columns}
+    columns = {name: known.get(name, rest) for name in schema.columns}
     if not frames.is_table(like):
         return np.column_stack(list(columns.values()))
     container = frames.container_of(like)

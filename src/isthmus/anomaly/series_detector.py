@@ -162,7 +162,7 @@ class SeriesDetector:
         self._online.reset()
 
     def contributions(self, block: Floats) -> NDArray[np.float64]:
-        """Return what each sensor contributes to the scores of standardised windows, (k, sensors)."""
+        """Return each sensor's contribution to the scores of windows, (k, sensors)."""
         residuals = block - reconstructed(self.autoencoder, block)
         return self.window_score.contributions(window_statistics(block, residuals))
 
