@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidParameter
@@ -17,22 +18,48 @@ if TYPE_CHECKING:
     from isthmus.objectives.objective import PerSample, Term
 
 
-def _simple(loss: PerSample) -> Callable[[Sequence[Segment]], PerSample]:
-    return lambda _segments: loss
+@dataclass(frozen=True)
+class Loss:
+    """A loss, and the data for which it is defined."""
+
+    per_sample: Callable[[Sequence[Segment]], PerSample]
+    """Makes the loss of samples with these columns."""
+    values: tuple[Values, ...] = ("real", "unit", "mixed")
+    needs: str = ""
+    """Those data in words, for messages."""
+    remedy: str = "leave loss='auto'"
+
+    def __call__(self, segments: Sequence[Segment]) -> PerSample:
+        """Return the loss of samples with these columns; none for arrays."""
+        return self.per_sample(segments)
 
 
-LOSSES: Catalogue[Callable[[Sequence[Segment]], PerSample]] = Catalogue(
+def _of_cells(loss: PerSample, **limits: Any) -> Loss:
+    """Return a loss that treats all columns alike."""
+    return Loss(lambda _segments: loss, **limits)
+
+
+LOSSES: Catalogue[Loss] = Catalogue(
     "loss",
     {
-        "mse": _simple(mse),
-        "mae": _simple(mae),
-        "huber": _simple(huber),
-        "bce": _simple(bce),
-        "mixture": mixture,
+        "mse": _of_cells(mse),
+        "mae": _of_cells(mae),
+        "huber": _of_cells(huber),
+        "bce": _of_cells(
+            bce,
+            values=("unit",),
+            needs="values within [0, 1]",
+            remedy="leave loss='auto', or scale='range'",
+        ),
+        "mixture": Loss(mixture, ("mixed",), "a table with categories or booleans"),
     },
 )
 _AUTO: dict[Values, str] = {"real": "mse", "unit": "bce", "mixed": "mixture"}
-_FITTING: dict[str, tuple[Values, ...]] = {"bce": ("unit",), "mixture": ("mixed",)}
+_RECEIVED: dict[Values, str] = {
+    "real": "real numbers",
+    "unit": "values within [0, 1]",
+    "mixed": "a table with categories or booleans",
+}
 
 
 def resolve_loss(name: str, values: Values) -> str:
@@ -52,16 +79,13 @@ def resolve_loss(name: str, values: Values) -> str:
             received=repr(name),
             remedy="set it again with set_params(loss=...)",
         )
-    if name not in LOSSES:
-        LOSSES[name]  # raises an error that suggests the closest name
-    if values not in _FITTING.get(name, (values,)):
-        wanted = {"bce": "values within [0, 1]", "mixture": "a table with categories or booleans"}
-        received = {"real": "real numbers", "unit": "values within [0, 1]", "mixed": "such a table"}
+    loss = LOSSES[name]  # an error that suggests the closest name
+    if values not in loss.values:
         raise InvalidParameter(
             f"loss {name!r}",
-            expected=wanted[name],
-            received=received[values],
-            remedy="leave loss='auto'" + (", or scale='range'" if name == "bce" else ""),
+            expected=loss.needs,
+            received=_RECEIVED[values],
+            remedy=loss.remedy,
         )
     return name
 
