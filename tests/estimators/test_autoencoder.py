@@ -467,3 +467,17 @@ def test_a_million_rows():
 def test_ten_thousand_columns():
     X = np.random.default_rng(0).normal(size=(200, 10_000)).astype(np.float32)
     assert small(epochs=1).fit(X).reconstruct(X).shape == X.shape
+
+
+@pytest.mark.parametrize("rows", [iter(IRIS), (row for row in IRIS)])
+def test_an_iterator_is_refused_by_name(rows):
+    with pytest.raises(InvalidData) as caught:
+        small().fit(rows)
+    assert caught.value.received.startswith("an iterator")
+    assert "\n" not in str(caught.value)
+
+
+def test_messages_of_scikit_learn_are_one_line():
+    with pytest.raises(InvalidData) as caught:
+        small().fit(np.float64(1))
+    assert "\n" not in str(caught.value)

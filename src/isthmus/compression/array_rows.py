@@ -115,6 +115,21 @@ class ArrayRows(RowCodec):
         return rows * self.layout.row_bytes
 
 
+def _refuse_what_is_lost(X: Any) -> None:
+    """Refuse data of which a part could not be restored."""
+    pandas = frames.is_table(X) and frames.container_of(X) == "pandas"
+    sparse = [name for name, dtype in X.dtypes.items() if "Sparse" in str(dtype)] if pandas else []
+    if isinstance(X, np.ma.MaskedArray):
+        lost, remedy = "a masked array", "compress X.data and X.mask separately"
+    elif pandas and X.columns.nlevels > 1:
+        lost, remedy = "columns with several levels", "join the names: X.columns.map('/'.join)"
+    elif sparse:
+        lost, remedy = f"the sparse column {sparse[0]!r}", "pass a DataFrame with dense columns"
+    else:
+        return
+    raise InvalidData("X", expected="data that can be restored", received=lost, remedy=remedy)
+
+
 def rows_of(X: Any) -> tuple[RowCodec, Any]:
     """Return the row codec for `X`, and `X` as an array or Arrow table.
 
@@ -123,6 +138,7 @@ def rows_of(X: Any) -> tuple[RowCodec, Any]:
     InvalidData
         It is neither an array of numbers with rows nor a table.
     """
+    _refuse_what_is_lost(X)
     if frames.is_table(X):
         table = frames.to_arrow(X)
         container = frames.container_of(X)

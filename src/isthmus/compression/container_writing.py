@@ -96,11 +96,11 @@ def _written(
                 file, manifest, model.packed if model is not None and embed else None
             )
         _check_same(first, rows)
-        payload, error = first.encode(part, bounds, encoder)
         if len(part):
+            payload, error = first.encode(part, bounds, encoder)
             writer.add(len(part), payload)
             coders[first.describe_coder(payload, fitted)] += 1
-        worst, count, raw = max(worst, error), count + len(part), raw + part.nbytes
+            worst, count, raw = max(worst, error), count + len(part), raw + part.nbytes
         if progress is not None:
             progress(count)
     if writer is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,13 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
             received=repr(X),
             remedy="read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`",
         )
+    if isinstance(X, Iterator):
+        raise InvalidData(
+            "X",
+            expected="an array, a DataFrame or an Arrow table",
+            received=f"an iterator ({type(X).__name__})",
+            remedy="collect its rows first, for example with numpy.stack(list(X))",
+        )
     if is_table(X) and (reset or estimator.schema_.kind == "table"):
         return X
     try:
@@ -50,7 +58,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
             raise SchemaMismatch(
                 str(error), remedy="pass the columns that fit was given, in the same order"
             ) from error
-        raise InvalidData(str(error)) from error
+        raise InvalidData(" ".join(str(error).split())) from error
 
 
 def _is_as_fitted(estimator: Any, X: Any) -> bool:
