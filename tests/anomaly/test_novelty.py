@@ -208,7 +208,7 @@ def test_the_probability_of_a_row_is_that_of_its_definition(seed):
         blocks.append(one_hot)
         segments.append(Segment(str(j), "categorical", 5 * j, 5 * j + 5))
     observed = ObservedRows(np.hstack(blocks), missing, np.zeros_like(missing))
-    novelty, events = Novelty.fit(observed, segments, range(columns))
+    novelty, events = Novelty.fit(observed, segments, range(columns), np.zeros(1))
     np.testing.assert_array_equal(events.unseen, single)
     rows = list(zip(missing.tolist(), single.tolist(), strict=True))
     for _ in range(10):

@@ -1,32 +1,16 @@
 """The referee's figures, against loops over cells, NumPy's SVD and scikit-learn's PCA."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from known_model import Known
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import mean_squared_error
 
-from isthmus.data.schema import infer_schema
 from isthmus.evaluation.referee import referee
-
-
-def known(X, reconstruct, size):
-    """A fitted model whose reconstruction the test decides, in scaled units."""
-    return SimpleNamespace(
-        schema_=infer_schema(X),
-        reconstruct_matrix=reconstruct,
-        encode_matrix=lambda rows: np.nan_to_num(rows.reshape(len(rows), -1)[:, :size]),
-        latent_dim_=size,
-        n_samples_=len(X),
-        fit_seconds_=1.0,
-        best_epoch_=2,
-        stop_reason_="finished",
-        history_={"epoch": [1, 2], "loss": [1.0, 1.0]},
-    )
 
 
 def shrunk(matrix):
@@ -93,7 +77,7 @@ def slow_entropy(target, made):
 def test_figures_are_those_of_plain_loops(make, missing, size):
     for seed in range(3):
         X = make(seed, missing=missing)
-        model = known(X[:40], shrunk, size)
+        model = Known(X[:40], shrunk, size=size)
         judgement = referee(model, X[40:], X_train=X[:40])
         fit, rows = (
             model.schema_.to_matrix(part).reshape(len(part), -1).astype(np.float64)
@@ -131,7 +115,7 @@ def test_figures_are_those_of_plain_loops(make, missing, size):
 @pytest.mark.parametrize("size", [1, 3])
 def test_the_baseline_is_the_pca_of_scikit_learn(size, missing):
     X = numbers(5, missing=missing)
-    model = known(X[:40], shrunk, size)
+    model = Known(X[:40], shrunk, size=size)
     fit, rows = (model.schema_.to_matrix(part) for part in (X[:40], X[40:]))
     imputer = SimpleImputer().fit(fit)
     pca = PCA(size, svd_solver="full").fit(imputer.transform(fit))
@@ -149,7 +133,7 @@ def test_the_baseline_is_the_pca_of_scikit_learn(size, missing):
 def test_a_category_counts_as_one_column():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"size": rng.normal(size=60), "kind": rng.choice(["a", "b", "c"], 60)})
-    model = known(frame[:30], shrunk, 1)
+    model = Known(frame[:30], shrunk, size=1)
     rows = model.schema_.to_matrix(frame[30:]).astype(np.float64)
     guess = shrunk(rows).astype(np.float64)
     errors = []

@@ -1,38 +1,19 @@
 """The referee tells good models from bad ones, and luck from merit."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_model import Known
 from sklearn.decomposition import PCA
 
 import isthmus as ist
 from isthmus.core.errors import InvalidData, InvalidParameter, SchemaMismatch
 from isthmus.data.schema import infer_schema
 from isthmus.evaluation.referee import referee
-
-
-class Known(SimpleNamespace):
-    """A fitted model whose answers the test decides."""
-
-    def __init__(self, X, reconstruct, codes=None, size=2, **known):
-        codes = codes or (lambda matrix: matrix.reshape(len(matrix), -1)[:, :size])
-        super().__init__(
-            schema_=infer_schema(X),
-            reconstruct_matrix=reconstruct,
-            encode_matrix=lambda rows: np.nan_to_num(codes(rows)),
-            latent_dim_=size,
-            n_samples_=len(X),
-            fit_seconds_=1.0,
-            best_epoch_=2,
-            stop_reason_="finished",
-            history_={"epoch": [1, 2], "loss": [1.0, 1.0]},
-        )
-        vars(self).update(known)
 
 
 def codes_of(judgement):

@@ -16,7 +16,6 @@ from isthmus.anomaly.protocol import DetectorKind, FitRequest, StoredDetector
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_training import fit_rows
 from isthmus.core.catalogue import Catalogue
-from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.randomness import resolve_seed
 from isthmus.estimators import parameter_checks, parameters
 from isthmus.tasks.base import Task
@@ -151,7 +150,7 @@ class AnomalyDetector(OutlierMixin, Task):
             X=X,
             y=y,
             autoencoder=self.autoencoder,
-            false_alarm_rate=self._checked_rate(),
+            false_alarm_rate=float(self.false_alarm_rate),
             contaminated=MODES[self.mode],
             window=self.window,
             unknown=self.unknown,
@@ -335,9 +334,6 @@ class AnomalyDetector(OutlierMixin, Task):
         """The fitted detector or, before `fit`, the class it will have."""
         return self._fitted if hasattr(self, "_fitted") else kind_for(self.window).detector
 
-    def _checked_rate(self) -> float:
-        return parameter_checks.number("false_alarm_rate", self.false_alarm_rate, above=0, below=1)
-
     def _prepared(self, X: Any) -> Any:
         """Return rows checked and converted for the fitted detector."""
         check_is_fitted(self)
@@ -368,10 +364,6 @@ class AnomalyDetector(OutlierMixin, Task):
         return detector
 
     def _restore(self, arrays: Mapping[str, np.ndarray], schema: Any = None) -> None:
-        try:
-            self._checked_rate()
-        except InvalidParameter as error:
-            raise InvalidArchive.of(error).about("the archive's settings") from error
         stored = StoredDetector(self.autoencoder_, arrays, schema, self.window, self.unknown)
         self._keep_fitted(kind_for(self.window).detector.from_archive(stored))
 

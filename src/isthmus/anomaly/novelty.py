@@ -92,6 +92,8 @@ class Novelty:
         Training rows at each level.
     rows : int
         Training rows.
+    scores : float64 array of shape (held-out rows,)
+        Scores of held-out rows without regard to events, ascending.
     """
 
     rates: EventRates
@@ -99,10 +101,15 @@ class Novelty:
     levels: Scores
     counts: NDArray[np.int64]
     rows: int
+    scores: Scores
 
     @classmethod
     def fit(
-        cls, observed: ObservedRows, segments: Sequence[Segment], places: Sequence[int]
+        cls,
+        observed: ObservedRows,
+        segments: Sequence[Segment],
+        places: Sequence[int],
+        scores: Scores,
     ) -> tuple[Self, CellEvents]:
         """Learn from training rows; return also their events, each compared with all the others.
 
@@ -114,6 +121,8 @@ class Novelty:
             The learned columns of a table; none for an array.
         places : sequence of int
             The position of each learned column among the table's columns.
+        scores : array of shape (held-out rows,)
+            Scores of held-out rows without regard to events, ascending.
         """
         matrix = observed.matrix.reshape(len(observed.matrix), -1)
         rows, columns = observed.missing.shape
@@ -133,6 +142,7 @@ class Novelty:
             levels,
             counts.astype(np.int64),
             rows,
+            scores,
         )
         return fitted, events
 
@@ -158,6 +168,10 @@ class Novelty:
         probability: Scores = (alike + 1 / (1 + self.rows)) / (1 + self.rows)
         return np.where(least < 1, np.minimum(probability, 1.0), 1.0)
 
+    def raised(self, scores: Scores, events: CellEvents) -> Scores:
+        """Return scores, (n,), at least as high as the rows' events imply; see `raised`."""
+        return raised(scores, self.probability(events), self.scores)
+
     def surprise(self, events: CellEvents) -> Scores:
         """Return minus the logarithm of each cell's rate, (n, columns)."""
         return -np.log(self.rates.by_cell(events))
@@ -181,6 +195,7 @@ class Novelty:
             "levels": self.levels,
             "counts": self.counts,
             "rows": np.array([self.rows], dtype=np.int64),
+            "scores": self.scores,
         }
 
     @classmethod
@@ -198,6 +213,7 @@ class Novelty:
                 "levels": ("float64", (size,)),
                 "counts": ("int64", (size,)),
                 "rows": ("int64", (1,)),
+                "scores": ("float64", (None,)),
             },
         )
         rates = EventRates(arrays["missing"], arrays["unseen"], arrays["empty_cells"])
@@ -206,8 +222,10 @@ class Novelty:
         ordered = (np.diff(levels) > 0).all() and (counts > 0).all()
         if not (fractions and ordered and 0 < rows < 2**53 and counts.sum() <= rows):
             raise InvalidArchive("the archive's rates of events", expected="fractions of the rows")
+        if (np.diff(arrays["scores"]) < 0).any():
+            raise InvalidArchive("the archive's detector", expected="plain scores in order")
         constants = np.where(arrays["varied"], np.float32(np.nan), arrays["constants"])
-        return cls(rates, constants, levels, counts, rows)
+        return cls(rates, constants, levels, counts, rows, arrays["scores"])
 
 
 def raised(scores: Scores, probability: Scores, calibration: Scores) -> Scores:

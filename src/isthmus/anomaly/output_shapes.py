@@ -47,22 +47,18 @@ def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
 
     Parameters
     ----------
-    values : array of shape (n, learned columns)
-        Numbers or booleans; columns that are not learned get zero. Or for all columns, (n,
-        columns).
+    values : array of shape (n, columns)
+        Numbers or booleans, for all columns of the schema.
     schema : Schema
-        Which columns are learned.
+        The columns and the shape of a row.
     like : array, DataFrame or Arrow table
         The rows that the values belong to.
     """
     if not schema.segments:
         return values.reshape(len(values), *schema.sample_shape)
-    of_all = values.shape[1] == schema.n_columns
-    known = dict(zip(schema.columns if of_all else names(schema), values.T, strict=True))
-    rest = np.zeros(len(values), dtype=values.dtype)
-    columns = {name: known.get(name, rest) for name in schema.columns}
     if not frames.is_table(like):
-        return np.column_stack(list(columns.values()))
+        return values
+    columns = dict(zip(schema.columns, values.T, strict=True))
     container = frames.container_of(like)
     table = frames.from_arrow(pa.table(columns), container, None, {}, ())
     if container == "pandas":

@@ -7,7 +7,7 @@ explanations, and `row_training` for fitting.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from isthmus.anomaly.blind_spots import BlindSpots, blind_spots
 from isthmus.anomaly.cell_density import CellModel
 from isthmus.anomaly.contributions import contributions
 from isthmus.anomaly.drift import Drift, drift
-from isthmus.anomaly.novelty import CellEvents, Novelty, raised
+from isthmus.anomaly.novelty import CellEvents, Novelty
 from isthmus.anomaly.output_shapes import Repaired
 from isthmus.anomaly.repair import repair_rows
 from isthmus.anomaly.row_score import RowScore
@@ -26,6 +26,7 @@ from isthmus.core.errors import InvalidArchive
 from isthmus.data.schema import schema_from_config
 from isthmus.estimators import input_checks
 from isthmus.persistence.array_checks import check_arrays
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,8 +71,6 @@ class RowDetector:
         Some of the held-out rows, standardised.
     novelty : Novelty, optional
         How improbable missing and unseen cells are. None for pictures, and in older archives.
-    plain_scores : float64 array of shape (held-out rows,)
-        The scores of held-out rows without regard to `novelty`, in ascending order.
     """
 
     is_series: ClassVar[bool] = False
@@ -82,7 +81,6 @@ class RowDetector:
     calibration: Scores
     held_out: Floats
     novelty: Novelty | None = None
-    plain_scores: Scores = field(default_factory=lambda: np.zeros(0))
 
     @property
     def autoencoder(self) -> BaseAutoencoder:
@@ -96,12 +94,13 @@ class RowDetector:
 
     def prepare(self, X: Any, estimator: Any) -> ScoredRows:
         """Return rows standardised; scikit-learn checks them in the name of `estimator`."""
-        observed = self.schema.observe(input_checks.checked(estimator, X, reset=False))
-        events = None
-        if self.novelty is not None:
-            found = self.novelty.events(observed)
-            events = found if found.any_in_row().any() else None
-        return ScoredRows(self.space.matrix(observed.matrix), events)
+        X = input_checks.checked(estimator, X, reset=False)
+        if self.novelty is None:
+            return ScoredRows(self.space.matrix(self.schema.to_matrix(X)), None)
+        observed = self.schema.observe(X)
+        events = self.novelty.events(observed)
+        matrix = self.space.matrix(observed.matrix)
+        return ScoredRows(matrix, events if events.any_in_row().any() else None)
 
     def score(self, rows: ScoredRows) -> Scores:
         """Return the anomaly score of each row, (n,), above 0, higher is worse."""
@@ -111,7 +110,7 @@ class RowDetector:
         """Return scores at least as high as the rows' events imply."""
         if events is None or self.novelty is None:
             return scores
-        return raised(scores, self.novelty.probability(events), self.plain_scores)
+        return self.novelty.raised(scores, events)
 
     def p_values(self, scores: Scores) -> Scores:
         """Return the conformal p-values of anomaly scores, (n,)."""
@@ -142,8 +141,8 @@ class RowDetector:
         In a row with cells that are missing or were never seen, the least probable of these are
         changed, and no others.
         """
-        before = self.score(rows)
         found = repair_rows(self.row_score, self.cells, rows.matrix, most, threshold=threshold)
+        before = self._raised(found.before, rows.events)
         changed = self._of_all_columns(found.changed)
         matrix, after = found.matrix, found.after
         if rows.events is not None and self.novelty is not None:
@@ -153,8 +152,7 @@ class RowDetector:
             left = rows.events.without(mended)
             changed[eventful] = mended[eventful]
             matrix = np.where(eventful[:, None], rows.matrix, matrix)
-            unchanged = self._raised(self.row_score.score(rows.matrix), left)
-            after = np.where(eventful, unchanged, after)
+            after = np.where(eventful, self._raised(found.before, left), after)
         new = self.space.restore(matrix, like)
         return Repaired(
             X=output_shapes.merged(changed, new, like, self.schema),
@@ -194,16 +192,14 @@ class RowDetector:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return what was learned beside the autoencoder."""
         events = {} if self.novelty is None else self.novelty.to_arrays()
-        if events:
-            events["scores"] = self.plain_scores
         return {
             "center": self.space.center,
             "scale": self.space.scale,
             "calibration": self.calibration,
             "held_out": self.held_out,
-            **{f"{_SCORE}{name}": array for name, array in self.row_score.to_arrays().items()},
-            **{f"{_CELLS}{name}": array for name, array in self.cells.to_arrays().items()},
-            **{f"{_EVENTS}{name}": array for name, array in events.items()},
+            **with_prefix(self.row_score.to_arrays(), _SCORE),
+            **with_prefix(self.cells.to_arrays(), _CELLS),
+            **with_prefix(events, _EVENTS),
         }
 
     @classmethod
@@ -227,11 +223,15 @@ class RowDetector:
             compressed=stored.schema is not None,
         )
         score = RowScore.from_arrays(
-            space, _under(_SCORE, arrays), width=width, code=autoencoder.latent_dim_
+            space, without_prefix(arrays, _SCORE), width=width, code=autoencoder.latent_dim_
         )
-        cells = CellModel.from_arrays(_under(_CELLS, arrays), width=width)
-        novelty, scores = _archived_events(_under(_EVENTS, arrays), schema)
-        return cls(space, score, cells, arrays["calibration"], arrays["held_out"], novelty, scores)
+        cells = CellModel.from_arrays(without_prefix(arrays, _CELLS), width=width)
+        novelty = None
+        if events := without_prefix(arrays, _EVENTS):  # not in older archives
+            novelty = Novelty.from_arrays(
+                events, columns=schema.n_columns, table=bool(schema.segments)
+            )
+        return cls(space, score, cells, arrays["calibration"], arrays["held_out"], novelty)
 
     @property
     def _names(self) -> Sequence[str]:
@@ -253,21 +253,6 @@ def _archived_schema(stored: StoredDetector) -> Schema:
     return schema
 
 
-def _archived_events(
-    arrays: dict[str, np.ndarray], schema: Schema
-) -> tuple[Novelty | None, Scores]:
-    """Return the novelty that an archive holds, and the scores it refers to."""
-    if not arrays:
-        return None, np.zeros(0)
-    own = {name: array for name, array in arrays.items() if name != "scores"}
-    novelty = Novelty.from_arrays(own, columns=schema.n_columns, table=bool(schema.segments))
-    scores = arrays.get("scores", np.zeros(0))
-    check_arrays({"scores": scores}, {"scores": ("float64", (None,))})
-    if (np.diff(scores) < 0).any():
-        raise InvalidArchive("the archive's detector", expected="plain scores in order")
-    return novelty, scores
-
-
 def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
     """Check the arrays that belong to neither the score nor the cell model."""
     check_arrays(
@@ -284,11 +269,3 @@ def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
             "the archive's detector",
             expected="scales above 0 and calibration scores in ascending order",
         )
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.anomaly import conformal
 from isthmus.anomaly.cell_density import CellModel
 from isthmus.anomaly.nearest_neighbours import NearestNeighbours
-from isthmus.anomaly.novelty import Novelty, raised
+from isthmus.anomaly.novelty import Novelty
 from isthmus.anomaly.output_shapes import places
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_score import RowScore, distinct_rows
@@ -162,14 +162,12 @@ def _calibrated(rows: PreparedRows, request: FitRequest) -> RowDetector:
     )
     fewest, most = _KEPT_ROWS
     kept = min(most, max(fewest, _KEPT_CELLS // matrix.shape[1]))
-    plain = np.sort(scores)
     novelty = None
     if len(space.schema.sample_shape) == 1:  # pixels of pictures are not cells of their own
-        novelty, events = Novelty.fit(observed, space.schema.segments, places(space.schema))
-        scores = raised(scores, novelty.probability(events.of(held_out)), plain)
-    return RowDetector(
-        space, score, cells, np.sort(scores), matrix[held_out[:kept]], novelty, plain
-    )
+        schema = space.schema
+        novelty, events = Novelty.fit(observed, schema.segments, places(schema), np.sort(scores))
+        scores = novelty.raised(scores, events.of(held_out))
+    return RowDetector(space, score, cells, np.sort(scores), matrix[held_out[:kept]], novelty)
 
 
 def _groups(schema: Schema) -> Sequence[Sequence[int]] | None:

@@ -10,6 +10,7 @@ from isthmus.compression.coders.catalogue import LEARNED
 from isthmus.compression.embedded_model import EmbeddedModel
 from isthmus.persistence import config_checks
 from isthmus.persistence.artifact import Artifact
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def to_artifact(
     if isinstance(ranges, np.ndarray):
         arrays["ranges"] = ranges
     if model is not None:
-        arrays |= {f"{_MODEL}{name}": array for name, array in model.coder.to_arrays().items()}
+        arrays |= with_prefix(model.coder.to_arrays(), _MODEL)
     manifest = {
         "params": params,
         "ranges": ranges if isinstance(ranges, dict) else None,
@@ -51,11 +52,7 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
     if content["coder"] is None:
         return content["params"], ranges, None
     name = config_checks.one_of(content, "coder", tuple(LEARNED))
-    arrays = {
-        place.removeprefix(_MODEL): array
-        for place, array in stored.arrays.items()
-        if place.startswith(_MODEL)
-    }
+    arrays = without_prefix(stored.arrays, _MODEL)
     return content["params"], ranges, EmbeddedModel(LEARNED[name].from_arrays(arrays))
 
 

@@ -8,7 +8,7 @@ from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.array_schema import ArraySchema, infer_array
 from isthmus.data.frames import is_table
-from isthmus.data.table_schema import TableSchema, Unknown, infer_table
+from isthmus.data.table_schema import TableSchema, infer_table
 from isthmus.persistence.config_checks import one_of
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from isthmus.core.types import Floats, ObservedRows, Segment, Values
+    from isthmus.data.unseen_values import Unknown
 
 Scale = Literal["auto", "range", "robust", "none"]
 

@@ -190,25 +190,23 @@ class TableColumn:
         missing: NDArray[np.bool_] = cells.is_null(nan_is_null=True).to_numpy()
         return missing
 
-    def is_unseen(self, cells: pa.ChunkedArray) -> NDArray[np.bool_]:
-        """Return which cells hold a value that fit cannot have seen.
+    def differs(self, cells: pa.ChunkedArray, first_row: int = 0) -> NDArray[np.bool_]:
+        """Return which cells of a constant or empty column hold another value than in fit.
 
-        That is another category, another value than that of a constant column, and any value in a
-        column that was empty. Numbers of a column that varied are never unseen.
+        `first_row` is the number of the first cell's row, for messages.
+
+        Raises
+        ------
+        InvalidData
+            A cell is infinite; the message names column and row.
         """
         if self.kind == "empty":
             return ~self.is_missing(cells)
-        if self.kind == "category" or (self.kind == "constant" and self._is_text):
+        if arrow_types.family(self.type) == "text":
             return np.asarray(self.codes(cells) == UNSEEN)
-        if self.kind == "constant":
-            only = self.numbers(pa.chunked_array([self.from_codes(np.zeros(1, dtype=np.intp))]))
-            values = self.numbers(cells)
-            return np.asarray((values != only[0]) & ~np.isnan(values))
-        return np.zeros(len(cells), dtype=bool)
-
-    @property
-    def _is_text(self) -> bool:
-        return arrow_types.family(self.type) == "text"
+        only = self.numbers(pa.chunked_array([self.from_codes(np.zeros(1, dtype=np.intp))]))
+        values = self.numbers(cells, first_row)
+        return np.asarray((values != only[0]) & ~np.isnan(values))
 
     def codes(self, cells: pa.ChunkedArray) -> Codes:
         """Return the index of each cell's category, or `MISSING`, or `UNSEEN`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,15 @@ from isthmus.data import scaling as scalings
 from isthmus.data.array_schema import as_numbers
 from isthmus.data.frames import Container
 from isthmus.data.scaling import Scaling
-from isthmus.data.table_columns import Label, TableColumn, learn_column, one_hot, require_float32
+from isthmus.data.table_columns import (
+    UNSEEN,
+    Label,
+    TableColumn,
+    learn_column,
+    one_hot,
+    require_float32,
+)
+from isthmus.data.unseen_values import Unknown, UnseenValues
 from isthmus.persistence.config_checks import entry, items, one_of, refuse
 
 if TYPE_CHECKING:
@@ -30,7 +38,8 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats, Values
 
-Unknown = Literal["warn", "error"]
+    Mask = NDArray[np.bool_]
+
 _PASSED_THROUGH = ("identifier", "empty")
 
 
@@ -130,14 +139,13 @@ class TableSchema:
         DataWarning
             Some cells hold a value that `fit` did not see.
         """
-        return next(self.blocks(X))
+        (matrix,) = self.blocks(X)
+        return matrix
 
     def blocks(self, X: Any, rows: int | None = None) -> Iterator[Floats]:
         """Yield the result of `to_matrix` in blocks of `rows` rows; None for a single block."""
-        table = self._aligned(X)
-        self._report_unseen(table, self._unseen(table), "they are treated as missing")
-        for start in range(0, table.num_rows, rows or table.num_rows):
-            yield self._encoded(table.slice(start, rows), start)
+        for _, matrix, _ in self._encoded_blocks(X, rows, "they are treated as missing"):
+            yield matrix
 
     def with_unknown(self, unknown: Unknown) -> TableSchema:
         """Return the schema with another way to treat values that `fit` did not see."""
@@ -145,46 +153,32 @@ class TableSchema:
 
     def observe(self, X: Any) -> ObservedRows:
         """Return the result of `to_matrix`, with the cells that are missing or were never seen."""
-        table = self._aligned(X)
-        unseen = self._unseen(table)
-        self._report_unseen(table, unseen, "they count as anomalous")
-        missing = [f.is_missing(table.column(f.name)) for f in self.fields]
-        columns = [unseen.get(f.name, np.zeros(table.num_rows, dtype=bool)) for f in self.fields]
-        return ObservedRows(
-            self._encoded(table, 0), np.column_stack(missing), np.column_stack(columns)
-        )
+        ((table, matrix, masks),) = self._encoded_blocks(X, None, "they count as anomalous")
+        missing = np.column_stack([f.is_missing(table.column(f.name)) for f in self.fields])
+        unseen = np.zeros(missing.shape, dtype=bool)
+        for place, field in enumerate(self.fields):
+            if field.name in masks:
+                unseen[:, place] = masks[field.name]
+        return ObservedRows(matrix, missing, unseen)
 
-    def _unseen(self, table: pa.Table) -> dict[str, NDArray[np.bool_]]:
-        """Return, for each column that holds values that fit did not see, which rows do."""
-        cells = {field.name: field.is_unseen(table.column(field.name)) for field in self.fields}
-        return {name: unseen for name, unseen in cells.items() if unseen.any()}
+    def _encoded_blocks(
+        self, X: Any, rows: int | None, consequence: str
+    ) -> Iterator[tuple[pa.Table, Floats, dict[str, Mask]]]:
+        """Yield blocks of rows, and what `_encoded` returns; then warn of unseen values."""
+        table, unseen = self._aligned(X), UnseenValues(self.fields, self.unknown)
+        for start in range(0, table.num_rows, rows or table.num_rows):
+            part = table.slice(start, rows)
+            matrix, masks = self._encoded(part, start)
+            unseen.add(part, masks, start)
+            yield part, matrix, masks
+        unseen.warn(consequence)
 
-    def _report_unseen(
-        self, table: pa.Table, unseen: dict[str, NDArray[np.bool_]], consequence: str
-    ) -> None:
-        """Warn of values that fit did not see, or refuse them."""
-        if not unseen:
-            return
-        examples = []
-        for field in self.fields:
-            if field.name not in unseen:
-                continue
-            row = int(np.argmax(unseen[field.name]))
-            cell = str(table.column(field.name)[row].as_py())
-            if self.unknown == "error" and field.kind != "empty":
-                raise field.unseen_error(row, cell)
-            count = int(unseen[field.name].sum())
-            rows = "1 row" if count == 1 else f"{count:,} rows"
-            examples.append(f"{field.name!r} in {rows} (such as {cell[:80]!r})")
-        more = f" and {len(examples) - 10} more columns" if len(examples) > 10 else ""
-        warnings.warn(
-            f"Values that fit did not see: {', '.join(examples[:10])}{more}; {consequence}.",
-            DataWarning,
-            stacklevel=4,
-        )
+    def _encoded(self, table: pa.Table, first_row: int) -> tuple[Floats, dict[str, Mask]]:
+        """Scale and encode rows of a table; messages count rows from `first_row`.
 
-    def _encoded(self, table: pa.Table, first_row: int) -> Floats:
-        """Scale and encode rows of a table; messages count rows from `first_row`."""
+        Return the matrix, and for each column with values that `fit` did not see, which rows have
+        one.
+        """
         matrix = aligned_empty((table.num_rows, *self.sample_shape))
         for group, places in self._number_groups(table.num_rows):
             fields = self._numbers[group]
@@ -193,13 +187,17 @@ class TableSchema:
                 block[:, i] = field.numbers(table.column(field.name), first_row)
             require_float32(self.scaling.forward(block, group), fields, first_row)
             matrix[:, places] = block
+        masks: dict[str, Mask] = {}
         for field, segment in zip(self.learned, self.segments, strict=True):
             if field.kind == "boolean":
                 matrix[:, segment.start] = field.numbers(table.column(field.name), first_row)
             elif field.kind == "category":
                 codes = field.codes(table.column(field.name))
                 one_hot(codes, matrix[:, segment.start : segment.stop])
-        return matrix
+                masks[field.name] = codes == UNSEEN
+        for field in self._unvaried:
+            masks[field.name] = field.differs(table.column(field.name), first_row)
+        return matrix, {name: mask for name, mask in masks.items() if mask.any()}
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> Any:
         """Convert scaled values to a table with the original columns, units and types.
@@ -267,6 +265,10 @@ class TableSchema:
     @cached_property
     def _numbers(self) -> tuple[TableColumn, ...]:
         return tuple(field for field in self.learned if field.kind == "number")
+
+    @cached_property
+    def _unvaried(self) -> tuple[TableColumn, ...]:
+        return tuple(field for field in self.fields if field.kind in ("constant", "empty"))
 
     def _number_groups(self, rows: int) -> Iterator[tuple[slice, list[int]]]:
         """Yield groups of numeric columns: their slice of the scaling, and their matrix columns."""

@@ -36,19 +36,11 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     if not reset and _is_as_fitted(estimator, X):
         return X
     if X is None or isinstance(X, (str, bytes, os.PathLike)):
-        raise InvalidData(
-            "X",
-            expected="an array, a DataFrame or an Arrow table",
-            received=repr(X),
-            remedy="read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`",
-        )
+        remedy = "read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`"
+        raise _not_rows(repr(X), remedy)
     if isinstance(X, Iterator):
-        raise InvalidData(
-            "X",
-            expected="an array, a DataFrame or an Arrow table",
-            received=f"an iterator ({type(X).__name__})",
-            remedy="collect its rows first, for example with numpy.stack(list(X))",
-        )
+        remedy = "collect its rows first, for example with numpy.stack(list(X))"
+        raise _not_rows(f"an iterator ({type(X).__name__})", remedy)
     if is_table(X) and (reset or estimator.schema_.kind == "table"):
         return X
     try:
@@ -59,6 +51,12 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
                 str(error), remedy="pass the columns that fit was given, in the same order"
             ) from error
         raise InvalidData(" ".join(str(error).split())) from error
+
+
+def _not_rows(received: str, remedy: str) -> InvalidData:
+    return InvalidData(
+        "X", expected="an array, a DataFrame or an Arrow table", received=received, remedy=remedy
+    )
 
 
 def _is_as_fitted(estimator: Any, X: Any) -> bool:

@@ -25,8 +25,6 @@ class Loss:
     per_sample: Callable[[Sequence[Segment]], PerSample]
     """Makes the loss of samples with these columns."""
     values: tuple[Values, ...] = ("real", "unit", "mixed")
-    needs: str = ""
-    """Those data in words, for messages."""
     remedy: str = "leave loss='auto'"
 
     def __call__(self, segments: Sequence[Segment]) -> PerSample:
@@ -48,14 +46,13 @@ LOSSES: Catalogue[Loss] = Catalogue(
         "bce": _of_cells(
             bce,
             values=("unit",),
-            needs="values within [0, 1]",
             remedy="leave loss='auto', or scale='range'",
         ),
-        "mixture": Loss(mixture, ("mixed",), "a table with categories or booleans"),
+        "mixture": Loss(mixture, values=("mixed",)),
     },
 )
 _AUTO: dict[Values, str] = {"real": "mse", "unit": "bce", "mixed": "mixture"}
-_RECEIVED: dict[Values, str] = {
+_IN_WORDS: dict[Values, str] = {
     "real": "real numbers",
     "unit": "values within [0, 1]",
     "mixed": "a table with categories or booleans",
@@ -83,8 +80,8 @@ def resolve_loss(name: str, values: Values) -> str:
     if values not in loss.values:
         raise InvalidParameter(
             f"loss {name!r}",
-            expected=loss.needs,
-            received=_RECEIVED[values],
+            expected=" or ".join(_IN_WORDS[value] for value in loss.values),
+            received=_IN_WORDS[values],
             remedy=loss.remedy,
         )
     return name

@@ -17,6 +17,7 @@ from isthmus.estimators.storage import plain_params, storable
 from isthmus.persistence import artifact, config_checks
 from isthmus.persistence.artifact import Artifact
 from isthmus.persistence.loading import ESTIMATORS, restored
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
     import os
@@ -93,7 +94,7 @@ class Task(BaseEstimator, ABC):
             "params": {name: storable(value) for name, value in params.items()},
             "autoencoder": {"kind": inner.kind, "content": inner.manifest},
         }
-        nested = {f"{_NESTED}{name}": array for name, array in inner.arrays.items()}
+        nested = with_prefix(inner.arrays, _NESTED)
         return Artifact(self.kind, manifest, {**self._arrays(), **nested})
 
     @classmethod
@@ -149,11 +150,7 @@ def _nested_autoencoder(stored: Artifact) -> BaseAutoencoder:
     kind = config_checks.one_of(described, "kind", tuple(ESTIMATORS))
     if not isinstance(described["content"], dict):
         config_checks.refuse("autoencoder", "a JSON object", described["content"])
-    arrays = {
-        name.removeprefix(_NESTED): array
-        for name, array in stored.arrays.items()
-        if name.startswith(_NESTED)
-    }
+    arrays = without_prefix(stored.arrays, _NESTED)
     inner = Artifact(kind, described["content"], arrays, stored.versions)
     autoencoder: BaseAutoencoder = restored(inner)
     return autoencoder

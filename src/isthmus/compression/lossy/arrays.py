@@ -62,16 +62,6 @@ def to_stored(weights: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
     return {name: value.astype(stored_dtype(name)) for name, value in weights.items()}
 
 
-def without_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays whose names begin with the prefix, without it."""
-    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def with_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays with the prefix before their names, as `without_prefix` takes it off."""
-    return {prefix + name: array for name, array in arrays.items()}
-
-
 def require_names(arrays: Arrays, names: set[str]) -> None:
     """Raise InvalidArchive unless the arrays have exactly these names."""
     if set(arrays) != names:

@@ -18,10 +18,9 @@ from isthmus.compression.lossy.arrays import (
     refuse_model,
     require_names,
     to_stored,
-    with_prefix,
-    without_prefix,
 )
 from isthmus.compression.pixels.model import PixelModel
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

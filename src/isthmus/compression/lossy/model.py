@@ -14,8 +14,6 @@ from isthmus.compression.lossy.arrays import (
     refuse_model,
     refuse_samples,
     require_names,
-    with_prefix,
-    without_prefix,
 )
 from isthmus.compression.lossy.catalogue import LOSSY_CODERS, LOSSY_CODERS_BY_NUMBER
 from isthmus.compression.lossy.fitting import fit_coders
@@ -29,6 +27,7 @@ from isthmus.compression.lossy.samples import (
     to_dtype,
 )
 from isthmus.core.errors import InvalidParameter
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,9 @@ from isthmus.compression.lossy.arrays import (
     require_names,
     stored_dtype,
     to_stored,
-    with_prefix,
-    without_prefix,
 )
 from isthmus.compression.lossy.static_tables import StaticTables
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
