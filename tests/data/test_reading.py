@@ -67,8 +67,8 @@ def test_dialects_of_csv(put, name, content):
 
 
 def test_quoted_cells_may_hold_delimiters_and_new_lines(put):
-    table = reading.read(put("a.csv", b'a,b\n"1,5","x\ny"\n2,"say ""hi"""\n')).X
-    assert table.to_pydict() == {"a": ["1,5", "2"], "b": ["x\ny", 'say "hi"']}
+    table = reading.read(put("a.csv", b'a,b\n"1,x","x\ny"\n2,"say ""hi"""\n')).X
+    assert table.to_pydict() == {"a": ["1,x", "2"], "b": ["x\ny", 'say "hi"']}
 
 
 def test_csv_without_a_header_keeps_its_first_row(put):
@@ -229,8 +229,7 @@ NUMBERS = npy(np.arange(12.0).reshape(4, 3))
         ("a.csv", b"\n\n", "Empty CSV"),
         ("a.csv", b"a,b\n1,2\n\n3\n", r"line 4: expected 2 columns.*received 1"),
         ("a.csv", b"a,b\n1,2\n3,4,5\n", r"line 3: expected 2 columns.*received 3"),
-        ("a.csv", b"a,b\n1,\xff\n", "expected text in UTF-8.*column 'b'"),
-        ("a.csv", b"\xffa,b\n1,2\n", "expected text in UTF-8.*names"),
+        ("a.csv", b"a,b\n1,\x81\n", "expected text in UTF-8, UTF-16 or Windows-1252"),
         ("a.csv.gz", gzip.compress(CSV * 99, mtime=0)[:-9], "Compressed file ended"),
         ("a.csv.gz", CSV, "a complete .gz file"),
         ("a.parquet", CSV, "Parquet magic bytes"),

@@ -11,6 +11,7 @@ from isthmus.cli import carried_columns, error_context, model_files, output_chec
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 from isthmus.core.name_lists import name_list
 from isthmus.data.formats.catalogue import ARRAYS, TABLES, WRITABLE, output_choices
+from isthmus.data.formats.text_options import TextOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,12 +69,12 @@ def decode(
         _warn_of_columns_outside_codes(estimator, batch)
         return estimator.inverse_transform(_as_codes(batch, estimator.latent_dim_))
 
-    def types(estimator: Any) -> Any:
+    def text(estimator: Any) -> TextOptions:
         import pyarrow as pa
 
-        return dict.fromkeys(_code_names(estimator.latent_dim_), pa.float64())
+        return TextOptions(dict.fromkeys(_code_names(estimator.latent_dim_), pa.float64()))
 
-    _run_in_batches(model, codes, output, rows, types, force=force)
+    _run_in_batches(model, codes, output, rows, text, force=force)
 
 
 def reconstruct(
@@ -111,7 +112,7 @@ def _run_on_samples(model: Path, data: Path, output: Path, step: _Step, *, force
         data,
         output,
         known_columns,
-        lambda estimator: estimator.schema_.arrow_types,
+        lambda estimator: estimator.schema_.text_options,
         force=force,
     )
 
@@ -121,14 +122,14 @@ def _run_in_batches(
     data: Path,
     output: Path,
     step: _Step,
-    types: Callable[[Any], Any],
+    text: Callable[[Any], TextOptions],
     *,
     force: bool,
 ) -> None:
     """Apply a model to a file, a batch of rows at a time.
 
     A CSV file does not store the types of its columns, and a batch may look like another type than
-    the whole file: `types` returns, by column, the types that the model expects.
+    the whole file: `text` returns how to read it.
     """
     output_checks.require_ending(output, WRITABLE, "a file of rows")
     output_checks.check([output], force=force)
@@ -137,7 +138,7 @@ def _run_in_batches(
 
     estimator = model_files.autoencoder(model)
     results, start = [], 0
-    for rows in reading.stream(data, types=types(estimator)):
+    for rows in reading.stream(data, text=text(estimator)):
         with error_context.adding(error_context.batch_name(data.name, start, len(rows))):
             results.append(step(estimator, rows))
         start += len(rows)

@@ -97,7 +97,7 @@ def _all_rows(detector: Any, data: Path) -> Any:
     from isthmus.cli import carried_columns
     from isthmus.data import reading
 
-    rows = reading.read(data, types=detector.schema_.arrow_types).X
+    rows = reading.read(data, text=detector.schema_.text_options).X
     return carried_columns.without(rows, carried_columns.unknown(detector, rows))
 
 

@@ -106,7 +106,7 @@ def scan_series(detector: Any, S: SeriesFile, *, max_p_value: float) -> Detector
 def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
     """Read a file in batches; yield the number of the first row, and the rows."""
     start, noted = 0, False
-    for rows in reading.stream(path, types=detector.schema_.arrow_types):
+    for rows in reading.stream(path, text=detector.schema_.text_options):
         extra = carried_columns.unknown(detector, rows)
         if extra and not noted:
             noted = True

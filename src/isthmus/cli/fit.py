@@ -135,7 +135,7 @@ def _rows(
     dataset = read(data, label=label)
     with error_context.adding(data.name):
         schema = infer_schema(dataset.X, **read_as)
-    other = None if test is None else read(test, label=label, types=schema.arrow_types)
+    other = None if test is None else read(test, label=label, text=schema.text_options)
     if other is not None and test is not None:
         with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)

@@ -107,7 +107,7 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
     from isthmus.cli import carried_columns
     from isthmus.data import reading
 
-    rows = reading.read(normal, types=inner.schema_.arrow_types).X
+    rows = reading.read(normal, text=inner.schema_.text_options).X
     rows = carried_columns.without(rows, carried_columns.unknown(inner, rows))
     with error_context.adding(normal.name):
         return AnomalyDetector(FrozenEstimator(inner), random_state=0).fit(rows)

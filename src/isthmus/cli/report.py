@@ -39,10 +39,10 @@ def report(
     from isthmus.report.page import write_report
 
     estimator = model_files.autoencoder(model)
-    types = estimator.schema_.arrow_types
-    dataset = read(data, label=label, types=types)
+    text = estimator.schema_.text_options
+    dataset = read(data, label=label, text=text)
     # If the model was trained on the column of labels, it colours the codes and stays a column.
-    rows = read(data, types=types) if label in estimator.schema_.columns else dataset
+    rows = read(data, text=text) if label in estimator.schema_.columns else dataset
     if extra := carried_columns.unknown(estimator, rows.X):
         note(f"The model was not trained on {name_list(extra)}; left out.")
     has_test = rows.X_test is not None

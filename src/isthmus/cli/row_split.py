@@ -103,7 +103,7 @@ def _hold_unseen_in_column(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from isthmus.data.table_columns import is_identifier
+    from isthmus.data.identifiers import is_identifier
 
     present = ~np.asarray(column.is_null(nan_is_null=True), dtype=bool)
     if not present[train].any():

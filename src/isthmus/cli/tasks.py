@@ -188,7 +188,7 @@ def _rows(path: Path, estimator: Any) -> tuple[Any, list[str]]:
 
     from isthmus.data import reading
 
-    batches = list(reading.stream(path, types=estimator.schema_.arrow_types))
+    batches = list(reading.stream(path, text=estimator.schema_.text_options))
     if isinstance(batches[0], np.ndarray):
         return np.concatenate(batches), []
     import pyarrow as pa

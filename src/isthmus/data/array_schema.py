@@ -13,6 +13,7 @@ from isthmus.core.aligned_memory import aligned_empty
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.core.types import ObservedRows
 from isthmus.data import scaling as scalings
+from isthmus.data.formats.text_options import DETECT
 from isthmus.data.scale_mismatch import warn_of_another_scale
 from isthmus.data.scaling import ColumnStatistics, Scaling
 from isthmus.persistence.config_checks import entry, integer, items, one_of, refuse
@@ -51,7 +52,7 @@ class ArraySchema:
     dtype: Literal["float32", "float64"]
     kind = "array"
     segments: tuple[Segment, ...] = ()
-    arrow_types = None
+    text_options = DETECT
 
     @property
     def n_columns(self) -> int:

@@ -19,11 +19,12 @@ import pyarrow as pa
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidParameter, IsthmusError, UnreadableFile
 from isthmus.data.formats.catalogue import FileFormat, endings, format_of
+from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -62,7 +63,7 @@ def read(
     path: str | os.PathLike[str],
     *,
     label: str | None = None,
-    types: Mapping[str, pa.DataType] | None = None,
+    text: TextOptions = DETECT,
 ) -> Dataset:
     """Read a whole file, or a folder of images.
 
@@ -73,10 +74,9 @@ def read(
         as in Keras), IDX, or a folder of PNG or JPEG images, whose subfolders are labels.
     label : str, optional
         The column of a table, or the array of an .npz file, that holds labels.
-    types : mapping of str to pyarrow.DataType, optional
-        Types of the columns of a .csv or .tsv file, such as a fitted schema's `arrow_types`; those
-        of other columns are inferred. Columns that the file lacks are ignored. Other formats store
-        their types and ignore these.
+    text : TextOptions
+        What is known about a .csv or .tsv file, such as a fitted schema's `text_options`. Other
+        formats store their types and ignore it.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def read(
     with _readable(path):
         form = _format(path)
         if form.holds == "table":
-            return _split_label(path, form.load().read(path, types), label)
+            return _split_label(path, form.load().read(path, text), label)
         if form.named:
             arrays: Arrays = form.load().read(path, label)
         elif label is not None:
@@ -109,7 +109,7 @@ def stream(
     path: str | os.PathLike[str],
     *,
     rows: int = 65536,
-    types: Mapping[str, pa.DataType] | None = None,
+    text: TextOptions = DETECT,
 ) -> Iterator[NDArray[Any] | pa.Table]:
     """Read a file in batches, in constant memory for .csv, .tsv, .parquet and .npy.
 
@@ -119,7 +119,7 @@ def stream(
         As for `read`.
     rows : int
         Rows per batch; the last batch may have fewer.
-    types : mapping of str to pyarrow.DataType, optional
+    text : TextOptions
         As for `read`.
 
     Warns
@@ -140,18 +140,21 @@ def stream(
     with _readable(path):
         form = _format(path)
     batches = _table_batches if form.holds == "table" else _array_batches
-    return batches(path, form, int(rows), types)
+    return batches(path, form, int(rows), text)
 
 
 def _table_batches(
-    path: Path, form: FileFormat, rows: int, types: Mapping[str, pa.DataType] | None
+    path: Path,
+    form: FileFormat,
+    rows: int,
+    text: TextOptions,
 ) -> Iterator[pa.Table]:
     with _readable(path):
-        yield from _rebatched(path, form.load().batches(path, rows, types), rows)
+        yield from _rebatched(path, form.load().batches(path, rows, text), rows)
 
 
 def _array_batches(
-    path: Path, form: FileFormat, rows: int, _types: object
+    path: Path, form: FileFormat, rows: int, _text: object
 ) -> Iterator[NDArray[Any]]:
     if form.mapped:
         with _readable(path):

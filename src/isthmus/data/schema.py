@@ -12,11 +12,10 @@ from isthmus.data.table_schema import TableSchema, infer_table
 from isthmus.persistence.config_checks import one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    import pyarrow as pa
+    from collections.abc import Iterable, Iterator
 
     from isthmus.core.types import Floats, ObservedRows, Segment, Values
+    from isthmus.data.formats.text_options import TextOptions
     from isthmus.data.unseen_values import Unknown
 
 Scale = Literal["auto", "range", "robust", "none"]
@@ -54,8 +53,8 @@ class Schema(Protocol):
         """Names of the user's columns, for messages and reports."""
 
     @property
-    def arrow_types(self) -> Mapping[str, pa.DataType] | None:
-        """By column, the type of its cells in a CSV file; None for arrays."""
+    def text_options(self) -> TextOptions:
+        """How to read the columns from a CSV file."""
 
     @property
     def is_image(self) -> bool:

@@ -20,6 +20,7 @@ import pyarrow.types as pt
 from isthmus.core.errors import InvalidArchive, InvalidData, SchemaMismatch
 from isthmus.data import arrow_types
 from isthmus.data.frames import is_native
+from isthmus.data.identifiers import MOST_CATEGORIES, is_identifier, numbers_rows
 from isthmus.persistence.config_checks import integer, items, one_of, refuse, text
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import CellKind
+    from isthmus.data.identifiers import Role
 
     Float64s = NDArray[np.float64]
     Codes = NDArray[np.intp]
@@ -41,10 +43,6 @@ _FLOAT32 = float(np.finfo(np.float32).max)
 
 MISSING, UNSEEN = -1, -2
 """Instead of the index of a category: an empty cell, and a value that fit did not see."""
-MOST_CATEGORIES = 1000
-"""Text with more distinct values is an identifier, which is passed through and not learned."""
-FEW_CATEGORIES = 20
-"""So is text with more distinct values than this, if these are more than half of its cells."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,12 @@ class TableColumn:
         """The kind of its segment in the matrix."""
         return {"boolean": "binary", "category": "categorical"}.get(self.kind, "numeric")  # type: ignore[return-value]
 
+    @property
+    def type_to_read(self) -> pa.DataType:
+        """The type with which to read its cells from a CSV file."""
+        # Identifiers are passed through character by character.
+        return pa.string() if self.kind == "identifier" else arrow_types.type_to_read(self.type)
+
     def learned(self) -> TableColumn:
         """Return the column as one that is learned, even if it is constant."""
         kind = _learnable(self.type)
@@ -103,7 +107,7 @@ class TableColumn:
         SchemaMismatch
             Text instead of numbers, for example; the message names the column.
         """
-        if self.kind == "empty":
+        if self.kind in ("empty", "identifier"):
             return
         expected, received = arrow_types.family(self.type), arrow_types.family(cells.type)
         if received != expected and not pt.is_null(cells.type):
@@ -310,9 +314,13 @@ class TableColumn:
 
 
 def learn_column(
-    name: str, cells: pa.ChunkedArray, native: str, label: Label = "text"
+    name: str,
+    cells: pa.ChunkedArray,
+    native: str,
+    label: Label = "text",
+    role: Role | None = None,
 ) -> TableColumn:
-    """Learn the schema of a column.
+    """Learn the schema of a column; `role` is what the user said of it.
 
     Raises
     ------
@@ -330,8 +338,10 @@ def learn_column(
             remedy="drop the column, or split it into several columns",
         )
     column = TableColumn(name, _learnable(cells.type), cells.type, native, label)
+    if role == "identifier":
+        return replace(column, kind="identifier")
     if column.kind == "category":
-        return _learn_categories(column, cells) or empty
+        return _learn_categories(column, cells, role) or empty
     if pt.is_floating(cells.type):
         values = column.numbers(cells)
         if np.isnan(values).all():
@@ -343,6 +353,8 @@ def learn_column(
         least, most = pc.min_max(plain).values()
         constant = pa.array([least.as_py()], plain.type).cast(cells.type) if least == most else None
         column = replace(column, step=_step(cells))
+    if role is None and numbers_rows(cells):
+        return replace(column, kind="identifier")
     if constant is not None:
         word = arrow_types.to_text(constant)[0].as_py()
         return replace(column, kind="constant", categories=(word,))
@@ -382,12 +394,9 @@ def _learnable(kind: pa.DataType) -> Kind:
     return "boolean" if pt.is_boolean(kind) else "number"
 
 
-def is_identifier(distinct: int, observed: int) -> bool:
-    """Whether text has too many distinct values to be categories."""
-    return distinct > MOST_CATEGORIES or (distinct > FEW_CATEGORIES and distinct > observed / 2)
-
-
-def _learn_categories(column: TableColumn, cells: pa.ChunkedArray) -> TableColumn | None:
+def _learn_categories(
+    column: TableColumn, cells: pa.ChunkedArray, role: Role | None
+) -> TableColumn | None:
     words: dict[str, None] = {}
     is_dictionary = pt.is_dictionary(cells.type)
     for chunk in (cells.unify_dictionaries() if is_dictionary else cells).chunks:
@@ -399,7 +408,7 @@ def _learn_categories(column: TableColumn, cells: pa.ChunkedArray) -> TableColum
     observed = len(cells) - cells.null_count
     if not categories:
         return None
-    if is_identifier(count, observed):
+    if count > MOST_CATEGORIES or (role is None and is_identifier(count, observed)):
         return replace(column, kind="identifier")
     return replace(column, kind="constant" if count == 1 else "category", categories=categories)
 

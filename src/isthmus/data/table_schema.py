@@ -18,7 +18,9 @@ from isthmus.core.types import ObservedRows, Segment
 from isthmus.data import arrow_types, frames
 from isthmus.data import scaling as scalings
 from isthmus.data.array_schema import as_numbers
+from isthmus.data.formats.text_options import PLAIN, Convention, TextOptions, convention_of
 from isthmus.data.frames import Container
+from isthmus.data.identifiers import role_of
 from isthmus.data.scaling import Scaling
 from isthmus.data.table_columns import (
     UNSEEN,
@@ -58,12 +60,15 @@ class TableSchema:
     unknown : "warn" or "error"
         Whether a value that `fit` did not see (another category, for example) is a missing cell,
         with a warning, or refused.
+    convention : Convention
+        How the CSV file wrote numbers and dates, if `fit` saw one.
     """
 
     fields: tuple[TableColumn, ...]
     scaling: Scaling
     container: Container
     unknown: Unknown = "warn"
+    convention: Convention = PLAIN
     kind = "table"
     is_image = False
 
@@ -92,13 +97,10 @@ class TableSchema:
         return tuple(field.name for field in self.fields)
 
     @property
-    def arrow_types(self) -> dict[str, pa.DataType]:
-        """By column, the type with which to read its cells from a CSV file."""
-        return {
-            field.name: arrow_types.type_to_read(field.type)
-            for field in self.fields
-            if field.kind != "empty"
-        }
+    def text_options(self) -> TextOptions:
+        """How to read the columns from a CSV file."""
+        types = {field.name: field.type_to_read for field in self.fields if field.kind != "empty"}
+        return TextOptions(types, fitted=self.convention)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -339,6 +341,7 @@ class TableSchema:
             "kind": self.kind,
             "container": self.container,
             "unknown": self.unknown,
+            "convention": self.convention.to_config(),
             "columns": [field.to_config() for field in self.fields],
             "scaling": self.scaling.to_config(),
         }
@@ -362,8 +365,11 @@ class TableSchema:
             fields=fields,
             scaling=Scaling.from_config(entry(config, "scaling"), numbers),
             container=one_of(config, "container", get_args(Container)),
-            # Archives of before have none.
+            # Archives of before have neither.
             unknown=one_of({"unknown": "warn", **config}, "unknown", get_args(Unknown)),
+            convention=Convention.from_config(config["convention"])
+            if "convention" in config
+            else PLAIN,
         )
 
 
@@ -374,24 +380,21 @@ def infer_table(X: Any, scale: str, unknown: Unknown = "warn") -> TableSchema:
     fields = _learn_fields(table, frames.native_types(X), frames.integer_labels(X))
     numbers = [field for field in fields if field.kind == "number"]
     scaling = _fit_numbers(table, numbers, scale)
-    return TableSchema(fields, scaling, frames.container_of(X), unknown)
+    convention = convention_of(table)
+    return TableSchema(fields, scaling, frames.container_of(X), unknown, convention)
 
 
 def _learn_fields(
     table: pa.Table, natives: dict[str, str], integers: frozenset[str]
 ) -> tuple[TableColumn, ...]:
     columns = []
-    for name in table.column_names:
+    for place, field in enumerate(table.schema):
+        name, cells = field.name, table.column(place)
         label: Label = "integer" if name in integers else "text"
-        columns.append(learn_column(name, table.column(name), natives.get(name, ""), label))
+        columns.append(learn_column(name, cells, natives.get(name, ""), label, role_of(field)))
+    given = {field.name for field in table.schema if role_of(field) == "identifier"}
     identifiers = [column.name for column in columns if column.kind == "identifier"]
-    if identifiers:
-        warnings.warn(
-            f"The text of {name_list(identifiers)} has too many distinct values to be categories; "
-            "it is passed through, not learned.",
-            DataWarning,
-            stacklevel=5,
-        )
+    _warn_of_identifiers([c for c in columns if c.kind == "identifier" and c.name not in given])
     empty = [column.name for column in columns if column.kind == "empty"]
     if empty:
         warnings.warn(
@@ -410,6 +413,23 @@ def _learn_fields(
             remedy="add columns that describe the rows",
         )
     return tuple(columns)
+
+
+def _warn_of_identifiers(columns: Sequence[TableColumn]) -> None:
+    """Name the columns that are not learned because their values are names or numbers of rows."""
+    counted = [c.name for c in columns if arrow_types.family(c.type) == "numbers"]
+    named = [c.name for c in columns if c.name not in counted]
+    reasons = (
+        (named, "The text of {} has too many distinct values to be categories"),
+        (counted, "The integers of {} are all different, so they number the rows"),
+    )
+    for names, reason in reasons:
+        if names:
+            warnings.warn(
+                f"{reason.format(name_list(names))}; it is passed through, not learned.",
+                DataWarning,
+                stacklevel=6,
+            )
 
 
 def _fit_numbers(table: pa.Table, fields: Sequence[TableColumn], scale: str) -> Scaling:

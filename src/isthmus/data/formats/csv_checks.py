@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from isthmus.core.errors import DataWarning, UnreadableFile
+from isthmus.data.formats import written_values
+from isthmus.data.formats.csv_dialect import opened
+from isthmus.data.formats.text_options import Decimal
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Collection
     from pathlib import Path
 
+    from isthmus.data.formats.csv_dialect import Dialect
+
 _BLOCK_BYTES = 1 << 22
-_UTF16 = {b"\xff\xfe": "little", b"\xfe\xff": "big"}
 _QUOTED = rb'[^"]*(?:""[^"]*)*'
-_NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
-_COMMA_NUMBER = r"^\s*[-+]?\d+(,\d+)+(\.\d+)?\s*$"
 _FEW = 3
 """Fewer distinct values prove nothing."""
 _MOSTLY = 0.9
 """If this fraction of a text column's distinct values are numbers, it was meant to be numeric."""
 
 
-def unpacked(path: Path) -> io.BufferedIOBase:
-    """Open a file that may be compressed by gzip."""
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-
-
-def line_of_row(path: Path, row: int) -> int:
+def line_of_row(path: Path, dialect: Dialect, row: int) -> int:
     """Return the line of a row, both counted from 1; empty lines are not rows."""
     filled = 0
-    with unpacked(path) as file:
+    with opened(path, dialect.encoding) as file:
         for number, line in enumerate(file, start=1):
             filled += bool(line.strip())
             if filled == row:
@@ -44,45 +39,21 @@ def line_of_row(path: Path, row: int) -> int:
     return row
 
 
-def check_beginning(path: Path, head: bytes) -> None:
-    """Refuse UTF-16, lines that end in CR alone, and ``|`` as the delimiter.
-
-    Raises
-    ------
-    UnreadableFile
-        The first bytes of the file, `head`, show one of these.
-    """
-    if order := _UTF16.get(head[:2]):
-        raise UnreadableFile(
-            str(path),
-            expected="text in UTF-8",
-            received=f"text in UTF-16 ({order}-endian), by its byte order mark",
-            remedy="save the file again as UTF-8",
-        )
-    # A CR at the end may belong to a CR LF.
-    if b"\n" not in head and b"\r" in head[:-1]:
-        raise UnreadableFile(
-            str(path),
-            expected="lines that end in LF or CR LF",
-            received="lines that end in CR alone",
-            remedy="save the file again with line endings of Unix or Windows",
-        )
-    first, second = [*head.split(b"\n", 2), b""][:2]
-    pipes = first.count(b"|")
-    if (
-        pipes
-        and second.count(b"|") == pipes
-        and not any(mark in first for mark in (b",", b";", b"\t"))
-    ):
-        raise UnreadableFile(
-            str(path),
-            expected="columns separated by ',', ';' or a tab",
-            received="a first line with none of these; the delimiter may be '|'",
-            remedy="save the file with ',' as the delimiter",
-        )
+def has_leading_zeros(path: Path, dialect: Dialect) -> bool:
+    """Whether a cell is a code such as 04109, from which a parser of numbers would drop the 0."""
+    mark = re.escape(dialect.delimiter.encode())
+    cell = re.compile(
+        rb"(?:^|\r|" + mark + rb')\s*"?\s*[-+]?0\d+\s*"?\s*(?:[\r\n]|\Z|' + mark + rb")",
+        re.MULTILINE,
+    )
+    with opened(path, dialect.encoding) as file:
+        while block := file.read(_BLOCK_BYTES):
+            if cell.search(block + file.readline()):
+                return True
+    return False
 
 
-def check_quotes(path: Path, delimiter: str) -> None:
+def check_quotes(path: Path, dialect: Dialect) -> None:
     """Refuse a file with a quote that is never closed: the rows after it would become one cell.
 
     As in pyarrow, a quote opens a cell only at the cell's beginning, and ``""`` inside a cell is a
@@ -94,7 +65,7 @@ def check_quotes(path: Path, delimiter: str) -> None:
     UnreadableFile
         There is such a quote; the message names its line.
     """
-    mark = re.escape(delimiter.encode())
+    mark = re.escape(dialect.delimiter.encode())
     edge = rb"[\r\n" + mark + rb"]"
     # Skipping all plain cells in one match is several times as fast as one match for each.
     plain = rb'(?:"[^"\n]*+"(?=' + edge + rb')[^"]*+(?<=' + edge + rb"))*"
@@ -103,26 +74,26 @@ def check_quotes(path: Path, delimiter: str) -> None:
     )
     rest = re.compile(rb"(" + _QUOTED + rb')("|\Z)')
     end = re.compile(rb"[ \t]*(?:[\r\n]|\Z|" + mark + rb")")
-    lines, opened = 1, 0
-    with unpacked(path) as file:
+    lines, begun = 1, 0
+    with opened(path, dialect.encoding) as file:
         while block := file.read(_BLOCK_BYTES):
             block += file.readline()
             block = block.removeprefix(b"\xef\xbb\xbf") if lines == 1 else block
             start = 0
-            if opened and (found := rest.match(block)) and found[2]:
+            if begun and (found := rest.match(block)) and found[2]:
                 if not end.match(block, found.end()):
-                    raise _unterminated(path, opened)
-                opened, start = 0, found.end()
-            if not opened and block.find(b'"', start) >= 0:
+                    raise _unterminated(path, begun)
+                begun, start = 0, found.end()
+            if not begun and block.find(b'"', start) >= 0:
                 for found in cell.finditer(block, start):
                     spans = b"\n" in found[1]
                     if not found[2] or (spans and not end.match(block, found.end())):
-                        opened = lines + block.count(b"\n", 0, found.start(1))
-                    if found[2] and opened:
-                        raise _unterminated(path, opened)
+                        begun = lines + block.count(b"\n", 0, found.start(1))
+                    if found[2] and begun:
+                        raise _unterminated(path, begun)
             lines += block.count(b"\n")
-    if opened:
-        raise _unterminated(path, opened)
+    if begun:
+        raise _unterminated(path, begun)
 
 
 def _unterminated(path: Path, line: int) -> UnreadableFile:
@@ -135,7 +106,7 @@ def _unterminated(path: Path, line: int) -> UnreadableFile:
 
 
 def warn_of_numbers_as_text(
-    path: Path, table: pa.Table | pa.RecordBatch, known: Collection[str], first_row: int
+    path: Path, dialect: Dialect, table: pa.Table | pa.RecordBatch, known: Collection[str]
 ) -> None:
     """Warn about columns of numbers that are read as text because of a few cells.
 
@@ -143,12 +114,12 @@ def warn_of_numbers_as_text(
     ----------
     path : Path
         The file, to find line numbers.
+    dialect : Dialect
+        How it is written.
     table : pyarrow.Table or RecordBatch
         Its first rows, or all rows.
     known : collection of str
         Columns whose type was given rather than inferred.
-    first_row : int
-        The number in the file of the table's first row, counted from 1: 2 after a header.
     """
     for name, cells in zip(table.schema.names, table.columns, strict=True):
         if not pa.types.is_string(cells.type) or name in known:
@@ -156,29 +127,27 @@ def warn_of_numbers_as_text(
         words = pc.unique(cells).drop_null()
         if len(words) < _FEW:
             continue
-        plain = pc.match_substring_regex(words, _NUMBER)
-        commas = pc.match_substring_regex(words, _COMMA_NUMBER)
+        decimal = dialect.convention.decimal
+        plain = written_values.is_number(words, decimal)
         if _fraction(plain) >= _MOSTLY:
-            strays, remedy = (
-                words.filter(pc.invert(plain)),
-                "leave those cells empty, or write numbers",
-            )
-        elif _fraction(pc.or_(plain, commas)) >= _MOSTLY:
-            strays, remedy = (
-                words.filter(commas),
-                "write numbers with decimal points and without commas",
-            )
+            remedy = "leave those cells empty, or write numbers"
+        elif (
+            _fraction(pc.or_(*(written_values.is_number(words, m) for m in get_args(Decimal))))
+            >= _MOSTLY
+        ):
+            mark = {".": "points", ",": "commas"}[decimal]
+            remedy = f"write all numbers with decimal {mark}"
         else:
             continue
-        places = pc.indices_nonzero(pc.is_in(cells, value_set=strays))
+        places = pc.indices_nonzero(pc.is_in(cells, value_set=words.filter(pc.invert(plain))))
         if not len(places):
             continue
         row = places[0].as_py()
+        line = line_of_row(path, dialect, row + dialect.first_row)
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
         warnings.warn(
             f"{path.name}: column {name!r} is read as text because of "
-            f"{cells[row].as_py()[:50]!r} in line {line_of_row(path, row + first_row)}{more}. "
-            f"Try: {remedy}.",
+            f"{cells[row].as_py()[:50]!r} in line {line}{more}. Try: {remedy}.",
             DataWarning,
             stacklevel=4,
         )

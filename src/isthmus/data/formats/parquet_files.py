@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(path: Path, types: object = None) -> pa.Table:  # noqa: ARG001 - the file stores them
-    """Read a file whole."""
+def read(path: Path, *_types: object) -> pa.Table:
+    """Read a file whole; it stores its types."""
     with _opened(path) as file:
         return file.read()
 
 
-def batches(path: Path, rows: int, types: object = None) -> Iterator[pa.RecordBatch]:  # noqa: ARG001
+def batches(path: Path, rows: int, *_types: object) -> Iterator[pa.RecordBatch]:
     """Read a file in batches of at most `rows` rows."""
     with _opened(path) as file:
         yield from file.iter_batches(batch_size=rows)

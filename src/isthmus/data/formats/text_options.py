@@ -1,0 +1,91 @@
+"""How to read a text file: types of columns, encoding, decimal mark and order of dates."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+from isthmus.persistence.config_checks import one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+Decimal = Literal[".", ","]
+DateOrder = Literal["month first", "day first"]
+
+
+class Convention(NamedTuple):
+    """How a file writes numbers and dates.
+
+    Parameters
+    ----------
+    decimal : "." or ","
+        The decimal mark; the other mark may separate thousands.
+    dates : "month first" or "day first"
+        The order of dates such as 01/02/2024.
+    """
+
+    decimal: Decimal = "."
+    dates: DateOrder = "month first"
+
+    def to_config(self) -> dict[str, str]:
+        """Return a JSON-able description."""
+        return {"decimal": self.decimal, "dates": self.dates}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Convention:
+        """Rebuild from the result of `to_config`, which may be untrusted; raises InvalidArchive."""
+        return cls(
+            one_of(config, "decimal", get_args(Decimal)),
+            one_of(config, "dates", get_args(DateOrder)),
+        )
+
+
+PLAIN = Convention()
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """What is known about a text file before it is read.
+
+    Parameters
+    ----------
+    types : mapping of str to pyarrow.DataType
+        Types by column; those of other columns are inferred. Columns that the file lacks are
+        ignored.
+    encoding : str, optional
+        The encoding, a name that Python knows; by default it is detected.
+    decimal : "." or ",", optional
+        The decimal mark; by default it is detected.
+    dates : "month first" or "day first", optional
+        The order of dates such as 01/02/2024; by default it is detected.
+    fitted : Convention, optional
+        That of the file that a model was fitted on. It decides where the file's own cells do not:
+        1.234 can be either.
+    """
+
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    encoding: str | None = None
+    decimal: Decimal | None = None
+    dates: DateOrder | None = None
+    fitted: Convention | None = None
+
+
+DETECT = TextOptions()
+_KEY = b"isthmus.convention"
+
+
+def with_convention(table: pa.Table, convention: Convention) -> pa.Table:
+    """Return the table with the convention of its file as metadata, where it is not the usual."""
+    if convention == PLAIN:
+        return table
+    return table.replace_schema_metadata({_KEY: json.dumps(convention.to_config())})
+
+
+def convention_of(table: pa.Table) -> Convention:
+    """Return the convention of the file that a table was read from."""
+    stored = (table.schema.metadata or {}).get(_KEY)
+    return PLAIN if stored is None else Convention.from_config(json.loads(stored))
