@@ -172,9 +172,9 @@ def test_files_larger_than_a_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert same(codec.read_chunk(path, 4), X[2000:])
 
     path.write_bytes(damaged[: len(damaged) * 2 // 5])
-    with pytest.raises(InvalidArchive, match="an end within chunk"):
+    with pytest.raises(InvalidArchive, match="a file that ends within chunk"):
         list(codec.decompress_from(path))
-    with pytest.warns(DataWarning, match="an end within chunk"):
+    with pytest.warns(DataWarning, match="a file that ends within chunk"):
         rest = np.concatenate(list(codec.decompress_from(path, skip_damaged=True)))
     assert same(rest, X[: len(rest)])
     assert len(rest) >= 500

@@ -1,4 +1,4 @@
-"""Rows of an array as blocks of columns, and the row codec for any input or manifest."""
+"""The row codec for arrays, and the choice of the row codec for an input or a manifest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ArrayRows(RowCodec):
     Parameters
     ----------
     dtype : dtype
-        Byte order included.
+        The type of the values, including its byte order.
     sample_shape : tuple of int
         The shape of one row.
     """
@@ -57,7 +57,7 @@ class ArrayRows(RowCodec):
 
     @property
     def chunk_rows(self) -> int:
-        """As many as take `CHUNK_BYTES`."""
+        """The number of rows in `CHUNK_BYTES`, at least 1."""
         return max(1, CHUNK_BYTES // max(self.layout.row_bytes, 1))
 
     def manifest(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class ArrayRows(RowCodec):
         """Concatenate the parts."""
         if not parts:
             return np.empty((0, *self.sample_shape), dtype=self.dtype)
-        # concatenate would change the byte order.
+        # np.concatenate would change the byte order.
         whole = np.empty((sum(map(len, parts)), *self.sample_shape), dtype=self.dtype)
         at = 0
         for part in parts:
@@ -101,7 +101,7 @@ class ArrayRows(RowCodec):
         return np.dtype(f"V{self.dtype.itemsize}")
 
     def ranges(self, part: NDArray[Any]) -> NDArray[np.float64]:
-        """Of each column of up to two dimensions; of all cells together of more."""
+        """Return the range of each column, or of all cells if the array has over two dimensions."""
         count = math.prod(self.sample_shape)
         columns = part.reshape(len(part), count) if part.ndim <= 2 else part.reshape(-1, 1)
         return np.array([finite_range(column) for column in columns.T]).reshape(-1, 2).T
@@ -116,7 +116,7 @@ class ArrayRows(RowCodec):
 
 
 def _refuse_what_is_lost(X: Any) -> None:
-    """Refuse data of which a part could not be restored."""
+    """Raise InvalidData if a part of the data could not be restored."""
     pandas = frames.is_table(X) and frames.container_of(X) == "pandas"
     sparse = [name for name, dtype in X.dtypes.items() if "Sparse" in str(dtype)] if pandas else []
     if isinstance(X, np.ma.MaskedArray):
@@ -136,7 +136,7 @@ def rows_of(X: Any) -> tuple[RowCodec, Any]:
     Raises
     ------
     InvalidData
-        It is neither an array of numbers with rows nor a table.
+        `X` is not a table or an array of numbers with rows, or a part of it could not be restored.
     """
     _refuse_what_is_lost(X)
     if frames.is_table(X):
@@ -165,7 +165,7 @@ def rows_of(X: Any) -> tuple[RowCodec, Any]:
             "X",
             expected=f"rows of at most {CHUNK_LIMIT} bytes",
             received=f"rows of {rows_.layout.row_bytes}",
-            remedy="cut each row into several",
+            remedy="split each row into several rows",
         )
     return rows_, array
 

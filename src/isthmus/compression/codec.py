@@ -42,37 +42,37 @@ _Path = str | os.PathLike[str]
 
 
 class Codec(BaseEstimator):
-    """Compresses rows of arrays and tables: lossless, or with a bounded error, quality or size.
+    """Compressor of arrays and tables: lossless, or with a bounded error, quality or size.
 
     There are three modes. ``max_error=0`` is lossless: every bit of booleans, integers and floats
-    is restored, NaN and infinities included. With ``max_error`` above 0, no number changes by more
-    than that, which is verified by decoding before anything is written; NaN, infinities, text,
-    times and booleans do not change. With ``max_error=None``, `fit` trains a model for arrays of
-    bytes, float32 or float64 without missing values, and rows are coded at a given `quality`, or as
-    well as a given number of `bits` allows.
+    is restored, including NaN and infinities. With ``max_error`` above 0, no number changes by more
+    than that. The encoder verifies this by decoding before it writes anything. NaN, infinities,
+    text, times and booleans do not change. With ``max_error=None``, `fit` trains a model for arrays
+    of bytes, float32 or float64 without missing values. Rows are then coded at a given `quality`,
+    or as well as a given number of `bits` allows.
 
-    Several coders encode each chunk of rows, general-purpose compressors among them, and the
-    smallest result is kept, so a file exceeds theirs by no more than its header. Decoding uses
+    Several coders, including general-purpose compressors, encode each chunk of rows, and the
+    smallest result is stored. So a file is larger than theirs by at most its header. Decoding uses
     integer arithmetic or single operations that IEEE 754 defines, so every machine restores the
-    same bits; with ``max_error=None`` a float may differ in its last digits, and a byte by 1.
+    same bits. With ``max_error=None``, a float may differ in its last digits, and a byte by 1.
 
     Parameters
     ----------
     max_error : float or None, default=0
-        The largest error of a number, in its own units; 0 is lossless.
+        The largest error of a number, in the units of the data; 0 is lossless.
     relative : bool, default=False
         Whether `max_error` is a fraction of each column's range in `fit`, or of the range of all
         cells if rows have more than one dimension. A column that is constant in `fit` is
         lossless.
     bits : float, default=None
-        With ``max_error=None``: the most bits per number, averaged over a chunk, without the
-        file's header and an embedded model.
+        Only with ``max_error=None``: the largest number of bits per value, averaged over a chunk.
+        The file's header and an embedded model are not counted.
     quality : float, default=None
-        With ``max_error=None``: the least peak signal-to-noise ratio (PSNR) in decibels:
-        ``-10 log10`` of the mean squared error, relative to 255 for bytes and to the range of
-        each cell in `fit` for floats.
+        Only with ``max_error=None``: the smallest allowed peak signal-to-noise ratio (PSNR) in
+        decibels, ``-10 log10`` of the mean squared error. Errors are relative to 255 for bytes, and
+        to the range of each cell in `fit` for floats.
     random_state : None, int, RandomState or Generator, default=None
-        Seed of the model that `fit` trains.
+        The seed of the model that `fit` trains.
 
     Attributes
     ----------
@@ -113,16 +113,17 @@ class Codec(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the ranges, or train the model, that compressing such data needs.
+        """Learn the column ranges, or train the model, that the parameters require.
 
-        That is each column's range if `relative`, a model of images if they are bytes and
-        ``max_error=0``, and a model of any numbers if `max_error` is None; otherwise nothing.
+        With `relative`, learn the range of each column. With ``max_error=0`` and images of bytes,
+        train a lossless model of images. With ``max_error=None``, train a lossy model of numbers.
+        Otherwise, learn nothing.
 
         Parameters
         ----------
-        X : array, DataFrame, Arrow table, or an iterator of such
-            Rows: (n, columns), (n,) or (n, *shape of a row). An iterator gives some rows at a
-            time, for data larger than memory.
+        X : array, DataFrame, Arrow table, or an iterator of these
+            Rows: (n, columns), (n,) or (n, *shape of a row). An iterator yields batches of rows,
+            for data larger than memory. Ranges cover all batches; a model is trained on the first.
         y : object
             Ignored.
 
@@ -133,7 +134,7 @@ class Codec(BaseEstimator):
         Raises
         ------
         InvalidParameter, InvalidData
-            A setting cannot work, or `X` is not of such rows.
+            A parameter is invalid, or `X` does not consist of such rows.
         """
         del y
         error_bound, seed = self._error_bound(), resolve_seed(self.random_state)
@@ -156,9 +157,10 @@ class Codec(BaseEstimator):
         X : array, DataFrame or Arrow table
             Rows.
         embed : bool, default=True
-            Whether the bytes hold the model that `fit` made, if that makes them fewer, or the
-            parts that they need. If not, they name it, and only this codec, or one loaded from
-            its file, decompresses them.
+            Whether to embed the model that `fit` trained. A lossless model is not used if the
+            result is smaller without it. Of a lossy model, only the parts that the rows need are
+            embedded. If False, the bytes identify the model by a hash, and only this codec, or one
+            loaded from its saved file, can decompress them.
 
         Returns
         -------
@@ -167,12 +169,12 @@ class Codec(BaseEstimator):
         Raises
         ------
         InvalidData, InvalidParameter
-            `X` is not of rows that can be compressed, or not of the columns given to `fit`.
+            `X` cannot be compressed, or its columns differ from those given to `fit`.
         """
         check_is_fitted(self)
         model, error_bound = self._fitted_model(), self._error_bound(self.ranges_)
         found = []
-        # Bits and quality cannot be kept without the model; other promises can.
+        # `bits` and `quality` need the model; error bounds do not.
         for used in [model] if model is None or self.max_error is None else [model, None]:
             sink = io.BytesIO()
             write(X, sink, error_bound, used, embed=embed)
@@ -191,26 +193,27 @@ class Codec(BaseEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame, Arrow table, or an iterator of such
-            Rows; an iterator, or an array mapped into memory, may be larger than memory.
+        X : array, DataFrame, Arrow table, or an iterator of these
+            Rows. An iterator or a memory-mapped array may be larger than memory.
         path : path
             The file, usually ``*.isz``. It is written completely or not at all.
         embed : bool, default=True
-            Whether the file embeds the model that `fit` trained; see `compress`.
+            Whether to embed the model that `fit` trained; see `compress`. The rows are not encoded
+            a second time to find out whether the file is smaller without the model.
         progress : callable, optional
             Called with the number of rows done.
 
         Returns
         -------
         Summary
-            Sizes, the ratio, the largest error, and which coders were smallest.
+            Sizes, the compression ratio, the largest error, and the coders that were selected.
 
         Raises
         ------
         CannotWrite
             The file could not be written; an existing file is unchanged.
         InvalidData, InvalidParameter
-            As `compress`.
+            As in `compress`.
         """
         check_is_fitted(self)
         model, error_bound = self._fitted_model(), self._error_bound(self.ranges_)
@@ -224,7 +227,7 @@ class Codec(BaseEstimator):
         return found[0]
 
     def decompress(self, blob: bytes) -> Any:
-        """Return the rows that `compress` compressed, or the content of a file of `compress_to`.
+        """Return the rows from the output of `compress`, or from the content of a file.
 
         The bytes may come from an untrusted source. A codec that was not fitted can decompress
         them, unless they need a model that they do not embed.
@@ -232,7 +235,7 @@ class Codec(BaseEstimator):
         Parameters
         ----------
         blob : bytes
-            The whole content.
+            The output of `compress`, or the whole content of a file that `compress_to` wrote.
 
         Returns
         -------
@@ -242,9 +245,9 @@ class Codec(BaseEstimator):
         Raises
         ------
         InvalidArchive
-            They are damaged, foreign, or name another codec's model; a damaged chunk is named. Or
-            they would take more than 1 GiB and 1,000 times their own size: `decompress_from`
-            reads a file of such rows chunk by chunk.
+            The bytes are damaged, in another format, or need another codec's model. The message
+            names a damaged chunk. Also raised if the rows would take more than both 1 GiB and 1,000
+            times the size of the bytes; `decompress_from` reads a file of such rows chunk by chunk.
         """
         return read_whole(blob, self._fitted_model())
 
@@ -261,12 +264,12 @@ class Codec(BaseEstimator):
         Yields
         ------
         array, DataFrame or Arrow table
-            At least one, which has no rows if the file has none.
+            At least one. It has no rows if the file has none, or if all chunks were skipped.
 
         Raises
         ------
         InvalidArchive
-            As `decompress`.
+            As in `decompress`.
 
         Warns
         -----
@@ -301,7 +304,7 @@ class Codec(BaseEstimator):
         path : path
             The file.
         number : int
-            From 0; `describe` says how many there are.
+            Counted from 0. The counts in ``describe(path).coders`` add up to the number of chunks.
 
         Returns
         -------
@@ -310,7 +313,7 @@ class Codec(BaseEstimator):
         Raises
         ------
         InvalidArchive
-            As `decompress`.
+            As in `decompress`.
         InvalidParameter
             There is no such chunk.
         """
@@ -325,12 +328,12 @@ class Codec(BaseEstimator):
             return rows.join([chunk_of(reader, rows, fitted, int(number))])
 
     def describe(self, path: _Path) -> Summary:
-        """Return the size of a file and the coders of its chunks; reads the whole file.
+        """Return the size of a file and the coders of its chunks. This reads the whole file.
 
         Raises
         ------
         InvalidArchive
-            As `decompress`.
+            As in `decompress`.
         """
         with open_container(path) as reader:
             rows, fitted = rows_and_coders(reader, self._fitted_model())
@@ -345,7 +348,7 @@ class Codec(BaseEstimator):
         Raises
         ------
         InvalidArchive
-            It is damaged before its first chunk, or foreign.
+            The file is damaged before its first chunk, or in another format.
         """
         with open_container(path) as reader:
             return summary_of(reader, rows_from(reader.manifest))
@@ -356,7 +359,7 @@ class Codec(BaseEstimator):
         Raises
         ------
         CannotWrite
-            The disk or folder does not allow it; an existing file is unchanged.
+            The file could not be written; an existing file is unchanged.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
@@ -381,11 +384,15 @@ class Codec(BaseEstimator):
         codec = cls(**plain_params(cls, params))
         codec._error_bound()
         if (ranges is None) == bool(codec.relative):
-            raise InvalidArchive("the archive", expected="ranges if relative", received="the other")
+            raise InvalidArchive(
+                "the archive",
+                expected="ranges if relative=True, and none otherwise",
+                received="the opposite",
+            )
         lossy = model is not None and model.name == "lossy"
         if lossy != (codec.max_error is None):
             raise InvalidArchive(
-                "the archive", expected="the model that max_error needs", received="another"
+                "the archive", expected="the model that max_error needs", received="another model"
             )
         codec._keep(ranges, model)
         return codec

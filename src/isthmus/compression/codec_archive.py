@@ -1,4 +1,4 @@
-"""A fitted codec as an archive: its parameters, ranges and model."""
+"""Saving a fitted codec as an archive: its parameters, ranges and model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
     Raises
     ------
     InvalidArchive
-        The archive does not hold a codec.
+        The archive does not contain a valid codec.
     """
     content = config_checks.entries(stored.manifest, ("params", "ranges", "coder"), "codec")
     ranges = stored.arrays.get("ranges", content["ranges"])

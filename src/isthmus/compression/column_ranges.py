@@ -1,4 +1,4 @@
-"""Ranges of columns, found batch by batch, and the error bounds relative to them."""
+"""Ranges of columns, computed batch by batch, and the error bounds relative to them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def merged_limits(limits: Any, rows: RowCodec, part: Any) -> Any:
-    """Return minima and maxima extended by more rows: (2, ranges), or dict by column."""
+    """Update minima and maxima with more rows: (2, ranges), or dict by column."""
     found = rows.ranges(part)
     if isinstance(rows, TableRows):
         own = {n: found[:, j] for j, n in enumerate(rows.names) if n in rows.lossy}
         if limits is None:
             return own
         if not isinstance(limits, dict) or set(limits) != set(own):
-            raise InvalidData("X", expected="batches of the same columns", received="others")
+            raise InvalidData("X", expected="batches of the same columns", received="other columns")
         return {name: _joined(limits[name], own[name]) for name in own}
     if limits is None:
         return found
     if isinstance(limits, dict) or limits.shape != found.shape:
-        raise InvalidData("X", expected="batches of rows of one shape", received="others")
+        raise InvalidData("X", expected="batches of rows of one shape", received="another shape")
     return _joined(limits, found)
 
 
@@ -37,7 +37,7 @@ def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def range_widths(limits: Any) -> Any:
-    """Return the differences of maxima and minima; 0 where there was no finite value."""
+    """Return the maximum minus the minimum of each range; 0 if it has no finite value."""
     if limits is None:
         return None
     if isinstance(limits, dict):
@@ -54,9 +54,9 @@ def bounds_for(
     ----------
     rows : RowCodec
     max_error : float
-        Of every value, or as a fraction of `ranges` if given.
+        The error bound of every value, or its fraction of `ranges` if given.
     ranges : array of shape (ranges,), dict by column, or None
-        As `fit` learned them.
+        The ranges that `fit` learned.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def bounds_for(
 
 
 def _rounded_down(bound: float) -> float:
-    """Return a bound in few digits, at most a millionth smaller, as it is stored in files."""
+    """Return a bound rounded down to six digits, as files store it: at most 1e-5 of it smaller."""
     short = float(f"{bound:.6g}")
     return short if short <= bound else float(f"{bound * (1 - 5e-6):.6g}")
 
@@ -89,7 +89,7 @@ def _rounded_down(bound: float) -> float:
 def _refuse_columns(ranges: Any) -> NoReturn:
     raise InvalidParameter(
         "X",
-        expected=f"the {len(ranges)} columns that fit learned ranges of",
+        expected=f"the {len(ranges)} columns whose ranges fit learned",
         received="other columns",
         remedy="fit the codec to data of this kind",
     )

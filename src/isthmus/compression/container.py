@@ -2,18 +2,19 @@
 
 ::
 
-    magic       b"ISZ", and the format's number in one byte
-    manifest    its size, its compressor, its packed bytes as a piece, their CRC-32
-                JSON: the types of the rows, and the error bound
-    model       only if the manifest says so: a piece; see `isthmus.compression.embedded_model.pack`
+    magic       b"ISZ", and the format number in one byte
+    manifest    its size, its compressor, the length of its packed bytes, these bytes, the CRC-32
+                of all of it. Unpacked, it is JSON: the types of the rows, and the error bound
+    model       only if the manifest says so: length and bytes of
+                `isthmus.compression.embedded_model.pack`
     chunk       1, rows, length, CRC-32 of number, rows, length and payload, payload
     ...
-    end         0; with more chunks than one also, of each, rows and length; their CRC-32;
-                the length of all that from the 0 on, in 4 bytes; b"isz."
+    end         0. With two or more chunks also: their number, rows and length of each, the CRC-32
+                from the 0 on, the length from the 0 on in 4 bytes, b"isz."
 
-Numbers are `varint` unless their length is stated. A chunk is found through the end or, where that
-is cut off, by going from one to the next. Lengths are compared with the size of the file
-before they are used.
+Numbers are encoded as `varint` unless a size is given. The reader finds the chunks by the end of
+the file. If that is missing or damaged, it goes from chunk to chunk. Lengths are compared with the
+size of the file before they are used.
 """
 
 from __future__ import annotations
@@ -92,9 +93,10 @@ class ContainerChunk:
     Parameters
     ----------
     number, first, rows : int
-        Its number from 0, the number of its first row, and its number of rows.
+        The number of the chunk, the number of its first row (both counted from 0), and how many
+        rows it has.
     start, length : int
-        Of the payload, in bytes.
+        The position and the size of its payload, in bytes.
     """
 
     number: int
@@ -126,15 +128,15 @@ class ContainerReader:
         The types of the rows.
     model : bytes or None
         The embedded model, not yet checked against the manifest's hash.
-    chunks : list of Chunk
+    chunks : list of ContainerChunk
         In order.
     truncation : str
-        How the file is incomplete; "" if it is not.
+        How the file is incomplete; "" if it is complete.
 
     Raises
     ------
     InvalidArchive
-        It is not a container, is of a newer version, or is damaged before its first chunk.
+        The file is not a container, has a newer format, or is damaged before its first chunk.
     """
 
     def __init__(self, file: BinaryIO, shown: str) -> None:
@@ -165,7 +167,7 @@ class ContainerReader:
         Raises
         ------
         InvalidArchive
-            It is damaged; the message names it.
+            The chunk is damaged; the message names it.
         """
         numbers = varint(chunk.rows) + varint(chunk.length)
         frame = 1 + len(numbers) + 4
@@ -176,7 +178,7 @@ class ContainerReader:
             raise InvalidArchive(
                 f"{self._shown}, {chunk}",
                 expected="the bytes that were written",
-                received="damaged ones, by their checksum",
+                received="bytes that do not match their checksum",
                 remedy="copy or download the file again; its other chunks can still be read",
             )
         return payload
@@ -192,7 +194,7 @@ class ContainerReader:
             body = self._file.read(numbers + length)
             check = self._file.read(4)
             if len(body) < numbers + length or check != _checksum(body):
-                self._refuse("a damaged manifest, by its checksum")
+                self._refuse("a manifest that does not match its checksum")
             text = general_compressors.unpack(number, memoryview(body)[numbers:], size)
             manifest = strict_json.loads(text.decode(), "the manifest")
         except UnicodeDecodeError:
@@ -241,7 +243,7 @@ class ContainerReader:
         return found if start == self.size - 8 - length else []
 
     def _from_start(self) -> Iterator[ContainerChunk]:
-        """Find the chunks one after the other."""
+        """Find the chunks one after the other, without the index."""
         at, first, number = self._start, 0, 0
         while True:
             self._file.seek(at)
@@ -255,10 +257,10 @@ class ContainerReader:
                 rows, length = head.varint(_MOST_ROWS), head.varint(self.size)
                 start = at + head.position + 4
             except InvalidArchive:
-                self.truncation = f"an end after {number} chunks, where more should follow"
+                self.truncation = f"a file that ends after {number} chunks, expected more"
                 return
             if start + length > self.size:
-                self.truncation = f"an end within chunk {number}"
+                self.truncation = f"a file that ends within chunk {number}"
                 return
             yield ContainerChunk(number, first, rows, start, length)
             at, first, number = start + length, first + rows, number + 1

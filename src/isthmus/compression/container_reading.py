@@ -35,7 +35,7 @@ def rows_and_coders(
     ----------
     reader : ContainerReader
     own : EmbeddedModel, optional
-        For files that identify a model without embedding it.
+        Used for files that identify a model without embedding it.
     """
     rows = rows_from(reader.manifest)
     stated = reader.manifest.get("model")
@@ -48,7 +48,7 @@ def rows_and_coders(
             raise InvalidArchive(
                 "the embedded model",
                 expected="the bytes that were written",
-                received="damaged ones, by their checksum",
+                received="bytes that do not match their checksum",
                 remedy="copy or download the file again",
             )
         return rows, [embedded_model.from_bytes(content)]
@@ -58,7 +58,7 @@ def rows_and_coders(
         "the compressed data",
         expected=f"the codec that wrote them, whose model has the hash {str(digest)[:16]}...",
         received="none" if own is None else "another model",
-        remedy="load the codec's own file, and decompress with it",
+        remedy="load that codec from its saved file, and decompress with it",
     )
 
 
@@ -68,7 +68,7 @@ def read_whole(blob: bytes, own: EmbeddedModel | None) -> Any:
     Raises
     ------
     InvalidArchive
-        It is damaged, not a container, or too large once decompressed.
+        The file is damaged, not a container, or too large once decompressed.
     """
     reader = ContainerReader(io.BytesIO(blob), "the compressed bytes")
     rows, fitted = rows_and_coders(reader, own)
@@ -89,7 +89,7 @@ def read_whole(blob: bytes, own: EmbeddedModel | None) -> Any:
 def summary_of(
     reader: ContainerReader, rows: RowCodec, coders: Counter[str] | None = None
 ) -> Summary:
-    """Return what a file says of its size."""
+    """Return the sizes that a file states."""
     count = sum(chunk.rows for chunk in reader.chunks)
     model = len(reader.model or b"")
     return Summary(count, rows.raw_bytes(count), reader.size, model, None, coders or Counter())
@@ -130,5 +130,5 @@ def truncation_error(reader: ContainerReader) -> InvalidArchive:
         expected="a whole file",
         received=reader.truncation,
         remedy="copy or download the file again; decompress_from(..., skip_damaged=True) reads "
-        "the chunks that are whole",
+        "the undamaged chunks",
     )

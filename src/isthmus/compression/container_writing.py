@@ -36,7 +36,7 @@ def write(
 
     Parameters
     ----------
-    X : array, DataFrame, Arrow table, or iterator of such
+    X : array, DataFrame, Arrow table, or iterator of these
         The rows.
     file : binary file
         Open for writing.
@@ -51,7 +51,7 @@ def write(
     """
     if model is None or not (embed and model.coder.divisible):
         return _written(X, file, error_bound, model, embed=embed, progress=progress)
-    # Which parts of the model are needed is known at the end, but they come first in the file.
+    # The model precedes the chunks, but which of its parts they need is known only at the end.
     with TemporaryFile() as aside:
         summary = _written(X, aside, error_bound, model, embed=False, progress=progress)
         aside.seek(0)
@@ -119,7 +119,7 @@ def batches(X: Any) -> Iterator[tuple[RowCodec, Any]]:
 def chunks(X: Any) -> Iterator[tuple[RowCodec, Any]]:
     """Yield the row codec and the rows of each chunk."""
     for rows, values in batches(X):
-        # Of equal length: a short one at the end would compress less well.
+        # Use chunks of equal length: a short one at the end would compress less well.
         count = max(-(-len(values) // rows.chunk_rows), 1)
         each = max(-(-len(values) // count), 1)
         for start in range(0, max(len(values), 1), each):
@@ -134,6 +134,6 @@ def _check_same(first: RowCodec, rows: RowCodec) -> None:
         raise InvalidData(
             "X",
             expected="batches of the same columns and types",
-            received="columns or types unlike the first batch's",
+            received="columns or types that differ from those of the first batch",
             remedy="convert all batches to the types of the first",
         )

@@ -1,4 +1,4 @@
-"""The model of a learned coder as bytes, which a file embeds or identifies by their hash."""
+"""Models of learned coders as bytes, which a file embeds or identifies by their hash."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_PER_BYTE = 1000
 
 @dataclass(frozen=True)
 class EmbeddedModel:
-    """A fitted coder, and its model as files hold it.
+    """A fitted coder, and its model as files store it.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class EmbeddedModel:
         return digest(self.content)
 
     def needed_for(self, blocks: Iterable[bytes]) -> EmbeddedModel:
-        """Return those parts of the model that decode these blocks."""
+        """Return the parts of the model that are needed to decode these blocks."""
         return EmbeddedModel(self.coder.needed_for(blocks))
 
 

@@ -1,4 +1,4 @@
-"""The error bound or rate of a codec, and the encoder that keeps it."""
+"""The error bound or rate of a codec, and the encoder that enforces it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ErrorBound:
-    """The largest error of decompressed values, or else their quality or size.
+    """The largest error of decompressed values, or their quality or size.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ class ErrorBound:
         In units of the values, or as a fraction of `ranges` if given. None: `bits` or `quality`
         applies.
     bits, quality : float or None
-        As `isthmus.compression.lossy.model.LossyModel.encode` takes them.
+        See `isthmus.compression.lossy.model.LossyModel.encode`.
     ranges : array of shape (ranges,), dict by column, or None
-        As `fit` learned them.
+        The ranges that `fit` learned.
     """
 
     max_error: float | None
@@ -45,7 +45,7 @@ class ErrorBound:
         return bounds_for(rows, self.max_error or 0.0, self.ranges)
 
     def manifest_entries(self, bounds: tuple[float, ...]) -> dict[str, Any]:
-        """Return what the manifest says of it."""
+        """Return the entries that describe it in the manifest."""
         if self.max_error is None:
             return {"quality": self.quality} if self.bits is None else {"bits": self.bits}
         if not any(bounds):
@@ -65,7 +65,7 @@ class ErrorBound:
         Raises
         ------
         InvalidData
-            The rows are not those of an array, which `bits` and `quality` need.
+            `max_error` is None, and the rows are those of a table.
         """
         images = isinstance(rows, ArrayRows) and are_images(rows.dtype, rows.sample_shape)
         if self.max_error == 0 and images and len(part):
@@ -77,7 +77,7 @@ class ErrorBound:
                 "X",
                 expected="an array, as max_error is None",
                 received="a table",
-                remedy="pass its numbers, X.to_numpy(), or set max_error",
+                remedy="pass its numbers as an array, X.to_numpy(), or set max_error",
             )
         return EmbeddedModel(LossyModelCoder.fit(part, seed))
 
@@ -108,7 +108,7 @@ def error_bound_of(
             continue
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value < 0 or (name == "bits" and not value):
-            wanted = "a finite number above 0" if name == "bits" else "a finite number from 0"
+            wanted = "a finite number above 0" if name == "bits" else "a finite number, at least 0"
             raise InvalidParameter(name, expected=wanted, received=repr(value)[:80])
         if name != "max_error" and max_error is not None:
             raise InvalidParameter(

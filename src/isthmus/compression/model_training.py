@@ -1,9 +1,10 @@
 """Adam for the networks of the learned coders.
 
-They do not share `isthmus.training.optimizer_step`. That steps Keras optimizers over Keras
-variables, with other moments and schedules: with it the same seed would give models of other bits,
-so files compressed again would differ, and fitting a codec would have to load Keras. Here weights
-are plain dictionaries of JAX arrays. Only ``fit`` imports this module; decoding needs no JAX.
+The coders do not use `isthmus.training.optimizer_step`, which updates Keras variables with Keras
+optimizers, other moments and other schedules. With it, the same seed would give models with other
+bits, so files compressed again would differ, and fitting a codec would have to load Keras. Here
+weights are plain dictionaries of JAX arrays. Only ``fit`` imports this module; decoding needs no
+JAX.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class LearningRate(NamedTuple):
 
     peak: float
     warm_up: int
-    """Steps."""
+    """The number of steps until the peak."""
 
     def at(self, step: Any, steps: Any) -> Any:
         """Return the learning rate of a step, counted from 0."""
@@ -61,7 +62,7 @@ def adam(
 
     Parameters
     ----------
-    state : State
+    state : AdamState
     gradient : dict of str to array
     rate : float
     step : int
@@ -80,7 +81,7 @@ def adam(
 
 
 def learned(weights: Weights, what: str) -> dict[str, NDArray[Any]]:
-    """Return trained weights as NumPy's arrays; raises TrainingDiverged if some are not finite."""
+    """Return trained weights as NumPy arrays; raises TrainingDiverged if some are not finite."""
     arrays = {name: np.asarray(value) for name, value in weights.items()}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise TrainingDiverged(

@@ -1,4 +1,4 @@
-"""The interface of rows of arrays and of tables: how chunks of them become bytes."""
+"""The interface of row codecs, which encode chunks of the rows of arrays or tables."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RowCodec(ABC):
 
     @abstractmethod
     def manifest(self) -> dict[str, Any]:
-        """Return what `rows_from` needs."""
+        """Return the entries that `rows_from` needs."""
 
     @abstractmethod
     def encode(
@@ -58,7 +58,7 @@ class RowCodec(ABC):
 
     @abstractmethod
     def join(self, parts: list[Any]) -> Any:
-        """Concatenate parts, in the type that was compressed."""
+        """Concatenate parts, and return them in the type that was compressed."""
 
     @abstractmethod
     def ranges(self, part: Any) -> NDArray[np.float64]:
@@ -73,7 +73,7 @@ class RowCodec(ABC):
         """Return the size of that many rows in bytes, without text."""
 
     def check_chunk(self, rows: int) -> None:
-        """Refuse a chunk that claims more rows than any chunk has."""
+        """Raise InvalidArchive for a chunk that would take more than `CHUNK_LIMIT` bytes."""
         if rows * max(self.layout.row_bytes, 1) > max(CHUNK_LIMIT, self.layout.row_bytes):
             refuse(f"a chunk of {rows} rows, which would take more than {CHUNK_LIMIT} bytes")
 

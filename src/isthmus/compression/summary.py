@@ -17,12 +17,12 @@ class Summary:
     raw_bytes : int
         The size of the values in memory.
     packed_bytes : int
-        The size of the whole file, with an embedded model.
+        The size of the whole file, including an embedded model.
     model_bytes : int
         The size of the embedded model.
     max_error : float or None
-        The largest difference of a decompressed value from the original, found by decoding; None
-        if only the compressed file was read.
+        The largest difference between an original and a decompressed value, found by decoding;
+        None if only the compressed file was read.
     coders : dict of str to int
         The number of chunks for each coder that was selected.
     """
@@ -36,7 +36,7 @@ class Summary:
 
     @property
     def ratio(self) -> float:
-        """The compression ratio, with the model."""
+        """The compression ratio, including the model."""
         return self.raw_bytes / max(self.packed_bytes, 1)
 
     @property

@@ -1,4 +1,4 @@
-"""Rows of a table as a block of numeric columns, and Arrow bytes of the others."""
+"""The row codec for tables: a block of numeric columns, and Arrow bytes of the others."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from isthmus.compression.coders.coder import BlockEncoder
 
 _MOST_ROWS = 1 << 16
-"""Of a table's chunk."""
+"""The most rows in a chunk of a table."""
 _TEXT_LIMIT = 256 * 2**20
 
 
 class TableRows(RowCodec):
-    """Rows of a table: numbers, times and booleans as a block, other columns by Arrow.
+    """Rows of a table: numbers, times and booleans as a block, other columns as Arrow bytes.
 
     Parameters
     ----------
     schema : pyarrow.Schema
-        Of the table.
+        The schema of the table.
     container : "pandas", "polars" or "arrow"
         The type of table to return.
     natives, integers
-        As `isthmus.data.frames.from_arrow` takes them.
+        See `isthmus.data.frames.from_arrow`.
     """
 
     def __init__(
@@ -59,19 +59,19 @@ class TableRows(RowCodec):
 
     @property
     def chunk_rows(self) -> int:
-        """As many as take `CHUNK_BYTES`, at most 65,536."""
+        """The number of rows in `CHUNK_BYTES`, from 1 to 65,536."""
         return max(1, min(_MOST_ROWS, CHUNK_BYTES // max(self.layout.row_bytes, 1)))
 
     @property
     def lossy(self) -> tuple[str, ...]:
-        """The columns that an error bound applies to: numbers."""
+        """The columns to which an error bound applies: integers and floats."""
         plain_numbers = (pt.is_integer, pt.is_floating)
         return tuple(
             n for n in self.names if any(t(self.schema.field(n).type) for t in plain_numbers)
         )
 
     def manifest(self) -> dict[str, Any]:
-        """Return the Arrow schema, and the properties that it does not hold."""
+        """Return the Arrow schema, and the properties that it does not contain."""
         schema = self.schema.serialize().to_pybytes()
         found: dict[str, Any] = {
             "schema": base64.b64encode(schema).decode(),
@@ -110,12 +110,12 @@ class TableRows(RowCodec):
                 found[name] = _to_arrow(columns[j], self.schema.field(name).type, empty.get(j))
         others = _others_from_bytes(cursor, rows)
         if others.column_names != self._others:
-            refuse("other columns than the manifest names")
+            refuse("columns that the manifest does not name")
         found |= {name: others.column(name) for name in self._others}
         try:
             return pa.table([found[name] for name in self.schema.names], schema=self.schema)
         except (pa.ArrowException, ValueError, TypeError) as error:
-            refuse(f"columns unlike the schema ({str(error)[:100]})")
+            refuse(f"columns that do not match the schema ({str(error)[:100]})")
 
     def join(self, parts: list[pa.Table]) -> Any:
         """Return the parts as a table of the kind that was compressed."""
@@ -124,7 +124,7 @@ class TableRows(RowCodec):
         return frames.from_arrow(table, self.container, None, self._natives, self._integers)
 
     def ranges(self, part: pa.Table) -> NDArray[np.float64]:
-        """Of each column of numbers; NaN for other columns."""
+        """Return the range of each column of numbers; NaN for other columns."""
         found = []
         for name in self.names:
             values = part.column(name).drop_null()
@@ -186,7 +186,7 @@ def _number_type(kind: pa.DataType) -> np.dtype[Any] | None:
 
 
 def _numbers(column: pa.ChunkedArray, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a column's values; missing ones repeat the value before."""
+    """Return a column's values; missing ones repeat the previous value."""
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)

@@ -41,7 +41,7 @@ def test_numbers_in_few_bytes(positive: list[int], any_sign: list[int]) -> None:
     assert [cursor.varint() for _ in positive] == positive
     assert [cursor.signed() for _ in any_sign] == any_sign
     cursor.close()
-    with pytest.raises(InvalidArchive, match="an end"):
+    with pytest.raises(InvalidArchive, match="the end of the data"):
         cursor.read(1)
 
 

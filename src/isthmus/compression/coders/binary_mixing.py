@@ -43,7 +43,7 @@ class BitCoder(Protocol):
     """Encodes bits, or decodes them."""
 
     def code(self, probabilities: Integers, bits: Integers | None) -> Integers:
-        """Encode `bits`, or decode as many as there are probabilities of a 1, (n,)."""
+        """Encode n bits, or decode n bits if `bits` is None, given the probabilities of a 1."""
 
 
 class BitEncoder:
@@ -117,7 +117,7 @@ class Mixer:
         self._mask = size - 1
         self._counts = np.zeros(2 * size, dtype=np.int32)
         weights = np.full((_SETS * contexts, _CONFIDENCES), ONE * 13 // (10 * contexts))
-        weights[:, 0] = 0  # of contexts that were never seen
+        weights[:, 0] = 0  # contexts that were never seen
         self._weights = weights.reshape(-1)
         self._offsets = np.arange(contexts)[:, None]
         self._contexts = contexts
@@ -130,7 +130,7 @@ class Mixer:
         contexts : int64 array of shape (contexts, n)
             Hashes of the contexts.
         node : int, or int64 array of shape (n,)
-            Which of the bits of a value it is.
+            Identifies the bit within its value.
         group : int, or int64 array of shape (n,)
             Below 64: bits of one group share their weights.
         bits : int64 array of shape (n,), or None
@@ -175,7 +175,8 @@ class Mixer:
 def _logistic_tables() -> tuple[Integers, Integers, Integers]:
     """Return integer tables of logit, its inverse, and the confidence by count.
 
-    Computed in decimal arithmetic: unlike exp of floats, it rounds the same on every machine.
+    They are computed in decimal arithmetic, which rounds the same on every machine, unlike the exp
+    of floats.
     """
     with localcontext() as context:
         context.prec = 14

@@ -24,9 +24,10 @@ class Layout:
     Parameters
     ----------
     dtypes : tuple of dtype
-        Of each column, in native byte order: booleans, integers, floats of at most 8 bytes.
+        The type of each column, in native byte order: booleans, integers, floats of at most 8
+        bytes.
     sample_shape : tuple of int
-        Of one row of an array; its cells are the columns. () for a table.
+        The shape of one row of an array, whose cells are the columns; () for a table.
     """
 
     dtypes: tuple[np.dtype[Any], ...]
@@ -68,7 +69,7 @@ class ColumnBlock:
 
     @cached_property
     def integers(self) -> tuple[Integers, bytes]:
-        """The quantized columns, an (n, m) matrix, and the stored quantizers."""
+        """The quantized columns, an (n, m) matrix, and the encoded quantizers."""
         matrix = np.empty((self.rows, len(self.columns)), dtype=np.int64)
         maps, patched = [], []
         for j, (values, bound) in enumerate(zip(self.columns, self.bounds, strict=True)):
@@ -81,7 +82,7 @@ class ColumnBlock:
         return matrix, quantizers + varint(len(patched)) + b"".join(patched)
 
     def sample(self, cells: int) -> ColumnBlock:
-        """Return four runs of rows with about so many values in all."""
+        """Return four runs of rows, with about `cells` values in total."""
         length = max(1, cells // (4 * len(self.columns)))
         starts = [(self.rows - length) * k // 3 for k in range(4)]
         rows = np.concatenate([np.arange(start, start + length) for start in starts])

@@ -1,4 +1,4 @@
-"""Variable-length integers and length-prefixed bytes, and a reader that trusts no length."""
+"""Variable-length integers and length-prefixed bytes, and a reader that checks all lengths."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def varints(values: Iterable[int]) -> bytes:
 
 
 def length_prefixed(content: bytes) -> bytes:
-    """Return bytes after their length."""
+    """Return bytes preceded by their length."""
     return varint(len(content)) + content
 
 
@@ -74,7 +74,7 @@ class Cursor:
         return refuse("a number of more than 10 bytes")
 
     def signed(self) -> int:
-        """Read a `signed`."""
+        """Read an integer that `signed` wrote."""
         value = self.varint()
         return value >> 1 if value % 2 == 0 else -(value + 1 >> 1)
 
@@ -86,12 +86,12 @@ class Cursor:
     def read(self, length: int) -> memoryview:
         """Read this many bytes."""
         if length > self.remaining:
-            refuse(f"an end, expected {length} more bytes")
+            refuse(f"the end of the data, expected {length} more bytes")
         self._at += length
         return self._view[self._at - length : self._at]
 
     def length_prefixed(self) -> memoryview:
-        """Read a `length_prefixed`."""
+        """Read bytes that `length_prefixed` wrote."""
         return self.read(self.varint())
 
     def rest(self) -> memoryview:

@@ -30,7 +30,7 @@ CODERS: Mapping[int, type[Coder]] = by_number(
         LossyModelCoder,
     )
 )
-"""Every coder. Of equally small results the first coder's is kept."""
+"""All coders. Of results of equal size, the first one is stored."""
 
 LEARNED: Catalogue[type[LearnedCoder]] = Catalogue(
     "learned coder",

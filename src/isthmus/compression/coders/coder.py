@@ -1,4 +1,4 @@
-"""What a coder of column blocks is."""
+"""The interfaces of the coders of column blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BlockEncoder(Protocol):
-    """Encodes blocks with a coder of its choice."""
+    """Encodes blocks with a coder that it chooses."""
 
     def encode(self, block: ColumnBlock) -> tuple[bytes, float]:
         """Return the encoded block, which begins with the coder's number, and the largest error."""
@@ -34,8 +34,8 @@ class Coder(ABC):
     max_cells : int or None
         The most values in a block that it encodes; None for any number.
     sample_predicts_size : bool
-        Whether the coder does as well on a sample as on the whole block, so that it can be ruled
-        out by the sample.
+        Whether the size of an encoded sample predicts that of the whole block, so that the sample
+        can rule out the coder.
     """
 
     name: ClassVar[str]
@@ -68,7 +68,7 @@ class Coder(ABC):
         return [cls()]
 
     def narrowed(self, packed: bytes) -> Coder:
-        """Return a variant that makes only the choices made in these bytes, to save time."""
+        """Return a variant restricted to the choices made in these bytes, to save time."""
         del packed
         return self
 
@@ -93,7 +93,7 @@ class LearnedCoder(Coder):
         """Fit a model to samples of shape (n, *sample_shape)."""
 
     def needed_for(self, blocks: Iterable[bytes]) -> Self:
-        """Return a coder with those parts of the model that decode these blocks."""
+        """Return a coder with the parts of the model that are needed to decode these blocks."""
         del blocks
         return self
 

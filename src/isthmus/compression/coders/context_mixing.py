@@ -63,7 +63,7 @@ class ContextMixing(Coder):
         """Return the columns."""
         columns = len(layout.dtypes)
         if rows * columns > MOST_CELLS or columns > MOST_COLUMNS:
-            refuse(f"a block of {rows} rows, where at most {MOST_CELLS} values are coded so")
+            refuse(f"a block of {rows} rows, expected at most {MOST_CELLS} values")
         cursor = Cursor(packed)
         quantizers = Cursor(cursor.length_prefixed())
         predictors = [read_predictor(cursor, columns, j) for j in range(columns)]
@@ -80,7 +80,7 @@ class ContextMixing(Coder):
 
 
 def _check(matrix: Integers) -> bytes:
-    """Return a checksum, in case another version of a library decodes other values."""
+    """Return a checksum, which detects a library version that decodes other values."""
     return zlib.crc32(matrix.astype("<i8").tobytes()).to_bytes(4, "little")[:_CHECK]
 
 
@@ -91,7 +91,7 @@ def _encoded(matrix: Integers, predictors: list[Predictor]) -> bytes:
 
 
 def segment_count(cells: int) -> int:
-    """Return the number of segments, coded in parallel, of a block of so many values."""
+    """Return the number of segments of a block that are coded in parallel."""
     return min(max(cells // 1024, 8), _MOST_SEGMENTS)
 
 

@@ -1,4 +1,4 @@
-"""The contexts of a value: what encoder and decoder both know before it is coded."""
+"""Contexts of a value, from what encoder and decoder both know before it is coded."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _arrow(name: str, level: int, content: bytes) -> bytes:
 
 def _arrow_reader(name: str) -> Callable[[memoryview, int], bytes]:
     def decode(packed: memoryview, limit: int) -> bytes:
-        # As a stream, which stops at the limit; pyarrow.decompress trusts the stated size.
+        # A stream stops at the limit, whereas pyarrow.decompress trusts the stated size.
         with pa.CompressedInputStream(pa.BufferReader(packed), name) as stream:
             content: bytes = stream.read(limit)
             return content
@@ -100,7 +100,7 @@ def _bz2(packed: memoryview, limit: int) -> bytes:
 
 
 def _lzma(literal_bits: int, position_bits: int) -> Compressor:
-    """Return LZMA without a container, for bytes of records of 2 to the `position_bits` bytes."""
+    """Return raw LZMA (without a container) for records of 2**position_bits bytes."""
 
     def filters(size: int) -> list[dict[str, Any]]:
         window = 1 << max(12, min(size, _LARGEST_WINDOW).bit_length())
@@ -125,5 +125,5 @@ COMPRESSORS = (
     _lzma(3, 2),
     _lzma(0, 0),
 )
-"""Files hold indices of this tuple: add at the end, and remove none."""
+"""Files store indices of this tuple. Add new compressors at the end, and never remove one."""
 _QUICK = (0, 1, 2)

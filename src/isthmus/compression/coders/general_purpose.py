@@ -22,7 +22,7 @@ VALUES, VALUE_PLANES = 255, 254
 VALUE_LAYOUTS = {VALUES: "values", VALUE_PLANES: "byte planes of values"}
 """Byte layouts of values that are not quantized, by their numbers in files.
 
-They share one byte with `matrix_layouts.LAYOUTS`, which count from 0.
+They share one byte with the numbers of `matrix_layouts.LAYOUTS`, which count from 0.
 """
 LAYOUT_NUMBERS = (*matrix_layouts.LAYOUTS, *VALUE_LAYOUTS)
 
@@ -53,7 +53,7 @@ class GeneralPurposeCoder(Coder):
         return [cls(layout) for layout in LAYOUT_NUMBERS]
 
     def narrowed(self, packed: bytes) -> Coder:
-        """Return this coder with the one compressor that was smallest."""
+        """Return this coder with only the compressor whose result was smallest."""
         number = packed[1]
         compress = general_compressors.COMPRESSORS[number].encode
         return GeneralPurposeCoder(self._layout, lambda content: (number, compress(content)))
@@ -98,7 +98,7 @@ def _decode_values(
     head: memoryview, packed: memoryview, rows: int, layout: Layout
 ) -> list[NDArray[Any]]:
     if not layout.uniform:
-        refuse("one type of values where the columns have several")
+        refuse("values of one type for columns of several types")
     content = general_compressors.unpack(head[1], packed, rows * layout.row_bytes)
     stored = _little_endian(layout.dtypes[0])
     if head[0] == VALUES:

@@ -85,9 +85,9 @@ def unpack(head: memoryview, packed: memoryview, rows: int, columns: int) -> Int
     Parameters
     ----------
     head, packed : bytes-like
-        The first two bytes, and the others.
+        The first two bytes, and the remaining bytes.
     rows, columns : int
-        The shape; 8 bytes for each integer are allocated.
+        The shape. 8 bytes are allocated for each integer.
     """
     cursor = Cursor(packed)
     layout_number, number = head
@@ -117,7 +117,7 @@ def _wide(content: NDArray[Any], layout: MatrixLayout, width: int, shape: tuple[
 
 
 def _less(q: Integers, base: Integers) -> Whole:
-    return q.view(np.uint64) - base.view(np.uint64)  # modulo 2⁶⁴, as is the way back
+    return q.view(np.uint64) - base.view(np.uint64)  # modulo 2⁶⁴, as in `unpack`
 
 
 def _zigzag(q: Integers) -> Whole:

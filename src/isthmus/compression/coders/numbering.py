@@ -1,4 +1,4 @@
-"""Numbers that identify things in files: one byte each, unique, never reused."""
+"""Numbers that identify coders and layouts in files: one byte each, unique, never reused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Numbered(Protocol):
 
     @property
     def number(self) -> int:
-        """From 0 to 255. Files hold it, so it never changes and is never reused."""
+        """A number from 0 to 255. Files store it, so it never changes and is never reused."""
 
 
 N = TypeVar("N", bound=Numbered)
@@ -26,7 +26,7 @@ def by_number(entries: Iterable[N]) -> Mapping[int, N]:
     Raises
     ------
     ValueError
-        Two entries have one number, or a number does not fit a byte.
+        Two entries have the same number, or a number does not fit in a byte.
     """
     found: dict[int, N] = {}
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Linear predictors of a column from earlier values, fitted by the encoder, stored in files."""
+"""Linear predictors of a column from earlier values, fitted by the encoder and stored."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Predictor:
     Parameters
     ----------
     references : tuple of Reference
-        The values that the contexts are made of, the most informative one first.
+        The values from which the contexts are computed, the most informative one first.
     taps, weights : tuples of Reference and of int
         The prediction is the weighted sum of the taps, in units of 1 / `SCALE`.
     offset, centre : int
-        What is added to the sum, and the median of the column, in the same units.
+        The constant added to the sum, and the median of the column, in the same units.
     residual : bool
-        Whether the difference from the prediction is coded, or that from the median.
+        Whether the difference from the prediction is coded. If not, that from the median is.
     """
 
     references: tuple[Reference, ...]
@@ -57,7 +57,7 @@ class Predictor:
     residual: bool = True
 
     def to_bytes(self) -> bytes:
-        """Return the stored predictor, for `read_predictor`."""
+        """Return the encoded predictor, for `read_predictor`."""
         head = bytes([len(self.taps) << 1 | self.residual])
         each = [varint(r.back) + varint(r.column) for r in (*self.references, *self.taps)]
         numbers = [*self.weights, self.offset, self.centre // SCALE]
@@ -84,7 +84,7 @@ def read_predictor(cursor: Cursor, columns: int, j: int) -> Predictor:
 
 
 def candidate_predictors(matrix: Integers) -> list[list[Predictor]]:
-    """Return two candidates: predictors of all columns, coding residuals or not."""
+    """Return two candidates: predictors of all columns, with and without coding of residuals."""
     part = matrix[:_ROWS]
     codes = np.stack([np.unique(c, return_inverse=True)[1] for c in part.T], axis=1)
     period = _period(part[:, 0]) if matrix.shape[1] <= 2 else 0
@@ -175,7 +175,7 @@ def _bits(context: Integers, wanted: Integers) -> float:
 
 
 def _period(column: Integers) -> int:
-    """Return the lag, from 5, at which a column most often repeats itself; 0 if too short."""
+    """Return the lag, at least 5, at which a column most often repeats itself; 0 if too short."""
     lags = range(5, min(_PERIODS, len(column) // 4))
     shares = [float(np.mean(column[lag:] == column[:-lag])) for lag in lags]
     return int(np.argmax(shares)) + 5 if shares else 0

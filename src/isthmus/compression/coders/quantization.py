@@ -1,17 +1,18 @@
-"""Quantization: columns as integers and back, every value within its error bound.
+"""Quantization of columns to integers and back, with every value within its error bound.
 
-Each column becomes 64-bit integers q by the first of these that fits, and comes back as:
+Each column is converted to 64-bit integers q by the first of these quantizers that fits. Its values
+are restored as:
 
 =========  ==============================================================================
 integers   ``q · step``, of any integer type, `step` being odd
 decimals   ``q · step / 10^p``: floats that are multiples of a power of ten, such as 21.3
 lattice    ``q · step`` in float64, rounded to the column's type
-bits       the float whose bits are q, ordered as the floats are
+bits       the float with the bits q; these integers have the order of the floats
 =========  ==============================================================================
 
 Each formula is one multiplication or division in float64, which IEEE 754 defines to the last bit,
-so the values come back the same on every machine. The encoder checks this: values
-that would not be restored, such as NaN and infinities, are stored as they are (*patches*).
+so every machine restores the same values. The encoder checks them. Values that would not be
+restored, such as NaN and infinities, are stored unchanged (*patches*).
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 INTEGERS, DECIMALS, LATTICE, BITS = range(4)
 _PLACES = 9
-"""Decimals are looked for up to this many places."""
+"""The largest number of decimal places that is tried."""
 _FINE = 32
-"""Decimals are quantized as such only if the bound is at most this many of their steps."""
+"""`DECIMALS` is used only if the error bound is at most this many steps of the last place."""
 _SAMPLE = 512
 _EXACT = 2.0**52
 
@@ -60,7 +61,7 @@ class Quantizer:
     places: int = 0
 
     def values(self, q: Integers, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return the values of integers, in native byte order; those beyond `dtype` are cut off."""
+        """Return the values of integers in native byte order; overflow of `dtype` does not warn."""
         with np.errstate(over="ignore", invalid="ignore"):
             if self.mode == BITS:
                 return _ordered(q.astype(_signed(dtype))).view(dtype)
@@ -72,7 +73,7 @@ class Quantizer:
             return product.astype(dtype)
 
     def to_bytes(self) -> bytes:
-        """Return the stored quantizer, for `read_quantizer`."""
+        """Return the encoded quantizer, for `read_quantizer`."""
         first = bytes([self.mode | self.places << 4])
         if self.mode == LATTICE:
             return first + struct.pack("<f", self.step)
@@ -108,7 +109,7 @@ def to_integers(values: NDArray[Any], bound: float) -> tuple[Quantizer, Integers
     Returns
     -------
     quantizer, integers, patches
-        The quantizer; the integers, (n,); and the rows of values that it would not restore.
+        The quantizer; the integers, (n,); and the rows whose values it would not restore.
     """
     if values.dtype.kind in "biu":
         found = _from_integers(values, bound)
@@ -156,14 +157,14 @@ def _signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _ordered(bits: NDArray[Any]) -> NDArray[Any]:
-    """Return the bits of floats as integers in the order of the floats; twice is not at all."""
+    """Map the bits of floats to integers in the order of the floats; it is its own inverse."""
     places = 8 * bits.dtype.itemsize - 1
     ordered: NDArray[Any] = bits ^ ((bits >> places) & np.array(2**places - 1, bits.dtype))
     return ordered
 
 
 def _from_integers(values: NDArray[Any], bound: float) -> Quantizer:
-    # A step that is odd has a middle. Beyond 2⁶² the arithmetic would overflow.
+    # An odd step has a middle integer. Beyond 2⁶² the arithmetic would overflow.
     limit = 2**62
     room = values.dtype.itemsize < 8 or not (
         len(values) and (int(values.max()) >= limit or int(values.min()) <= -limit)
@@ -197,7 +198,7 @@ def _candidates(finite: NDArray[Any], bound: float) -> list[Quantizer]:
         steps = int(bound) if places == 0 else int(min(margin * 10**places, 2**40))
         if steps <= _FINE:
             found.append(Quantizer(DECIMALS, 2 * steps + 1, places))
-    # What rounding to the column's type may add, at the largest value.
+    # Leave room for the error of rounding the largest value to the column's type.
     with np.errstate(over="ignore"):
         step = 2 * margin - float(np.spacing(finite.dtype.type(largest)))
     if step > 1e-30 and step < 1e30 and largest / step < _EXACT:
@@ -208,7 +209,7 @@ def _candidates(finite: NDArray[Any], bound: float) -> list[Quantizer]:
 
 
 def _decimal_places(finite: NDArray[Any]) -> int | None:
-    """Return how many decimal places hold a sample of floats exactly, None if none do."""
+    """Return how many decimal places represent a sample of floats exactly, or None."""
     sample = finite[:: max(1, len(finite) // _SAMPLE)]
     wide = sample.astype(np.float64)
     for places in range(_PLACES + 1):
@@ -231,7 +232,7 @@ def _within(back: NDArray[Any], values: NDArray[Any], bound: float) -> NDArray[n
 
 
 def _before(q: Integers, places: NDArray[np.intp]) -> Integers:
-    """Return the integer before each place that is not itself one of the places, 0 at the start."""
+    """Return the last integer before each place that is not at a place itself; 0 at the start."""
     good = np.ones(len(q), dtype=bool)
     good[places] = False
     last = np.maximum.accumulate(np.where(good, np.arange(len(q)), -1))[places]

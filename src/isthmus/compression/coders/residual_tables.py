@@ -2,7 +2,7 @@
 
 The residual of a value from its prediction is coded with one of a few frequency tables, chosen by
 the size of recent prediction errors. The encoder counts the frequencies and stores them in the
-file. As they do not adapt, many segments of the rows are coded at once.
+file. They do not adapt, so many segments of the rows are coded at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TABLES = 4 * _ERROR_LEVELS
 _DIRECT = 16
 _TOKENS = _DIRECT + 2 * 60
 _UNUSED = _TOKENS
-"""A token that never occurs, so that none has the full frequency, which rANS cannot code."""
+"""A token that never occurs, so that no token has the full frequency, which rANS cannot code."""
 _WORD = 15
 """The bits below a token's leading two are coded in groups of this many."""
 
@@ -45,7 +45,7 @@ class ResidualTables(Coder):
     """Residuals coded by static frequency tables."""
 
     name, number = "tables of odds", 3
-    sample_predicts_size = False  # a sample is too small for its tables to pay
+    sample_predicts_size = False  # in a sample, the tables take more than they save
 
     def encode(self, block: ColumnBlock) -> bytes | None:
         """Return the encoded block; None if it has too many columns or too large integers."""
@@ -108,7 +108,7 @@ def _lanes(rows: int) -> int:
 
 
 def _visit(matrix: Integers, predictors: list[Predictor], lanes: int, visit: Any) -> None:
-    """Visit all values, one of each segment at a time; `visit` returns what they are."""
+    """Visit all values, one of each segment at a time; `visit` returns the values."""
     rows = len(matrix)
     length = -(-rows // lanes)
     contexts = Contexts(matrix)
@@ -143,7 +143,7 @@ def _tokens(residuals: Integers) -> tuple[Integers, Integers]:
 
 
 def _frequencies(counts: Integers) -> Integers:
-    """Return the frequencies of tokens out of `_TOTAL` in each table; at least 1 if one occurs."""
+    """Return the token frequencies out of `_TOTAL` per table, at least 1 for tokens that occur."""
     counts = counts.reshape(_TABLES, _UNUSED + 1)
     counts[:, _UNUSED] = 0
     occurs = counts > 0
@@ -246,7 +246,7 @@ def _read(decoder: RansDecoder, token_tables: _TokenTables, table: Integers) -> 
 
 
 def _read_bits(decoder: RansDecoder, bits: Integers) -> Integers:
-    """Decode so many uniformly distributed bits each."""
+    """Decode uniformly distributed bits, `bits` of them per value."""
 
     def find(shares: Any, part: slice) -> Any:
         unused = 16 - bits[part]

@@ -1,4 +1,4 @@
-"""Choosing a coder for each block: several encode it, and the smallest result is kept."""
+"""Choice of a coder for each block: several encode it, and the smallest result is stored."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CoderSelection:
         cells = block.rows * len(block.columns)
         if not self._blocks and cells <= 2 * SAMPLE_CELLS:
             return self._coders
-        # A slow coder that refuses the large blocks is not worth its time on the last, short one.
+        # Slow coders that do not take large blocks are not worth their time on the short last one.
         self._coders = [
             each for each in self._coders if each.max_cells is None or cells <= each.max_cells
         ]
@@ -75,7 +75,7 @@ class CoderSelection:
 
 
 def largest_error(values: NDArray[Any], decoded: NDArray[Any], bound: float) -> float | None:
-    """Return the largest distance of decoded values from the originals, None if beyond `bound`."""
+    """Return the largest error of decoded values, or None if it is above `bound`."""
     same = values == decoded
     if values.dtype.kind == "f":
         bits = f"u{values.dtype.itemsize}"
@@ -86,14 +86,14 @@ def largest_error(values: NDArray[Any], decoded: NDArray[Any], bound: float) -> 
     if bound == 0:
         return None
     larger, smaller = np.maximum(values, decoded)[~same], np.minimum(values, decoded)[~same]
-    # Python's integers, as the difference of two 64-bit integers may need 65 bits.
+    # Python integers, because the difference of two 64-bit integers may need 65 bits.
     wide = np.float64 if values.dtype.kind == "f" else object
     worst = float((larger.astype(wide) - smaller.astype(wide)).max())
     return worst if worst <= bound else None
 
 
 def _promising(coders: Sequence[Coder], sample: ColumnBlock) -> list[Coder]:
-    """Return the coders that do about best on a sample, with the choices that they made there."""
+    """Return coders whose result on a sample is near the best, restricted to their choices."""
     results = [(each, each.encode(sample)) for each in coders]
     encoded = [(each, packed) for each, packed in results if packed is not None]
     limit = min(len(packed) for _, packed in encoded) * MARGIN + 16

@@ -1,10 +1,9 @@
 """Networks and probabilities in integer arithmetic, with the same results on every machine.
 
-The last bits of a float network depend on threads and libraries, and one bit is enough to break
-an entropy decoder. Here all weights and activations are integers, and a product of
-matrices is a float32 one only in name: as long as every partial sum stays below 2**24, float32
-holds each of them exactly, in whatever order they are summed. `IntegerDense` proves that bound from
-its weights before it is used.
+The last bits of a float network depend on threads and libraries, and one wrong bit breaks an
+entropy decoder. Here all weights and activations are integers. Matrices are multiplied in float32,
+which represents every partial sum below 2**24 exactly, in any order of summation. `IntegerDense`
+checks that its weights keep all sums below this bound.
 """
 
 from __future__ import annotations
@@ -46,12 +45,12 @@ class IntegerDense:
     shift : int
         From 0 to 16.
     slack : int
-        The largest magnitude of what callers add to the sums beside the bias.
+        The largest magnitude of the `extra` term that callers add to the sums.
 
     Raises
     ------
     InvalidArchive
-        A sum could leave the range in which float32 is exact, or the parts do not fit together.
+        A sum could leave the range in which float32 is exact, or `bias` or `shift` is invalid.
     """
 
     weights: NDArray[np.int8]
@@ -109,7 +108,7 @@ def activate(sums: Floats) -> Floats:
 def power_table() -> Floats:
     """Return ``2**(15 - k / 32)``, at most 1 too small, for k = 0, 1, ... until it is 0.
 
-    From integer square roots alone: a mathematical library may round a power either way.
+    It is computed from integer square roots, because math libraries round powers differently.
     """
     bits = 2 * TOTAL_BITS * STEPS_PER_BIT
     step = 1 << (bits - 1)  # 2**-1 with `bits` binary places
@@ -127,8 +126,8 @@ def power_table() -> Floats:
 class Odds:
     """Frequencies of classes out of 2**16, for each column of logits.
 
-    Every class has at least one slot, and the last slot is unused, so that each symbol costs
-    something and no stream decodes to endlessly many.
+    Every class has at least one slot, and the last slot is unused. So no symbol is free, and a
+    stream cannot decode to an unlimited number of symbols.
 
     Parameters
     ----------
@@ -148,9 +147,9 @@ class Odds:
         return self._sums.shape[1]
 
     def starts(self, classes: NDArray[np.intp]) -> NDArray[np.uint32]:
-        """Return the first slot of one class each: shape (m,).
+        """Return the first slot of one class per column: shape (m,).
 
-        The class after the last begins where the last one ends.
+        For the class number after the last, this is the end of the last class.
         """
         sums = self._sums[classes, np.arange(len(classes))]
         return self._shares(sums, self._sums[-1], classes)
@@ -169,8 +168,8 @@ class Odds:
         return known, starts, np.where(classes == known, bounds[known + 1, each] - starts, 0)
 
     def _shares(self, sums: Floats, total: Floats, ranks: Any) -> NDArray[np.uint32]:
-        # Whole numbers below 2**37 over others below 2**22: float64's quotient is rounded by far
-        # less than its distance to the next whole number, so that its floor is the exact one.
+        # Integers below 2**37 are divided by integers below 2**22. The rounding error of float64's
+        # quotient is far below its distance to the next integer, so its floor is exact.
         free = 2**TOTAL_BITS - len(self._sums)
         scaled = sums.astype(np.float64)
         scaled *= free

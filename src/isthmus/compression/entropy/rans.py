@@ -2,11 +2,11 @@
 
 Duda, 2013, "Asymmetric numeral systems: entropy coding combining speed of Huffman coding with
 compression rate of arithmetic coding"; the range variant with interleaved states of Giesen, 2014,
-"Interleaved entropy coders". Each lane is a number in [2**24, 2**40); symbol i of a batch goes to
-lane i modulo their number, and all lanes share one stream of 16-bit words::
+"Interleaved entropy coders". The state of each lane is an integer in [2**24, 2**40). Symbol i of a
+batch goes to lane i modulo the number of lanes. All lanes share one stream of 16-bit words::
 
-    lanes x 5 bytes     states that the decoder begins with, little endian
-    words x 2 bytes     in the order in which it takes them, little endian
+    lanes x 5 bytes     initial states of the decoder, little endian
+    words x 2 bytes     in the order in which the decoder reads them, little endian
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Find = Callable[[Shares, slice], tuple[NDArray[np.intp], Shares, Shares]]
 
 _LOWEST = 1 << 24
-"""Far above the number of slots: below about 2**8 times that, rounding of a state costs bits."""
+"""2**8 times the number of slots: with lower states, rounding would cost bits."""
 _FULL_BITS = np.uint64(24)
 """A state this many bits longer than a symbol's frequency has no room for the symbol."""
 _BITS = np.uint64(TOTAL_BITS)
@@ -54,7 +54,7 @@ class RansEncoder:
         self._batches.append((starts.astype(np.uint16), (stops - starts).astype(np.uint16)))
 
     def finish(self) -> bytes:
-        """Return the stream. What was encoded last is decoded first, so it runs backwards."""
+        """Return the stream. The last symbol encoded is decoded first, so encoding is backwards."""
         states = np.full(self._lanes, _LOWEST, np.uint64)
         words: list[NDArray[np.uint64]] = []
         for starts, widths in reversed(self._batches):
@@ -74,7 +74,7 @@ class RansEncoder:
 
 
 class RansDecoder:
-    """Decodes what a `RansEncoder` with as many lanes wrote, in batches of the same sizes.
+    """Decodes the stream of a `RansEncoder` with the same number of lanes and batch sizes.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class RansDecoder:
     Raises
     ------
     InvalidArchive
-        The stream is cut off or damaged; also in the methods.
+        The stream is truncated or damaged. The methods raise this, too.
     """
 
     def __init__(self, data: bytes, lanes: int) -> None:
@@ -107,10 +107,10 @@ class RansDecoder:
         Parameters
         ----------
         count : int
-            Symbols in it.
+            The number of symbols in the batch.
         find : callable
             Takes slots (w,) and their part of the batch; returns the symbol at each slot, its
-            first slot, and its frequency, which is 0 where no symbol has the slot.
+            first slot, and its frequency, which is 0 if no symbol has the slot.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class RansDecoder:
 def _damaged(received: str) -> NoReturn:
     raise InvalidArchive(
         "a stream of coded symbols",
-        expected="one as it was written",
+        expected="an undamaged stream",
         received=received,
         remedy="read it from an undamaged copy, with the model that wrote it",
     )

@@ -33,7 +33,7 @@ def checked_array(
     name : str
     dtype : dtype
     shape : tuple of int or None
-        None stands for any number from 1.
+        None allows any size from 1.
     """
     array = array_checks.array_of(arrays, name, dtype, shape, model=_MODEL, longest=_LARGEST)
     if array.size > _LARGEST:
@@ -44,7 +44,7 @@ def checked_array(
 
 
 def stored_dtype(name: str) -> Any:
-    """Return the type in which files store weights: two bytes for those that are many."""
+    """Return the stored type of weights: two bytes, except for the few biases and gains."""
     return np.float32 if "bias" in name or "gain" in name else np.float16
 
 
@@ -58,7 +58,7 @@ def as_stored(weights: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
 
 
 def to_stored(weights: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
-    """Return `rounded` weights in the types that files store."""
+    """Return weights that `as_stored` rounded in the types that files store."""
     return {name: value.astype(stored_dtype(name)) for name, value in weights.items()}
 
 

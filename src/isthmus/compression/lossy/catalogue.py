@@ -24,11 +24,11 @@ class LossyCoderEntry(NamedTuple):
     number : int
         Identifies it in files; see `by_number`.
     name : str
-        Its name in models, and in what users read.
+        Its name in models, and in descriptions for users.
     from_arrays : function of arrays, mean, ranges
-        Restores it from an untrusted file; raises InvalidArchive.
+        Restores the coder from an untrusted file; raises InvalidArchive.
     bytes_only : bool
-        Whether it takes samples of bytes alone.
+        Whether the coder takes only samples of bytes.
     """
 
     number: int

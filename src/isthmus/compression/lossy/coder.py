@@ -41,13 +41,13 @@ class LossyModelCoder(LearnedCoder):
         return cls(LossyModel.fit(native, seed=seed))
 
     def encode(self, block: ColumnBlock) -> None:
-        """Return None: this coder keeps no error bound. `RateController` encodes with it."""
+        """Return None: this coder has no error bound. `RateController` encodes with it."""
         del block
 
     def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns, one for each value of a sample."""
         if layout.sample_shape != self.model.shape or set(layout.dtypes) != {self.model.dtype}:
-            refuse("samples of another shape or type than the model's")
+            refuse("samples whose shape or type differs from the model's")
         return list(self.model.decode(bytes(packed), rows).reshape(rows, -1).T)
 
     def describe(self, packed: memoryview) -> str:
@@ -55,7 +55,7 @@ class LossyModelCoder(LearnedCoder):
         return f"{self.name} ({self.model.describe(bytes(packed))})"
 
     def needed_for(self, blocks: Iterable[bytes]) -> Self:
-        """Return a coder with those parts of the model that decode these blocks."""
+        """Return a coder with the parts of the model that are needed to decode these blocks."""
         heads = [block[1:4] for block in blocks]
         return type(self)(self.model.needed_for(*heads))
 
@@ -77,7 +77,7 @@ class RateController:
     ----------
     coder : LossyModelCoder
     quality, bits : float or None
-        One of them; see `LossyModel.encode`.
+        Exactly one of them is given; see `LossyModel.encode`.
     """
 
     coder: LossyModelCoder

@@ -1,4 +1,4 @@
-"""Fitting the coders of a lossy model, those that suit the samples."""
+"""Fitting of the coders of a lossy model that suit given samples."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 GRIDS = ((2, 2), (4, 2), (2, 1), (3, 1), (4, 1), (6, 1), (12, 1))
-"""Grey levels, and the factor of downsampling, from coarse to fine."""
+"""Numbers of grey levels and factors of downsampling, from coarse to fine."""
 _LINEAR_POINTS = 28
 _NETWORK_POINTS = slice(4, 12)
-"""The operating points that the network has."""
+"""The operating points of the linear transform that the network shares."""
 _COARSEST = 6
-"""The first step, in standard deviations of the first component; each next is smaller by 2**0.5."""
+"""The first step, in standard deviations of the first component; the ratio of steps is 2**-0.5."""
 _NETWORK_CODES = 64
 _EPOCHS, _BATCH = 10, 128
 _FEWEST, _MOST = 1500, 12_000
-"""Limits of the updates of the weights, unless `epochs` is given."""
+"""Limits of the number of weight updates, unless `epochs` is given."""
 _SMALLEST_IMAGE = 4
 _PIXEL_UPDATES, _PIXEL_BATCH = 2500, 4096
 _REFINER_UPDATES = 3000
@@ -43,7 +43,7 @@ _COVARIED, _COUNTED = 2**15, 2**12
 _DENSE = 2048
 """Principal components of up to this many cells are computed exactly."""
 _MOST_CELLS = 2**25
-"""Of the samples that components are computed from, and of the components."""
+"""The most cells of the samples that components are computed from, and of the components."""
 _WIDEST = 2**14
 """Samples with more cells would need too large a network."""
 
@@ -72,7 +72,7 @@ def fit_coders(
     if flat.shape[1] > _WIDEST:
         return coders
     learned = flat, mean, ranges
-    if flat.dtype != np.uint8:  # bytes stay what they are: a quarter of the memory
+    if flat.dtype != np.uint8:  # bytes are not converted: they take a quarter of the memory
         learned = centred(flat, mean, ranges), np.zeros_like(mean), np.ones_like(mean)
     network: TransformNetwork = train_network(
         *learned,
@@ -102,8 +102,8 @@ def _some(flat: NDArray[Any], most: int, seed: int) -> NDArray[Any]:
 def _components(cells: Floats, seed: int) -> tuple[Floats, Floats]:
     """Return principal components (k, cells) and standard deviations along them (k,).
 
-    For many cells by Halko, Martinsson and Tropp, 2011, "Finding structure with randomness",
-    algorithm 4.4 with two power iterations.
+    For many cells, the method is Halko, Martinsson and Tropp, 2011, "Finding structure with
+    randomness", algorithm 4.4 with two power iterations.
     """
     n, width = cells.shape
     most = min(MOST_CODES, width, max(1, _MOST_CELLS // width))
@@ -122,7 +122,7 @@ def _components(cells: Floats, seed: int) -> tuple[Floats, Floats]:
 
 
 def _offsets(cells: Floats, basis: Floats, steps: Floats) -> Floats:
-    """Return the mean amount by which rounding increases magnitudes."""
+    """Return the mean amount, in steps, by which rounding increases magnitudes."""
     components = np.abs(cells @ basis.T)
     offsets = []
     for step in steps:

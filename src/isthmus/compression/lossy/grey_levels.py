@@ -1,7 +1,7 @@
-"""Images quantized to few grey levels, which are coded without loss, and refined by the decoder.
+"""Images quantized to a few grey levels, which are coded without loss and refined by the decoder.
 
-The last bits of a pixel are mostly noise, but edges matter. The levels keep the edges and are coded
-by a pixel network. The decoder estimates every pixel from the levels around it.
+The last bits of a pixel are mostly noise, but edges matter. The levels preserve the edges and are
+coded by a pixel network. The decoder estimates every pixel from the levels around it.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _PIXELS, _WINDOWS = 2**20, 2**16
 
 @dataclass(frozen=True)
 class LevelGrid:
-    """A quantization of images in grey levels and resolution.
+    """A quantization of the grey levels and the resolution of images.
 
     Parameters
     ----------
     shape : tuple of int
         Height, width and channels of an image.
     levels : int
-        Grey levels, from black to white in equal steps.
+        The number of grey levels, from black to white in equal steps.
     factor : int
         The factor of downsampling: a pixel is the mean of this many rows and columns.
     """
@@ -91,7 +91,7 @@ class LevelGrid:
         return blocks.reshape(*blocks.shape[:3], self.outputs)
 
     def join(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the images that `split` split."""
+        """Return the images from the output of `split`."""
         height, width, channels = self.shape
         n, rows, columns, _ = values.shape
         blocks = values.reshape(n, rows, columns, self.factor, self.factor, channels)
@@ -114,17 +114,17 @@ class LevelRefiner:
     Parameters
     ----------
     weights : dict of str to ndarray of float32
-        ``kernel0`` (channels x 49, u), ``kernel1`` (u, v), ``kernel2`` (v, outputs), and a
-        ``bias0`` to ``bias2``: what is added to the pixel's own level, in units of 255.
+        ``kernel0`` (channels x 49, u), ``kernel1`` (u, v), ``kernel2`` (v, outputs), and
+        ``bias0`` to ``bias2``. The output is added to the pixel's own level, in units of 255.
     flat : ndarray of float32, shape (256, outputs)
-        The estimate where all levels around are this one.
+        The estimate for a pixel with a level whose surroundings all have the same level.
     """
 
     weights: dict[str, Floats]
     flat: Floats
 
     def __call__(self, values: Images) -> Floats:
-        """Return estimates (n, rows, columns, outputs) from 0 to 255 of levels' values."""
+        """Return estimates (n, rows, columns, outputs), from 0 to 255, given values of levels."""
         outputs = self.flat.shape[1]
         around = windows(values)
         same = around.min((3, 4, 5)) == around.max((3, 4, 5))
@@ -197,7 +197,7 @@ class LevelsCoder:
         return self.models[point].encode(codes)
 
     def unpack(self, packed: bytes, rows: int, point: int) -> Images:
-        """Return the levels of `pack`; raises InvalidArchive."""
+        """Return the levels that were packed; raises InvalidArchive."""
         return self.models[point].decode(packed, rows)
 
     def rebuild(self, codes: Images, point: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Lossy coding of samples at a chosen quality or size, by models fitted to similar ones."""
+"""Lossy coding of samples at a chosen quality or size, by models fitted to similar samples."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from isthmus.compression.lossy.transform import Doubles
 
 _SMALLEST_SECTION = 8
-"""The least bytes of a section, which bounds the memory that a file can ask for."""
+"""The smallest size of a section in bytes, which limits the memory that a file can require."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,20 @@ class LossyModel:
     principal components; a nonlinear transform learned end to end (Ballé, Laparra and Simoncelli,
     2017); and for images of bytes, a few grey levels coded without loss, which the decoder refines.
     `RateControl` selects among them. All probabilities are integers, so every machine decodes the
-    same codes; what is reconstructed from them may differ between machines in the last digit of a
-    float, or by 1 in a byte.
+    same codes. The samples reconstructed from them may differ between machines in the last digit of
+    a float, or by 1 in a byte.
 
     Parameters
     ----------
     shape : tuple of int
-        Of a sample.
+        The shape of a sample.
     dtype : dtype
         uint8, float32 or float64.
     mean, ranges : ndarray of float64, shape (cells,)
-        Of each cell; errors are relative to the ranges, which are 255 for bytes.
+        The mean and the range of each cell. Errors are relative to the ranges, which are 255 for
+        bytes.
     coders : dict of str to coder
-        Of "linear", "network" and "levels" those that there are.
+        At least one of "linear", "network" and "levels".
     """
 
     shape: tuple[int, ...]
@@ -77,17 +78,18 @@ class LossyModel:
         Parameters
         ----------
         samples : ndarray of uint8, float32 or float64, shape (n, *shape)
-            At least one finite number. Bytes of shape (n, height, width) or (n, height, width,
-            up to 4 channels) are also taken as images.
+            Finite numbers, at least one. Bytes of shape (n, height, width) or (n, height, width,
+            up to 4 channels) are also coded as images.
         seed : int
             For weights and the order of samples.
         epochs : float, optional
-            How often the networks see each sample on the mean. None: from the amount of data.
+            The mean number of times that the networks see each sample. None: computed from the
+            amount of data.
 
         Raises
         ------
         InvalidData
-            They are not such samples.
+            `samples` is not an array of this kind.
         TrainingDiverged
             No finite weights were found.
         """
@@ -96,8 +98,8 @@ class LossyModel:
         mean, ranges = scales(flat)
         coders = fit_coders(flat, samples.shape[1:], mean, ranges, seed, epochs)
         fitted = cls(samples.shape[1:], samples.dtype, mean, ranges, coders)
-        # Files name a model by a hash of its arrays, in their order, which must be the same before
-        # and after it is saved.
+        # Files identify a model by a hash of its arrays in their order, which must be the same
+        # before and after it is saved.
         return cls.from_arrays(fitted.to_arrays())
 
     def encode(
@@ -110,17 +112,18 @@ class LossyModel:
         samples : ndarray, shape (n, *shape)
             Of the type that the model was fitted to; finite.
         quality : float
-            The least ratio of peak to error, in decibels: ``-10 log10`` of the squared error
-            relative to `ranges`, on the mean over all cells; PSNR for images.
+            The smallest allowed ratio of peak to error in decibels: ``-10 log10`` of the squared
+            error relative to `ranges`, averaged over all cells. For images, this is PSNR.
         bits : float
-            Instead: the most bits per cell; quality is then as good as that allows.
+            The most bits per cell, instead of `quality`. The quality is as high as they allow.
 
         Raises
         ------
         InvalidData
-            They are not such samples.
+            `samples` is not an array of this kind.
         InvalidParameter
-            Neither or both were given, or no coder reaches the quality, or all need more bits.
+            Neither or both of `quality` and `bits` were given, no coder reaches the quality, or all
+            coders need more bits.
         """
         wanted = _one_of(quality, bits)
         check_samples(samples, self.shape, self.dtype)
@@ -131,12 +134,12 @@ class LossyModel:
         return (control.at_quality if bits is None else control.at_size)(flat, wanted)
 
     def decode(self, data: bytes, n: int) -> NDArray[Any]:
-        """Return the `n` samples that `data` hold: shape (n, *shape).
+        """Return the `n` samples that are encoded in `data`: shape (n, *shape).
 
         Raises
         ------
         InvalidArchive
-            The bytes are damaged, or of other samples or another model.
+            The bytes are damaged, or are not `n` samples that this model encoded.
         """
         cells = len(self.mean)
         if n < 0 or n * cells // SECTION_CELLS * _SMALLEST_SECTION > len(data):
@@ -157,7 +160,7 @@ class LossyModel:
             for part in sections(rows, cells):
                 packed = bytes(cursor.length_prefixed())
                 codes = self.coders[name].unpack(packed, part.stop - part.start, point)
-                with np.errstate(all="ignore"):  # what a damaged file brings to infinity
+                with np.errstate(all="ignore"):  # a damaged file may cause overflow
                     rebuilt = self.coders[name].rebuild(codes, point)
                     if not np.isfinite(rebuilt).all():
                         refuse_samples("codes of infinite values")
@@ -166,19 +169,19 @@ class LossyModel:
         return flat.reshape(n, *self.shape)
 
     def describe(self, data: bytes) -> str:
-        """Return in words which coders made the bytes."""
+        """Return the names of the coders that encoded the bytes."""
         names = [LOSSY_CODERS_BY_NUMBER[data[place]].name for place in (0, 2) if data]
         return " and ".join(dict.fromkeys(names))
 
     def needed_for(self, *coded: bytes) -> LossyModel:
-        """Return a smaller model, of those coders alone that made these bytes with this one."""
+        """Return a model with only the coders that encoded these bytes."""
         numbers = {data[place] for data in coded if data for place in (0, 2)}
         names = [LOSSY_CODERS_BY_NUMBER[number].name for number in sorted(numbers)]
         kept = {name: self.coders[name] for name in names}
         return replace(self, coders=kept or self.coders)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what the model is."""
+        """Return the model as arrays, for `from_arrays`."""
         arrays: dict[str, NDArray[Any]] = {
             "shape": np.array(self.shape, np.int64),
             "dtype": np.array([DTYPES.index(self.dtype)], np.int64),
@@ -196,7 +199,7 @@ class LossyModel:
         Raises
         ------
         InvalidArchive
-            The arrays are not such a description.
+            The arrays do not describe a model.
         """
         sizes = np.size(arrays.get("shape", ()))
         shape = tuple(map(int, checked_array(arrays, "shape", np.int64, (sizes,))))
@@ -220,13 +223,13 @@ class LossyModel:
 
 
 def _one_of(quality: Any, bits: Any) -> float:
-    """Return the one that was given; raises InvalidParameter."""
+    """Return the parameter that was given; raises InvalidParameter unless exactly one was."""
     wanted = quality if bits is None else bits
     known = isinstance(wanted, (int, float, np.integer, np.floating))
     if None not in (quality, bits) or not known or not math.isfinite(wanted):
         raise InvalidParameter(
             "quality and bits",
-            expected="one of them, a finite number",
+            expected="exactly one of them, a finite number",
             received=f"quality {quality!r} and bits {bits!r}",
             remedy="pass quality= in decibels, or bits= per value",
         )

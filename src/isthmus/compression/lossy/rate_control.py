@@ -1,4 +1,4 @@
-"""Choosing operating points so that samples reach a quality, or fit a size."""
+"""Choice of operating points with which samples reach a quality or fit in a size."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _COMPARED = 128
 """Samples on which the coders are compared."""
 _ROUNDS = 6
-"""Attempts to come closer to the allowed size."""
+"""The number of attempts to come closer to the allowed size."""
 
 
 @dataclass(frozen=True)
 class RateControl:
-    """Codes samples with those coders, at those operating points, that do best on them.
+    """Codes samples with the coders and operating points that do best on them.
 
     The first samples are coded at one operating point and the others at the next coarser one, so
     that the quality or size is met closely.
@@ -50,7 +50,7 @@ class RateControl:
     def _lower_hull(self, flat: NDArray[Any]) -> list[OperatingPoint]:
         """Return the operating points on the lower convex hull of size and error, smallest first.
 
-        Sizes, in bytes, and mean squared errors are those of evenly spread samples.
+        Sizes, in bytes, and mean squared errors are measured on evenly spaced samples.
         """
         rows = np.unique(np.linspace(0, len(flat) - 1, _COMPARED).astype(np.intp))
         tried = flat[rows]
@@ -64,7 +64,7 @@ class RateControl:
         return lower_hull(points)
 
     def at_quality(self, flat: NDArray[Any], quality: float) -> bytes:
-        """Code as few samples at the finer of two operating points as reach the quality."""
+        """Reach the quality with the fewest samples at the finer of two operating points."""
         hull = self._lower_hull(flat)
         allowed = 10 ** (-quality / 10) * len(flat)
         good = [i for i, each in enumerate(hull) if each.error * len(flat) <= allowed]
@@ -91,7 +91,7 @@ class RateControl:
         )
 
     def at_size(self, flat: NDArray[Any], bits: float) -> bytes:
-        """Code as many samples at the finer of two operating points as the size allows."""
+        """Fit in the size with the most samples at the finer of two operating points."""
         hull = self._lower_hull(flat)
         allowed = bits * flat.size / 8
         ratio = len(flat) / min(len(flat), _COMPARED)

@@ -53,9 +53,9 @@ class CombinedPoint(NamedTuple):
 
 
 def lower_hull(points: list[OperatingPoint]) -> list[OperatingPoint]:
-    """Return the corners of the convex hull below, sizes rising and errors falling.
+    """Return the corners of the lower convex hull, with rising sizes and falling errors.
 
-    A point above the hull is worse than coding some samples at one corner, others at the next.
+    A point above the hull is worse than coding some samples at one corner and others at the next.
     """
     hull: list[OperatingPoint] = []
     for each in sorted(points, key=lambda each: (each.size, each.error)):

@@ -1,4 +1,4 @@
-"""Samples that can be coded with loss: their types, checks, scales, and processing in parts."""
+"""Samples for lossy coding: their types, checks and scales, and their processing in parts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scales(flat: NDArray[Any]) -> tuple[Doubles, Doubles]:
     if not (np.isfinite(mean).all() and np.isfinite(ranges).all()):
         raise InvalidData(
             "samples to code with loss",
-            expected="numbers whose sum and range float64 can hold",
+            expected="numbers whose sum and range float64 can represent",
             received="larger numbers",
             remedy="scale them first, or code them with max_error=",
         )

@@ -25,7 +25,7 @@ NEAR = 3
 MOST_REACH = 127
 _SLOPE_STEPS = 16
 _LANE_BYTES = 512
-"""Bytes in a lane: enough to make the two bytes that it costs negligible."""
+"""Bytes in a lane: enough to make the overhead of about four bytes per lane negligible."""
 _MOST_LANES = 2**12
 _FLATTEST, _STEEPEST = 1, 2**12
 
@@ -39,11 +39,11 @@ class StaticTables:
     columns : ndarray of uint16, shape (c,)
         The columns that are coded, in increasing order; the others are always 0.
     logits : ndarray of int16, shape (2 * NEAR + 1, c)
-        Of the integers from -`NEAR` to `NEAR`, in units of 1 / 32 of a bit.
+        The logits of the integers from -`NEAR` to `NEAR`, in units of 1 / 32 of a bit.
     slopes : ndarray of int16, shape (2, c)
-        The decrease of logits for each integer beyond on either side, in 1 / 16 of that unit.
+        The decrease of the logits per integer beyond `NEAR` on either side, in 1 / 16 of that unit.
     reach : int
-        From `NEAR` to 127: integers of larger magnitude are stored as patches.
+        From `NEAR` to 127. Integers of larger magnitude are stored as patches.
     """
 
     columns: NDArray[np.uint16]
@@ -54,9 +54,9 @@ class StaticTables:
     def __post_init__(self) -> None:
         steps = np.diff(self.columns.astype(np.int64))
         if not NEAR <= self.reach <= MOST_REACH or (steps < 1).any():
-            refuse_model("tables", "rising columns and a reach from 3 to 127", f"{self.reach}")
+            refuse_model("tables", "increasing columns and a reach from 3 to 127", f"{self.reach}")
         if self.slopes.size and not _FLATTEST <= self.slopes.min() <= self.slopes.max():
-            refuse_model("tables", "probabilities that decrease", "others")
+            refuse_model("tables", "probabilities that decrease", "probabilities that do not")
 
     @cached_property
     def _bounds(self) -> NDArray[np.uint32]:
@@ -119,7 +119,7 @@ class StaticTables:
     def decode(self, packed: bytes, rows: int, width: int) -> Integers:
         """Return the integers in all columns: shape (rows, width); raises InvalidArchive.
 
-        The caller limits `rows` to what memory allows; the bytes may be damaged.
+        The caller limits `rows` to what fits in memory. The bytes may be damaged.
         """
         cursor = Cursor(packed)
         count = rows * len(self.columns)

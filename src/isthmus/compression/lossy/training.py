@@ -35,7 +35,7 @@ _FACTORS = {"linear": 0.1, "gain": 3.0, **dict.fromkeys(_PRIOR, 3.0)}
 _REFINER_BATCH, _REFINER_RATE = 2048, LearningRate(3e-3, warm_up=200)
 _REFINER_UNITS = (64, 64)
 _WINDOWS = 2**18
-"""The pixels that a refiner is trained on."""
+"""The number of pixels on which a refiner is trained, if there are so many."""
 
 
 def train_network(
@@ -50,20 +50,20 @@ def train_network(
 ) -> TransformNetwork:
     """Return a network that codes samples at several operating points.
 
-    It begins with the principal components and minimizes bits + weight x squared error. The weight
-    of each operating point is that for which its step would be optimal for a Gaussian.
+    Training starts from the principal components and minimizes bits + weight x squared error. The
+    weight of each operating point is the one for which its step is optimal for a Gaussian.
 
     Parameters
     ----------
     samples : ndarray, shape (n, cells)
     mean, ranges : ndarray of float64, shape (cells,)
-        What is subtracted from the cells, and what they are divided by.
+        `mean` is subtracted from the cells, which are then divided by `ranges`.
     basis : ndarray of float32, shape (codes, cells)
         Principal components.
     steps : ndarray of float32, shape (points,)
     seed : int
     updates : int
-        Of the weights, by a batch of 128 samples each.
+        The number of weight updates, each with a batch of 128 samples.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def train_network(
         values = whole * jnp.exp(weights["decoder.gain"][point])
         rebuilt = _both(weights, values, "decoder", point) + weights["decoder.bias2"]
         error = ((rebuilt - cells) ** 2).sum(1)
-        # The root balances the gradients of coarse and fine points on the weights that they share.
+        # The square root balances the gradients of coarse and fine points on shared weights.
         return ((bits + trade[point] * error) / jnp.sqrt(trade[point])).mean() / cells.shape[1]
 
     weights = _initial(samples, mean, ranges, basis, steps, seed)
@@ -98,9 +98,10 @@ def train_network(
 
 
 def _trade(steps: Floats) -> Floats:
-    """Return the bits for a unit of squared error at which each step is optimal.
+    """Return the weight of the squared error, in bits, for which each step is optimal.
 
-    Fine steps s cost -log2(s) bits and err by s**2 / 12: the sum is least at 6 / (ln(2) s**2).
+    A fine step s costs -log2(s) bits and has the squared error s**2 / 12. The weighted sum is
+    minimal at s for the weight 6 / (ln(2) s**2).
     """
     return (6 / math.log(2) / steps**2).astype(np.float32)
 
@@ -154,7 +155,7 @@ def _bits(weights: Weights, codes: jax.Array, point: jax.Array) -> jax.Array:
 def train_refiner(
     grid: LevelGrid, images: NDArray[np.uint8], *, seed: int, updates: int
 ) -> LevelRefiner:
-    """Return what best estimates images (n, *shape) from their levels, by squared error.
+    """Return a refiner with the least squared error of images (n, *shape) given their levels.
 
     Raises
     ------

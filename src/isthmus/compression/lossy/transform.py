@@ -1,4 +1,4 @@
-"""Transform coding: samples as few integer codes, which are coded independently."""
+"""Transform coding: samples as a few integer codes, which are entropy-coded independently."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LARGEST = 2.0**30
 _FARTHEST = 1e6
 """Values are clipped at this many ranges from the mean, so that no float32 overflows."""
 _DEAD_ZONE = 0.4
-"""Added before rounding down: below a half, it makes zeros more frequent, and they are cheap."""
+"""Added before rounding down. Below 0.5, it makes zeros more frequent, which cost few bits."""
 _CELLS = 2**21
 """Cells transformed at once, to limit working memory."""
 
@@ -76,7 +76,7 @@ class LinearTransform:
 
     @staticmethod
     def magnitudes(steps: Floats) -> Floats:
-        """Return the integer magnitudes of components' magnitudes in steps."""
+        """Return the integer magnitudes of components, given their magnitudes in steps."""
         whole: Floats = np.floor(steps + np.float32(_DEAD_ZONE))
         return np.minimum(whole, np.float32(_LARGEST))
 
@@ -98,7 +98,7 @@ class LinearTransform:
         steps = checked_array(arrays, "steps", np.float32, (None,))
         offsets = checked_array(arrays, "offsets", np.float32, (len(steps),))
         if len(basis) > min(MOST_CODES, cells) or len(steps) > MOST_POINTS or not steps.min() > 0:
-            refuse_model("steps", "few positive ones", f"{len(steps)} for {len(basis)} components")
+            refuse_model("steps", "few positive steps", f"{len(steps)} for {len(basis)} components")
         require_names(arrays, {"basis", "steps", "offsets"})
         return cls(basis, steps, offsets)
 
@@ -107,16 +107,16 @@ class LinearTransform:
 class TransformNetwork:
     """A perceptron and a linear path in each direction, with a gain per code and operating point.
 
-    Ballé, Laparra and Simoncelli, 2017, "End-to-end optimized image compression"; one network for
-    all points by gains, as in Cui et al., 2021, "Asymmetric gained deep image compression with
-    continuous rate adaptation", and by biases of their own.
+    The method is Ballé, Laparra and Simoncelli, 2017, "End-to-end optimized image compression". One
+    network serves all points, by gains as in Cui et al., 2021, "Asymmetric gained deep image
+    compression with continuous rate adaptation", and by biases per point.
 
     Parameters
     ----------
     weights : dict of str to ndarray of float32
         With c cells, k codes, u and v hidden units, and p points: ``encoder.linear`` (c, k),
         ``encoder.0`` (c, u), ``encoder.1`` (u, v), ``encoder.2`` (v, k), ``encoder.bias0`` (p, u),
-        ``encoder.bias1`` (p, v), ``gain`` (p, k); ``decoder.`` likewise the other way round, with
+        ``encoder.bias1`` (p, v), ``gain`` (p, k); ``decoder.`` likewise in reverse, with
         ``decoder.bias2`` (c,) and ``decoder.gain`` (p, k).
     """
 
@@ -161,7 +161,7 @@ class TransformNetwork:
         points, codes = checked_array(arrays, "encoder.gain", np.float32, (None, None)).shape
         outer, inner = checked_array(arrays, "encoder.1", np.float16, (None, None)).shape
         if points > MOST_POINTS or codes > MOST_CODES:
-            refuse_model("encoder.gain", "few codes and points", f"{codes} and {points}")
+            refuse_model("encoder.gain", "a few codes and points", f"{codes} and {points}")
         sizes = network_sizes(cells, codes, (outer, inner), points)
         weights = {
             name: checked_array(arrays, name, stored_dtype(name), size)
@@ -196,7 +196,7 @@ def network_sizes(
 
 
 def _gelu(values: Floats) -> Floats:
-    """Hendrycks and Gimpel, 2016, "Gaussian error linear units", with tanh."""
+    """Return GELU, by tanh: Hendrycks and Gimpel, 2016, "Gaussian error linear units"."""
     cube = values + np.float32(0.044715) * values * values * values
     return values * (
         np.float32(0.5) * np.tanh(np.float32(np.sqrt(2 / np.pi)) * cube) + np.float32(0.5)
@@ -210,7 +210,7 @@ class TransformCoder:
     Parameters
     ----------
     mean, ranges : ndarray of float64, shape (cells,)
-        What is subtracted from the cells, and what they are divided by.
+        `mean` is subtracted from the cells, which are then divided by `ranges`.
     transform : LinearTransform or TransformNetwork
     tables : tuple of StaticTables
         One per operating point.
@@ -298,7 +298,7 @@ class TransformCoder:
 
 
 def centred(samples: NDArray[Any], mean: Doubles, ranges: Doubles) -> Floats:
-    """Return samples (n, cells) centred and scaled, as transforms take them."""
+    """Return samples (n, cells) centred and scaled, as transforms expect them."""
     with np.errstate(over="ignore"):
         cells = (samples - mean) / ranges
     return np.clip(cells, -_FARTHEST, _FARTHEST).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The 256 values of a pixel in a few classes, and the frequency of each value in its class."""
+"""Classes of the 256 values of a pixel, and the frequency of each value in its class."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Alphabet:
     Parameters
     ----------
     bounds : ndarray of uint16, shape (classes + 1,)
-        Class k has the values from ``bounds[k]`` up to ``bounds[k + 1]``.
+        Class k contains the values from ``bounds[k]`` to ``bounds[k + 1] - 1``.
     shares : ndarray of uint16, shape (256,)
         The frequency of each value in its class.
 
@@ -61,13 +61,13 @@ class Alphabet:
             raise InvalidArchive(
                 "an alphabet of pixels",
                 expected="classes that divide the values 0 to 255, and shares that fill them",
-                received="others",
+                received="other bounds or shares",
                 remedy="use the file as it was written",
             )
 
     @classmethod
     def of(cls, counts: NDArray[np.int64]) -> Self:
-        """Divide the values by how often each occurs: shape (256,)."""
+        """Divide the values into classes by their counts, shape (256,)."""
         bounds = [0, VALUES]
         large = int(counts.sum() * _SMALL)
         while len(bounds) <= MOST_CLASSES:
@@ -123,9 +123,9 @@ class Alphabet:
 
 
 def _halved(counts: NDArray[np.int64]) -> int:
-    """Return where to divide a class of several values so that the larger half is smallest.
+    """Return where to divide a class of several values so that the larger part is smallest.
 
-    That is before or after the median; after it, if it is the only value that occurs.
+    That is before or after the median, and after it if it is the only value that occurs.
     """
     up_to = np.cumsum(counts)
     total = up_to[-1]

@@ -1,4 +1,4 @@
-"""The coder of images by a pixel network, without loss."""
+"""The lossless coder of images by a pixel network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PixelNetworkCoder(LearnedCoder):
-    """Lossless images, with the probabilities that a network predicts for each pixel.
+    """Codes images without loss, with the probabilities that a network predicts for each pixel.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class PixelNetworkCoder(LearnedCoder):
         return cls(PixelModel.fit(_with_channels(samples), seed=seed))
 
     def encode(self, block: ColumnBlock) -> bytes | None:
-        """Return the encoded block; None unless it holds images of the shape given to `fit`."""
+        """Return the encoded block; None unless it contains images of the shape given to `fit`."""
         layout = block.layout
         if not (block.exact and _holds_images(layout)):
             return None

@@ -36,29 +36,30 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 4
 _WIDEST = 20
 _MOST_CELLS = 2**30
-"""Values of one image, its margin included: training numbers them in 32 bits."""
+"""The most values of one image, including its margin: training indexes them in 32 bits."""
 _STREAM_CELLS = 2**24
-"""Values in one stream, margins included, to limit working memory."""
+"""Values in one stream, including margins, to limit working memory."""
 _LANE_PIXELS = 2**14
-"""Values in a lane: enough to make the three bytes that it costs negligible."""
+"""Values in a lane: enough to make the overhead of about four bytes per lane negligible."""
 _MOST_PER_BYTE = 2 * _LANE_PIXELS // 4
-"""Values in one byte, at most: a lane has 4 bytes or more, and fewer than twice its values."""
+"""The most values per byte: a lane has at least 4 bytes, and under twice its values."""
 _LENGTH = 4
 _LAST = 255
 _SAMPLED = 2**20
-"""Values that the classes are chosen from."""
+"""The number of values from which the classes are chosen."""
 _WORTH_CENTRING = 1.0
-"""Bits per value that centring must save before a network sees them: one learns about flat parts
-and outlines by itself, but not to subtract."""
+"""Bits per value that centring must save, before a network is used. A network learns flat areas and
+outlines by itself, but it does not learn to subtract."""
 
 
 class PixelModel:
     """A model of images that codes them without loss, with the same bytes on every machine.
 
     Each pixel is predicted from those above it and to its left, as in van den Oord, Kalchbrenner
-    and Kavukcuoglu, 2016, "Pixel recurrent neural networks", by a perceptron with two hidden
-    layers for all pixels, whose weights and activations are small integers; so encoder and decoder
-    agree whatever computes them. What it predicts is coded by `isthmus.compression.entropy.rans`.
+    and Kavukcuoglu, 2016, "Pixel recurrent neural networks". The predictor is a perceptron with two
+    hidden layers, the same for all pixels. Its weights and activations are small integers, so
+    encoder and decoder agree on every machine. `isthmus.compression.entropy.rans` codes the pixels
+    with the predicted probabilities.
 
     Parameters
     ----------
@@ -66,11 +67,6 @@ class PixelModel:
     alphabet : Alphabet
     networks : tuple of PixelNetwork
         One per channel.
-
-    Raises
-    ------
-    InvalidArchive
-        The parts do not fit together.
     """
 
     def __init__(
@@ -91,12 +87,13 @@ class PixelModel:
         seed : int
             For weights and the order of pixels.
         epochs : float, optional
-            The mean number of times that each pixel is seen. None: from the amount of data.
+            The mean number of times that each pixel is seen. None: computed from the amount of
+            data.
 
         Raises
         ------
         InvalidData
-            They are not such images.
+            `images` is not an array of this kind, or the images are too large.
         TrainingDiverged
             No finite weights were found.
         """
@@ -130,23 +127,23 @@ class PixelModel:
         Raises
         ------
         InvalidData
-            They are not such images.
+            `images` has another type or shape.
         """
         _check_images(images, self.image_shape)
         parts = []
-        with threadpool_limits(1):  # the products are too small for more, which would only wait
+        with threadpool_limits(1):  # the products are too small for several threads
             for part in self._streams(len(images)):
                 stream = self._encode(images[part])
                 parts += [len(stream).to_bytes(_LENGTH, "little"), stream]
         return b"".join(parts)
 
     def decode(self, data: bytes, n: int) -> Images:
-        """Return the `n` images that `data` hold: ndarray of uint8, shape (n, *image_shape).
+        """Return the `n` images that are encoded in `data`: uint8, shape (n, *image_shape).
 
         Raises
         ------
         InvalidArchive
-            The bytes are damaged, or of other images or another model.
+            The bytes are damaged, or are not `n` images that this model encoded.
         """
         if not 0 <= n * self._values <= len(data) * _MOST_PER_BYTE:
             raise _damaged(f"{len(data)} bytes for {n} images")
@@ -236,7 +233,7 @@ class PixelModel:
         Raises
         ------
         InvalidArchive
-            The arrays are not such a description.
+            The arrays do not describe a model.
         """
         shape = checked_array(arrays, "shape", np.int64, (5,))
         height, width, channels, reach, centred = map(int, shape)
@@ -264,11 +261,11 @@ class PixelModel:
 
 
 _REACH = {1: 17, 2: 17, 3: 10, 4: 8}
-"""Squared distance of neighbours by number of channels: 28 to 54 inputs per pixel."""
+"""Squared distance of neighbours by number of channels: 28 to 57 inputs per pixel."""
 
 
 def _blank(neighbours: Neighbourhood, n: int) -> Images:
-    """Return zeros, (cells, n): images are last, so that a cell of all of them is one piece."""
+    """Return zeros, (cells, n). A cell of all images is contiguous, as images are the last axis."""
     return np.zeros((math.prod(neighbours.canvas_shape), n), np.uint8)
 
 

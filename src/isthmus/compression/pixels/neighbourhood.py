@@ -1,9 +1,9 @@
-"""Which pixels a pixel is predicted from, and in which order pixels can be decoded.
+"""The neighbours from which a pixel is predicted, and the order in which pixels are decoded.
 
-A pixel's neighbours are those above it and to its left. Row r runs behind row r - 1 by as many
-columns as the neighbours reach to the right, so that all pixels of one diagonal front are known at
-once, and large images are decoded in about (width + reach x height) steps instead of width x
-height.
+A pixel's neighbours are those above it and to its left. Each row is decoded a few columns behind
+the row above, so that the neighbours above and to the right are known. All pixels of one diagonal
+front are then decoded at once. Large images take about (width + lag x height) steps instead of
+width x height, where the lag is the number of columns.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from isthmus.core.types import Floats
 
 _BLOCK = 4096
-"""Pixels whose probabilities are computed at once: what the network makes of them stays in the
+"""Pixels whose probabilities are computed at once: the network's activations for them stay in the
 processor's cache."""
 _MIDDLE = 128
-"""Stands for 0 in inputs and symbols that are differences."""
+"""Represents 0 in inputs and symbols that are differences."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Neighbourhood:
     Parameters
     ----------
     height, width, channels : int
-        Of an image, at least 1 each.
+        The size of an image, at least 1 each.
     reach : int
         Neighbours are the pixels within this squared distance, at least 2.
     centred : bool
-        Whether values are seen and coded by how far they are from an expected one, as suits
-        photographs, or as they are, as suits drawings.
+        Whether inputs and symbols are differences from an expected value, which suits photographs.
+        Otherwise they are the values themselves, which suits drawings.
     """
 
     height: int
@@ -62,11 +62,11 @@ class Neighbourhood:
 
     @cached_property
     def margin(self) -> int:
-        """How many rows or columns the neighbours reach."""
+        """The largest distance of a neighbour in rows or columns."""
         return int(self.reach**0.5)
 
     def inputs(self, channel: int) -> int:
-        """Return how many values a pixel's channel is predicted from."""
+        """Return the number of values from which a pixel's channel is predicted."""
         return len(self.offsets) * self.channels + channel
 
     def shifts(self, channel: int) -> NDArray[np.intp]:
@@ -105,7 +105,7 @@ class Neighbourhood:
         Parameters
         ----------
         canvas : ndarray of uint8, shape (cells, n)
-        block : Block
+        block : PixelBlock
 
         Returns
         -------
@@ -113,7 +113,7 @@ class Neighbourhood:
             Rows of the canvas.
         inputs : ndarray of float32, shape (inputs, pixels x images)
         offsets : ndarray of intp, shape (pixels x images,)
-            What is added to values, modulo 256, to make them symbols.
+            Added to values, modulo 256, to give symbols.
         """
         cells = self.cells(block.rows, block.columns) + block.channel
         shifts = self.shifts(block.channel)
@@ -125,13 +125,13 @@ class Neighbourhood:
         """Return inputs and offsets from the neighbours' values.
 
         The expected value is the median of left, above, and left + above - above left (Weinberger,
-        Seroussi and Sapiro, 2000, "The LOCO-I lossless image compression algorithm"), moved by
-        what the channel before was off.
+        Seroussi and Sapiro, 2000, "The LOCO-I lossless image compression algorithm"), plus the
+        difference of the previous channel from its own median.
 
         Parameters
         ----------
         values : array of float32, shape (inputs, m)
-            Whole numbers, of which float32's results are exact.
+            Whole numbers, for which float32 arithmetic is exact.
         channel : int
         xp : module
             ``numpy`` or ``jax.numpy``.
@@ -166,7 +166,7 @@ class Neighbourhood:
             yield rows, front - slope * rows
 
     def blocks(self, count: int) -> Iterator[PixelBlock]:
-        """Yield what is decoded at once for `count` images, in order.
+        """Yield the blocks that are decoded at once for `count` images, in order.
 
         The order is part of the format of a stream.
         """
@@ -183,7 +183,7 @@ class Neighbourhood:
 
 @dataclass(frozen=True)
 class PixelBlock:
-    """One channel of some pixels of some images; (pixels, images) in that order when flat."""
+    """One channel of some pixels of some images, flattened in the order (pixels, images)."""
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]

@@ -23,7 +23,7 @@ LAYERS = 3
 PLACES = 32
 """The number of row or column positions that a network distinguishes."""
 PLACE_INPUT = 128
-"""The input for a pixel's row and column, at their position."""
+"""The value of the inputs that mark a pixel's row and column positions."""
 NETWORK_ARRAYS = [
     *("rows", "columns", "shifts"),
     *(f"{kind}{i}" for kind in ("weights", "bias") for i in range(LAYERS)),
@@ -39,9 +39,9 @@ class PixelNetwork:
     Parameters
     ----------
     layers : tuple of IntegerDense
-        The last gives the classes' logits.
+        The last one returns the logits of the classes.
     rows, columns : ndarray of int8, shape (places, units of the first layer)
-        Weights of the row and the column that the pixel is in.
+        Weights of the positions of the pixel's row and column.
     """
 
     layers: tuple[IntegerDense, ...]
@@ -49,13 +49,13 @@ class PixelNetwork:
     columns: NDArray[np.int8]
 
     def odds(self, inputs: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Odds:
-        """Return the classes' probabilities, for (pixels x images).
+        """Return the probabilities of the classes, for (pixels x images).
 
         Parameters
         ----------
         inputs : ndarray of float32, shape (inputs, pixels x images)
         rows, columns : ndarray, shape (pixels,)
-            Places, from 0 to `PLACES` - 1.
+            Positions, from 0 to `PLACES` - 1.
         """
         place = self.rows[rows].astype(np.float32) + self.columns[columns]
         extra = np.repeat(PLACE_INPUT * place.T, inputs.shape[1] // len(rows), 1)
@@ -89,7 +89,7 @@ class PixelNetwork:
         Raises
         ------
         InvalidArchive
-            The arrays are not such a description, or of other inputs or classes.
+            The arrays do not describe a network, or the network has other inputs or classes.
         """
         shifts = checked_array(arrays, f"{prefix}shifts", np.int8, (LAYERS,))
         inputs = neighbours.inputs(channel)
@@ -111,7 +111,7 @@ class PixelNetwork:
 
 
 def places(numbers: Any, size: int) -> Any:
-    """Return which place each row or column of `size` has, as NumPy or JAX."""
+    """Return the positions of rows or columns out of `size`, as NumPy or JAX arrays."""
     return numbers if size <= PLACES else numbers * PLACES // size
 
 
@@ -123,5 +123,5 @@ def checked_array(
 
 
 def unfit(name: str, expected: str, received: str) -> InvalidArchive:
-    """Return what to raise for an array that no model has."""
+    """Return the error for an array that no model can have."""
     return array_checks.unfit(_MODEL, name, expected, received)

@@ -1,8 +1,8 @@
 """Training of the integer networks of `PixelModel`: in floats first, then quantization-aware.
 
-In the second part, weights and activations are rounded on the way forward as the integer network
-rounds them, and gradients pass the rounding unchanged (Bengio, Léonard and Courville, 2013,
-"Estimating or propagating gradients through stochastic neurons", the straight-through estimator).
+In the second phase, the forward pass rounds weights and activations as the integer network does,
+and gradients pass the rounding unchanged. This is the straight-through estimator (Bengio, Léonard
+and Courville, 2013, "Estimating or propagating gradients through stochastic neurons").
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _ROUNDED_FROM = 0.6
 _FEWEST_STEPS, _MOST_STEPS = 1500, 20_000
 _EPOCHS = 2
 _MOST_CELLS = 2**30
-"""The most values to train on; of more, a random part is enough."""
+"""The most values to train on. From larger data, random images are selected."""
 _INPUT_BITS, _ACTIVATION_BITS = 8, 6
-"""Binary places: the input 255 stands for just below 1, the activation 255 for just below 4."""
+"""Binary places: the input 255 represents just below 1, the activation 255 just below 4."""
 _PLACES_OF = {"w0": 5, "rows": 5, "columns": 5, "w1": 6, "w2": 6}
-"""Binary places of the weights, which are kept small enough for 8 bits."""
+"""Binary places of the weights, which are clipped to fit 8 bits."""
 _LOGIT_SCALE = 4
-"""Logits, in bits, are so many times the last sums: it makes them learn faster."""
+"""Logits, in bits, are the last sums times this factor, which makes them learn faster."""
 _LARGEST_BIAS = 2**22
 
 
@@ -140,7 +140,7 @@ def _initial(
 
 
 def _train_channel(weights: Weights, pixels: _Pixels, place: _Place, steps: int) -> PixelNetwork:
-    """Run the steps, first with floats, then with what the integers will be."""
+    """Run the steps, first in floats, then with rounded weights and activations."""
     state = model_training.fresh(weights)
     first = int(steps * _ROUNDED_FROM)
     state = _run(state, pixels, place, 0, first, steps, 0.0)
@@ -173,7 +173,7 @@ def _run(
 def _bits(
     weights: Weights, pixels: _Pixels, key: jax.Array, place: _Place, rounding: Any
 ) -> jax.Array:
-    """Return the mean bits that the classes of a random batch of pixels cost."""
+    """Return the mean number of bits of the classes in a random batch of pixels."""
     shape, channel = place
     image_key, pixel_key = jax.random.split(key)
     size = math.prod(shape.canvas_shape)
@@ -191,7 +191,7 @@ def _bits(
 
 
 def _small(weights: Weights) -> Weights:
-    """Return the weights that have to fit 8 bits, kept within them."""
+    """Return the weights that have to fit 8 bits, clipped to their limits."""
     limits = {name: WEIGHT_LIMIT * 2.0**-places_ for name, places_ in _PLACES_OF.items()}
     return {name: jnp.clip(weights[name], -limit, limit) for name, limit in limits.items()}
 
@@ -238,7 +238,7 @@ def _integers(weights: Weights) -> PixelNetwork:
         places_ = _PLACES_OF[f"w{i}"] + (_ACTIVATION_BITS if i else _INPUT_BITS)
         shift = places_ - (logit_bits if i == LAYERS - 1 else _ACTIVATION_BITS)
         bias = np.clip(np.round(exact[f"b{i}"] * 2.0**places_), -_LARGEST_BIAS, _LARGEST_BIAS)
-        bias += 2 ** (shift - 1)  # sums are rounded down: this makes it to the nearest
+        bias += 2 ** (shift - 1)  # sums are rounded down: this rounds them to the nearest
         kernel = np.ascontiguousarray(small[f"w{i}"].T)
         layers.append(IntegerDense(kernel, bias.astype(np.int32), shift))
     return PixelNetwork(tuple(layers), small["rows"], small["columns"])
