@@ -148,7 +148,8 @@ def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> 
         False,
         Kind.CLASSIFIER if classes else Kind.ENCODER,
         [
-            f"No loss reaches the output that has the input's shape: {where if named else 'none'}. "
+            "No loss reaches the output that has the input's shape: "
+            f"{where if named else 'no output has one'}. "
             "So that output is not trained to reconstruct the input."
         ],
     )
@@ -214,7 +215,7 @@ def _width(structure: Structure) -> str:
     ends = "." if structure.narrows else ". The code is not smaller than the input."
     if structure.around:
         ends += f" A path bypasses {structure.around}, which is narrower."
-    return f"The code, made by {names}, has {size}{ways}{ends}"
+    return f"The code, the output of {names}, has {size}{ways}{ends}"
 
 
 def _beside(graph: Graph, structure: Structure) -> list[str]:
