@@ -87,7 +87,7 @@ def test_fit_says_what_the_promise_comes_to(
     assert run(*arguments, "--false-alarm-rate", RATE, "-o", out_path) == 0
     out, _ = capsys.readouterr()
     assert "normal.csv: 216 rows to fit on, 24 to evaluate on (chosen at random" in out
-    assert re.search(r"of as many normal rows 0 to \d would raise one", out)
+    assert re.search(r"on as many normal rows, 0 to \d are expected", out)
     assert "A spike of 3 standard deviations in one column raises an alarm in" in out
     *_, first, second = out.splitlines()
     assert first.startswith(f"Wrote {out_path}")
@@ -265,7 +265,7 @@ def test_a_series_has_intervals(
     middle = spans[(spans["first_row"] <= 115) & (spans["last_row"] >= 115)].iloc[0]
     assert "s1" in middle["sensors"]
     assert middle["start"] == pd.to_datetime(found["time"][middle["first_row"]])
-    assert "Along time" in page.read_text("utf-8")
+    assert "Scores over time" in page.read_text("utf-8")
     why = tmp_path / "why.csv"
     assert run("explain", series / "s.isthmus", series / "later.csv", "--rows", 115, "-o", why) == 0
     assert pd.read_csv(why)["column"].tolist()[0] == "s1"

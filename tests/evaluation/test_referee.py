@@ -48,7 +48,7 @@ def test_a_constant_predictor_is_called_collapsed(halves):
     assert judgement.verdict.code == "collapsed"
     assert "0.0 %" in judgement.verdict.text
     dead = next(f for f in judgement.findings if f.code == "dead_codes")
-    assert dead.text.startswith("2 of 2 code dimensions carry nothing")
+    assert dead.text.startswith("2 of 2 code dimensions carry no information")
 
 
 def test_an_identity_is_told_that_its_code_is_not_smaller(halves):

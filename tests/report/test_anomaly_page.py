@@ -84,8 +84,8 @@ def test_a_table_without_labels(table, tmp_path):
     calm = alarm_evaluation.look(detector, new[:90])
     assert alarm_evaluation.against_promise(calm)[1] in page.text
     page = page_of(write_report(detector, new[80:], tmp_path / "odd.html"))
-    assert "some of these rows are not normal" in page.text
-    assert "not like those of training" in page.text
+    assert "some rows are not normal" in page.text
+    assert "differ from the training rows" in page.text
 
 
 def test_false_discoveries(table):

@@ -73,7 +73,7 @@ def test_a_report_on_images_shows_them(digits_page):
     # Four strips of ten in three groups, two maps of the error, and the decoded plane.
     assert len(digits_page.images) == 4 * 10 * 3 + 2 + 1
     assert "Digits & co" in digits_page.text
-    assert "What codes decode to" in digits_page.text
+    assert "Samples decoded from a grid of codes" in digits_page.text
 
 
 def test_its_figures_are_the_referees(digits_model, digits_page):

@@ -106,7 +106,7 @@ def document_parameters_161804():
     return keras.Sequential([keras.Input((784,)), *(layers.Dense(n) for n in (100, 20, 100, 784))])
 
 
-@case(SUPERVISED, 2, says="Beside the reconstruction")
+@case(SUPERVISED, 2, says="Besides the reconstruction")
 def document_supervised_2():
     image = keras.Input((784,))
     code = layers.Dense(2, activation="tanh", name="code")(
@@ -286,7 +286,7 @@ def identity():
     return keras.Model(rows, layers.Activation("linear")(rows))
 
 
-@case(OVER, None, says="way leads around")
+@case(OVER, None, says="path bypasses")
 def unet_with_a_skip():
     image = keras.Input((16, 16, 1))
     a = conv(8)(image)
@@ -311,7 +311,7 @@ def residual_around_everything():
     return keras.Model(rows, layers.Add()([x, rows]))
 
 
-@case(UNDER, 10, says="ways around each other")
+@case(UNDER, 10, says="parallel paths")
 def skip_that_still_narrows():
     rows = keras.Input((100,))
     a = layers.Dense(8, activation="relu")(rows)
@@ -419,7 +419,7 @@ def pictures_by_valid_convolution():
     )
 
 
-@case(UNDER, None, says="one number passes for 4 of the input")
+@case(UNDER, None, says="one number for every 4 of the input")
 def pictures_of_any_size():
     return keras.Sequential(
         [
@@ -440,7 +440,7 @@ def two_inputs_two_outputs():
     )
 
 
-@case(UNDER, 3, says="past the code")
+@case(UNDER, 3, says="bypasses the code")
 def conditional_on_y():
     rows, y = keras.Input((12,), name="x"), keras.Input((4,), name="y")
     code = layers.Dense(3)(rows)
@@ -497,7 +497,7 @@ def frozen_encoder():
     return keras.Model(rows, layers.Dense(20)(layers.BatchNormalization()(encoder(rows))))
 
 
-@case(UNDER, 4, says="taken off before the code")
+@case(UNDER, 4, says="branches off before the code")
 def classes_beside_the_code():
     rows = keras.Input((20,))
     x = layers.Dense(10)(rows)
@@ -505,7 +505,7 @@ def classes_beside_the_code():
     return keras.Model(rows, [layers.Dense(20)(layers.Dense(4)(x)), digit])
 
 
-@case(UNDER, 4, says="made of the reconstruction")
+@case(UNDER, 4, says="computed from the reconstruction")
 def critic_of_the_reconstruction():
     rows = keras.Input((20,))
     back = layers.Dense(20)(layers.Dense(4)(rows))

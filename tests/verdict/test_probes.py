@@ -154,7 +154,7 @@ def test_of_a_subclassed_model_only_the_parameters_are_told(rows):
     verdict = ist.inspect(model, target="input")
     assert verdict.is_autoencoder is None
     assert verdict.parameters.total == 12 * 3 + 3 + 3 * 12 + 12
-    assert any("code of its own" in reason for reason in verdict.reasons)
+    assert any("custom code" in reason for reason in verdict.reasons)
 
 
 class WithStep(keras.Model):

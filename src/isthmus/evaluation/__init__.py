@@ -1,1 +1,1 @@
-"""How good a model is: the referee, its figures, and the alarms of a detector."""
+"""Evaluation: the referee for autoencoders, and alarm counts for detectors."""

@@ -1,4 +1,4 @@
-"""How many alarms there are, against the promise and against the truth where that is known."""
+"""Compare the alarms of a detector with its guarantee and, if there are any, with labels."""
 
 from __future__ import annotations
 
@@ -27,29 +27,31 @@ if TYPE_CHECKING:
 Flags = NDArray[np.bool_]
 
 _SURE = 0.95
-"""How often a number of false alarms that is as promised lies in the range that is stated."""
+"""Probability that a valid detector's number of false alarms is in the stated range."""
 
 
 @dataclass(frozen=True, eq=False)
 class AlarmCounts:
-    """What a detector says of some rows."""
+    """The scores and alarms of a detector on some rows."""
 
     scores: NDArray[np.float64]
-    """(n,), NaN where a series has none."""
+    """(n,), NaN for rows of a series without a score."""
     p_values: NDArray[np.float64]
     raised: NDArray[np.bool_]
     """Which rows raise an alarm."""
     rate: float
-    """The promised fraction of false alarms, or of false discoveries."""
+    """The guaranteed fraction of false alarms, or of false discoveries."""
     fdr: bool
-    """Whether the promise is one of false discoveries."""
+    """Whether the guarantee is about false discoveries."""
     threshold: float
-    """The score from which there is an alarm."""
+    """Higher scores raise an alarm.
+
+    With `fdr`, the lowest score of an alarm, or the highest score if there is no alarm."""
     held_out: int | None
-    """How many held-out rows set the threshold; None for rows that follow each other in time, the
-    scores of which depend on each other."""
+    """Number of held-out rows that set the threshold; None for a series, whose scores depend on
+    each other."""
     anomalous: NDArray[np.bool_] | None
-    """The labels, where they are known."""
+    """The labels, if they are known."""
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -59,7 +61,7 @@ class AlarmCounts:
 
 @dataclass(frozen=True)
 class DetectionFigures:
-    """What alarms find, on rows whose truth is known."""
+    """Detection results on labelled rows."""
 
     normal: int
     anomalies: int
@@ -67,7 +69,7 @@ class DetectionFigures:
     hits: int
     """Anomalies with an alarm."""
     roc_auc: float | None
-    """None where all rows are normal, or all anomalies."""
+    """None if all rows are normal or all are anomalies."""
     average_precision: float | None
 
     @property
@@ -84,21 +86,21 @@ class DetectionFigures:
 
 @dataclass(frozen=True)
 class Curves:
-    """Both curves over all thresholds, in percent: (n, 2) each."""
+    """ROC and precision-recall curves over all thresholds, in percent, (n, 2) each."""
 
     roc: NDArray[np.float64]
-    """False alarms among normal rows, and anomalies found."""
+    """False-positive and true-positive rate."""
     precision_recall: NDArray[np.float64]
-    """Anomalies found, and the alarms that are anomalies."""
+    """Recall and precision."""
 
 
 def look(detector: Any, X: Any, *, y: Any = None) -> AlarmCounts:
-    """Ask a detector about rows `X`, of which `y` are the labels."""
+    """Score rows `X` with a detector and find its alarms; `y` are the labels."""
     return seen_from(detector, *scored(detector, X), y=y)
 
 
 def scored(detector: Any, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return scores and p-values of rows, (n,) each; rows are scored once."""
+    """Return the scores and p-values of rows, (n,) each; rows are scored once."""
     scores = np.asarray(detector.anomaly_score(X), dtype=np.float64)
     return scores, np.asarray(detector.p_values_of(scores), dtype=np.float64)
 
@@ -111,7 +113,7 @@ def seen_from(
     y: Any = None,
     fdr: float | None = None,
 ) -> AlarmCounts:
-    """Say what scores and p-values, (n,), of a detector mean, as its ``predict`` does."""
+    """Find the alarms from a detector's scores and p-values, (n,), as its ``predict`` does."""
     threshold = float(detector.threshold_)
     there = np.isfinite(scores)
     share = None if fdr is None else checks.number("fdr", fdr, above=0, below=1)
@@ -147,7 +149,7 @@ def is_anomaly(labels: Any, n: int) -> Flags:
     Raises
     ------
     InvalidData
-        They are others, or not one per row.
+        The labels have other values, or there is not one label per row.
     """
     given = np.asarray(labels)
     if given.shape != (n,):
@@ -166,12 +168,12 @@ def is_anomaly(labels: Any, n: int) -> Flags:
         "labels",
         expected="1 for an anomaly and 0 for a normal row, or True and False, or -1 and 1",
         received=", ".join(sorted(map(str, values))[:5]),
-        remedy="write them so; rows of unknown truth have to be left out",
+        remedy="convert them to one of these forms, and leave out rows without a label",
     )
 
 
 def found(seen: AlarmCounts) -> DetectionFigures | None:
-    """Count what alarms find; rows without a score are left out. None without labels."""
+    """Count hits and false alarms among rows with a score; return None without labels."""
     if seen.anomalous is None:
         return None
     scores, anomalous = seen.scores[seen.scored], seen.anomalous[seen.scored]
@@ -188,7 +190,7 @@ def found(seen: AlarmCounts) -> DetectionFigures | None:
 
 
 def curves(seen: AlarmCounts) -> Curves | None:
-    """Return both curves; None without labels, or where all rows have the same."""
+    """Return both curves; None without labels, or if all rows have the same label."""
     if seen.anomalous is None:
         return None
     scores, anomalous = seen.scores[seen.scored], seen.anomalous[seen.scored]
@@ -202,12 +204,12 @@ def curves(seen: AlarmCounts) -> Curves | None:
 
 
 def against_promise(seen: AlarmCounts) -> tuple[bool, str]:
-    """Say how many alarms there are beside the promise, as if all rows were normal.
+    """Compare the number of alarms with the guarantee, as if all rows were normal.
 
     Returns
     -------
     (bool, str)
-        Whether there are no more than that, and a sentence.
+        Whether the number is within the guarantee, and a sentence.
     """
     n, raised = int(seen.scored.sum()), int(seen.raised.sum())
     share = raised / n if n else 0.0
@@ -215,38 +217,38 @@ def against_promise(seen: AlarmCounts) -> tuple[bool, str]:
     if seen.fdr:
         return True, f"{text}at most {percent(seen.rate)} of them are expected to be false."
     if seen.held_out is None:
-        text += f"of normal rows at most {percent(seen.rate)} raise one, in the long run."
+        text += f"in the long run, at most {percent(seen.rate)} of normal rows raise one."
         return share <= seen.rate, text
     low, high = _expected_range(n, seen)
-    return raised <= high, f"{text}of as many normal rows {_between(low, high)} would raise one."
+    return raised <= high, f"{text}on as many normal rows, {_between(low, high)} are expected."
 
 
 def promise_kept(seen: AlarmCounts, result: DetectionFigures) -> tuple[bool, str]:
-    """Say whether the promise of a false-alarm rate is kept on rows labelled normal."""
+    """Check the guaranteed false-alarm rate on rows labelled normal."""
     n, raised = result.normal, result.false_alarms
     share = raised / n if n else 0.0
     low, high = _expected_range(n, seen)
     kept = share <= seen.rate if seen.held_out is None else raised <= high
-    text = f"The promise of {percent(seen.rate)} false alarms is {'kept' if kept else 'not kept'}: "
+    text = f"The guarantee of {percent(seen.rate)} false alarms {'holds' if kept else 'fails'}: "
     if seen.held_out is not None:
-        text += f"of {count(n, 'normal row')} {_between(low, high)} would raise one, {raised:,} do."
+        text += f"on {count(n, 'normal row')}, {_between(low, high)} expected, {raised:,} occurred."
         return kept, text
     text += f"{percent(share)} of {count(n, 'normal row')} raise one."
-    return kept, text if kept else f"{text} They come in runs, of which a single one may be chance."
+    return kept, text if kept else f"{text} They come in runs; a single run may be due to chance."
 
 
 def _expected_range(n: int, seen: AlarmCounts) -> tuple[int, int]:
-    """Return between which numbers of alarms lie on n normal rows, 95 times in 100.
+    """Return the range that contains the number of alarms on n normal rows in 95 % of cases.
 
-    The threshold is a quantile of a few held-out rows, so that what normal rows exceed it by is a
-    draw of the beta distribution with the promised rate for its mean (Vovk, 2012, "Conditional
-    validity of inductive conformal predictors").
+    The threshold is a quantile of a limited number of held-out rows. The fraction of normal rows
+    above it is therefore random, with a beta distribution whose mean is the guaranteed rate (Vovk,
+    2012, "Conditional validity of inductive conformal predictors").
     """
     held_out = seen.held_out or 0
     above = math.floor(seen.rate * (held_out + 1) + 1e-9)
     if above:
         low, high = betabinom.interval(_SURE, n, above, held_out + 1 - above)
-    else:  # the threshold was extrapolated, and nothing is known of how well
+    else:  # the threshold was extrapolated, with an unknown error
         low, high = binom.interval(_SURE, n, seen.rate)
     return int(low), int(high)
 
@@ -256,7 +258,7 @@ def _between(low: int, high: int) -> str:
 
 
 def told(seen: AlarmCounts) -> Sequence[str]:
-    """Say how many alarms there are and, where labels are, what they find."""
+    """Describe the number of alarms and, with labels, the detection results."""
     result = found(seen)
     if result is None:
         return [against_promise(seen)[1]]
@@ -265,7 +267,7 @@ def told(seen: AlarmCounts) -> Sequence[str]:
 
 
 def sentences(result: DetectionFigures) -> Sequence[str]:
-    """Say what was found, in plain sentences."""
+    """Describe detection results in plain sentences."""
     said = []
     if result.anomalies:
         said.append(
@@ -293,7 +295,7 @@ def sentences(result: DetectionFigures) -> Sequence[str]:
 
 
 def _different(given: NDArray[Any]) -> set[Any]:
-    """Return the different values; text and gaps stay what they are, so that no reading fits."""
+    """Return the distinct values; text and missing values are returned unchanged."""
     if given.dtype.kind in "biuf":
         return set(np.unique(given).tolist())
     return set(given.tolist())

@@ -1,4 +1,4 @@
-"""Why rows raise alarms: each cell, what was expected of it, and its part in the score."""
+"""Explain alarms: the value of each cell, its expected value and its part of the score."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reasons:
-    """What a detector says of some rows, by column."""
+    """The cells of some rows by column, with their contributions to the score."""
 
     columns: tuple[str, ...]
     values: Sequence[Sequence[Any]]
-    """One sequence of cells per column, in the column's own units."""
+    """One sequence of cells per column, in the column's units."""
     expected: Sequence[Sequence[Any]]
     contributions: NDArray[np.float64]
     """(rows, columns); the sum of a row is its score."""
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Each cell's part of its row's score, (rows, columns)."""
+        """Each cell's fraction of its row's score, (rows, columns)."""
         totals = self.contributions.sum(axis=1, keepdims=True)
         shares: NDArray[np.float64] = self.contributions / np.where(totals > 0, totals, 1.0)
         return shares
 
     def largest(self, row: int, most: int) -> list[int]:
-        """Return the columns that contribute most to one of the rows, first the one that does."""
+        """Return the columns that contribute most to a row, the largest contribution first."""
         own = self.contributions[row]
         order = np.argsort(-own, kind="stable")[:most]
         return [int(i) for i in order if own[i] > 0]
 
 
 def reasons(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
-    """Ask a detector about some rows.
+    """Explain some rows with a detector.
 
     Parameters
     ----------
     detector : AnomalyDetector
     X : array or table of n rows
-        In the form that it was fitted on; of a series all of it.
+        In the form that the detector was fitted on; for a series, the whole series.
     rows : array of int
-        The numbers of the rows that are asked about.
+        The numbers of the rows to explain.
     """
     return _of_series(detector, X, rows) if detector.is_series else _of_rows(detector, X, rows)
 

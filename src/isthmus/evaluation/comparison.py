@@ -1,4 +1,4 @@
-"""The referee's trial: every contestant reconstructs the same held-out rows."""
+"""Compare an autoencoder with PCA and the mean row on the same held-out rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 MAX_FIT_CELLS = 100_000_000
-"""PCA and the mean see at most so many cells (400 MB), drawn at random: more would change nothing
-that can be measured, and would take minutes."""
+"""Most cells that PCA and the mean are fitted on (400 MB), from rows drawn at random. More cells
+would take minutes without a measurable change."""
 MAX_TRAIN_ROWS = 10_000
-"""So many training rows are enough to see whether the autoencoder overfits."""
+"""Most training rows on which the error is computed. They suffice to see overfitting."""
 
 
 @dataclass(frozen=True)
 class ComparisonEntry:
-    """What one contestant made of the held-out rows."""
+    """One method's reconstruction of the held-out rows."""
 
     name: str
     """``"autoencoder"``, ``"pca"`` or ``"mean"``."""
@@ -44,10 +44,10 @@ class ComparisonEntry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The trial, with everything that a judgement or a report needs to look at."""
+    """The comparison, with everything that a judgement or a report needs."""
 
     rows: NDArray[np.intp]
-    """(n,), which rows of ``X_test`` were judged."""
+    """(n,), the rows of ``X_test`` that were evaluated."""
     target: Floats
     """(n, *sample_shape), scaled units; NaN marks a missing cell."""
     codes: NDArray[np.float64]
@@ -56,38 +56,38 @@ class Comparison:
     pca: ComparisonEntry
     mean: ComparisonEntry
     n_fit: int
-    """How many rows PCA and the mean were fitted on."""
+    """Number of rows that PCA and the mean were fitted on."""
     own_training_rows: bool
-    """Whether these rows were ``X_train``; otherwise they were the other half of ``X_test``."""
+    """Whether these rows are ``X_train``; otherwise, they are the other half of ``X_test``."""
     train_errors: NDArray[np.float64] | None
-    """(m,), the autoencoder's errors on training rows, when there are any."""
+    """(m,), the autoencoder's errors on training rows; None without ``X_train``."""
     seen_share: float
-    """Share of the judged rows that are equal to a training row; 0 when those are not given."""
+    """Fraction of the evaluated rows that are equal to a training row; 0 without ``X_train``."""
 
     @property
     def entries(self) -> tuple[ComparisonEntry, ComparisonEntry, ComparisonEntry]:
-        """The contestants, the autoencoder first."""
+        """The entries of the autoencoder, PCA and the mean row."""
         return (self.autoencoder, self.pca, self.mean)
 
 
 def compare(model: Any, X_test: Any, *, X_train: Any = None) -> Comparison:
-    """Let the autoencoder, PCA and the mean reconstruct held-out rows.
+    """Reconstruct held-out rows with the autoencoder, PCA and the mean row.
 
     Parameters
     ----------
     model : fitted autoencoder
     X_test : array or table
-        Rows that the model has not seen.
+        Rows that the model was not fitted on.
     X_train : array or table, optional
-        The rows that the model was fitted on. PCA and the mean are fitted on them. Without them
-        those two are fitted on a half of `X_test`, and all are judged on the other half.
+        The rows that the model was fitted on. PCA and the mean are fitted on them. Without them,
+        PCA and the mean are fitted on half of `X_test`, and all are evaluated on the other half.
 
     Raises
     ------
     InvalidParameter
         The model is not fitted.
     InvalidData
-        The rows are unlike those that the model was fitted on, or too few.
+        The rows differ in form from those that the model was fitted on, or there are too few.
     """
     require_fitted(model, "schema_", "a fitted autoencoder")
     target = np.asarray(model.schema_.to_matrix(X_test))
@@ -132,7 +132,7 @@ def compare(model: Any, X_test: Any, *, X_train: Any = None) -> Comparison:
 
 
 def column_means(matrix: Floats) -> Floats:
-    """Return the mean of every column's observed cells, flattened; 0 where there are none."""
+    """Return the mean of every column's observed cells, flattened; 0 for a column without any."""
     flat = matrix.reshape(len(matrix), -1)
     observed = ~np.isnan(flat)
     sums = np.where(observed, flat, 0).sum(axis=0, dtype=np.float64)
@@ -142,16 +142,16 @@ def column_means(matrix: Floats) -> Floats:
 def _fit_pca(
     fit_matrix: Floats, means: Floats, size: int
 ) -> tuple[Callable[[Floats], Floats], int]:
-    """Fit PCA and return its projection and how many components it could have.
+    """Fit PCA; return its projection and its number of components.
 
-    Missing cells are filled with the column's mean, where they pull on nothing.
+    Missing cells are filled with the column's mean, which does not affect the components.
     """
     flat = _filled(fit_matrix, means)
-    # One component fewer than rows: centred rows span no more.
+    # n centred rows span at most n - 1 dimensions.
     components = min(size, len(flat) - 1, flat.shape[1])
     if components < 1:
         return lambda rows: np.broadcast_to(means.reshape(rows.shape[1:]), rows.shape), 0
-    with np.errstate(all="ignore"):  # constant columns give 0/0 in shares that nobody reads
+    with np.errstate(all="ignore"):  # constant columns give 0/0 in an unused variance ratio
         pca = PCA(components, random_state=0).fit(flat)
 
     def project(rows: Floats) -> Floats:
@@ -168,11 +168,11 @@ def _filled(matrix: Floats, means: Floats) -> Floats:
 
 
 def _halves(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Part n rows into two halves, the same ones every time, each in its old order."""
+    """Split n rows into two halves, reproducibly, each in its original order."""
     if n < 2:
         raise InvalidData(
             "X_test",
-            expected="at least 2 rows when X_train is not given, one to fit PCA on",
+            expected="at least 2 rows if X_train is not given, one of them to fit PCA on",
             received=f"{n} row{'' if n == 1 else 's'}",
             remedy="pass X_train, or more rows",
         )
@@ -204,5 +204,5 @@ def _check_rows(matrix: Floats, name: str) -> None:
             name,
             expected="rows with at least one cell that is not missing",
             received="no rows" if len(matrix) == 0 else "only missing cells",
-            remedy="pass rows to judge the model on",
+            remedy="pass rows to evaluate the model on",
         )

@@ -1,4 +1,4 @@
-"""From figures to plain sentences. Each rule says one thing, or nothing."""
+"""Turn figures into plain sentences. Each rule returns one finding or none."""
 
 from __future__ import annotations
 
@@ -18,34 +18,37 @@ if TYPE_CHECKING:
     from isthmus.evaluation.comparison import Comparison
 
 SURE = 2.0
-"""A difference counts when it exceeds so many standard errors: chance does that once in twenty."""
+"""Standard errors that a difference must exceed to count; chance does that once in twenty."""
 MARGIN = 0.01
-"""A gain below a hundredth of PCA's error is real, perhaps, but not worth a network."""
+"""Fraction of PCA's error below which a gain may be real but is not worth a network."""
 PERFECT = 1e-4
-"""What is left of the variance when a reconstruction is called perfect; less is rounding."""
+"""Fraction of the variance below which an error or a difference counts as rounding."""
 COLLAPSED = 0.05
-"""Reconstructions that vary less than this fraction of the rows' variance are nearly one answer."""
+"""Reconstructions with less than this fraction of the rows' variance are nearly constant."""
 COLLAPSED_BESIDE_PCA = 0.5
-"""... unless PCA's vary little as well: then the data have no structure to find."""
+"""Fraction of the variance of PCA's reconstructions from which the model has not collapsed.
+
+If PCA's variance is low as well, the data have no structure to find."""
 DEAD = 1e-3
-"""A code dimension with less than this fraction of the widest one's spread carries nothing."""
+"""Fraction of the largest spread up to which a code dimension carries no information."""
 OVERFIT = 1.25
-"""Held-out error so many times the training error is more than the usual small gap."""
+"""Ratio of held-out to training error that exceeds the usual gap."""
 ROSE = 1.1
-"""A validation loss that ended so many times its best has turned for good."""
+"""Ratio of the final to the best validation loss from which the loss counts as risen."""
 STILL_FALLING = 0.02
-"""The last tenth of a finished run brings less than this fraction of the whole fall."""
+"""Fraction of the loss's total decrease that the last tenth of the epochs must exceed for the loss
+to count as still falling."""
 FEW_ROWS = 30
-"""Below this many rows the standard error itself is a guess."""
+"""Number of rows below which the standard error itself is unreliable."""
 UNCERTAIN = 0.1
-"""A standard error above a tenth of the error leaves one digit at best."""
+"""Ratio of standard error to error above which the error has at most one significant digit."""
 SEEN = 0.1
-"""More held-out rows than this equal to training rows make the test a rehearsal."""
+"""Fraction of held-out rows equal to training rows above which the figures are unreliable."""
 
 
 @dataclass(frozen=True)
 class ReconstructionEvidence:
-    """The figures that the rules look at."""
+    """The figures that the rules use."""
 
     contest: Comparison
     model: Any
@@ -53,9 +56,10 @@ class ReconstructionEvidence:
     pca_error: float
     mean_error: float
     difference: float
-    """PCA's error minus the autoencoder's, averaged over rows: above 0, the autoencoder wins."""
+    """PCA's error minus the autoencoder's, averaged over rows; above 0, the autoencoder is better.
+    """
     difference_se: float
-    """Its standard error, from the paired differences; infinite for a single row."""
+    """Standard error of `difference`, from the paired differences; infinite for a single row."""
 
     @property
     def size(self) -> int:
@@ -68,7 +72,7 @@ class ReconstructionEvidence:
         return dict(self.model.history_)
 
     def clear(self, difference: float, error: float) -> bool:
-        """Whether a difference of errors exceeds chance, and what is left by rounding."""
+        """Whether a difference of errors exceeds chance and rounding."""
         return difference > SURE * error and difference > PERFECT * self.mean_error
 
 
@@ -76,7 +80,7 @@ Rule = Callable[[ReconstructionEvidence], Finding | None]
 
 
 def gather(evidence: ReconstructionEvidence) -> tuple[Finding, ...]:
-    """Return the verdict, then whatever else there is to say, warnings first."""
+    """Return the verdict and then all other findings, warnings first."""
     others = [finding for rule in _RULES if (finding := rule(evidence)) is not None]
     others.sort(key=lambda finding: finding.level != "warning")
     return (_verdict(evidence), *others)
@@ -89,7 +93,7 @@ def _verdict(e: ReconstructionEvidence) -> Finding:
 def _alike(e: ReconstructionEvidence) -> Finding | None:
     if e.mean_error > 0:
         return None
-    text = "The held-out rows are all alike, so there is nothing to tell a good model by."
+    text = "The held-out rows are all alike, so they cannot show whether a model is good."
     return Finding("warning", "rows_alike", text)
 
 
@@ -104,8 +108,8 @@ def _collapsed(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "warning",
         "collapsed",
-        f"The autoencoder has collapsed: it gives nearly the same answer for every row. Its "
-        f"reconstructions hold {percent(own)} of the rows' variance, PCA's {percent(pca)}. Train "
+        f"The autoencoder has collapsed: its output is nearly the same for every row. Its "
+        f"reconstructions have {percent(own)} of the rows' variance, PCA's {percent(pca)}. Train "
         f"longer, with another learning rate or fewer layers.",
     )
 
@@ -116,8 +120,8 @@ def _worse_than_mean(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "warning",
         "no_better_than_mean",
-        f"The autoencoder is no better than answering the mean row every time: its error is "
-        f"{number(e.error)}, the mean row's {number(e.mean_error)}. Do not use it.",
+        f"The autoencoder is no better than the mean row: its error is {number(e.error)}, the mean "
+        f"row's {number(e.mean_error)}. Do not use it.",
     )
 
 
@@ -127,9 +131,9 @@ def _better(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "good",
         "better_than_pca",
-        f"The autoencoder is better than PCA: with {_numbers(e)} per row it leaves "
-        f"{percent(e.difference / e.pca_error)} less error on rows it has not seen "
-        f"({number(e.error)} against {number(e.pca_error)}), and explains "
+        f"The autoencoder is better than PCA: with {_numbers(e)} per row, its error on held-out "
+        f"rows is {percent(e.difference / e.pca_error)} lower "
+        f"({number(e.error)} against {number(e.pca_error)}), and it explains "
         f"{percent(1 - e.error / e.mean_error)} of the variance.",
     )
 
@@ -140,25 +144,25 @@ def _worse(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "warning",
         "worse_than_pca",
-        f"PCA is better: with {_numbers(e)} per row it leaves an error of "
-        f"{number(e.pca_error)}, the autoencoder {number(e.error)}, and it is fitted in "
+        f"PCA is better: with {_numbers(e)} per row, its error is "
+        f"{number(e.pca_error)}, the autoencoder's {number(e.error)}. PCA was fitted in "
         f"{seconds(e.contest.pca.seconds)}. Use PCA, or train longer.",
     )
 
 
 def _tied(e: ReconstructionEvidence) -> Finding:
     start = (
-        f"The autoencoder is no better than PCA: with {_numbers(e)} per row their errors are "
+        f"The autoencoder is no better than PCA: with {_numbers(e)} per row, their errors are "
         f"{number(e.error)} and {number(e.pca_error)}"
     )
     if max(e.error, e.pca_error) <= PERFECT * e.mean_error:
-        reason = ", both next to nothing"
+        reason = ", both close to zero"
     elif abs(e.difference) > MARGIN * e.pca_error:
-        reason = f", which on {count(len(e.contest.rows), 'row')} may be chance"
+        reason = f"; on {count(len(e.contest.rows), 'row')}, the difference may be chance"
     else:
         reason = ", a difference too small to matter"
     return Finding(
-        "warning", "no_better_than_pca", f"{start}{reason}. PCA is simpler, and as good here."
+        "warning", "no_better_than_pca", f"{start}{reason}. PCA is simpler and as good here."
     )
 
 
@@ -166,7 +170,7 @@ _VERDICTS: tuple[Rule, ...] = (_alike, _collapsed, _worse_than_mean, _better, _w
 
 
 def _columns_lost(e: ReconstructionEvidence) -> Finding | None:
-    """Say so when a good verdict rests on a few columns only."""
+    """Report that the autoencoder is better on average, but not on most columns."""
     schema = e.model.schema_
     if schema.is_image or e.difference <= 0:
         return None
@@ -180,7 +184,7 @@ def _columns_lost(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "note",
         "columns_lost",
-        f"PCA rebuilds {lost:,} of {count(len(own), 'column')} better: the autoencoder is ahead "
+        f"PCA is better on {lost:,} of {count(len(own), 'column')}; the autoencoder is better "
         f"on average because of the others.",
     )
 
@@ -192,16 +196,16 @@ def _not_smaller(e: ReconstructionEvidence) -> Finding | None:
             "warning",
             "code_not_smaller",
             f"The code is not smaller than the input: {_numbers(e)} for "
-            f"{count(cells, 'input cell')}. It compresses nothing, and a copy of the input would "
-            f"reach error 0.",
+            f"{count(cells, 'input cell')}. It does not compress, and copying the input would "
+            f"give an error of 0.",
         )
     columns = len(e.model.schema_.columns)
     if e.model.schema_.segments and e.size >= columns:
         return Finding(
             "note",
             "code_not_smaller_than_columns",
-            f"The code's {_numbers(e)} are fewer than the network's {count(cells, 'cell')}, in "
-            f"which each category has its own, but no fewer than the table's "
+            f"The code has {_numbers(e)}. That is fewer than the network's {count(cells, 'cell')}, "
+            f"with one for each category, but not fewer than the table's "
             f"{count(columns, 'column')}.",
         )
     return None
@@ -215,8 +219,8 @@ def _dead(e: ReconstructionEvidence) -> Finding | None:
         "warning",
         "dead_codes",
         f"{int(dead.sum())} of {count(e.size, 'code dimension')} "
-        f"{'carries' if dead.sum() == 1 else 'carry'} nothing: the same value for every row. "
-        f"latent_dim={max(1, e.size - int(dead.sum()))} would do.",
+        f"{'carries' if dead.sum() == 1 else 'carry'} no information: the same value for every "
+        f"row. latent_dim={max(1, e.size - int(dead.sum()))} is enough.",
     )
 
 
@@ -227,7 +231,7 @@ def _seen(e: ReconstructionEvidence) -> Finding | None:
         "warning",
         "rows_seen",
         f"{percent(e.contest.seen_share)} of the held-out rows are equal to rows that the model "
-        f"was trained on, so these figures may flatter it. Judge it on other rows.",
+        f"was trained on, so these figures may be too good. Evaluate it on other rows.",
     )
 
 
@@ -244,7 +248,7 @@ def _overfits(e: ReconstructionEvidence) -> Finding | None:
         "warning",
         "overfits",
         f"The autoencoder overfits: its error is {number(float(train.mean()))} on training rows "
-        f"and {number(e.error)} on rows it has not seen. More rows or a smaller "
+        f"and {number(e.error)} on held-out rows. More training rows or a smaller "
         f"network would help.",
     )
 
@@ -263,12 +267,12 @@ def _validation_rose(e: ReconstructionEvidence) -> Finding | None:
 
 def _stopped(e: ReconstructionEvidence) -> Finding | None:
     best = e.model.best_epoch_
-    kept = f"The weights of epoch {best}" if best else "Those of its first steps"
+    kept = f"The weights of epoch {best}" if best else "The weights of the first steps"
     kept += " were kept."
     done = count(len(e.history.get("loss", [])), "epoch")
     reason = e.model.stop_reason_
     if reason == "early stopping":
-        text = f"Training stopped by itself after {done}, when it no longer helped. {kept}"
+        text = f"Training stopped early after {done}, when the loss no longer improved. {kept}"
         return Finding("note", "stopped_early", text)
     if reason == "interrupted":
         text = f"Training was interrupted after {done}. {kept}"
@@ -285,7 +289,7 @@ def _still_improving(e: ReconstructionEvidence) -> Finding | None:
     if e.model.stop_reason_ != "finished" or len(losses) <= tail:
         return None
     fall, late = losses[0] - min(losses), min(losses[:-tail]) - min(losses)
-    # A run of very few epochs falls much at every step, and should be told so too.
+    # With very few epochs, the loss falls much in each of them, which is worth a note too.
     if not late > STILL_FALLING * fall > 0:
         return None
     return Finding(
@@ -293,7 +297,7 @@ def _still_improving(e: ReconstructionEvidence) -> Finding | None:
         "still_improving",
         f"The loss was still falling when training ended after {count(len(losses), 'epoch')}: "
         f"the last {'epoch' if tail == 1 else f'{tail} epochs'} brought {percent(late / fall)} of "
-        f"the whole fall. More epochs should help.",
+        f"the total decrease. More epochs should help.",
     )
 
 
@@ -303,10 +307,10 @@ def _few_rows(e: ReconstructionEvidence) -> Finding | None:
     if n >= FEW_ROWS and se <= UNCERTAIN * e.error:
         return None
     if n < 2:
-        text = "There is one held-out row, so nothing can be said of other rows."
+        text = "There is only one held-out row, so nothing can be said about other rows."
     else:
         text = (
-            f"The figures are uncertain: on {count(n, 'held-out row')} the autoencoder's error is "
+            f"The figures are uncertain: on {count(n, 'held-out row')}, the autoencoder's error is "
             f"{number(e.error)} with a standard error of {number(se, 2)}."
         )
     return Finding("note", "few_rows", text)
@@ -318,9 +322,9 @@ def _half_only(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "note",
         "fitted_on_half",
-        f"The training rows were not given, so PCA and the mean were fitted on a half of the "
-        f"held-out rows and all were judged on the other. They saw {e.contest.n_fit:,} rows, the "
-        f"autoencoder {e.model.n_samples_:,}.",
+        f"The training rows were not given, so PCA and the mean were fitted on half of the "
+        f"held-out rows ({e.contest.n_fit:,} rows), and all were evaluated on the other half. The "
+        f"autoencoder was fitted on {e.model.n_samples_:,} rows.",
     )
 
 
@@ -330,8 +334,8 @@ def _pca_smaller(e: ReconstructionEvidence) -> Finding | None:
     return Finding(
         "note",
         "pca_smaller",
-        f"PCA had {count(e.contest.pca.code_size, 'number')} per row against {e.size:,}: "
-        f"{count(e.contest.n_fit, 'row')} to fit it on allow no more.",
+        f"PCA has {count(e.contest.pca.code_size, 'number')} per row instead of {e.size:,}, "
+        f"because it was fitted on only {count(e.contest.n_fit, 'row')}.",
     )
 
 
@@ -351,7 +355,7 @@ _RULES: Sequence[Rule] = (
 
 
 def dead_dimensions(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which code dimensions carry nothing.
+    """Return which code dimensions carry no information.
 
     Parameters
     ----------
@@ -366,7 +370,7 @@ def dead_dimensions(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def standard_error(errors: NDArray[np.float64]) -> float:
-    """Return the standard error of the mean of `errors`; infinite for a single one."""
+    """Return the standard error of the mean of `errors`; infinite for a single error."""
     if len(errors) < 2:
         return float("inf")
     return float(errors.std(ddof=1) / np.sqrt(len(errors)))

@@ -1,4 +1,4 @@
-"""What the referee says: figures for each contestant, and findings in plain sentences."""
+"""The result of the referee: figures for each method, and findings in plain sentences."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ LABELS = {"autoencoder": "autoencoder", "pca": "PCA", "mean": "mean row"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know about a model."""
+    """One fact about a model."""
 
     level: Level
     code: str
-    """A short name for programs: ``"collapsed"``."""
+    """A short identifier for programs, such as ``"collapsed"``."""
     text: str
-    """A plain sentence, with its figures."""
+    """A plain sentence with figures."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """The figures of one contestant on the held-out rows."""
+    """The figures of one method on the held-out rows."""
 
     name: str
     """``"autoencoder"``, ``"pca"`` or ``"mean"``."""
     error: float
-    """Mean squared error of a cell, scaled units; lower is better."""
+    """Mean squared error per cell, in scaled units; lower is better."""
     standard_error: float | None
-    """Of `error`, from the spread of the rows' errors; None for a single row."""
+    """Standard error of `error`, from the rows' errors; None for a single row."""
     explained_variance: float | None
-    """1 - error / error of the mean row; None when the held-out rows are all alike."""
+    """1 - error / error of the mean row; None if the held-out rows are all alike."""
     cross_entropy: float | None
     """Binary cross-entropy in nats per cell, for cells that are fractions of a range; else None."""
     code_size: int
-    """Code size: numbers per row."""
+    """Numbers per row."""
     seconds: float
     """Time to fit."""
     rows_won: float
-    """Fraction of rows on which this contestant alone has the lowest error."""
+    """Win rate: fraction of rows on which this method alone has the lowest error."""
 
     @property
     def label(self) -> str:
-        """The name as people read it."""
+        """The name for display."""
         return LABELS[self.name]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """How good an autoencoder is, compared with PCA and the mean row, on rows it has not seen.
+    """The comparison of an autoencoder with PCA and the mean row on held-out rows.
 
-    ``str()`` of it is a plain-text table with the findings under it.
+    ``str()`` returns a plain-text table followed by the findings.
     """
 
     contestants: tuple[Contestant, ...]
@@ -62,31 +62,31 @@ class Judgement:
     findings: tuple[Finding, ...]
     """The first is the verdict."""
     n_test: int
-    """Rows judged on."""
+    """Number of rows that the methods were evaluated on."""
     n_fit: int
-    """Rows that PCA and the mean were fitted on."""
+    """Number of rows that PCA and the mean were fitted on."""
     own_training_rows: bool
-    """Whether those were the model's training rows; otherwise, a half of the held-out rows."""
+    """Whether those were the model's training rows; otherwise, half of the held-out rows."""
     train_error: float | None
-    """The autoencoder's error on training rows; None when they were not given."""
+    """The autoencoder's error on training rows; None if they were not given."""
 
     @property
     def verdict(self) -> Finding:
-        """The finding that matters most."""
+        """The most important finding."""
         return self.findings[0]
 
     @property
     def basis(self) -> str:
-        """What the figures rest on, in one sentence."""
+        """The rows that the figures are based on, in one sentence."""
         fitted = (
             f"PCA and the mean were fitted on {count(self.n_fit, 'training row')}"
             if self.own_training_rows
             else f"PCA and the mean were fitted on {count(self.n_fit, 'other held-out row')}"
         )
-        return f"Judged on {count(self.n_test, 'held-out row')}; {fitted}."
+        return f"Evaluated on {count(self.n_test, 'held-out row')}; {fitted}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values that JSON can hold."""
+        """Return all fields as values that JSON can represent."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class Judgement:
         return "\n".join([text_table(headers, rows), self.basis, "", *findings])
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Return the headers and rows of the comparison, as texts."""
+        """Return the headers and rows of the comparison as text."""
         with_entropy = self.contestants[0].cross_entropy is not None
         headers = ["", "error", "± se", "explained variance"]
         headers += ["BCE, nats per cell"] if with_entropy else []

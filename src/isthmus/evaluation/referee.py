@@ -1,4 +1,4 @@
-"""The honest referee: an autoencoder beside the simple things that it competes with."""
+"""The referee: compare an autoencoder with the baselines PCA and mean row."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLIP = 1e-7
-"""Shares are kept this far from 0 and 1 before their logarithm is taken, as Keras does."""
+"""Fractions are clipped to this distance from 0 and 1 before taking logarithms, as in Keras."""
 
 
 def referee(model: Any, X_test: Any, *, X_train: Any = None) -> Judgement:
-    """Judge an autoencoder on rows it has not seen, compared with PCA and the mean row.
+    """Compare an autoencoder with PCA and the mean row on held-out rows.
 
-    All three are measured alike: the mean squared error of the observed cells, in the units in
-    which the network works (columns scaled, a categorical cell's error in [0, 1]). PCA gets the
-    same matrix and as many numbers per row as the autoencoder; its missing cells are filled with
-    the column's mean. Where cells are fractions of a range, as in images, the binary cross-entropy
-    in nats per cell is given too, which the literature quotes; PCA is clipped to the range for
-    that. A difference to PCA is claimed only when it exceeds two standard errors of the paired
+    The error of all three is the mean squared error of the observed cells, in the units in which
+    the network works (columns scaled, a categorical cell's error in [0, 1]). PCA gets the same
+    matrix and as many numbers per row as the autoencoder. Its missing cells are filled with the
+    column's mean. If cells are fractions of a range, as in images, the result includes the binary
+    cross-entropy in nats per cell, which is common in the literature; for it, PCA is clipped to the
+    range. A difference from PCA is reported only if it exceeds two standard errors of the paired
     differences and a hundredth of PCA's error.
 
     Parameters
@@ -34,28 +34,28 @@ def referee(model: Any, X_test: Any, *, X_train: Any = None) -> Judgement:
     X_test : array or table of n rows
         Rows that the model was not fitted on, in the form that it was fitted on.
     X_train : array or table, optional
-        The rows that the model was fitted on: PCA and the mean are fitted on them, and the
-        autoencoder's error on them shows whether it overfits. Without them PCA and the mean are
-        fitted on a half of `X_test`, always the same, and all are judged on the other half.
+        The rows that the model was fitted on. PCA and the mean are fitted on them, and the
+        autoencoder's error on them shows whether it overfits. Without them, PCA and the mean are
+        fitted on half of `X_test`, always the same half, and all are evaluated on the other half.
 
     Returns
     -------
     Judgement
-        Figures per contestant and findings as plain sentences; ``str()`` of it is a table.
+        Figures per method and findings in plain sentences; ``str()`` returns a table.
 
     Raises
     ------
     InvalidParameter
         The model is not fitted.
     InvalidData
-        The rows are unlike those that the model was fitted on, or too few.
+        The rows differ in form from those that the model was fitted on, or there are too few.
     """
     contest = compare(model, X_test, X_train=X_train)
     return judge(contest, model)
 
 
 def judge(contest: Comparison, model: Any) -> Judgement:
-    """Turn a trial into figures and findings."""
+    """Turn a comparison into figures and findings."""
     mean_error = float(contest.mean.errors.mean())
     difference = contest.pca.errors - contest.autoencoder.errors
     evidence = ReconstructionEvidence(
@@ -99,7 +99,7 @@ def _contestant(
 
 
 def _cross_entropy(target: NDArray[np.float32], prediction: NDArray[np.float32]) -> float:
-    """Return the binary cross-entropy of the observed cells, nats per cell."""
+    """Return the binary cross-entropy of the observed cells in nats per cell."""
     observed = ~np.isnan(target)
     shares = np.clip(target[observed], 0, 1)
     guess = np.clip(prediction[observed].astype(np.float64), CLIP, 1 - CLIP)

@@ -1,1 +1,1 @@
-"""What is known of a model, as one self-contained page."""
+"""Reports on models and detectors as self-contained HTML pages."""

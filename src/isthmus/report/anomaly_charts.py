@@ -1,4 +1,4 @@
-"""The charts of a report on anomalies."""
+"""Charts of an anomaly report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _P_EDGES = np.linspace(0.0, 1.0, 21)
 
 
 class AnomalyChart(NamedTuple):
-    """A drawing with the names of its colours and a sentence on it."""
+    """A chart with its legend and caption."""
 
     chart: Markup
     legend: list[tuple[str, str]]
@@ -43,7 +43,7 @@ class AnomalyChartRow(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """The scores along time, and the alarms."""
+    """The scores over time and the alarms."""
 
     note: str
     chart: Markup
@@ -53,10 +53,10 @@ class Timeline(NamedTuple):
 
 
 def histogram(seen: AlarmCounts) -> AnomalyChart:
-    """Draw how the scores are spread, and the threshold."""
+    """Draw the distribution of the scores and the threshold."""
     samples = _groups(seen, seen.scores)
     caption = (
-        f"Anomaly scores; the line is the threshold, {number(seen.threshold)}, above which a row "
+        f"Anomaly scores. The line is the threshold, {number(seen.threshold)}, above which a row "
         "raises an alarm."
     )
     chart = histogram_chart(
@@ -64,7 +64,7 @@ def histogram(seen: AlarmCounts) -> AnomalyChart:
         name="histogram",
         title="Anomaly scores",
         description=caption,
-        x_label="score (the last bin holds all above)",
+        x_label="score (last bin: all above)",
         y_label="% of rows",
         mark=seen.threshold,
         log=True,
@@ -73,10 +73,10 @@ def histogram(seen: AlarmCounts) -> AnomalyChart:
 
 
 def p_values(seen: AlarmCounts) -> AnomalyChart:
-    """Draw how the p-values are spread."""
+    """Draw the distribution of the p-values."""
     samples = _groups(seen, seen.p_values)
     caption = (
-        "p-values: anomalies crowd at the left; those of normal rows are spread evenly, or lie "
+        "p-values. Those of anomalies are small; those of normal rows are spread evenly, or are "
         "higher."
     )
     chart = histogram_chart(
@@ -92,7 +92,7 @@ def p_values(seen: AlarmCounts) -> AnomalyChart:
 
 
 def curves(seen: AlarmCounts) -> list[AnomalyChart]:
-    """Draw the ROC and the precision-recall curve, where labels allow it."""
+    """Draw the ROC and the precision-recall curve; none without labels of both kinds."""
     drawn, found = alarm_evaluation.curves(seen), alarm_evaluation.found(seen)
     if drawn is None or found is None:
         return []
@@ -103,18 +103,18 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
             drawn.roc,
             "roc",
             "ROC curve",
-            f"Anomalies found at each rate of false alarms; area {number(found.roc_auc)}. The line "
-            f"is where the alarms of this page are, {percent(false_alarms / 100)}.",
+            f"Anomalies found at each false-alarm rate; area {number(found.roc_auc)}. The line "
+            f"marks the rate of the alarms in this report, {percent(false_alarms / 100)}.",
             ("false alarms, % of normal rows", "found, % of anomalies"),
             mark=false_alarms,
         ),
         _curve(
-            drawn.precision_recall[1:],  # the first is put there by convention, at 100 %
+            drawn.precision_recall[1:],  # the first point is 100 % by convention
             "precision-recall",
             "Precision-recall curve",
-            f"Alarms that are anomalies, as more are found; average precision "
-            f"{number(found.average_precision)}. The line is where the alarms of this page are, "
-            f"{percent(recall / 100)}.",
+            f"Precision at each recall; average precision "
+            f"{number(found.average_precision)}. The line marks the recall of the alarms in this "
+            f"report, {percent(recall / 100)}.",
             ("found, % of anomalies", "anomalies, % of alarms"),
             mark=recall,
         ),
@@ -127,15 +127,13 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
     found = detector.intervals(X)
     times = series.times
     dated = times is not None and times.dtype.kind == "M"
-    note = (
-        f"{count(len(found), 'alarm')}; rows above the threshold that lie close together are one."
-    )
+    note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
     chart = timeline_chart(
         seen.scores,
         threshold=seen.threshold,
         alarms=[one.rows for one in found],
         name="scores-along-time",
-        title="Anomaly scores along time",
+        title="Anomaly scores over time",
         description=note,
         y_label="score",
         times=times if dated else None,
@@ -172,7 +170,7 @@ def _moment(moment: Any) -> str:
 
 
 def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the first and the last row of each run of True."""
+    """Return the first and last row of each run of True."""
     ends = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
     return [(int(first), int(last) - 1) for first, last in ends.reshape(-1, 2)]
 
@@ -180,7 +178,7 @@ def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def _groups(
     seen: AlarmCounts, values: NDArray[np.float64]
 ) -> list[tuple[str, NDArray[np.float64], str]]:
-    """Return values by label, those of rows without a score left out."""
+    """Return values by label, without rows that have no score."""
     if seen.anomalous is None:
         return [("rows", values[seen.scored], "--c0")]
     groups = [

@@ -1,4 +1,4 @@
-"""Writes what a detector says of some rows as one self-contained HTML page."""
+"""Write a report on a detector's alarms as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _LEVELS = {"good": "Good", "note": "Note", "warning": "Warning"}
 _ALPHA = 0.05
-"""A p-value of drift below this is worth a word."""
+"""Drift with a p-value below this is reported."""
 _WEAK = 0.5
-"""Of anomalies found, less than this is nothing to be pleased with."""
+"""A recall below this is not rated as good."""
 
 _LOADING = """\
 import isthmus as ist
@@ -35,21 +35,21 @@ import isthmus as ist
 detector = ist.load("detector.isthmus")
 detector.predict(X)          # -1 for an alarm, 1 for none
 detector.p_values(X)         # at most alpha with probability alpha, for a normal row
-detector.explain(X)          # each cell's part in the score
-detector.expected(X)         # what each cell would be in a normal row
+detector.explain(X)          # each cell's contribution to the score
+detector.expected(X)         # the expected value of each cell
 """
 _LOADING_SERIES = """\
 import isthmus as ist
 
 detector = ist.load("detector.isthmus")
 detector.anomaly_score(S)    # one per timestamp, higher is worse
-detector.intervals(S)        # alarms merged: start, end, peak, the sensors responsible
+detector.intervals(S)        # merged alarms: start, end, peak, responsible sensors
 detector.score_next(row)     # online, row by row
 """
 
 
 class AnomalyFinding(NamedTuple):
-    """One sentence and how good the news is: "good", "note" or "warning"."""
+    """A sentence and its level: "good", "note" or "warning"."""
 
     level: str
     text: str
@@ -66,32 +66,32 @@ def write_anomaly_report(
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a report on a fitted detector and what it says of some rows.
+    """Write a report on a fitted detector and its alarms on some rows.
 
     Parameters
     ----------
     detector : AnomalyDetector
     X : array or table of n rows
-        In the form that it was fitted on; a series for a detector with ``window=``.
+        In the form that the detector was fitted on; a series for a detector with ``window=``.
     path : path
-        Where the page goes.
+        The file to write.
     y : array of shape (n,), optional
-        The truth, by which alarms are judged: 1 for an anomaly and 0 for a normal row.
-    seen : Seen, optional
-        What the detector said of these very rows, where it was asked already.
+        Labels to evaluate the alarms with: 1 for an anomaly and 0 for a normal row.
+    seen : AlarmCounts, optional
+        The alarms of the detector on these rows, if already computed.
     blind : BlindSpots, optional
-        What its ``blind_spots`` returned, where it was asked already.
+        The result of the detector's ``blind_spots``, if already computed.
     title : str, optional
         The page's heading.
     overwrite : bool
-        Whether a file that stands at `path` may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     CannotWrite
-        A file stands there already, or the folder does not allow it; nothing was changed.
+        The file exists, or the folder is not writable. Nothing is changed.
     InvalidData
-        The rows are not like those of `fit`, or labels are none.
+        The rows differ in form from those of `fit`, or the labels are invalid.
     """
     target = free_path(path, overwrite=overwrite)
     atomic_write(target, render(detector, X, y=y, seen=seen, blind=blind, title=title).encode())
@@ -140,11 +140,11 @@ def render(
 def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     rows = count(len(seen.scores), "row")
     if detector.is_series:
-        return f"A series of {rows}, seen through windows of {count(detector.window, 'row')}"
+        return f"A series of {rows}, in windows of {count(detector.window, 'row')}"
     held_out = len(detector.calibration_scores_)
     return (
-        f"{rows}, by a detector of {count(detector.schema_.n_columns, 'column')} whose threshold "
-        f"was set by {count(held_out, 'held-out row')}"
+        f"{rows}, detector for {count(detector.schema_.n_columns, 'column')} with a threshold "
+        f"from {count(held_out, 'held-out row')}"
     )
 
 
@@ -156,7 +156,7 @@ def _verdict(seen: AlarmCounts, found: DetectionFigures | None) -> AnomalyFindin
         level = "warning" if not kept else ("note" if weak else "good")
         return AnomalyFinding(level, " ".join(alarm_evaluation.sentences(found)[:3]))
     if not kept:
-        return AnomalyFinding("note", f"{text} There are more: some of these rows are not normal.")
+        return AnomalyFinding("note", f"{text} There are more, so some rows are not normal.")
     return AnomalyFinding("note" if seen.fdr else "good", text)
 
 
@@ -165,7 +165,7 @@ def _tiles(seen: AlarmCounts, found: DetectionFigures | None) -> list[tuple[str,
     promise = "false discoveries" if seen.fdr else "false alarms"
     tiles = [
         ("Alarms", f"{raised:,}", f"{percent(raised / n if n else 0.0)} of {count(n, 'row')}"),
-        ("Promised", percent(seen.rate), f"{promise} at most"),
+        ("Guarantee", percent(seen.rate), f"{promise} at most"),
         ("Threshold", number(seen.threshold), f"highest score {number(_largest(seen.scores))}"),
     ]
     if found is None:
@@ -198,9 +198,9 @@ def _findings(
         said.append(
             AnomalyFinding(
                 "warning",
-                f"These rows are not like those of training (p = {number(drift.p_value, 2)}). If "
-                "that is no fault but a new normal, fit the detector again: its promise holds "
-                "for rows like those it was fitted on.",
+                f"These rows differ from the training rows (p = {number(drift.p_value, 2)}). If "
+                "the change is not a fault, fit the detector again: its guarantee is for rows "
+                "like the training rows.",
             )
         )
     return said
@@ -209,20 +209,21 @@ def _findings(
 def _promise(detector: Any, seen: AlarmCounts) -> str:
     if seen.fdr:
         return (
-            f"Of the alarms, at most {percent(seen.rate)} are expected to be false (the procedure "
+            f"At most {percent(seen.rate)} of the alarms are expected to be false (the procedure "
             "of Benjamini and Hochberg on conformal p-values), as long as normal rows are like "
-            "those that the detector was fitted on. Nothing is promised of how many anomalies are "
-            "found."
+            "those that the detector was fitted on. The fraction of anomalies that are found is "
+            "not guaranteed."
         )
     if detector.is_series:
         return (
-            f"In the long run at most {percent(seen.rate)} of the timestamps of a series that "
-            "behaves as it did in training raise a false alarm. These come in runs of about a "
-            "window. Nothing is promised of how many anomalies are found."
+            f"In the long run, at most {percent(seen.rate)} of the timestamps of a series that "
+            "behaves as in training raise a false alarm. False alarms come in runs of about a "
+            "window. The fraction of anomalies that are found is not guaranteed."
         )
     return (
         f"A normal row raises an alarm with a probability of at most {percent(seen.rate)}, "
-        "whatever the network is worth, as long as it is like the rows that the detector was "
-        "fitted on: the threshold was set by some of these that the network never saw. Nothing is "
-        "promised of how many anomalies are found; labels and the blind spots tell of that."
+        "however good or bad the network is, as long as the row is like those that the detector "
+        "was fitted on: the threshold comes from held-out rows that the network did not see. The "
+        "fraction of anomalies that are found is not guaranteed; labels and the blind spots show "
+        "it."
     )

@@ -1,4 +1,4 @@
-"""The tables and pictures of a report on anomalies: the worst rows, blind spots, drift."""
+"""Tables and pictures of an anomaly report: rows with the highest scores, blind spots, drift."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _MOST_ROWS = 10
 _MOST_COLUMNS = 20
 _WEAK = 0.5
-"""Less than this fraction of faults found is a blind spot."""
+"""A smaller fraction of faults found is a blind spot."""
 _ALPHA = 0.05
 
 
 class AnomalousCell(NamedTuple):
-    """One of the cells that made a row's score, in the column's own unit."""
+    """A cell that contributes to a row's score, in the column's unit."""
 
     column: str
     value: str
@@ -35,7 +35,7 @@ class AnomalousCell(NamedTuple):
 
 
 class AnomalousRow(NamedTuple):
-    """A row with a high score and the cells that made it so."""
+    """A row with a high score and the cells that contribute most to it."""
 
     number: str
     score: str
@@ -46,7 +46,7 @@ class AnomalousRow(NamedTuple):
 
 
 class AnomalousRows(NamedTuple):
-    """The rows with the highest scores, as a table or, of images, as strips of pictures."""
+    """The rows with the highest scores, as a table or, for images, as strips of pictures."""
 
     title: str
     note: str
@@ -58,7 +58,7 @@ class AnomalousRows(NamedTuple):
 
 
 class BlindTable(NamedTuple):
-    """Detection power by column and fault; of each cell its text and whether it is weak."""
+    """Detection power by column and fault: for each cell, its text and whether it is weak."""
 
     note: str
     headers: list[str]
@@ -67,7 +67,7 @@ class BlindTable(NamedTuple):
 
 
 class DriftTable(NamedTuple):
-    """By column: name, p-value, corrected p-value, whether it has changed."""
+    """Name, p-value, corrected p-value and whether it has changed, for each column."""
 
     note: str
     rows: list[tuple[str, str, str, bool]]
@@ -75,7 +75,7 @@ class DriftTable(NamedTuple):
 
 
 def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
-    """Show the rows with the highest scores, and why they have them."""
+    """Show the rows with the highest scores and the cells that contribute to them."""
     order = np.argsort(-seen.scores, kind="stable")[:_MOST_ROWS]
     why = reasons(detector, X, order)
     shape = image_shape(detector.schema_)
@@ -99,10 +99,10 @@ def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
     )
     title = "Highest scores"
     if shape is None:
-        note += "Of each, the columns that contribute most to its score, in their own units."
+        note += "Listed are the columns that contribute most to each score, in their own units."
         return AnomalousRows(title, note, rows, [], [], labelled, smooth=False)
     largest = float(why.contributions.max())
-    note += f"The brightest contribution of a pixel is {number(largest)}."
+    note += f"The brightest pixel is a contribution of {number(largest)}."
     lines = [
         ("row", [row.number for row in rows]),
         ("score", [row.score for row in rows]),
@@ -114,7 +114,7 @@ def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
 
 
 def blind_table(blind: Any) -> BlindTable:
-    """Lay detection power out by column and fault, the weakest columns first."""
+    """Tabulate detection power by column and fault, the weakest columns first."""
     powers: dict[str, dict[str, float]] = {}
     for spot in blind.spots:
         size = "" if math.isnan(spot.size) else f" {spot.size:g}".replace("-", "−")
@@ -122,10 +122,10 @@ def blind_table(blind: Any) -> BlindTable:
     headers = list(dict.fromkeys(header for row in powers.values() for header in row))
     weakest = sorted(powers, key=lambda name: float(np.mean(list(powers[name].values()))))
     note = (
-        f"How many of {count(blind.n_rows, 'normal row')} raise an alarm once one cell is faulty: "
-        "a spike up or down, stuck at a value, scaled by a factor, with noise, or swapped with "
-        "another row's. Sizes are standard deviations of the column. Untouched, "
-        f"{percent(blind.false_alarm_rate)} do."
+        f"Fraction of {count(blind.n_rows, 'normal row')} that raise an alarm if one cell is "
+        "faulty: a spike up or down, stuck at a value, scaled by a factor, with noise, or swapped "
+        "with another row's. Sizes are standard deviations of the column. Without a fault, "
+        f"{percent(blind.false_alarm_rate)} raise one."
     )
     rows = [(name, [_power(powers[name].get(h)) for h in headers]) for name in weakest]
     more = (
@@ -140,14 +140,14 @@ def drift_table(drift: Any) -> DriftTable:
     """List the columns that have changed most."""
     changed = sum(p < _ALPHA for p in drift.adjusted.values())
     verdict = (
-        "These rows are no longer what the detector was fitted on"
+        "These rows differ from those that the detector was fitted on"
         if drift.p_value < _ALPHA
-        else "Nothing shows that these rows differ from those that the detector was fitted on"
+        else "No evidence that these rows differ from those that the detector was fitted on"
     )
     note = (
-        f"{verdict} (p = {number(drift.p_value, 2)}; {count(drift.n_rows, 'row')} beside "
+        f"{verdict} (p = {number(drift.p_value, 2)}; {count(drift.n_rows, 'row')} compared with "
         f"{drift.n_reference:,}). {changed} of {count(len(drift.columns), 'column')} "
-        f"{'has' if changed == 1 else 'have'} changed; of the scores, p is "
+        f"{'has' if changed == 1 else 'have'} changed. For the scores, p = "
         f"{number(drift.score, 2)}."
     )
     order = sorted(drift.columns, key=drift.columns.__getitem__)

@@ -1,6 +1,6 @@
-"""Axes of the charts: where a value goes, where ticks stand, and the frame they are drawn in.
+"""Axes of the charts: scales, ticks and the frame.
 
-The usual drawing is some 380 units wide, so that its text keeps its size on a phone.
+Charts are 380 units wide by default, so that their text keeps its size on a phone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WIDE = 20.0
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps values to positions, and knows where its ticks are."""
+    """A scale from values to positions, with ticks."""
 
     low: float
     high: float
@@ -35,7 +35,7 @@ class Axis:
     ticks: list[float]
     log: bool = False
     labels: tuple[str, ...] = ()
-    """What stands at the ticks; none given: their values."""
+    """Texts of the ticks; by default, their values."""
 
     def __call__(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the positions of `values`."""
@@ -45,35 +45,35 @@ class Axis:
         return np.asarray(self.start + share * (self.end - self.start))
 
     def texts(self) -> Sequence[str]:
-        """Return what stands at each tick."""
+        """Return the text of each tick."""
         return self.labels or [_tick(tick, self) for tick in self.ticks]
 
 
 def span(arrays: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """Return the smallest and the largest finite value."""
+    """Return the smallest and the largest finite value; (0, 1) if there is none."""
     joined = np.concatenate([np.asarray(a, dtype=np.float64).ravel() for a in arrays])
     joined = joined[np.isfinite(joined)]
     return (float(joined.min()), float(joined.max())) if len(joined) else (0.0, 1.0)
 
 
 def is_wide(low: float, high: float) -> bool:
-    """Tell whether values lie so far apart that a linear axis would hide the small ones."""
+    """Whether a linear axis would hide the small values of a range."""
     return low > 0 and high / low > _WIDE
 
 
 def linear(
     low: float, high: float, start: float, end: float, *, pad: float = 0.0, whole: bool = False
 ) -> Axis:
-    """Make an axis with some five round ticks.
+    """Make an axis with about five round ticks.
 
     Parameters
     ----------
     low, high : float
-        Its ends; `pad` is room beyond them, as a fraction of their distance.
+        Values at the ends. `pad` is the margin beyond them, as a fraction of their distance.
     start, end : float
-        Their positions.
+        Positions of the ends.
     whole : bool
-        Whether ticks are whole numbers only.
+        Whether all ticks are integers.
     """
     if high <= low:
         room = abs(low) * 0.1 or 1.0
@@ -88,9 +88,9 @@ def linear(
 
 
 def logarithmic(low: float, high: float, start: float, end: float) -> Axis:
-    """Make a logarithmic axis between positive ends."""
+    """Make a logarithmic axis between positive values."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    # Few decades leave room for ticks at 2 and 5 as well; many need every second or third.
+    # With few decades, there is room for ticks at 2 and 5 as well; with many, some are skipped.
     steps = (1, 2, 5) if len(powers) <= 4 else (1,)
     stride = max(1, len(powers) // 6)
     ticks = [m * 10.0**p for p in powers[::stride] for m in steps]
@@ -98,12 +98,12 @@ def logarithmic(low: float, high: float, start: float, end: float) -> Axis:
 
 
 def path_points(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    """Write positions as the points of a path."""
+    """Format positions as the points of an SVG path."""
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
 def grid(across: Axis, up: Axis, x_label: str, y_label: str) -> Markup:
-    """Draw ticks, their lines and texts, and the names of both axes."""
+    """Draw the grid lines, tick texts and names of both axes."""
     left, right, bottom, top = across.start, across.end, up.start, up.end
     parts = []
     for text, place in zip(up.texts(), up(up.ticks), strict=True):
@@ -148,7 +148,7 @@ def svg(
     *,
     width: int = WIDTH,
 ) -> Markup:
-    """Join what was drawn to a picture that a screen reader can name and describe."""
+    """Join the elements to an SVG with a title and description for screen readers."""
     kind = "chart" if width == WIDTH else "chart wide"
     return Markup(
         '<svg class="{6}" viewBox="0 0 {0} {1}" role="img" aria-labelledby="{2}-t {2}-d">'
@@ -169,7 +169,7 @@ def _tick(value: float, axis: Axis) -> str:
     step = abs(axis.ticks[1] - axis.ticks[0]) if len(axis.ticks) > 1 else abs(value)
     if abs(value) >= 1e5 or step < 1e-4:
         return number(value, 2)
-    # As many decimals as part one tick from the next.
+    # As many decimals as needed to tell ticks apart.
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     if abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
         decimals += 1

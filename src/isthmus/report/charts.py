@@ -1,8 +1,8 @@
-"""Charts as inline SVG: lines, histograms and scatters.
+"""Charts as inline SVG: lines, histograms and scatter plots.
 
-They are drawn by hand rather than by a plotting library because they must follow the reader's
-light or dark theme without a script: every colour is a CSS variable of the page (``--c0`` to
-``--c11`` for categories, ``--s0`` to ``--s7`` for a scale).
+No plotting library is used, because the charts must follow the reader's light or dark theme without
+a script: every colour is a CSS variable of the page (``--c0`` to ``--c11`` for categories, ``--s0``
+to ``--s7`` for a scale).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_CROWD = 800  # points from which on they must be small to leave each other visible
+_CROWD = 800  # number of points from which they are drawn smaller, to remain visible
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PlotLine:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     colour: str
-    """A CSS variable of the page: ``"--c0"``."""
+    """A CSS variable of the page, such as ``"--c0"``."""
 
 
 def line_chart(
@@ -58,22 +58,22 @@ def line_chart(
     mark: float | None = None,
     from_zero: bool = False,
 ) -> Markup:
-    """Draw curves over a common axis; the vertical one is logarithmic if the values span far.
+    """Draw curves; the vertical axis is logarithmic if the range of values is wide.
 
     Parameters
     ----------
-    series : sequence of Series
-        The curves; points that are not finite are left out.
+    series : sequence of PlotLine
+        The curves. Points that are not finite are left out.
     name : str
-        Unique on the page; ids are made of it.
+        Prefix of the element ids; must be unique on the page.
     title, description : str
-        What a screen reader says.
+        Texts for screen readers.
     x_label, y_label : str
         Names of the axes.
     mark : float, optional
-        Where to draw a vertical line.
+        Position of a vertical line.
     from_zero : bool
-        Whether the vertical axis begins at 0, and is linear.
+        Whether the vertical axis starts at 0 and is linear.
     """
     height = 250
     x, y = span([s.x for s in series]), span([s.y for s in series])
@@ -103,14 +103,14 @@ def scatter_chart(
     y_label: str,
     labelled: bool = False,
 ) -> Markup:
-    """Draw points, one colour per group; `labelled` writes each group's name at its median."""
+    """Draw points with one colour per group; `labelled` writes each group's name at its median."""
     height = 370
     across = linear(*span([g.x for g in groups]), LEFT, WIDTH - RIGHT, pad=0.03)
     up = linear(*span([g.y for g in groups]), height - BOTTOM, TOP, pad=0.03)
     body = [grid(across, up, x_label, y_label)]
     dot = 6 if sum(len(group.x) for group in groups) < _CROWD else 4
     for group in groups:
-        # Lines of no length with round ends are dots, at a fraction of the size of circles.
+        # Lines of length 0 with round caps appear as dots, and take fewer bytes than circles.
         pairs = zip(across(group.x), up(group.y), strict=True)
         dots = "".join(f"M{a:.1f} {b:.1f}h0" for a, b in pairs)
         body.append(
@@ -141,9 +141,9 @@ def histogram_chart(
     mark: float | None = None,
     log: bool = False,
 ) -> Markup:
-    """Draw the distributions of named samples over each other: the first filled, others outlined.
+    """Draw overlaid histograms of named samples, the first filled and the others outlined.
 
-    The axis ends where 99 % of the widest sample lie; what is beyond is counted in the last bin.
+    The axis ends at the largest 99 % quantile of a sample; values beyond are in the last bin.
 
     Parameters
     ----------
@@ -152,12 +152,12 @@ def histogram_chart(
     name, title, description, x_label, y_label
         As for `line_chart`.
     bins : int or array
-        How many; or their edges.
+        Number of bins, or their edges.
     mark : float, optional
-        Where to draw a vertical line; the axis reaches beyond it.
+        Position of a vertical line, which the axis includes.
     log : bool
-        Whether the horizontal axis may be logarithmic, where positive values span far; it then
-        begins where 99 % of the sample of the smallest values lie above.
+        Whether to make the horizontal axis logarithmic if the values are positive and their range
+        is wide. It then starts at the smallest 1 % quantile of a sample.
     """
     height = 250
     edges, log = _edges(samples, bins, mark, log=log)
@@ -183,7 +183,7 @@ def histogram_chart(
 
 
 def small_histogram(values: NDArray[np.float64], *, bins: int = 24) -> Markup:
-    """Draw the distribution of `values` as a picture of the size of a word, without axes."""
+    """Draw a word-sized histogram of `values` without axes."""
     counts = np.histogram(values, bins)[0]
     heights = counts / max(1, counts.max()) * 36
     bars = "".join(
@@ -203,7 +203,7 @@ def _edges(
     *,
     log: bool,
 ) -> tuple[NDArray[np.float64], bool]:
-    """Return the edges of bins, and whether they are spaced logarithmically."""
+    """Return the bin edges and whether they are spaced logarithmically."""
     if not isinstance(bins, int):
         return bins, False
     top = max(float(np.quantile(values, 0.99)) for _, values, _ in samples)

@@ -1,4 +1,4 @@
-"""What the codes look like: a scatter, and each dimension's distribution."""
+"""Views of the codes: a scatter plot and a histogram of each dimension."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 Codes = NDArray[np.float64]
 
 MOST_POINTS = 3000
-"""Points drawn: more hide each other, and each costs a dozen bytes."""
+"""Most points drawn. More would hide each other, and each takes a dozen bytes."""
 MOST_CLASSES = 12
-"""Colours that an eye can tell apart; with more classes the rarest share the last."""
+"""Number of distinguishable colours. With more classes, the rarest share the last colour."""
 MOST_DIMENSIONS = 32
 _SHADES = 8
 
@@ -39,14 +39,14 @@ class Dimension(NamedTuple):
 
 
 class CodesView(NamedTuple):
-    """Everything that the page shows of the codes."""
+    """Everything that the page shows about the codes."""
 
     note: str
     scatter: Markup | None
     caption: str
     legend: list[tuple[str, str]]
     ramp: tuple[str, str] | None
-    """The ends of the colour scale, for labels that are numbers."""
+    """The ends of the colour scale for numeric labels."""
     plane: str
     plane_caption: str
     dimensions: list[Dimension]
@@ -55,17 +55,17 @@ class CodesView(NamedTuple):
 
 class _Colouring(NamedTuple):
     groups: list[tuple[str, str, NDArray[np.bool_]]]
-    """Name, colour and which points."""
+    """Name, colour and mask of the points of each group."""
     ramp: tuple[str, str] | None
     named: bool
 
 
 def view(contest: Comparison, model: Any, y: Any) -> CodesView:
-    """Draw the codes of the judged rows, coloured by labels when there are any.
+    """Draw the codes of the evaluated rows, coloured by labels if there are any.
 
     Parameters
     ----------
-    contest : Contest
+    contest : Comparison
     model : fitted autoencoder
     y : array of one label per row of ``X_test``, or None
 
@@ -81,8 +81,8 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
     if len(some) < len(plot):
         caption += f" {len(some):,} of {len(plot):,} rows are drawn."
     if y is not None:
-        caption += " Colours are the labels that were given"
-        caption += "." if getattr(model, "supervised", False) else "; the model has not seen them."
+        caption += " Colours show the given labels"
+        caption += "." if getattr(model, "supervised", False) else ", which the model did not use."
     colouring = _colour(None if labels is None else labels[some], len(some))
     groups = [
         PlotLine(name, plot[some][mask, 0], plot[some][mask, 1], colour)
@@ -100,7 +100,7 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
     decoded = plane(model, codes)
     dimensions, more = _dimensions(codes)
     return CodesView(
-        note=f"Each row becomes {count(codes.shape[1], 'number')}.",
+        note=f"Each row is encoded as {count(codes.shape[1], 'number')}.",
         scatter=scatter if len(some) > 1 else None,
         caption=caption,
         legend=[(name, colour) for name, colour, _ in colouring.groups] if colouring.named else [],
@@ -118,7 +118,7 @@ def check_labels(y: Any, n: int) -> None:
     Raises
     ------
     InvalidData
-        There is not.
+        The shape of `y` is not (n,).
     """
     shape = np.shape(y)
     if shape != (n,):
@@ -131,7 +131,7 @@ def check_labels(y: Any, n: int) -> None:
 
 
 def _flatten(codes: Codes, errors: Codes) -> tuple[Codes, tuple[str, str], str]:
-    """Return two numbers per row to draw, their names, and what they are."""
+    """Return two numbers per row to draw, their names and a caption."""
     size = codes.shape[1]
     if size == 1:
         caption = "The code of each held-out row, and the row's error."
@@ -143,7 +143,7 @@ def _flatten(codes: Codes, errors: Codes) -> tuple[Codes, tuple[str, str], str]:
     total = float(np.square(spread).sum())
     share = float(np.square(spread[:2]).sum()) / total if total else 0.0
     caption = (
-        f"The {size}-number codes of held-out rows, brought to two by PCA, which keeps "
+        f"The {size}-number codes of held-out rows, reduced to two by PCA, which keeps "
         f"{percent(share)} of their variance."
     )
     shadow = centred @ axes[:2].T
@@ -194,7 +194,7 @@ def _label(value: Any) -> str:
 
 
 def _natural(text: str) -> tuple[bool, float, str]:
-    """Order numbers by size, before words."""
+    """Sort key: numbers by size, then words."""
     try:
         return (False, float(text), text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tables and feature matrices: what they hold, and where they are rebuilt badly."""
+"""Describe tables and feature matrices, and find the columns and rows with the largest errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isthmus.evaluation.comparison import Comparison
 
 MOST_COLUMNS = 40
-"""Columns listed; the user reads no more, and a page of thousands would not open on a phone."""
+"""Most columns listed. A page with thousands would not open on a phone."""
 WORST_ROWS = 10
 CELLS_PER_ROW = 3
 _LONGEST = 40  # characters of a cell's text
@@ -28,7 +28,7 @@ _KINDS = {"numeric": "numbers", "binary": "yes or no", "categorical": "categorie
 
 
 class ColumnError(NamedTuple):
-    """How well one column is rebuilt."""
+    """The reconstruction error of one column."""
 
     name: str
     kind: str
@@ -40,14 +40,14 @@ class ColumnError(NamedTuple):
 
 
 class ColumnErrors(NamedTuple):
-    """The columns, the worst rebuilt first."""
+    """The columns, those with the lowest explained variance first."""
 
     rows: list[ColumnError]
     note: str
 
 
 class ColumnCell(NamedTuple):
-    """One cell of a badly rebuilt row, in the column's own unit."""
+    """A cell of a row with a large error, in the column's unit."""
 
     column: str
     value: str
@@ -56,7 +56,7 @@ class ColumnCell(NamedTuple):
 
 
 class WorstRow(NamedTuple):
-    """A badly rebuilt row and the cells that made it so."""
+    """A row with a large error and the cells that contribute most to it."""
 
     number: str
     error: str
@@ -64,7 +64,7 @@ class WorstRow(NamedTuple):
 
 
 class ColumnView(NamedTuple):
-    """What one column holds."""
+    """The kind and values of one column."""
 
     name: str
     kind: str
@@ -73,7 +73,7 @@ class ColumnView(NamedTuple):
 
 
 class ColumnData(NamedTuple):
-    """What the held-out rows hold."""
+    """A description of the held-out rows."""
 
     note: str
     columns: list[ColumnView]
@@ -101,8 +101,8 @@ def column_errors(contest: Comparison, schema: Any) -> ColumnErrors:
         for i in order[:MOST_COLUMNS]
     ]
     note = (
-        "Explained variance of each column under the autoencoder, worst first; below 0 "
-        "it does worse than the mean row."
+        "Explained variance of each column by the autoencoder, lowest first. Below 0, the mean row "
+        "is better."
     )
     if len(order) > MOST_COLUMNS:
         note += f" The worst {MOST_COLUMNS} of {len(order):,} columns are listed."
@@ -137,7 +137,7 @@ def worst_rows(contest: Comparison, schema: Any, X: Any) -> list[WorstRow]:
 
 
 def describe(X: Any, schema: Any) -> ColumnData:
-    """Say what the held-out rows hold: their number, and each column's kind, gaps and range."""
+    """Describe the held-out rows: their number, and each column's kind, missing cells and range."""
     if is_table(X):
         return _describe_table(to_arrow(X), schema)
     array = np.asarray(X)
@@ -225,7 +225,7 @@ def _more(columns: int) -> str:
 
 
 def cell_text(cell: Any) -> str:
-    """Write a cell as it is usually written."""
+    """Format a cell for display."""
     if cell is None or (isinstance(cell, (float, np.floating)) and np.isnan(cell)):
         return "missing"
     if isinstance(cell, (bool, np.bool_)):

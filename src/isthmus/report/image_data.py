@@ -1,4 +1,4 @@
-"""Samples that are images, as pictures inside the page."""
+"""Convert image samples to pictures that are embedded in the page."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 Floats = NDArray[np.float32]
 
 SMALL = 64
-"""Images up to this many pixels wide and high are kept exactly; larger ones are shrunk and packed
-as JPEG, which keeps a page of photographs under a megabyte."""
+"""Images up to this many pixels wide and high are kept exactly. Larger ones are shrunk and stored
+as JPEG, so that a page of photographs stays below a megabyte."""
 LARGEST = 144
 """The longer side of a shrunk image, pixels."""
 
@@ -23,21 +23,21 @@ _HEAT = np.array(
 
 
 def data_uri(image: Floats, *, exact: bool = False) -> str:
-    """Pack one image into a ``data:`` address.
+    """Encode an image as a ``data:`` URI.
 
     Parameters
     ----------
     image : array (h, w) or (h, w, c)
-        Fractions of the range, 0 to 1; one channel is grey, three are RGB, four RGBA, and of two
-        the mean is shown. Missing pixels come out in mid grey.
+        Fractions of the range, 0 to 1. One channel is grey, three are RGB, four RGBA; two are
+        averaged. Missing pixels are mid grey.
     exact : bool
-        Keep every pixel, however large the image.
+        Keep every pixel, whatever the size of the image.
     """
     return _pack(picture(image), exact=exact)
 
 
 def picture(image: Floats) -> Image.Image:
-    """Draw one image, as `data_uri` packs it."""
+    """Draw one image, as `data_uri` encodes it."""
     shares = np.clip(np.nan_to_num(np.asarray(image, np.float32), nan=0.5), 0, 1)
     if shares.ndim == 3 and shares.shape[2] in (1, 2):
         shares = shares.mean(axis=2)
@@ -45,12 +45,12 @@ def picture(image: Floats) -> Image.Image:
 
 
 def heat_uri(values: Floats, largest: float) -> str:
-    """Pack values from 0 (dark) to `largest` (bright) as a picture in glowing colours.
+    """Encode values from 0 (dark) to `largest` (bright) as a heat map in a ``data:`` URI.
 
     Parameters
     ----------
     values : array (h, w) or (h, w, c)
-        Not negative; channels are averaged. Missing pixels come out dark.
+        Not negative; channels are averaged. Missing pixels are dark.
     largest : float
         The value of the brightest colour.
     """
@@ -58,7 +58,7 @@ def heat_uri(values: Floats, largest: float) -> str:
 
 
 def heat(values: Floats, largest: float) -> Image.Image:
-    """Draw values in glowing colours, as `heat_uri` packs them."""
+    """Draw values as a heat map, as `heat_uri` encodes it."""
     flat = values.mean(axis=2) if values.ndim == 3 else values
     share = np.clip(np.nan_to_num(flat) / (largest or 1.0), 0, 1)
     stops = np.linspace(0, 1, len(_HEAT))
@@ -67,7 +67,7 @@ def heat(values: Floats, largest: float) -> Image.Image:
 
 
 def mosaic(images: Floats, columns: int) -> Floats:
-    """Join images (n, h, w[, c]) into one, `columns` in a row, filled row by row."""
+    """Join images (n, h, w[, c]) into one, row by row, with `columns` images in a row."""
     rows = len(images) // columns
     grid = images[: rows * columns].reshape(rows, columns, *images.shape[1:])
     joined = np.moveaxis(grid, 1, 2)  # (rows, h, columns, w[, c])

@@ -1,4 +1,4 @@
-"""Samples that are images: originals, reconstructions, differences, and what a plane decodes to."""
+"""Image samples: originals, reconstructions, differences, and samples decoded from a plane."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Floats = NDArray[np.float32]
 
 PER_GROUP = 10
 GRID = 15
-"""Decoded samples along each side of the plane."""
-_FLAT_PICTURE = 64  # the fewest cells that are guessed to be a square picture
+"""Number of decoded samples along each side of the plane."""
+_FLAT_PICTURE = 64  # fewest cells of a flat row that is shown as a square image
 
 
 class SamplePicture(NamedTuple):
-    """An image with the words for those who do not see it."""
+    """An image with its alternative text."""
 
     uri: str
     alt: str
@@ -38,7 +38,7 @@ class SampleStrip(NamedTuple):
 
 
 class SampleGroup(NamedTuple):
-    """The same samples as seen by each party."""
+    """Samples with their reconstructions by each method."""
 
     name: str
     strips: list[SampleStrip]
@@ -52,13 +52,13 @@ class SamplePictures(NamedTuple):
     groups: list[SampleGroup]
     heats: list[SamplePicture]
     smooth: bool
-    """Whether the images are photographs rather than a few large pixels."""
+    """Whether the images are too large for the pixels to be shown as squares."""
 
 
 def image_shape(schema: Any) -> tuple[int, ...] | None:
     """Return the shape in which samples can be shown as images, or None.
 
-    Flat rows of fractions of one range, as many as a square has pixels, are taken for pictures.
+    Flat rows of fractions of one range are shown as square images if their length is a square.
     """
     if schema.is_image:
         return tuple(schema.sample_shape)
@@ -70,7 +70,7 @@ def image_shape(schema: Any) -> tuple[int, ...] | None:
 
 
 def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
-    """Show the best, the typical and the worst samples; None if samples are not images."""
+    """Show the best, typical and worst samples; return None if samples are not images."""
     shape = image_shape(schema)
     if shape is None:
         return None
@@ -109,7 +109,7 @@ def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
 
 
 def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
-    """Decode an even grid of two-dimensional codes; None if samples are not images.
+    """Decode an even grid of two-dimensional codes; return None if samples are not images.
 
     Returns
     -------
@@ -128,8 +128,8 @@ def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
     limits = (0.0, 1.0) if model.schema_.values == "unit" else (images.min(), images.max())
     joined = mosaic(shares_of_range(images, *limits), GRID)
     caption = (
-        f"What codes decode to: dimension 1 from {number(low[0])} to {number(high[0])} across, "
-        f"dimension 2 from {number(low[1])} to {number(high[1])} upwards."
+        f"Samples decoded from a grid of codes: dimension 1 from {number(low[0])} to "
+        f"{number(high[0])} across, dimension 2 from {number(low[1])} to {number(high[1])} upwards."
     )
     return data_uri(joined, exact=True), caption
 

@@ -1,4 +1,4 @@
-"""Writes what is known of a model as one self-contained HTML page."""
+"""Write a report on a model as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def write_report(
 ) -> Path:
     """Write a report on a fitted autoencoder, or on the alarms of a detector.
 
-    The page fetches nothing: pictures, charts and styles are inside it. It follows the reader's
-    light or dark theme, and parts that do not apply are left out.
+    The page loads no external resources: it includes its images, charts and styles. It follows the
+    reader's light or dark theme. Sections that do not apply are left out.
 
     Parameters
     ----------
@@ -61,15 +61,14 @@ def write_report(
     X : array or table of n rows
         Rows that the model was not fitted on, in the form that it was fitted on.
     path : path
-        Where the page goes, such as ``"report.html"``.
+        The file to write, such as ``"report.html"``.
     y : array of shape (n,), optional
-        Labels that colour the codes; they judge nothing but a supervised model's predictions, and
-        the alarms of a detector, for which they are 1 for an anomaly and 0 for a normal row.
+        Labels. They colour the codes, and are used to evaluate the predictions of a supervised
+        model or the alarms of a detector. For a detector, 1 is an anomaly and 0 a normal row.
     X_train : array or table, optional
         The rows that the model was fitted on; see `isthmus.referee`.
     contest : Comparison, optional
-        What `isthmus.evaluation.comparison.compare` returned for these rows, if it is known
-        already.
+        The result of `isthmus.evaluation.comparison.compare` for these rows, if already computed.
     title : str, optional
         The page's heading.
     overwrite : bool
@@ -83,9 +82,9 @@ def write_report(
     Raises
     ------
     CannotWrite
-        The file exists already, or the folder does not allow it; nothing was changed.
+        The file exists, or the folder is not writable. Nothing is changed.
     InvalidParameter, InvalidData
-        As `isthmus.referee`; or the labels are not one per row.
+        As for `isthmus.referee`, or there is not one label per row.
     """
     if isinstance(model, AnomalyDetector):
         return write_anomaly_report(model, X, path, y=y, title=title, overwrite=overwrite)
@@ -98,7 +97,7 @@ def write_report(
 def render(
     model: Any, X: Any, contest: Comparison, *, y: Any = None, title: str | None = None
 ) -> str:
-    """Return the page that `write_report` writes of a trial of the rows `X`."""
+    """Return the page that `write_report` writes for a comparison on the rows `X`."""
     if y is not None:
         code_views.check_labels(y, len(X))
     schema = model.schema_
@@ -174,18 +173,18 @@ def _tiles(judgement: Judgement, table: ParameterTable, model: Any) -> list[_Til
 
 
 def _label_tiles(model: Any, X: Any, y: Any) -> list[_Tile]:
-    """Say how well labels are predicted, by a model that learned some."""
+    """Show how well a supervised model predicts the labels."""
     if y is None or not getattr(model, "supervised", False):
         return []
     score = model.score(X, y)
     if model.task == "regression":
-        return [_Tile("R²", number(score), "of the labels that were given")]
-    return [_Tile("Accuracy", percent(score), "of the labels that were given")]
+        return [_Tile("R²", number(score), "on the given labels")]
+    return [_Tile("Accuracy", percent(score), "on the given labels")]
 
 
 def _network_note(table: ParameterTable) -> str:
-    size = f"{table.total:,} parameters, of which {table.trainable:,} are trained."
+    size = f"{table.total:,} parameters, {table.trainable:,} of them trainable."
     return (
-        f"{size} {table.input_cells:,} input cells become {table.code_cells:,} numbers: "
+        f"{size} {table.input_cells:,} input cells are encoded as {table.code_cells:,} numbers: "
         f"{ratio(table.compression or 1.0)}."
     )

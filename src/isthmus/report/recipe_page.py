@@ -1,4 +1,4 @@
-"""Writes what came of a recipe as one self-contained HTML page, and its pictures as files."""
+"""Write the result of a recipe as one self-contained HTML page, and its pictures as files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from isthmus.recipes.figure_types import Picture
     from isthmus.recipes.recipe import Recipe, RecipeResult
 
-_ENLARGED = 2  # screen pixels for each of a digit's in a picture file
+_ENLARGED = 2  # pixels in a picture file per pixel of an image
 _GAP, _NAMES = 4, 84
 _COLOURS = 12  # of the style sheet
 _STANDING = {True: "holds", False: "does not hold", None: ""}
 
 
 class _Section(NamedTuple):
-    """A picture as the template takes it: one of `chart`, `strips`, `image` and `table` is set."""
+    """A picture for the template: one of `chart`, `strips`, `image` and `table` is set."""
 
     title: str
     caption: str
@@ -47,22 +47,22 @@ class _Section(NamedTuple):
 def write_recipe_report(
     recipe: Recipe, result: RecipeResult, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
-    """Write the page on what came of a recipe; it fetches nothing.
+    """Write a report on the result of a recipe; the page loads no external resources.
 
     Parameters
     ----------
     recipe : Recipe
-    result : Result
-        What ``recipe.run`` returned.
+    result : RecipeResult
+        The result of ``recipe.run``.
     path : path
-        Where the page goes.
+        The file to write.
     overwrite : bool
-        Whether a file that stands at `path` may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     CannotWrite
-        A file stands there already, or the folder does not allow it; nothing was changed.
+        The file exists, or the folder is not writable. Nothing is changed.
     """
     target = free_path(path, overwrite=overwrite)
     atomic_write(target, render(recipe, result).encode())
@@ -91,12 +91,12 @@ def render(recipe: Recipe, result: RecipeResult) -> str:
 
 
 def picture_file(shown: Picture) -> tuple[str, bytes] | None:
-    """Return a picture as a file's ending and content; None for tables, which are text.
+    """Return the file suffix and content of a picture; None for tables, which are text.
 
     Parameters
     ----------
     shown : Picture
-        Images become PNG; charts SVG, which follow the reader's light or dark theme.
+        Images become PNG. Charts become SVG, which follows the reader's light or dark theme.
     """
     if isinstance(shown, Table):
         return None
@@ -111,7 +111,7 @@ def picture_file(shown: Picture) -> tuple[str, bytes] | None:
 
 
 def _level(result: RecipeResult) -> str:
-    """Return "good" where all claims that name a number hold, "warning" where one does not."""
+    """Return "good" if all claims with a number hold, "warning" if one does not, else "note"."""
     held = [figure.holds for figure in result.figures if figure.holds is not None]
     if not held:
         return "note"
@@ -141,7 +141,7 @@ def _section(shown: Picture, name: str) -> _Section:
 
 
 def _uris(strip: ImageStrip) -> list[tuple[str, str]]:
-    """Return each image's address and words for those who do not see it."""
+    """Return each image's address and alternative text."""
     return [
         (heat_uri(image, 1.0) if strip.heat else data_uri(image), f"{strip.name} {i}")
         for i, image in enumerate(strip.images, 1)
@@ -182,7 +182,7 @@ def _chart(shown: Scatter | Lines, name: str) -> tuple[Markup, list[tuple[str, s
 
 
 def _joined(strips: tuple[ImageStrip, ...]) -> Image.Image:
-    """Draw rows of images above each other, their names to the left."""
+    """Draw rows of images below each other, with their names on the left."""
     height = max(strip.images.shape[1] for strip in strips) * _ENLARGED
     most = max(len(strip.images) for strip in strips)
     size = (_NAMES + most * (height + _GAP), len(strips) * (height + _GAP) - _GAP)

@@ -1,4 +1,4 @@
-"""Fills the page templates, which stand beside this file, and finds pages their place."""
+"""Fill the page templates in this folder, and check the paths of pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def filled(name: str, parts: dict[str, Any]) -> str:
-    """Return the page that the template called `name` makes of `parts`."""
+    """Render the template called `name` with `parts`."""
     environment = Environment(
         loader=FunctionLoader(_text),
         autoescape=True,
@@ -30,7 +30,7 @@ def filled(name: str, parts: dict[str, Any]) -> str:
 
 
 def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Return the path at which a page may be written; raises CannotWrite."""
+    """Return the path for a page; raise CannotWrite if a file exists there."""
     target = Path(path)
     if target.exists() and not overwrite:
         raise CannotWrite(
@@ -48,9 +48,9 @@ def style() -> Markup:
 
 
 def colophon() -> str:
-    """Return the line at the foot of a page."""
+    """Return the last line of a page."""
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    return f"Written by isthmus {__version__} on {today}. This page fetches nothing."
+    return f"Written by isthmus {__version__} on {today}. This page loads no external resources."
 
 
 def _text(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The scores of a series along its time, with its alarms as shades."""
+"""Chart of a series' scores over time, with shaded alarms."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDE = 900
-"""Units; on a phone it is read by moving it to and fro."""
+"""Width in units; on a phone, the chart scrolls horizontally."""
 _MOST_POINTS = 800
-_THINNEST = 1.5  # units, so that an alarm of a moment can be seen
+_THINNEST = 1.5  # units, so that an alarm of a single row is visible
 _SECOND, _MINUTE, _HOUR, _DAY = 1, 60, 3600, 86400
 _STEPS = (
     *(_SECOND * n for n in (1, 2, 5, 10, 30)),
@@ -52,9 +52,9 @@ def timeline_chart(
     times: NDArray[np.datetime64] | None = None,
     truth: Sequence[tuple[int, int]] = (),
 ) -> Markup:
-    """Draw one score per row of a series, its threshold, and alarms as shades behind it.
+    """Draw the scores of a series, the threshold and shaded alarms.
 
-    Of a long series each point is the largest score of some rows, as alarms are about large ones.
+    In a long series, each point is the largest score of several rows, because large scores matter.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ def timeline_chart(
     threshold : float
         Drawn as a horizontal line.
     alarms : sequence of (int, int)
-        The first and the last row of each.
+        The first and last row of each alarm.
     name, title, description, y_label
         As for `isthmus.report.charts.line_chart`.
     times : array of datetime64 of shape (n,), optional
-        When the rows were measured; None: they are counted.
+        The times of the rows; without them, the axis shows row numbers.
     truth : sequence of (int, int)
-        Stretches that are known to be anomalous, marked along the top.
+        First and last row of the ranges that are labelled as anomalous, marked at the top.
     """
     height = 230
     along = (
@@ -113,7 +113,7 @@ def _score_axis(scores: NDArray[np.float64], threshold: float, height: int) -> A
 def _stretches(
     across: Axis, along: NDArray[np.float64], rows: Sequence[tuple[int, int]]
 ) -> list[tuple[float, float]]:
-    """Return where stretches of rows begin and how wide they are."""
+    """Return the start and the width of ranges of rows."""
     found = []
     for first, last in rows:
         start, end = across(along[[first, last]])
@@ -122,7 +122,7 @@ def _stretches(
 
 
 def _curve(x: NDArray[np.float64], scores: NDArray[np.float64], up: Axis) -> str:
-    """Return the path of the scores, in pieces where some are missing."""
+    """Return the path of the scores, with gaps at missing ones."""
     some = max(1, -(-len(scores) // _MOST_POINTS))
     starts = np.arange(0, len(scores), some)
     there = np.isfinite(scores)

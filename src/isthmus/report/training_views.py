@@ -1,4 +1,4 @@
-"""How the training went, how errors are spread, and with which settings."""
+"""Training curves, error distributions and settings."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from isthmus.evaluation.comparison import Comparison
 
-_LONGEST = 120  # characters of a setting's value that the user still reads
+_LONGEST = 120  # most characters of a setting's value
 
 
 class TrainingChart(NamedTuple):
-    """A chart with what stands under it."""
+    """A chart with its legend and caption."""
 
     chart: Markup
     legend: list[tuple[str, str]]
@@ -32,7 +32,7 @@ class TrainingChart(NamedTuple):
 
 
 class SettingsTable(NamedTuple):
-    """What the model was made with."""
+    """The settings of a model and the library versions."""
 
     tables: list[tuple[str, list[tuple[str, str]]]]
     versions: list[tuple[str, str]]
@@ -69,7 +69,7 @@ def curves(model: Any) -> TrainingChart | None:
 
 
 def spread(contest: Comparison) -> TrainingChart | None:
-    """Draw how the rows' errors are spread; None for too few rows to have a spread."""
+    """Draw the distribution of the rows' errors; None for fewer than 10 rows."""
     if len(contest.rows) < 10:
         return None
     colours = ("--c0", "--c1", "--c8")
@@ -80,15 +80,15 @@ def spread(contest: Comparison) -> TrainingChart | None:
     errors = contest.autoencoder.errors
     half, most, worst = (number(float(np.quantile(errors, q))) for q in (0.5, 0.95, 1.0))
     caption = (
-        f"Errors of the held-out rows. For the autoencoder half are below {half}, 95 % below "
-        f"{most}; the worst is {worst}."
+        f"Errors of the held-out rows. For the autoencoder, half are below {half}, 95 % below "
+        f"{most}; the largest is {worst}."
     )
     chart = histogram_chart(
         samples,
         name="spread",
         title="Errors of held-out rows",
         description=caption,
-        x_label="error of a row (the last bin holds all above)",
+        x_label="error of a row (last bin: all above)",
         y_label="% of rows",
     )
     return TrainingChart(chart, [(name, colour) for name, _, colour in samples], caption)
@@ -122,7 +122,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _shown(value: Any) -> str:
     text = repr(value)
-    if text.startswith("<"):  # objects without a readable form, such as networks and functions
+    if text.startswith("<"):  # objects without a readable repr, such as networks and functions
         text = f"own {getattr(value, '__name__', type(value).__name__)}"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 

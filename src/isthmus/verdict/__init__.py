@@ -1,1 +1,1 @@
-"""What somebody else's model is: an autoencoder or not, and of which kind."""
+"""Whether a Keras model is an autoencoder, and of which kind."""

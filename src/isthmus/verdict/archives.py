@@ -1,4 +1,4 @@
-"""An isthmus archive as the estimator that it holds."""
+"""Read the estimator in an isthmus archive."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is to be read as an isthmus archive, and not as a ``.keras`` file.
+    """Whether to read a file as an isthmus archive instead of a ``.keras`` file.
 
     Raises
     ------
     InvalidArchive
-        It is an HDF5 file, which neither is.
+        The file is an HDF5 file, which is neither of them.
     """
     try:
         with Path(path).open("rb") as file:
             head = file.read(len(_HDF5))
     except OSError:
-        return Path(path).suffix.lower() != ".keras"  # the reader says what is wrong with it
+        return Path(path).suffix.lower() != ".keras"  # the reader reports the error
     if head == _HDF5:
         raise InvalidArchive(
             repr(os.fspath(path)),
             expected="a .keras or an .isthmus file",
-            received="an HDF5 file (.h5), as Keras 2 wrote them",
-            remedy="where you trust it, open it with keras.models.load_model and save it as "
+            received="an HDF5 file (.h5), the format of Keras 2",
+            remedy="if you trust it, open it with keras.models.load_model and save it as "
             "'model.keras', or pass the live model",
         )
     return not head.startswith(b"PK") and Path(path).suffix.lower() != ".keras"
 
 
 def read_estimator(path: str | os.PathLike[str]) -> Any:
-    """Open an autoencoder that ``save`` wrote; nothing in the file is run.
+    """Open an autoencoder that ``save`` wrote, without running any code in the file.
 
     Raises
     ------
     InvalidArchive
-        The file is missing, damaged, hostile, or holds no autoencoder.
+        The file is missing, damaged, hostile, or does not contain an autoencoder.
     """
     return loading.read(path, loading.ESTIMATORS)

@@ -1,4 +1,4 @@
-"""How the layers of a described model are connected: its configuration as a plain graph."""
+"""Read the configuration of a Keras model as a plain graph."""
 
 from __future__ import annotations
 
@@ -34,33 +34,33 @@ class Wire(NamedTuple):
 
 
 def shown(text: Any) -> str:
-    """Return a name from a file as it may be printed: short, on one line, without controls."""
+    """Return a name from a file in printable form: short, on one line, without control codes."""
     name = str(text)
     printable = name if name.isprintable() else name.encode("unicode_escape").decode()
     return printable if len(printable) <= _LONGEST_NAME else printable[: _LONGEST_NAME - 1] + "…"
 
 
 def is_own(record: dict[str, Any]) -> bool:
-    """Whether an object's description names a class of Keras', or a layer of ours."""
+    """Whether an object's description names a class of Keras or a layer of isthmus."""
     module, kind, registered = (
         record.get(key) for key in ("module", "class_name", "registered_name")
     )
     if module == "isthmus.networks.layers" and kind in _OUR_LAYERS:
         return registered == f"isthmus>{kind}"
-    if module is None and registered is None:  # as files of Keras 2 have it
+    if module is None and registered is None:  # as in files of Keras 2
         return isinstance(kind, str) and (known_layer(kind) or kind in MODELS)
     own = isinstance(module, str) and (module == "keras" or module.startswith(_OWN_MODULES))
     return own and registered in (None, kind)
 
 
 class ConfigReader:
-    """Turns descriptions of functional and sequential models into one graph."""
+    """Convert the configuration of functional and sequential models into one graph."""
 
     def __init__(self, name: str) -> None:
         self.graph = Graph(name)
         self.notes: list[str] = []
         self.operations: set[str] = set()
-        """Paths of calls that are no layers, such as an addition."""
+        """Paths of calls that are not layers, such as an addition."""
         self._wires = 0
 
     def read(self, record: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class ConfigReader:
     def _model(
         self, record: dict[str, Any], inputs: list[int] | None, path: str, depth: int
     ) -> tuple[list[int], list[str]]:
-        """Add a model's calls; without `inputs` its own become those of the graph."""
+        """Add a model's calls; without `inputs`, the model's inputs become those of the graph."""
         if depth > _DEEPEST:
             _refuse(f"models nested at most {_DEEPEST} deep", "more")
         read = self._sequence if record["class_name"] == "Sequential" else self._functional
@@ -133,7 +133,7 @@ class ConfigReader:
     def _calls(
         self, layers: dict[str, Any], ends: list[Wire], known: dict[Wire, int]
     ) -> tuple[list[tuple[str, int]], dict[Wire, Shape | None]]:
-        """Order the calls that the outputs need, and collect the shapes stated on their wires."""
+        """Order the calls that the outputs need, and collect the shapes stated for tensors."""
         needs: dict[tuple[str, int], set[tuple[str, int]]] = {}
         recorded: dict[Wire, Shape | None] = {}
         queue = [wire for wire in ends if wire not in known]
@@ -206,7 +206,7 @@ class ConfigReader:
         inputs: Sequence[int],
         told: Shape | None,
     ) -> Shape | None:
-        """Return the shape that a layer makes by its settings, else the one the file states."""
+        """Return a layer's output shape from its settings, else the one that the file states."""
         taken = [self.graph.shapes[tensor] for tensor in inputs]
         made = output_shape(kind, settings, taken)
         if made is None and name in self.operations and len(set(taken)) == 1:
@@ -215,8 +215,8 @@ class ConfigReader:
             return told if made is None else made
         if told is not None and None not in told and told != made:
             self.notes.append(
-                f"The file states another shape for what layer {name} makes than its settings "
-                "do; the settings were believed."
+                f"The output shape that the file states for layer {name} differs from the one "
+                "that follows from its settings; the latter was used."
             )
         return made
 
@@ -239,7 +239,7 @@ def _wires(value: Any, layers: dict[str, Any]) -> Iterator[tuple[Wire, Shape | N
     elif isinstance(value, list):
         if 3 <= len(value) <= 4 and isinstance(value[0], str) and isinstance(value[1], int):
             wire, value = _wire(*value[:3]), value[3:]
-            # Where a tensor is a plain list, Keras counts the calls of a nested model from 1.
+            # If a tensor is a plain list, Keras counts the calls of a nested model from 1.
             calls = len(layers[wire.layer].get("inbound_nodes", ()))
             nested = layers[wire.layer].get("class_name") in ("Functional", "Model")
             if wire.call and (nested or wire.call >= calls):
@@ -256,13 +256,13 @@ def _wire(layer: Any, call: Any, place: Any) -> Wire:
 
 
 def _stated(record: dict[str, Any]) -> Any:
-    """Return the shape that an input layer, or a layer that is the first, states."""
+    """Return the shape that an input layer or a first layer states."""
     config = record.get("config", {})
     return config.get("batch_shape") or config.get("batch_input_shape")
 
 
 def _sample(shape: Any) -> Shape | None:
-    """Return the shape of one sample; None where none is stated, or several are."""
+    """Return the shape of one sample; None if no shape or several shapes are stated."""
     if not isinstance(shape, list) or any(isinstance(axis, (list, dict, str)) for axis in shape):
         return None
     return tuple(None if axis is None else whole(axis) for axis in shape[1:])

@@ -1,7 +1,7 @@
-"""A model as a plain graph of layers and tensors, and its narrowest place.
+"""A model as a plain graph of layers and tensors, and its narrowest cut.
 
-The same graph is made of a live model and of a file's configuration, so that one analysis serves
-both. Tensors are numbered; their shapes are those of one sample, without the batch axis.
+Live models and configurations in files are converted to the same graph, so that one analysis
+serves both. Tensors are numbered; their shapes are those of one sample, without the batch axis.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 STAND_IN = 64
-"""What an axis of unknown length counts as, where sizes are compared."""
+"""The length that an axis of unknown length counts as when sizes are compared."""
 _UNLIMITED = 2**62
 
 
@@ -34,17 +34,17 @@ class Node:
     settings: Mapping[str, Any]
     """Its configuration, as plain values."""
     custom: bool = False
-    """Whether what it computes is not known: its class is the author's own, or it is a Lambda."""
+    """Whether its computation is not known: it is a Lambda layer or of a custom class."""
 
     @property
     def learns(self) -> bool:
-        """Whether the call has parameters, or may have."""
+        """Whether the call has or may have parameters."""
         return self.custom or self.kind in PARAMETRIC
 
 
 @dataclass
 class Graph:
-    """A model, nested models opened; calls are in data-flow order."""
+    """A model with nested models expanded; calls are in data-flow order."""
 
     name: str
     nodes: list[Node] = field(default_factory=list)
@@ -54,9 +54,9 @@ class Graph:
     input_names: list[str] = field(default_factory=list)
     output_names: list[str] = field(default_factory=list)
     boundaries: set[int] = field(default_factory=set)
-    """Tensors that a nested model hands on."""
+    """Outputs of nested models."""
     vocabularies: dict[int, int] = field(default_factory=dict)
-    """Of inputs that are numbers of tokens, how many tokens there are."""
+    """The vocabulary size of each input that contains token numbers."""
 
     def tensor(self, shape: Shape | None) -> int:
         """Add a tensor and return its number."""
@@ -73,7 +73,7 @@ class Graph:
         *,
         custom: bool = False,
     ) -> list[int]:
-        """Add a call of a layer, and return the tensors that it makes."""
+        """Add a call of a layer and return its output tensors."""
         made = [self.tensor(shape) for shape in shapes]
         self.nodes.append(Node(layer, kind, tuple(inputs), tuple(made), settings, custom))
         for tensor in inputs:
@@ -82,9 +82,10 @@ class Graph:
         return made
 
     def size(self, tensor: int) -> int | None:
-        """Return the numbers in a tensor of one sample; None where an axis is unknown.
+        """Return the numbers in a tensor of one sample; None if an axis is unknown.
 
-        Tokens count as what a network gives back for them: a share for each in the vocabulary.
+        A token counts as the output that a network gives for it: one number for each entry of the
+        vocabulary.
         """
         shape = self.shapes[tensor]
         if shape is None or any(axis is None for axis in shape):
@@ -92,7 +93,7 @@ class Graph:
         return math.prod(axis or 0 for axis in shape) * self.vocabularies.get(tensor, 1)
 
     def measures(self) -> list[int]:
-        """Return the size of every tensor, with the stand-in for axes of unknown length."""
+        """Return the size of every tensor, with `STAND_IN` for axes of unknown length."""
         if all(shape is None or None not in shape for shape in self.shapes):
             shapes = list(self.shapes)
         else:
@@ -103,7 +104,7 @@ class Graph:
         return sizes
 
     def _supposed(self) -> list[Shape | None]:
-        """Return the shapes, worked out anew from inputs of the stand-in's length."""
+        """Return the shapes, computed from inputs whose unknown axes have length `STAND_IN`."""
         shapes: list[Shape | None] = [
             None if s is None else tuple(STAND_IN if a is None else a for a in s)
             for s in self.shapes
@@ -131,9 +132,9 @@ class Graph:
         return reached
 
     def same(self) -> list[int]:
-        """Give tensors that hold the same numbers, in whatever form, the number of the first.
+        """Map each tensor to the first tensor that carries the same numbers.
 
-        A reshaping, an activation, noise or a normalisation neither mixes nor drops numbers.
+        A reshape, an activation, noise or a normalisation neither mixes nor drops numbers.
         """
         root = list(range(len(self.shapes)))
         measures = self.measures()
@@ -151,32 +152,32 @@ def _product(shape: Shape) -> int:
 
 @dataclass(frozen=True)
 class Cut:
-    """The narrowest place between the ends of a graph."""
+    """The narrowest cut between the ends of a graph."""
 
     size: int
-    """In numbers, with the stand-in for unknown axes."""
+    """In numbers, with `STAND_IN` for unknown axes."""
     tensors: tuple[int, ...]
-    """Through which everything passes; several where the data flow around each other."""
+    """The tensors that all data pass through; several if there are parallel paths."""
 
 
 def narrowest(
     graph: Graph, sources: Sequence[int], sinks: Sequence[int], *, ends_too: bool
 ) -> Cut | None:
-    """Find the fewest numbers that all ways from `sources` to `sinks` pass through.
+    """Find the smallest set of tensors that all paths from `sources` to `sinks` pass through.
 
-    By max-flow and min-cut (Ford and Fulkerson, 1956), with the sizes of the tensors as capacities.
-    Of several single tensors of that size, one between nested models or among the outputs is taken
-    before the others, then the earliest.
+    The set has the fewest numbers in total. It is the minimum cut of a flow network (Ford and
+    Fulkerson, 1956) with the sizes of the tensors as capacities. Of several single tensors of that
+    size, an output of the graph or of a nested model is preferred, then the earliest tensor.
 
     Parameters
     ----------
     ends_too : bool
-        Whether sources and sinks themselves may be that place.
+        Whether the cut may contain sources and sinks.
 
     Returns
     -------
     Cut or None
-        None where nothing lies between, or nothing leads from sources to sinks.
+        None if no tensor lies between sources and sinks, or no path connects them.
     """
     network = _Network(graph, sources, sinks, ends_too=ends_too)
     flow = network.flow()
@@ -189,7 +190,7 @@ def narrowest(
 
 
 class _Network:
-    """Capacities between the two halves of each group of tensors that hold the same numbers."""
+    """A flow network in which each group of tensors with the same numbers is an arc."""
 
     def __init__(
         self, graph: Graph, sources: Sequence[int], sinks: Sequence[int], *, ends_too: bool
@@ -225,7 +226,7 @@ class _Network:
         self._room.setdefault(end, {}).setdefault(start, 0)
 
     def flow(self) -> int:
-        """Fill the network and return what passes."""
+        """Saturate the network and return the maximum flow."""
         total = 0
         while (way := self._way(self._room)) is not None and total < _UNLIMITED:
             least = min(self._room[start][end] for start, end in way)
@@ -238,7 +239,7 @@ class _Network:
     def _way(
         self, room: dict[int, dict[int, int]], without: int | None = None
     ) -> list[tuple[int, int]] | None:
-        """Return a shortest way with room left, breadth first."""
+        """Return a shortest augmenting path, found by breadth-first search."""
         came: dict[int, int] = {-1: -1}
         queue = deque([-1])
         while queue:
@@ -252,7 +253,7 @@ class _Network:
         return None
 
     def single(self, flow: int) -> int | None:
-        """Return the one tensor that everything passes through at the narrowest place."""
+        """Return the single tensor that is a minimum cut, if there is one."""
         groups = [
             group
             for group, size in self._sizes.items()
@@ -267,7 +268,7 @@ class _Network:
         return self._representative(members[0][1]) if members else None
 
     def cut(self) -> list[int]:
-        """Return the full groups that part what can still be reached from the rest."""
+        """Return the saturated groups between the reachable and the unreachable part."""
         reached, queue = {-1}, deque([-1])
         while queue:
             for there, left in self._room[queue.popleft()].items():
@@ -281,7 +282,7 @@ class _Network:
         ]
 
     def _representative(self, tensors: list[int]) -> int:
-        """Return the last of a group before the decoder begins to give it another form."""
+        """Return the last tensor of a group before a reshape or noise, where the decoder begins."""
         makers = {tensor: node for node in self._graph.nodes for tensor in node.outputs}
         kept = tensors[0]
         for tensor in tensors[1:]:

@@ -1,6 +1,6 @@
-"""A live Keras model as a plain graph, read off the calls that Keras recorded.
+"""Read a live Keras model as a plain graph, from the calls that Keras recorded.
 
-Nothing of the model is called or changed.
+The model is neither called nor changed.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass
 class Live:
-    """A graph together with the layers that it stands for."""
+    """A graph together with the layers that it represents."""
 
     graph: Graph
     steps: list[Step] = field(default_factory=list)
     """One for each node of the graph."""
     dtypes: dict[int, str] = field(default_factory=dict)
-    """Of inputs and of what calls make."""
+    """Of the inputs and of the outputs of calls."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """How to make a call again."""
+    """A recorded call that can be repeated."""
 
     operation: Any
     arguments: Any
-    """Keras' record of them."""
+    """Keras' record of the arguments."""
     filled: dict[int, int]
-    """From the identities of symbolic tensors in `arguments` to tensors of the graph."""
+    """Maps the ids of symbolic tensors in `arguments` to tensors of the graph."""
 
 
 def has_graph(model: keras.Model) -> bool:
-    """Whether Keras recorded what the model is made of, and its call follows that record."""
+    """Whether Keras recorded the calls of the model, and its `call` follows that record."""
     plain = isinstance(model, (Functional, keras.Sequential)) and type(model).call in (
         Functional.call,
         keras.Sequential.call,
@@ -68,8 +68,9 @@ def read_live(model: keras.Model, path: str = "") -> Live:
 def read_pair(model: keras.Model) -> Live | None:
     """Return the graph of a subclassed model's ``encoder`` followed by its ``decoder``.
 
-    Where several of the encoder's outputs fit, the decoder takes the one made of the others, as
-    the code of a variational autoencoder is; without such a one, or such models, there is None.
+    If several outputs of the encoder fit, the decoder takes the one that is computed from the
+    others, such as the code of a variational autoencoder. Return None if there is no such output,
+    or if `encoder` or `decoder` is not a model with a graph.
     """
     halves: list[Any] = [getattr(model, name, None) for name in ("encoder", "decoder")]
     if not all(isinstance(half, keras.Model) and has_graph(half) for half in halves):
@@ -90,7 +91,7 @@ def read_pair(model: keras.Model) -> Live | None:
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """Return the names of a model's outputs: its keys where they are a dictionary."""
+    """Return the names of a model's outputs: the keys if they are a dictionary."""
     structure = getattr(model, "_outputs_struct", None)
     if isinstance(structure, dict):
         return [str(key) for key in sorted(structure)]
@@ -98,7 +99,7 @@ def output_names(model: keras.Model) -> list[str]:
 
 
 def _walk(live: Live, model: keras.Model, known: dict[int, int], path: str) -> None:
-    """Add the calls of a model whose inputs are known to the graph."""
+    """Add to the graph the calls of a model whose inputs are in `known`."""
     for node in _in_order(model, known):
         operation, record = node.operation, node.arguments
         inputs = [known[id(tensor)] for tensor in record.keras_tensors]
@@ -133,7 +134,7 @@ def _opens(operation: Any, inputs: Sequence[int]) -> bool:
 
 
 def _in_order(model: keras.Model, known: Iterable[int]) -> list[Any]:
-    """Return the recorded calls between a model's inputs and outputs, each after what it needs."""
+    """Return the recorded calls between a model's inputs and outputs in topological order."""
     ordered: list[Any] = []
     done: set[int] = set()
     ready = set(known)
@@ -162,7 +163,7 @@ def _maker(tensor: Any) -> Any:
 def _settings(operation: Any) -> dict[str, Any]:
     try:
         settings = operation.get_config()
-    except Exception:  # the author's own code, or an operation that has no description
+    except Exception:  # custom code, or an operation without a configuration
         return {}
     return settings if isinstance(settings, dict) else {}
 

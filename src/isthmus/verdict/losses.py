@@ -1,4 +1,4 @@
-"""Which loss each output has, as the user or `compile` says it."""
+"""Find the loss of each output from what the user or `compile` was given."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def per_output(loss: Any, names: list[str]) -> list[str | None]:
     Parameters
     ----------
     loss : str, callable, keras.losses.Loss, list or dict
-        As `compile` takes it, or as Keras writes it into a file.
+        As passed to `compile`, or as Keras stores it in a file.
     names : list of str
         The outputs' names.
 
     Returns
     -------
     list of str or None
-        None where an output has no loss.
+        None for an output without a loss.
     """
     if isinstance(loss, dict) and "class_name" not in loss:
         by_name = {str(key): value for key, value in loss.items()}
@@ -40,12 +40,12 @@ def per_output(loss: Any, names: list[str]) -> list[str | None]:
 
 
 def compares_classes(name: str | None) -> bool:
-    """Whether a loss takes class numbers, which no input of the output's shape is."""
+    """Whether a loss takes class numbers, whose shape differs from that of the output."""
     return name is not None and name.startswith("sparse_categorical")
 
 
 def is_crossentropy(name: str | None) -> bool:
-    """Whether a loss is one of those that classifiers are trained with."""
+    """Whether a loss is one that classifiers are trained with."""
     return name is not None and ("crossentropy" in name or "focal" in name or "hinge" in name)
 
 

@@ -1,4 +1,4 @@
-"""Runs the calls of a live model's graph again, on arrays or on symbolic tensors."""
+"""Rerun the calls of a live model's graph, on arrays or on symbolic tensors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def values_of(
 ) -> dict[int, Any]:
     """Return the values of tensors for arrays given as the model's inputs.
 
-    Nothing of the model is changed, and no buffer of its is given away, as `predict` would.
+    The model is not changed. Its buffers are not donated, as they are by `predict`.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def values_of(
     inputs : sequence of ndarray
         One (n, *sample_shape) for each input.
     wanted : iterable of int
-        The tensors, by their numbers in the graph.
+        The numbers of the tensors in the graph.
     weights : iterable of (variable, value)
-        What variables are to be taken for.
+        Values that replace those of the variables.
     """
     with keras.StatelessScope(state_mapping=list(weights)):
         given = {
@@ -43,9 +43,9 @@ def values_of(
 
 
 def replay(live: Live, known: dict[int, Any], wanted: Iterable[int]) -> dict[int, Any]:
-    """Return the values of tensors, given those of others that they depend on.
+    """Return the values of tensors, given the values of tensors that they depend on.
 
-    On arrays nothing is recorded; on symbolic tensors Keras records the calls anew.
+    With symbolic tensors, Keras records the calls again; with arrays, it records nothing.
     """
     values = dict(known)
     needed = _needed(live, values, wanted)
@@ -60,7 +60,7 @@ def replay(live: Live, known: dict[int, Any], wanted: Iterable[int]) -> dict[int
 
 
 def _needed(live: Live, known: dict[int, Any], wanted: Iterable[int]) -> set[int]:
-    """Return the places of the calls that lie between."""
+    """Return the positions of the calls between the known and the wanted tensors."""
     open_, places = set(wanted) - set(known), set()
     for place in range(len(live.graph.nodes) - 1, -1, -1):
         node = live.graph.nodes[place]

@@ -1,4 +1,4 @@
-"""How many parameters Keras' own layers have, by their settings and the shapes they are given."""
+"""Count the parameters of Keras layers from their settings and input shapes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from isthmus.verdict.shapes import Shape
 
 Counts = tuple[int, int, int, int]
-"""Weights, biases, others, and of the others those that are never trained."""
+"""Numbers of weights, biases, others, and those of the others that are never trained."""
 
 _NONE = (0, 0, 0, 0)
 _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 def count(kind: str, settings: Mapping[str, Any], inputs: Sequence[Shape | None]) -> Counts | None:
-    """Return the parameters of a layer of Keras' own; None where they cannot be told."""
+    """Return the parameter counts of a Keras layer; None if they cannot be computed."""
     rule = _RULES.get(kind)
     if rule is None:
         return None if kind in _UNKNOWN else _NONE

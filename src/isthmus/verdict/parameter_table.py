@@ -1,4 +1,4 @@
-"""What a network is made of: the parameters of every layer, and how much the code is squeezed."""
+"""Table of the parameters of every layer, with the compression of the code."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ParameterRow:
     kind: str
     """The layer's class: ``"Dense"``."""
     output_shape: tuple[int | None, ...] | None
-    """Of one sample, without the batch axis; None when the layer does not know it."""
+    """Of one sample, without the batch axis; None if the layer does not define it."""
     weights: int
     """Kernels and embeddings."""
     biases: int
     other: int
-    """Scales, shifts and moving statistics of normalisation, and whatever else is stored."""
+    """Scales, shifts and moving statistics of normalisation, and all other variables."""
 
     @property
     def total(self) -> int:
@@ -40,7 +40,7 @@ class ParameterRow:
 
     @property
     def shape_text(self) -> str:
-        """The output's shape as people write it: ``"28 × 28 × 1"``."""
+        """The output's shape as text: ``"28 × 28 × 1"``."""
         if self.output_shape is None:
             return "?"
         return " × ".join("?" if size is None else str(size) for size in self.output_shape) or "1"
@@ -50,8 +50,8 @@ class ParameterRow:
 class ParameterTable:
     """The parameters of a network, layer by layer.
 
-    ``str()`` of it is an aligned plain-text table. `input_cells` and `code_cells` are known for
-    autoencoders only.
+    ``str()`` returns an aligned plain-text table. `input_cells` and `code_cells` are set for
+    isthmus estimators only.
     """
 
     rows: tuple[ParameterRow, ...]
@@ -68,18 +68,18 @@ class ParameterTable:
 
     @property
     def compression(self) -> float | None:
-        """Input cells per code cell; None when this is not an autoencoder."""
+        """Input cells per code cell; None if `input_cells` or `code_cells` is not set."""
         if not self.input_cells or not self.code_cells:
             return None
         return self.input_cells / self.code_cells
 
     @property
     def code_not_smaller(self) -> bool:
-        """Whether the code has as many numbers as the input, or more."""
+        """Whether the code has at least as many numbers as the input."""
         return self.compression is not None and self.compression <= 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values that JSON can hold."""
+        """Return all fields as values that JSON can represent."""
         rows = [{**vars(row), "total": row.total} for row in self.rows]
         return {
             "rows": rows,
@@ -118,23 +118,23 @@ class ParameterTable:
 def parameter_table(model: Any) -> ParameterTable:
     """Count the parameters of every layer.
 
-    Models inside the model are opened, so that the rows are the layers that hold the numbers;
-    a layer used twice is counted once. Input layers, which hold nothing, are left out.
+    The rows are the layers of nested models, and not these models themselves. A layer that is used
+    twice is counted once. Input layers, which have no parameters, are left out.
 
     Parameters
     ----------
     model : keras.Model or fitted estimator
-        A Keras model that has been built, or anything with a fitted ``network_``.
+        A built Keras model, or any object with a fitted ``network_``.
 
     Returns
     -------
     ParameterTable
-        For an estimator also with the number of input and code cells.
+        For an estimator, also with the numbers of input and code cells.
 
     Raises
     ------
     InvalidParameter
-        It is neither, is not fitted, or has not been built yet.
+        `model` is of another type, is not fitted or is not built.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def _rows(model: keras.Model, part: str, seen: set[int], *, top: bool) -> Iterat
             yield from _rows(layer, f"{part}/{layer.name}" if part else layer.name, seen, top=False)
         else:
             yield _row(layer, part, [v for v in layer.weights if not _counted(v, seen)])
-    # A subclassed model may hold variables of its own, beside those of its layers.
+    # A subclassed model may have variables that belong to none of its layers.
     own = [v for v in model.weights if not _counted(v, seen)]
     if own:
         yield _row(model, part if top else part.rpartition("/")[0], own)

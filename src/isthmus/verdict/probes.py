@@ -1,7 +1,7 @@
-"""What a live model does with some rows: whether it gives them back, and what its code sees.
+"""Probe a live model with rows: whether it reconstructs them, and what affects its code.
 
-The model is called row by row of what is passed, without training, and without being changed: the
-states of its random layers are put back by Keras' stateless scope.
+The model is called on the rows without training. It is not changed: Keras' stateless scope restores
+the states of its random layers.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 256
 _ALIKE = 0.3
-"""Correlation from which one array is a form of another."""
+"""Correlation from which one array counts as a form of another."""
 _SLOPES = (0.3, 1.3)
-"""Of a corrupted input on its clean form: masking scales it down, added noise does not."""
+"""Range of the slope of a corrupted input on its clean form.
+
+Masking scales the input down; added noise does not."""
 
 
 def probe(
     subject: Subject, structure: Structure | None, evidence: ModelEvidence, X: Any, y: Any
 ) -> ModelEvidence:
-    """Add to the evidence what rows show.
+    """Add to the evidence what the rows show.
 
     Raises
     ------
     InvalidData
         The rows do not fit the model.
     InvalidParameter
-        There is no live model to probe.
+        There is no live model with a graph to probe.
     """
     live = subject.live
     if live is None or structure is None:
@@ -127,7 +129,7 @@ def _says(explained: float) -> str:
 
 
 def _compared(evidence: ModelEvidence, given: np.ndarray, goal: np.ndarray) -> ModelEvidence:
-    """Tell what y is to X: the same, its clean form, or something else."""
+    """Decide whether y is X itself, its clean form or something else."""
     if np.allclose(given, goal):
         return replace(evidence, target="input", source=" (y equals X)")
     one, other = given - given.mean(axis=0), goal - goal.mean(axis=0)
@@ -138,13 +140,13 @@ def _compared(evidence: ModelEvidence, given: np.ndarray, goal: np.ndarray) -> M
         return replace(
             evidence, target="input", source=" in a clean form (X is y with noise)", noisy=True
         )
-    return replace(evidence, target="other", source=" (y is no form of X)")
+    return replace(evidence, target="other", source=" (y is not a form of X)")
 
 
 def _other_inputs(
     live: Live, structure: Structure, inputs: list[np.ndarray], values: dict[int, Any]
 ) -> list[str]:
-    """Exchange the rows of each other input, and see whether code and output change."""
+    """Shift the rows of each other input by one, and report whether code and output change."""
     notes = []
     sources = {i for i, _ in structure.pairs}
     output = structure.pairs[0][1]
@@ -159,7 +161,7 @@ def _other_inputs(
         code = any(not np.allclose(again[t], values[t], atol=1e-6) for t in tensors)
         result = not np.allclose(again[output], values[output], atol=1e-6)
         notes.append(
-            f"Probed: exchanging the rows of the input {name} "
+            f"Probed: permuting the rows of the input {name} "
             f"{'changes' if code else 'does not change'} the code, and "
             f"{'changes' if result else 'does not change'} the output."
         )
@@ -173,7 +175,7 @@ def _gradient(
     place: int,
     output: int,
 ) -> list[str]:
-    """See whether the error of the reconstruction reaches the layers that make the code."""
+    """Check that the gradient of the reconstruction error reaches the layers that make the code."""
     live = subject.live
     if live is None or live.graph.vocabularies or not structure.cut:
         return []
@@ -198,6 +200,6 @@ def _gradient(
     if any(np.abs(np.asarray(slope)).max() > 0 for slope in slopes):
         return []
     return [
-        "Probed: no gradient of the reconstruction's error reaches the layers that make the code, "
-        "so they do not learn by it."
+        "Probed: no gradient of the reconstruction error reaches the layers that make the code, "
+        "so it does not train them."
     ]

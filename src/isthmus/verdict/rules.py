@@ -1,4 +1,4 @@
-"""The rules by which a model is called an autoencoder, or not, each with its reason."""
+"""Rules that decide whether a model is an autoencoder, each with its reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Target = Literal["input", "labels", "other"]
 
 
 class Kind(StrEnum):
-    """What a model is."""
+    """The kinds of models."""
 
     UNDERCOMPLETE = "undercomplete autoencoder"
     OVERCOMPLETE = "overcomplete autoencoder"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass
 class Ruling:
-    """What was found about a model, and why."""
+    """The decision on a model, with its reasons."""
 
     is_autoencoder: bool | None
     kind: Kind
@@ -44,21 +44,21 @@ class Ruling:
 
 @dataclass(frozen=True)
 class ModelEvidence:
-    """What was told, and what probes with data showed."""
+    """What the user stated and what probes with data showed."""
 
     target: Target | None = None
     """What the loss compares the reconstruction with."""
     source: str = ""
-    """How that is known: ``"as you said"``."""
+    """How that is known, such as ``" (y equals X)"``."""
     reproduces: float | None = None
-    """Share of X's variance that the output explains."""
+    """Fraction of X's variance that the output explains."""
     noisy: bool = False
-    """Whether the input was seen to be a corrupted form of the target."""
+    """Whether the input is a corrupted form of the target."""
     notes: tuple[str, ...] = ()
 
 
 def rule(subject: Subject, structure: Structure | None, evidence: ModelEvidence) -> Ruling:
-    """Say what a model is."""
+    """Decide whether a model is an autoencoder, and of which kind."""
     graph = subject.graph
     if graph is None or structure is None:
         return Ruling(None, Kind.UNDECIDED, ["Missing: the graph of its layers."])
@@ -77,7 +77,7 @@ def rule(subject: Subject, structure: Structure | None, evidence: ModelEvidence)
 def _alike(
     graph: Graph, structure: Structure, evidence: ModelEvidence, losses: list[str | None]
 ) -> Ruling:
-    """Judge a model with an output of its input's shape."""
+    """Decide on a model that has an output of its input's shape."""
     rebuilt = structure.pairs[0][1]
     loss = losses[graph.outputs.index(rebuilt)]
     told = evidence.target
@@ -91,21 +91,21 @@ def _alike(
     if told == "labels":
         kind = _of_labels(graph, structure, rebuilt, loss)
         reason = (
-            f"The loss compares the output with labels{evidence.source}; that the output has the "
-            "input's shape is chance."
+            f"The loss compares the output with labels{evidence.source}; the output has the "
+            "input's shape by coincidence."
         )
         return Ruling(False, kind, [reason])
     if told == "other":
         reason = (
             f"The loss compares the output with something other than the input{evidence.source}: "
-            "it has an encoder and a decoder, but translates."
+            "the model has an encoder and a decoder, but translates."
         )
         return Ruling(False, Kind.TRANSLATOR, [reason])
     if evidence.reproduces is not None and evidence.reproduces >= 0.5 and structure.narrows:
         kind, reasons = _kind(graph, structure, noisy=False)
         first = (
-            "It gives back the rows that you passed through a code smaller than they are, which "
-            "a network only learns by being trained to."
+            "It reconstructs the rows in X from a code that is smaller than a row, which a "
+            "network does only if it was trained to."
         )
         return Ruling(True, kind, [first, *reasons])
     return _undecided(graph, structure, loss)
@@ -114,23 +114,23 @@ def _alike(
 def _undecided(graph: Graph, structure: Structure, loss: str | None) -> Ruling:
     kind, reasons = _kind(graph, structure, noisy=False)
     compared = (
-        f"a compiled loss, {loss}, does not tell what it compares the output with"
+        f"the compiled loss, {loss}, does not show what the output is compared with"
         if loss is not None
-        else "equal shapes do not tell what the output was compared with"
+        else "equal shapes do not show what the output was compared with"
     )
     missing = (
-        f"Its output has the shape of its input, as an autoencoder's has, but {compared}. "
-        f'Missing: the target of its training; if that was the input, it is of the kind "{kind}" '
-        '(target="input" says so).'
+        f"Its output has the shape of its input, as in an autoencoder, but {compared}. "
+        f'Missing: the training target. If that was the input, the model is of the kind "{kind}"; '
+        'pass target="input" to say so.'
     )
     hint = []
     if ending(graph, structure.pairs[0][1]) == "softmax":
-        hint = ["The output ends in a softmax, as a classifier's does."]
+        hint = ["The output ends in a softmax, as in a classifier."]
     return Ruling(None, Kind.UNDECIDED, [missing, *hint, *reasons])
 
 
 def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> Ruling | None:
-    """Refuse a model whose losses are all on other outputs than the reconstruction."""
+    """Reject a model if no loss applies to the reconstruction or to an output made from it."""
     rebuilt = [output for _, output in structure.pairs]
     same, ahead = graph.same(), graph.downstream(rebuilt)
     kept = {same[tensor] for tensor in rebuilt}
@@ -138,7 +138,7 @@ def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> 
     if any(tensor in ahead or same[tensor] in kept for tensor in with_loss):
         return None
     named = [n for n, loss in zip(graph.output_names, losses, strict=True) if loss]
-    where = f"only {', '.join(named)} {'has' if len(named) == 1 else 'have'} one"
+    where = f"only {', '.join(named)} {'has' if len(named) == 1 else 'have'} a loss"
     classes = any(
         ending(graph, t) == "softmax" or is_crossentropy(loss)
         for t, loss in zip(graph.outputs, losses, strict=True)
@@ -148,23 +148,24 @@ def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> 
         False,
         Kind.CLASSIFIER if classes else Kind.ENCODER,
         [
-            f"No loss reaches the output that has the input's shape: {where if named else 'none'}. "
-            "So nothing trains it to give back the input."
+            "No loss reaches the output that has the input's shape: "
+            f"{where if named else 'no output has one'}. "
+            "So that output is not trained to reconstruct the input."
         ],
     )
 
 
 def _kind(graph: Graph, structure: Structure, *, noisy: bool) -> tuple[Kind, list[str]]:
-    """Return which autoencoder this is, given that it is one."""
+    """Return the kind of an autoencoder, with reasons."""
     reasons = [_width(structure)]
     if structure.sampled:
         reasons.append(
-            f"Two heads on the same features meet in {structure.sampled}, which draws the code "
-            "from the distribution that they describe."
+            f"Two layers on the same features feed {structure.sampled}, which draws the code "
+            "from the distribution that they parametrize."
         )
     supervised = _heads(graph, structure, reasons)
     if structure.noise:
-        reasons.append(f"{structure.noise} corrupts the input before anything is learned from it.")
+        reasons.append(f"{structure.noise} corrupts the input before features are learned from it.")
     elif noisy:
         reasons.append("The input is a corrupted form of the target.")
     reasons += _beside(graph, structure)
@@ -178,22 +179,22 @@ def _kind(graph: Graph, structure: Structure, *, noisy: bool) -> tuple[Kind, lis
 
 
 def _heads(graph: Graph, structure: Structure, reasons: list[str]) -> bool:
-    """Say what other outputs there are, and return whether one is made of the code."""
+    """Describe the other outputs, and return whether one of them is computed from the code."""
     rebuilt = graph.downstream(output for _, output in structure.pairs)
     coded = graph.downstream(structure.cut.tensors if structure.cut else ())
     supervised = False
     for place in structure.head_outputs:
         tensor, name = graph.outputs[place], graph.output_names[place]
         if tensor in rebuilt:
-            reasons.append(f"The output {name} is made of the reconstruction.")
+            reasons.append(f"The output {name} is computed from the reconstruction.")
         elif tensor in coded or structure.cut is None:
             supervised = True
             reasons.append(
-                f"Beside the reconstruction it has the output {name}, made of the code, which is "
-                "trained for that too."
+                f"Besides the reconstruction, it has the output {name}, computed from the code. "
+                "The code is trained for that output too."
             )
         else:
-            reasons.append(f"The output {name} is taken off before the code.")
+            reasons.append(f"The output {name} branches off before the code.")
     return supervised
 
 
@@ -201,24 +202,24 @@ def _width(structure: Structure) -> str:
     if structure.copies:
         return "It copies its input: no layer with parameters lies between input and output."
     if structure.cut is None:
-        return "The input reaches the output directly, past every layer: nothing is squeezed."
+        return "The input reaches the output directly, so no layer compresses it."
     names = ", ".join(structure.bottleneck)
     if structure.code_size is None:
-        size = f"one number passes for {structure.compression or 0:.3g} of the input"
+        size = f"one number for every {structure.compression or 0:.3g} of the input"
     else:
-        size = f"{count(structure.code_size, 'number')} pass"
+        size = count(structure.code_size, "number")
     parts = len(structure.cut.tensors)
-    ways = f" by {parts} ways around each other, all of which count" if parts > 1 else ""
+    ways = f" on {parts} parallel paths together" if parts > 1 else ""
     if structure.input_size is not None:
         ways += f"; the input has {structure.input_size:,}"
     ends = "." if structure.narrows else ". The code is not smaller than the input."
     if structure.around:
-        ends += f" A way leads around {structure.around}, which would be narrower."
-    return f"At the narrowest place, {names}, {size}{ways}{ends}"
+        ends += f" A path bypasses {structure.around}, which is narrower."
+    return f"The code, the output of {names}, has {size}{ways}{ends}"
 
 
 def _beside(graph: Graph, structure: Structure) -> list[str]:
-    """Say what other inputs and penalties have to do with the code."""
+    """Describe how other inputs and penalties affect the code."""
     reasons = []
     cut = set(structure.cut.tensors) if structure.cut else set()
     sources = {i for i, _ in structure.pairs}
@@ -230,13 +231,13 @@ def _beside(graph: Graph, structure: Structure) -> list[str]:
             reasons.append(f"The code depends on the input {name} too.")
         else:
             reasons.append(
-                f"The input {name} reaches the output past the code, which need not hold what it "
-                "says."
+                f"The input {name} bypasses the code on its way to the output, so the code need "
+                "not represent it."
             )
     for node in graph.nodes:
         penalty = node.settings.get("activity_regularizer") or node.kind == "ActivityRegularization"
         if penalty and node.layer in (*structure.encoder, *structure.bottleneck):
-            reasons.append(f"A penalty on what {node.layer} gives, as of a sparse autoencoder.")
+            reasons.append(f"The output of {node.layer} has a penalty, as in sparse autoencoders.")
     return reasons
 
 
@@ -249,10 +250,10 @@ def _of_labels(graph: Graph, structure: Structure, output: int, loss: str | None
 def _unlike(
     graph: Graph, structure: Structure, evidence: ModelEvidence, losses: list[str | None]
 ) -> Ruling:
-    """Judge a model none of whose outputs has the shape of an input that it depends on."""
-    reasons = ["No output has the shape of an input that it depends on, so it rebuilds none."]
+    """Decide on a model that has no output with the shape of an input that it depends on."""
+    reasons = ["No output has the shape of an input that it depends on, so none rebuilds it."]
     if evidence.target == "input":
-        reasons.append("So its loss cannot compare an output with the input, as was said.")
+        reasons.append("So the loss cannot compare an output with the input, despite the target.")
     measures = graph.measures()
     into = sum(measures[tensor] for tensor in graph.inputs)
     out = sum(measures[tensor] for tensor in graph.outputs)
@@ -263,15 +264,15 @@ def _unlike(
     )
     widens = structure.narrows or expands(graph)
     if sorts and not (widens and out > 0.1 * into):
-        reasons.append("It ends in the probabilities of classes.")
+        reasons.append("It ends in class probabilities.")
         return Ruling(False, Kind.CLASSIFIER, reasons)
     if (widens and out < into) or structure.narrows:
-        reasons.append("It narrows, and widens again to something else than its input.")
+        reasons.append("It narrows and widens again, but not to the shape of its input.")
         return Ruling(False, Kind.TRANSLATOR, reasons)
     if out > into:
-        reasons.append("It makes more of less, as a decoder does.")
+        reasons.append("Its output is larger than its input, as in a decoder.")
         return Ruling(False, Kind.DECODER, reasons)
     if evidence.target == "labels":
         return Ruling(False, Kind.REGRESSOR, [*reasons, "It is trained on labels."])
-    reasons.append("It makes less of more, and nothing makes the input of that again.")
+    reasons.append("Its output is not larger than its input, and nothing decodes the output.")
     return Ruling(False, Kind.ENCODER, reasons)

@@ -1,7 +1,7 @@
-"""What Keras' own layers make of shapes, and how many parameters they have, by their settings.
+"""Compute the output shapes of Keras layers from their settings.
 
-Written out here, so that a file's model can be measured without making a layer of it.
-Source: the reference of each layer, https://keras.io/api/layers.
+The rules are written out here so that a model in a file can be measured without creating its
+layers. Source: the reference of each layer, https://keras.io/api/layers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPERATIONS = frozenset(
     Cos Maximum Minimum Round""".split()  # noqa: SIM905
 )
 PASSING = NOISE | _ELEMENTWISE | _FORMS | _OPERATIONS
-"""Kinds that neither mix nor drop numbers where they have one input."""
+"""Kinds that neither mix nor drop numbers if they have one input."""
 MERGING = frozenset("Add Subtract Multiply Average Maximum Minimum".split())  # noqa: SIM905
 EXPANDING = frozenset(
     """Conv1DTranspose Conv2DTranspose Conv3DTranspose UpSampling1D UpSampling2D UpSampling3D
@@ -45,7 +45,7 @@ PARAMETRIC = frozenset(
     SeparableConv1D SeparableConv2D DepthwiseConv1D DepthwiseConv2D MultiHeadAttention
     GroupQueryAttention""".split()  # noqa: SIM905
 )
-"""Kinds that mix numbers by what they learned."""
+"""Kinds that mix numbers with learned parameters."""
 _OTHERS = frozenset(
     """InputLayer Lambda Concatenate Dot StackedRNNCells
     MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D
@@ -68,7 +68,7 @@ def known_layer(kind: str) -> bool:
 def output_shape(
     kind: str, settings: Mapping[str, Any], inputs: Sequence[Shape | None]
 ) -> Shape | None:
-    """Return what a layer makes of one sample; None where no rule is known, or it does not fit."""
+    """Return a layer's output shape for one sample; None if no rule is known or it does not fit."""
     rule = _RULES.get(kind)
     if kind in PASSING - _FORMS - _OPERATIONS:
         rule = _unchanged
@@ -242,7 +242,7 @@ def _each(value: Any, count: int) -> list[int]:
 
 
 def whole(value: Any, *, least: int = 0) -> int:
-    """Return a whole number of a configuration; raises ValueError for anything else."""
+    """Return an integer of a configuration; raise ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _LARGEST:
         raise ValueError
     return value

@@ -1,4 +1,4 @@
-"""Cuts a model at its bottleneck into an encoder and a decoder."""
+"""Split a model at its bottleneck into an encoder and a decoder."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ if TYPE_CHECKING:
 
 
 def split(model: Any) -> tuple[keras.Model, keras.Model]:
-    """Cut a model at its bottleneck into an encoder and a decoder, which share its weights.
+    """Split a model at its bottleneck into an encoder and a decoder that share its weights.
 
-    The encoder ends at the narrowest place of all ways from the input to the output, the decoder
-    begins there; one after the other they give what the model gives.
+    The bottleneck is the narrowest cut of all paths from input to output; it must be a single
+    tensor. The encoder ends there, and the decoder begins there. Applied in turn, they return the
+    model's output.
 
     Parameters
     ----------
     model : keras.Model
-        Functional or sequential, models in it included, of any author.
+        A functional or sequential model, with or without nested models.
 
     Returns
     -------
     encoder : keras.Model
         (n, *sample_shape) -> code.
     decoder : keras.Model
-        Code -> output (n, *output_shape). Where inputs reach the output past the code, as a
-        condition does, ``[code, *those inputs]`` -> output.
+        Code -> output (n, *output_shape). If some inputs bypass the code, as conditions do, the
+        decoder maps ``[code, *those inputs]`` to the output.
 
     Raises
     ------
     InvalidParameter
-        It is no such model, or has no single tensor that everything passes through.
+        The model is of another kind, or no single tensor lies on all paths to the output.
 
     Examples
     --------
@@ -69,13 +70,13 @@ def split(model: Any) -> tuple[keras.Model, keras.Model]:
     except ValueError as error:
         raise InvalidParameter(
             f"the model {model.name!r} cannot be split: {str(error).splitlines()[0]}",
-            remedy="give its layers different names, and build it of layers only",
+            remedy="give its layers different names, and build it from layers only",
         ) from error
     return encoder, decoder
 
 
 def _bottleneck(graph: Graph) -> tuple[int, list[int]]:
-    """Return the code and the outputs that it is decoded to."""
+    """Return the code tensor and the output tensors that are decoded from it."""
     structure = look(graph)
     outputs = [output for _, output in structure.pairs] or list(graph.outputs)
     cut = structure.cut
@@ -83,22 +84,22 @@ def _bottleneck(graph: Graph) -> tuple[int, list[int]]:
     if cut is None or len(cut.tensors) != 1 or structure.around or not decodes:
         received = "none between its inputs and outputs"
         if structure.around:
-            received = f"a way around {structure.around}"
+            received = f"a path around {structure.around}"
         elif cut and len(cut.tensors) > 1:
             ways = ", ".join(structure.bottleneck)
-            received = f"{len(cut.tensors)} ways around each other, by {ways}"
+            received = f"{len(cut.tensors)} parallel paths, through {ways}"
         raise InvalidParameter(
             f"the model {graph.name!r} cannot be split",
             expected="one tensor that everything passes through on its way to the output",
             received=received,
-            remedy="remove the connections that lead around the bottleneck, or build encoder and "
+            remedy="remove the connections that bypass the bottleneck, or build encoder and "
             "decoder with keras.Model(inputs, outputs) where you want the cut",
         )
     return cut.tensors[0], outputs
 
 
 def _upstream_past(graph: Graph, outputs: list[int], code: int) -> set[int]:
-    """Return what the outputs depend on other than by the code."""
+    """Return the tensors that the outputs depend on without passing through the code."""
     reached = set(outputs)
     for node in reversed(graph.nodes):
         if not reached.isdisjoint(node.outputs) and code not in node.outputs:

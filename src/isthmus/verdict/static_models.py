@@ -1,8 +1,8 @@
-"""A ``.keras`` file read without running any of it.
+"""Read a ``.keras`` file without running any code in it.
 
 The file is a zip of ``config.json``, ``metadata.json`` and ``model.weights.h5``. Only the first is
-opened, as JSON of bounded size: no class that it names is imported, no function that it carries is
-decoded, and the weights' file is left alone, as parameters follow from the layers' settings.
+read, as JSON of bounded size. No class that it names is imported, and no function that it contains
+is decoded. The weights are not read: the parameter counts follow from the layers' settings.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from isthmus.verdict.subject import Subject
 
 _LARGEST_CONFIG = 32 * 2**20
 _MOST_ENTRIES = 1_000
-_REMEDY = "copy or download the file again, or save the model anew with model.save"
+_REMEDY = "copy or download the file again, or save the model again with model.save"
 _PLAIN = frozenset({"DTypePolicy", "QuantizedDTypePolicy", "Variable"})
 _PARTS = frozenset(
     """initializers regularizers constraints optimizers losses metrics activations functional
@@ -34,12 +34,12 @@ _PSEUDO = frozenset(
 
 
 def read_keras_file(path: str | os.PathLike[str]) -> Subject:
-    """Return what a ``.keras`` file says of its model.
+    """Return what a ``.keras`` file says about its model.
 
     Raises
     ------
     InvalidArchive
-        It is missing, damaged, too large or no file of Keras 3's.
+        The file is missing, damaged, too large or not a Keras 3 file.
     """
     name = repr(os.fspath(path))
     config = _config(Path(path), name)
@@ -48,7 +48,7 @@ def read_keras_file(path: str | os.PathLike[str]) -> Subject:
     except IsthmusError as error:
         raise error.about(name) from error
     except Exception as error:
-        # A file may say anything: whatever the reading stumbles over is the file's fault.
+        # A file may contain anything, so every failure to read it is an invalid file.
         raise InvalidArchive(
             f"{name} does not describe a model ({type(error).__name__}: {str(error)[:200]})",
             remedy=_REMEDY,
@@ -69,7 +69,7 @@ def _config(path: Path, name: str) -> Any:
         ) from None
     except InvalidArchive:
         raise
-    except Exception as error:  # zipfile lets through what its decompressors raise
+    except Exception as error:  # zipfile does not wrap the errors of its decompressors
         raise InvalidArchive(
             f"{name} cannot be read ({type(error).__name__}: {str(error)[:200]})", remedy=_REMEDY
         ) from error
@@ -78,7 +78,7 @@ def _config(path: Path, name: str) -> Any:
             f"config.json in {name}",
             expected=f"at most {_LARGEST_CONFIG // 2**20} MiB",
             received="more",
-            remedy="do not trust this file: it expands beyond what any model needs",
+            remedy="do not trust this file: no model needs a configuration of this size",
         )
     return strict_json.parse(text, f"config.json in {name}")
 
@@ -105,8 +105,8 @@ def _subject(config: Any) -> Subject:
         subject.compiled, subject.loss = True, compiled["loss"]
     if not (is_own(config) and config.get("class_name") in MODELS):
         subject.notes.append(
-            f"The model is a class of its author's, {shown(config.get('class_name'))}: what it "
-            "computes is in code that is not in the file."
+            f"The model is of the custom class {shown(config.get('class_name'))}, whose code is "
+            "not in the file."
         )
         return subject
     reader = ConfigReader(subject.name)
@@ -146,7 +146,7 @@ def _table(reader: ConfigReader) -> tuple[ParameterTable, list[str]]:
 
 
 def _inert(config: Any) -> list[str]:
-    """Name everything in a configuration that Keras would import or run, and that we did not."""
+    """Report everything in a configuration that Keras would import or run."""
     notes: list[str] = []
     stack = [(config, "the model")]
     while stack:
@@ -164,7 +164,7 @@ def _inert(config: Any) -> list[str]:
 
 
 def _is_part(module: Any, kind: str) -> bool:
-    """Whether a module of Keras' holds parts of models, and not functions that do things."""
+    """Whether a Keras module defines parts of models, as opposed to functions that act."""
     if module in (None, "keras.layers", "keras"):
         return known_layer(kind) or kind in MODELS or kind in _PLAIN
     last = str(module).rpartition(".")[2]
@@ -177,11 +177,11 @@ def _foreign(value: dict[str, Any], place: str) -> list[str]:
         return []
     if kind == "__lambda__":
         return [
-            f"The file carries Python code, in {place}, which was neither decoded nor run; what "
+            f"The file contains Python code, in {place}, which was neither decoded nor run. What "
             "it computes is not known."
         ]
     if kind == "function" and module in ("builtins", None):
-        # Keras looks such a name up among its own functions, or among registered ones.
+        # Keras looks up such a name among its own functions and the registered ones.
         named = value.get("registered_name")
         if named in (None, value.get("config")):
             return []
@@ -189,4 +189,6 @@ def _foreign(value: dict[str, Any], place: str) -> list[str]:
         return []
     what = value.get("config") if kind == "function" else kind
     of = "" if module in ("builtins", None) else f" of {shown(module)}"
-    return [f"{shown(what)}{of}, in {place}, is not Keras' own; it was neither imported nor run."]
+    return [
+        f"{shown(what)}{of}, in {place}, is not part of Keras; it was neither imported nor run."
+    ]

@@ -1,6 +1,6 @@
-"""What a graph looks like: which output could be a reconstruction, and what lies on the way to it.
+"""The structure of a graph: outputs that may be reconstructions, and the parts that lead to them.
 
-Structure alone never tells what a model was trained for.
+Structure alone does not show what a model was trained for.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MOST_TWINS = 200
 
 @dataclass
 class Structure:
-    """What there is to see in a graph; tensors by number, layers by name."""
+    """The structure of a graph, with tensors by number and layers by name."""
 
     pairs: list[tuple[int, int]] = field(default_factory=list)
-    """Inputs, each with the output that has its shape and depends on it."""
+    """Pairs of an input and the output that has its shape and depends on it."""
     cut: Cut | None = None
-    """The narrowest place; between the ends, where it is no narrower than they are."""
+    """The narrowest cut. If it is not narrower than the input, it excludes input and output."""
     narrows: bool = False
-    """Whether fewer numbers than the input has pass the narrowest place."""
+    """Whether the narrowest cut has fewer numbers than the input."""
     input_size: int | None = None
     code_size: int | None = None
     compression: float | None = None
@@ -41,19 +41,19 @@ class Structure:
     decoder: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     head_outputs: list[int] = field(default_factory=list)
-    """Places of outputs that are neither a reconstruction nor on the way to one."""
+    """Positions of the outputs that are no reconstruction and do not lead to one."""
     noise: str | None = None
-    """The layer that corrupts the input before anything is learned from it."""
+    """The layer that corrupts the input before the first layer with parameters."""
     sampled: str | None = None
-    """The layer, or layers, that a code is drawn with from its posterior."""
+    """The layer that draws the code from its posterior."""
     around: str | None = None
-    """A layer that makes fewer numbers than pass the narrowest place, as others go around it."""
+    """A layer with fewer numbers than the narrowest cut, because another path bypasses it."""
     copies: bool = False
-    """Whether nothing with parameters lies between an input and its output."""
+    """Whether no layer with parameters lies between an input and its output."""
 
 
 def look(graph: Graph) -> Structure:
-    """Describe a graph."""
+    """Return the structure of a graph."""
     found = Structure(pairs=_pairs(graph))
     sources = [i for i, _ in found.pairs] or list(graph.inputs)
     sinks = [o for _, o in found.pairs] or list(graph.outputs)
@@ -70,7 +70,7 @@ def look(graph: Graph) -> Structure:
 
 
 def _pairs(graph: Graph) -> list[tuple[int, int]]:
-    """Pair outputs with inputs of their shape; an output on the way to another is passed over."""
+    """Pair inputs with outputs of their shape; skip outputs that lead to another such output."""
     measures = graph.measures()
     outputs = list(dict.fromkeys(graph.outputs))
     likely = [(i, o) for i in graph.inputs for o in outputs if _alike(graph, measures, i, o)]
@@ -125,7 +125,7 @@ def _measure(graph: Graph, found: Structure, sources: list[int], sinks: list[int
 
 
 def _bypassed(graph: Graph, sources: list[int], sinks: list[int], ends: int) -> str | None:
-    """Return the layer on the way that makes the fewest numbers, if fewer than the input has."""
+    """Return the layer with the smallest output, if that is smaller than the input."""
     measures = graph.measures()
     useful = graph.downstream(sources) & graph.upstream(sinks)
     made = [(measures[t], n.layer) for n in graph.nodes for t in n.outputs if t in useful]
@@ -134,7 +134,7 @@ def _bypassed(graph: Graph, sources: list[int], sinks: list[int], ends: int) -> 
 
 
 def _divide(graph: Graph, found: Structure, sinks: list[int]) -> None:
-    """Name the layers before, at and after the narrowest place, and those beside."""
+    """List the layers before, at and after the narrowest cut, and those that feed other outputs."""
     wanted = graph.upstream(sinks)
     cut = set(found.cut.tensors) if found.cut and (found.pairs or found.narrows) else set()
     before = graph.upstream(cut)
@@ -170,9 +170,10 @@ def _once(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _sampling(graph: Graph) -> str | None:
-    """Find where a code is drawn: two heads of one shape on the same features, one for the spread.
+    """Find the layer that draws the code from two layers, one for the mean and one for the spread.
 
-    Kingma and Welling (2014), "Auto-encoding variational Bayes", section 2.4.
+    Both have the same shape and take the same features. Kingma and Welling (2014), "Auto-encoding
+    variational Bayes", section 2.4.
     """
     same = graph.same()
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
@@ -189,7 +190,7 @@ def _sampling(graph: Graph) -> str | None:
 
 
 def _twins(graph: Graph, same: list[int]) -> list[tuple[int, int]]:
-    """Return pairs of tensors of one shape that learned layers make of the same numbers."""
+    """Return pairs of tensors of equal shape that trainable layers compute from the same input."""
     by_source: dict[tuple[int, object], list[int]] = {}
     for node in graph.nodes:
         if node.learns and len(node.inputs) == 1 == len(node.outputs) and not node.custom:
@@ -205,7 +206,7 @@ def _twins(graph: Graph, same: list[int]) -> list[tuple[int, int]]:
 
 
 def _without_learning(graph: Graph, start: int) -> set[int]:
-    """Return what depends on a tensor by calls without parameters, itself included."""
+    """Return the tensor and all that depend on it through calls without parameters."""
     reached = {start}
     for node in graph.nodes:
         if not node.learns and not reached.isdisjoint(node.inputs):
@@ -214,7 +215,7 @@ def _without_learning(graph: Graph, start: int) -> set[int]:
 
 
 def _draws(node: Node, heads: list[Node]) -> bool:
-    """Whether a call of unknown content is named like one that draws, or its inputs are."""
+    """Whether the name of a custom layer, or the names of its inputs, suggest sampling."""
     if not node.custom:
         return False
     own = f"{node.kind} {_last(node)}".lower()
@@ -228,7 +229,7 @@ def _last(node: Node) -> str:
 
 
 def _spread(graph: Graph, reached: list[set[int]], joint: Node) -> bool:
-    """Whether one way to where two meet goes by an exponential and meets other numbers there."""
+    """Whether an exponential and a multiplication each lie on only one of two paths to `joint`."""
     back = graph.upstream(joint.inputs)
     ways = reached[0] ^ reached[1]
     spread = any(
@@ -249,12 +250,12 @@ def _is_spread(node: Node) -> bool:
 
 
 def expands(graph: Graph) -> bool:
-    """Whether a layer makes more of less, as decoders do."""
+    """Whether the graph has a layer that enlarges its input, as decoders do."""
     return any(node.kind in EXPANDING for node in graph.nodes)
 
 
 def ending(graph: Graph, output: int) -> str:
-    """Return the activation that an output ends in: ``"softmax"``, ``"sigmoid"``, ..."""
+    """Return the last activation before an output, such as ``"softmax"`` or ``"sigmoid"``."""
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
     tensor: int | None = output
     while tensor is not None and (node := makers.get(tensor)) is not None:

@@ -1,4 +1,4 @@
-"""What is known of a model before it is judged, live or from a file."""
+"""What is known about a live model or a model file before the verdict."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Subject:
 
     name: str
     graph: Graph | None = None
-    """None where what it computes is written in code of its author's."""
+    """None if the model runs custom code, so that its graph is not known."""
     parameters: ParameterTable | None = None
     notes: list[str] = field(default_factory=list)
-    """What there is to say about how the model was read."""
+    """Remarks on how the model was read."""
     compiled: bool = False
     loss: Any = None
-    """As `compile` was given it; of a file, as Keras wrote that down."""
+    """As passed to `compile`, or as Keras stores it in a file."""
     live: Live | None = None

@@ -1,4 +1,4 @@
-"""Whether a Keras model is an autoencoder, and which: a verdict with reasons."""
+"""Decide whether a Keras model is an autoencoder, and of which kind, with reasons."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a model is, and why; ``str()`` of it is a small report.
+    """The kind of a model, with reasons; ``str()`` returns a short report.
 
-    Layers are named by their path: ``"encoder/dense"`` lies in the model ``encoder``.
+    Layers are named by their path: ``"encoder/dense"`` is a layer of the nested model ``encoder``.
     """
 
     is_autoencoder: bool | None
-    """None where it cannot be decided from what is known."""
+    """None if the known facts do not decide it."""
     kind: str
     """``"undercomplete autoencoder"``, ``"classifier"``, ...: one of `Kind`."""
     reasons: tuple[str, ...]
-    """Sentences; where something is missing for a decision, they say what."""
+    """Sentences. If information is missing for a decision, they say which."""
     input_size: int | None
-    """Numbers in a sample; None where the length of an axis is left open."""
+    """Numbers in a sample; None if the length of an axis is not fixed."""
     code_size: int | None
-    """Numbers that really pass the narrowest place; None where there is none, or it is open."""
+    """Numbers in the code; None if there is no code, or its length is not fixed."""
     compression: float | None
     """Numbers of the input per number of the code."""
     parameters: ParameterTable | None
-    """Weights and biases by layer; None where they cannot be told."""
+    """Weights and biases by layer; None if they cannot be counted."""
     encoder: tuple[str, ...]
     bottleneck: tuple[str, ...]
-    """What makes the code; several layers where data flow around each other."""
+    """The layers that make the code; several if the data take parallel paths."""
     decoder: tuple[str, ...]
     heads: tuple[str, ...]
     """Layers that lead to other outputs."""
@@ -93,38 +93,38 @@ def inspect(
     X: Any = None,
     y: Any = None,
 ) -> Verdict:
-    """Say whether a model is an autoencoder, and which, with reasons.
+    """Decide whether a model is an autoencoder, and of which kind, with reasons.
 
-    An encoder and a decoder are necessary, not sufficient: what decides is that the loss compares
-    the output with the input. A model does not tell that by itself, so say it with `target`, or
-    pass the data it was trained with. Nothing is trained, and neither a model nor a file is
-    changed; nothing of a file is run.
+    An encoder and a decoder are necessary, but not sufficient: in an autoencoder, the loss compares
+    the output with the input. The model alone does not show that. State it with `target`, or pass
+    the data that the model was trained with. The model is not trained, neither a model nor a file
+    is changed, and no code in a file is run.
 
     Parameters
     ----------
     model_or_path : keras.Model, fitted estimator or path
         A live model; a ``.keras`` file, read without running any of it; or an isthmus archive.
     loss : str, callable, list or dict, optional
-        As ``compile`` takes it; of a compiled model its own.
+        As passed to ``compile``. Defaults to the loss of a compiled model.
     target : {"input", "labels", "other"}, optional
-        What the loss compares the output with that has the input's shape; a clean form of the
-        input counts as ``"input"``.
+        What the loss compares the reconstruction, the output with the input's shape, with. A clean
+        form of the input counts as ``"input"``.
     X : array, or list of arrays, optional
-        Some rows (n, *sample_shape) for each input of a live model, to probe it with.
+        Rows to probe a live model with, (n, *sample_shape) for each input.
     y : array, optional
-        What the model was trained to give for `X`, row by row; or its second input.
+        The training target for each row of `X`, or the model's second input.
 
     Returns
     -------
     Verdict
-        ``is_autoencoder`` is True, False, or None where it cannot be decided.
+        ``is_autoencoder`` is True, False, or None if it cannot be decided.
 
     Raises
     ------
     InvalidArchive
         The file is missing, damaged, hostile or of another kind.
     InvalidParameter
-        The model is neither of Keras nor of isthmus, or a setting cannot work.
+        The model is neither a Keras model nor an isthmus estimator, or a setting is invalid.
     InvalidData
         `X` or `y` does not fit the model.
 
@@ -142,7 +142,7 @@ def inspect(
             "target",
             expected="'input', 'labels', 'other' or None",
             received=repr(target),
-            remedy="say what the loss compares the output with, or None where you do not know",
+            remedy="say what the loss compares the output with, or None if you do not know",
         )
     if isinstance(model_or_path, (str, os.PathLike)):
         subject, evidence = _of_file(Path(model_or_path))
@@ -160,7 +160,7 @@ def inspect(
     if loss is not None:
         subject.compiled, subject.loss = True, loss
     if target is not None:
-        evidence = ModelEvidence(target, " (as you said)", noisy=evidence.noisy)
+        evidence = ModelEvidence(target, " (as stated)", noisy=evidence.noisy)
     if evidence.target == "input":
         _suppose_shape(subject)
     structure = _structure(subject)
@@ -172,7 +172,7 @@ def inspect(
 
 
 def _suppose_shape(subject: Subject) -> None:
-    """Give an output of unknown shape that of the input: what is compared with it has its shape."""
+    """Give an output of unknown shape the shape of the input, with which the loss compares it."""
     graph = subject.graph
     if graph is not None and len(graph.inputs) == 1 == len(graph.outputs):
         output = graph.outputs[0]
@@ -221,20 +221,20 @@ def _of_model(model: keras.Model) -> Subject:
     elif (pair := read_pair(model)) is not None:
         subject.live, subject.graph = pair, pair.graph
         subject.notes.append(
-            f"{type(model).__name__} computes by code of its own; it was taken to decode by its "
-            "decoder what its encoder encodes."
+            f"{type(model).__name__} runs custom code; its decoder was assumed to decode what its "
+            "encoder encodes."
         )
     elif not model.built:
         subject.notes.append("The model is not built: call it on a batch first.")
     else:
         subject.notes.append(
-            f"{type(model).__name__} computes by code of its own, which no graph of layers shows."
+            f"{type(model).__name__} runs custom code, so its graph of layers is not known."
         )
     return subject
 
 
 def _of_estimator(estimator: Any) -> tuple[Subject, ModelEvidence]:
-    """Read an estimator of ours, which is known to be trained on its input."""
+    """Read an isthmus estimator, which is always trained on its input."""
     subject = _of_model(estimator.network_.full)
     subject.compiled, subject.loss = False, None
     subject.parameters = parameter_table(estimator)
