@@ -66,8 +66,8 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
                 ),
                 "Times include training. 1-NN accuracy is the fraction of test images whose "
                 "nearest neighbour on the map has the same label. Trustworthiness (Venna and "
-                "Kaski, 2001), "
-                "of 5 neighbours, is 1 if neighbours on the map are neighbours among the images.",
+                "Kaski, 2001), of 5 neighbours, is 1 if neighbours on the map are neighbours "
+                "among the images.",
             ),
             _drawn(code, digits),
             _drawn(alone, digits),
