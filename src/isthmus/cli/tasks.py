@@ -147,7 +147,7 @@ def sample(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Rows whose codes new codes should resemble.",
+            help="Rows to fit the distribution of codes on.",
             show_default="none; a variational model needs none",
         ),
     ] = None,
