@@ -89,7 +89,7 @@ def test_defaults_in_the_help_are_those_of_the_estimator(
         "--checkpoint-every": "checkpoint_every",
     }.items():
         default = parameters[name].default
-        text = "by the data" if default == "auto" else str(default)
+        text = "from the data" if default == "auto" else str(default)
         found = re.search(rf"{option} .*?\[default: \(?(.*?)[;)\]]", shown)
         assert found is not None, option
         assert found[1] == text, option

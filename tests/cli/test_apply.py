@@ -130,7 +130,8 @@ def test_decode_says_which_columns_codes_do_not_hold(
     capsys.readouterr()
     assert run("decode", model, codes, "-o", tmp_path / "back.csv") == 0
     assert capsys.readouterr().err == (
-        "note: Codes hold only what the model learned: 'name' stays empty and 'id' is left out.\n"
+        "note: Codes contain only what the model learned: "
+        "'name' stays empty and 'id' is left out.\n"
     )
     assert run("inspect", model) == 0
     assert "a table of 3 columns: 2 numeric, 1 not learned" in capsys.readouterr().out
@@ -149,7 +150,7 @@ def test_codes_with_a_cell_that_is_no_number_are_refused(
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "codes.csv" in err
-    assert "inside isthmus" not in err
+    assert "internal error" not in err
 
 
 def test_a_missing_column_is_named(

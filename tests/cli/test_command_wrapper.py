@@ -39,7 +39,7 @@ def raising(error: BaseException) -> Callable[[], None]:
         (InvalidData("column 'a'", expected="numbers", received="text"), 1, "expected numbers"),
         (PermissionError(13, "Permission denied", "a.csv"), 1, "Permission denied: 'a.csv'"),
         (MemoryError(), 1, "out of memory"),
-        (KeyError("x"), 1, "error inside isthmus, KeyError: 'x'"),
+        (KeyError("x"), 1, "internal error, KeyError: 'x'"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

@@ -318,7 +318,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     err = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
     assert len(err) == 1
     assert message in err[0]
-    assert "inside isthmus" not in err[0]
+    assert "internal error" not in err[0]
     assert not list(Path().iterdir())
 
 

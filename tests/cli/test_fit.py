@@ -213,7 +213,7 @@ def test_an_interrupted_model_is_saved_and_the_exit_code_says_so(
 ) -> None:
     assert interrupted_fit(tmp_path, monkeypatch, "on_epoch") == 130
     out, err = capsys.readouterr()
-    assert f"What was learned is saved in {tmp_path / 'm.isthmus'}" in err
+    assert f"the model is saved in {tmp_path / 'm.isthmus'}" in err
     assert "Wrote" in out
     assert main(["inspect", str(tmp_path / "m.isthmus")]) == 0
     assert re.search(r"1 epoch in .* interrupted; best epoch 1: loss ", capsys.readouterr().out)
@@ -227,7 +227,7 @@ def test_a_model_without_one_whole_epoch_can_be_inspected_and_put_to_work(
     capsys.readouterr()
     assert main(["inspect", model]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"not one whole epoch in .* interrupted; weights of its first steps", shown)
+    assert re.search(r"less than one epoch in .* interrupted; weights from its first steps", shown)
     assert main(["report", model, data, "-o", str(tmp_path / "r.html")]) == 0
 
 

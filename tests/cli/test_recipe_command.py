@@ -46,7 +46,7 @@ def test_a_run_says_what_was_measured_and_what_was_written(
     shown = capsys.readouterr().out
     assert "161,804" in shown
     assert "holds" in shown
-    assert "100 to train on, 30 to judge by, 1 epoch\n" in shown
+    assert "100 training, 30 test images, 1 epoch\n" in shown
     assert "Wrote dense-100-20.html" in shown
     assert "161,804" in Path("dense-100-20.html").read_text("utf-8")
     assert [path.name for path in Path("pictures").iterdir()] == ["dense-100-20-2.png"]

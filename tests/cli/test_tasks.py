@@ -114,6 +114,6 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert run(*(places.get(argument, argument) for argument in arguments)) == 1
     err = capsys.readouterr().err
     assert message in err
-    assert "inside isthmus" not in err
+    assert "internal error" not in err
     assert err.count("\n") == 1
     assert not list(Path().iterdir())

@@ -32,7 +32,7 @@ def test_a_file_with_test_rows_keeps_them(tmp_path):
     np.testing.assert_allclose(held.x_train, PIXELS / np.float32(255))
     np.testing.assert_array_equal(held.y_test, LABELS[:5])
     assert held.notes == ()
-    assert str(held) == "d: 20 to train on, 5 to judge by"
+    assert str(held) == "d: 20 training, 5 test images"
 
 
 def test_a_file_without_gives_a_tenth_and_shares_stay_as_they_are(tmp_path):
@@ -47,8 +47,8 @@ def test_a_file_without_gives_a_tenth_and_shares_stay_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"X": PIXELS}, "labels beside the pictures"),
-        ({"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS}, "labels beside the pictures"),
+        ({"X": PIXELS}, "labels for the images"),
+        ({"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS}, "labels for the images"),
         ({"X": PIXELS[:, :14], "y": LABELS}, "28 × 28"),
         ({"X": PIXELS.astype(float) - 200, "y": LABELS}, "0 to 255"),
         ({"X": np.where(PIXELS > 250, np.nan, PIXELS), "y": LABELS}, "0 to 255"),

@@ -1,6 +1,6 @@
 """The command line.
 
-``app.py`` lists the commands, and each is in one file. ``command_wrapper.py`` is what they share:
-errors become one line and an exit code, warnings become notes. Nothing heavy is imported before a
-command needs it, so that ``isthmus --help`` responds at once.
+``app.py`` lists the commands; each has its own file. ``command_wrapper.py`` turns errors into one
+line and an exit code, and warnings into notes. Large libraries are imported only when a command
+needs them, so that ``isthmus --help`` responds at once.
 """

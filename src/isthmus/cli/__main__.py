@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0: success. 1: an error in the data, a file or the model. 2: an error in the arguments.
-        130: interrupted; `fit` has saved what it had learned. 141: the reader of the output has
-        closed the pipe.
+        130: interrupted; `fit` has saved the model as trained so far. 141: the reader of the output
+        has closed the pipe.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

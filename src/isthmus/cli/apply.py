@@ -62,7 +62,7 @@ def decode(
 ) -> None:
     """Decode codes to rows, in the original columns and units.
 
-    Columns that the model did not learn, such as names of rows, are empty or left out.
+    Columns that the model did not learn, such as row names, are empty or left out.
     """
 
     def rows(estimator: Any, batch: Any) -> Any:
@@ -128,8 +128,8 @@ def _run_in_batches(
 ) -> None:
     """Apply a model to a file, a batch of rows at a time.
 
-    A CSV file does not store the types of its columns, and a batch may look like another type than
-    the whole file: `text` returns how to read it.
+    A CSV file does not store the types of its columns, and one batch may suggest another type than
+    the whole file. `text` returns how to read it.
     """
     output_checks.require_ending(output, WRITABLE, "a file of rows")
     output_checks.check([output], force=force)
@@ -179,7 +179,7 @@ def _warn_of_columns_outside_codes(estimator: Any, batch: Any) -> None:
         parts.append(f"{name_list(carried)} {'is' if len(carried) == 1 else 'are'} left out")
     if parts:
         warnings.warn(
-            f"Codes hold only what the model learned: {' and '.join(parts)}.",
+            f"Codes contain only what the model learned: {' and '.join(parts)}.",
             DataWarning,
             stacklevel=2,
         )

@@ -1,6 +1,6 @@
 """Columns of a file that bypass the model, such as row numbers, names and labels.
 
-The library refuses columns that a model was not trained on. The command line carries them from the
+The library refuses columns that a model was not trained on. The command line copies them from the
 input to the output, and says so in a note.
 """
 

@@ -32,22 +32,20 @@ def compress(
     ] = False,
     quality: Annotated[
         float | None,
-        typer.Option(help="Instead: the least PSNR, in decibels.", show_default="errors count"),
+        typer.Option(help="Minimum PSNR in decibels, instead of --max-error.", show_default="none"),
     ] = None,
     bits: Annotated[
         float | None,
-        typer.Option(help="Instead: the most bits per number.", show_default="errors count"),
+        typer.Option(help="Maximum bits per number, instead of --max-error.", show_default="none"),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help=_MODEL_HELP, show_default="none is needed")
-    ] = None,
+    model: Annotated[Path | None, typer.Option(help=_MODEL_HELP, show_default="none")] = None,
     force: output_checks.Force = False,
 ) -> None:
     """Compress a file, lossless or within an error bound.
 
-    Every chunk is decoded and compared before it is written. A model helps with lossless images.
-    With --quality or --bits, a model is trained on the rows and embedded in the file, unless
-    --model gives one.
+    Every chunk is decoded and compared before it is written. With --quality or --bits, a model is
+    trained on the rows and embedded in the file. --model uses a codec that was fitted in Python,
+    with its own settings, for example to make lossless files of images smaller.
     """
     output_checks.require_ending(output, _ENDING, "a compressed file")
     output_checks.check([output], force=force)
@@ -86,7 +84,7 @@ def _settled(
     if max_error or relative:
         raise InvalidParameter(
             "--max-error",
-            expected="none, and no --relative, beside --quality or --bits",
+            expected="no --max-error or --relative together with --quality or --bits",
             received="both",
             remedy="leave one out",
         )
@@ -124,7 +122,7 @@ def decompress(
 
 
 def _decompress(codec: "Codec", data: Path, output: Path, *, skip_damaged: bool) -> int:
-    """Write a compressed file's rows to another file, and return their number.
+    """Write the rows of a compressed file to another file, and return their number.
 
     Writing .npy takes constant memory.
     """
@@ -186,7 +184,7 @@ def _rows(path: Path) -> Any:
     except (OSError, ValueError, EOFError) as error:
         raise UnreadableFile(
             str(path),
-            expected="an array in NumPy's format, of numbers",
+            expected="a numeric array in NumPy's format",
             received=str(error).splitlines()[0][:200],
             remedy="check that the file is complete, or save it again with numpy.save",
         ) from None

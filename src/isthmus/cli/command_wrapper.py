@@ -1,4 +1,4 @@
-"""What all commands share: ``--debug``, ``--no-cache``, errors in one line, warnings as notes."""
+"""Shared by all commands: ``--debug``, ``--no-cache``, errors in one line, warnings as notes."""
 
 import errno
 import functools
@@ -27,14 +27,14 @@ _NO_CACHE = Annotated[
     bool,
     typer.Option(
         "--no-cache",
-        help="Compile again: neither read nor write the cache of compiled programs.",
+        help="Do not use the cache of compiled programs.",
         rich_help_panel=_COMMON,
     ),
 ]
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a function a command whose errors are one line and an exit code, not a traceback.
+    """Turn a function into a command that reports errors in one line, with an exit code.
 
     The command has the options ``--debug`` and ``--no-cache`` in addition to its own.
     """
@@ -89,8 +89,8 @@ def _errors_as_lines(command: str, *, debug: bool) -> Iterator[None]:
             raise
         _fail(
             command,
-            f"an error inside isthmus, {type(error).__name__}: {str(error).rstrip('.')}. "
-            "Try: please report it, with what --debug adds.",
+            f"internal error, {type(error).__name__}: {str(error).rstrip('.')}. "
+            "Try: report it, with the output of --debug.",
             debug=debug,
         )
 

@@ -45,7 +45,7 @@ def fit(
     *,
     time: str | None,
 ) -> None:
-    """Fit a detector; save it at once; then evaluate and report.
+    """Fit and save a detector, then evaluate it and write the report.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def fit(
     given : dict
         The given settings of the detector and of its autoencoder.
     output, page : Path
-        Where the detector and its report are written; the paths are checked already.
+        Where the detector and its report are written. The paths are checked already.
     """
     detector = _build(given)
     if detector.is_series:
@@ -74,7 +74,9 @@ def fit(
         detector.save(output)
     interrupted = interrupt.requested or detector.autoencoder_.stop_reason_ == "interrupted"
     if interrupted:
-        note(f"What was learned is saved in {output}; it is evaluated now, Ctrl-C skips that.")
+        note(
+            f"Interrupted; the detector is saved in {output}. Evaluating it now; Ctrl-C skips this."
+        )
     try:
         _judge(detector, parts, data.name, output, page)
     except KeyboardInterrupt:
@@ -99,7 +101,7 @@ def _judge(
 
 
 def _build(given: dict[str, Any]) -> AnomalyDetector:
-    """Return the detector with these settings, and an autoencoder if some are for it."""
+    """Return the detector with these settings, some of which may be its autoencoder's."""
     own = {each.name for each in DETECTOR_PARAMETERS}
     settings = {name: value for name, value in given.items() if name in own}
     inner = {name: value for name, value in given.items() if name not in own}

@@ -36,7 +36,7 @@ class DetectorScan:
     ----------
     scores, p_values : arrays of shape (n,)
     top : list of str
-        For rows that may raise an alarm, the columns that contribute most; for others "".
+        For rows that may raise an alarm, the columns that contribute most; "" for other rows.
     carried : pyarrow.Table or None
         The columns that the detector was not fitted on.
     labels : array of shape (n,) or None

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def adding(rows: str, *, remedy: str = "") -> Iterator[None]:
-    """Add to an error about data the rows that it is about.
+    """Name the rows in errors about data that are raised inside.
 
     Parameters
     ----------
     rows : str
-        The rows, such as ``"rows.csv"``; the message begins with them.
+        The name of the rows, such as ``"rows.csv"``; the message begins with it.
     remedy : str, optional
         What to try, if the error's own remedy does not fit.
     """

@@ -45,14 +45,17 @@ def explain(
         str | None,
         typer.Option(
             metavar="NUMBERS",
-            help="The numbers of the rows, such as 3,17; the first is 0.",
+            help="Row numbers, such as 3,17; the first row is 0.",
             show_default="those that raise an alarm",
         ),
     ] = None,
     top: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="The rows with the highest scores.", show_default="none"
+            metavar="N",
+            min=1,
+            help="Explain the N rows with the highest scores.",
+            show_default="none",
         ),
     ] = None,
     time: series_files.Time = None,

@@ -1,4 +1,4 @@
-"""``isthmus fit``: train an autoencoder on a file, judge it, save it, report on it."""
+"""``isthmus fit``: train an autoencoder on a file, evaluate it, save it, and write a report."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,13 +26,14 @@ def fit(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where the model goes.", rich_help_panel=_FILES)
+        Path,
+        typer.Option("--output", "-o", help="Where the model is written.", rich_help_panel=_FILES),
     ] = Path("model.isthmus"),
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Where the report goes.",
-            show_default="beside the model, MODEL-report.html",
+            help="Where the report is written.",
+            show_default="MODEL-report.html, next to the model",
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -42,8 +43,8 @@ def fit(
     test: Annotated[
         Path | None,
         typer.Option(
-            help="A file of rows to judge the model by.",
-            show_default="the test rows that DATA has, else a random tenth of its rows",
+            help="A file of rows to evaluate the model on.",
+            show_default="the test rows in DATA, or a random tenth of its rows",
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -51,8 +52,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column of labels. --kind supervised learns them; for others they color the "
-            "report, and of a detector 1 marks anomalies, by which it is judged.",
+            help="The column of labels. --kind supervised learns to predict them. A detector is "
+            "evaluated with them; 1 marks an anomaly. For other kinds, they colour the report.",
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -78,14 +79,14 @@ def fit(
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(help="The same seed gives the same model again.", rich_help_panel=_TRAINING),
+        typer.Option(help="The same seed gives the same model.", rich_help_panel=_TRAINING),
     ] = 0,
     **given_settings: Any,
 ) -> None:
-    """Train an autoencoder on a file, judge it, save it, report.
+    """Train a model on a file, save it, write a report.
 
-    It is judged on rows that training never sees, compared with PCA and the mean row; a detector,
-    by its alarms on them beside the rate that it promises.
+    An autoencoder is compared with PCA and the mean row on held-out rows. For a detector, the
+    fraction of held-out rows that raise an alarm is compared with the chosen false-alarm rate.
     """
     page = _report_path(output, report, no_report=no_report)
     settings = setting_options.values(given_settings, kind)
@@ -111,7 +112,7 @@ def fit(
 
 
 def _report_path(output: Path, report: Path | None, *, no_report: bool) -> Path | None:
-    """Return where the report goes, None for nowhere; refuse names of another kind of file."""
+    """Return the path of the report, or None; check the endings of both paths."""
     output_checks.require_ending(output, [".isthmus"], "a model file")
     if no_report and report is not None:
         raise typer.BadParameter("--report and --no-report exclude each other")
@@ -124,9 +125,9 @@ def _report_path(output: Path, report: Path | None, *, no_report: bool) -> Path 
 def _rows(
     data: Path, test: Path | None, label: str | None, read_as: dict[str, Any], *, seed: int
 ) -> tuple[str, "RowParts"]:
-    """Read and part the rows, and refuse here, not after training, what cannot be judged.
+    """Read and split the rows; refuse before training those that cannot be evaluated.
 
-    All rows are looked at before some are held out, so that messages number the file's rows.
+    All rows are checked before some are held out, so that messages number the rows of the file.
     """
     from isthmus.cli.row_split import split_rows
     from isthmus.data.reading import read
@@ -140,7 +141,7 @@ def _rows(
         with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)
     elif dataset.X_test is not None:
-        remedy = "mend them, or judge by others: --test FILE"
+        remedy = "correct them, or pass other test rows with --test FILE"
         with error_context.adding(f"the test rows of {data.name}", remedy=remedy):
             schema.to_matrix(dataset.X_test)
     return dataset.name, split_rows(dataset, test=other, seed=seed)
@@ -151,7 +152,7 @@ def _check_outputs(
 ) -> None:
     output_checks.check([output, *([page] if page else [])], force=force)
     if checkpoint is not None:
-        # A checkpoint is meant to be resumed, so that one exists is no obstacle.
+        # The checkpoint may exist: training resumes from it.
         output_checks.check([checkpoint], force=True)
         if checkpoint.resolve() in {path.resolve() for path in (output, page) if path}:
             raise typer.BadParameter("--checkpoint needs a file of its own")

@@ -1,4 +1,4 @@
-"""What ``fit`` and ``demo`` share: train, save, judge, report, and say what was written."""
+"""Shared by ``fit`` and ``demo``: train, save, evaluate, report, and list the written files."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class FitJob:
     """One training, from rows to files."""
 
     name: str
-    """What the data are called."""
+    """The name of the data."""
     parts: RowParts
     settings: dict[str, Any]
-    """Parameters of the estimator; those left out keep its defaults."""
+    """Parameters of the estimator; others have their defaults."""
     model_path: Path
     report_path: Path | None
     estimator: type[BaseAutoencoder | AnomalyDetector] = Autoencoder
@@ -51,18 +51,18 @@ KINDS: Catalogue[type[BaseAutoencoder | AnomalyDetector]] = Catalogue(
 
 
 def run(job: FitJob) -> None:
-    """Train; save at once; then judge and report.
+    """Train and save a model, then evaluate it and write the report.
 
-    The model is on the disk before anything else is computed, so that no later failure loses it.
-    Paths are taken as checked: what stands there is replaced.
+    The model is saved before anything else is computed, so that a later failure does not lose it.
+    The paths are checked already; existing files are replaced.
 
     Raises
     ------
     typer.Exit
-        Training was interrupted. What it had come to is saved, judged and reported all the same,
-        but a script must not go on as if it had come to its end.
+        Training was interrupted. The model as trained so far is saved, evaluated and reported; the
+        exit code tells scripts that training did not finish.
     KeyboardInterrupt
-        There was an interrupt before the first step of training, or while judging.
+        The interrupt came before the first step of training, or during evaluation.
     """
     from isthmus.evaluation.comparison import compare
     from isthmus.evaluation.referee import judge
@@ -76,11 +76,14 @@ def run(job: FitJob) -> None:
     with error_context.adding(f"{job.name}, counting only the rows to train on"):
         labels = job.parts.train_labels if job.estimator is SupervisedAutoencoder else None
         model = job.estimator(**job.settings).fit(train, labels)
-    with Interrupt() as interrupt:  # no Ctrl-C may come between a model and its file
+    with Interrupt() as interrupt:  # Ctrl-C must not prevent saving
         model.save(job.model_path)
     interrupted = interrupt.requested or model.stop_reason_ == "interrupted"
     if interrupted:
-        note(f"What was learned is saved in {job.model_path}; it is judged now, Ctrl-C skips that.")
+        note(
+            f"Interrupted; the model is saved in {job.model_path}. "
+            "Evaluating it now; Ctrl-C skips this."
+        )
     try:
         contest = compare(model, held_out, X_train=train)
         terminal.show(judge(contest, model))
@@ -88,7 +91,7 @@ def run(job: FitJob) -> None:
         if job.report_path is not None:
             _report(job, model, contest, job.report_path)
     except KeyboardInterrupt:
-        note(f"The model was saved before, in {job.model_path}.")
+        note(f"The model is saved in {job.model_path}.")
         raise
     if interrupted:
         raise typer.Exit(INTERRUPTED)

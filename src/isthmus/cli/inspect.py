@@ -18,10 +18,10 @@ def inspect(
         typer.Option(help="What the loss of a .keras model compares the output with, if you know."),
     ] = None,
 ) -> None:
-    """Show what a model file holds, and its verdict.
+    """Show the content of a model file, and its verdict.
 
-    The verdict has reasons and parameters by layer. For .isthmus files: kind, versions, data and
-    training too.
+    The verdict tells whether the model is an autoencoder, with reasons and the parameters of each
+    layer. For .isthmus files, the kind, versions, data and training are shown too.
     """
     from isthmus.verdict.archives import is_archive
     from isthmus.verdict.verdict import inspect as judge
@@ -66,7 +66,7 @@ def _data(schema: Any) -> str:
 
 def _training(estimator: Any) -> str:
     epochs = len(estimator.history_["epoch"])
-    done = "not one whole epoch" if not epochs else f"{epochs:,} epoch{'s' if epochs > 1 else ''}"
+    done = "less than one epoch" if not epochs else f"{epochs:,} epoch{'s' if epochs > 1 else ''}"
     return (
         f"{estimator.n_samples_:,} rows, {done} in {estimator.fit_seconds_:.3g} s, "
         f"{estimator.stop_reason_}; {_weights(estimator)} ({estimator.loss_})"
@@ -77,7 +77,7 @@ def _weights(estimator: Any) -> str:
     """Return which weights the model has, and their losses."""
     history, best = estimator.history_, estimator.best_epoch_
     if best not in history["epoch"]:
-        return "weights of its first steps"
+        return "weights from its first steps"
     place = history["epoch"].index(best)
     losses = ", ".join(
         f"{name} {history[key][place]:.4g}"

@@ -1,4 +1,4 @@
-"""Opens the model of a command."""
+"""Loads the model that a command is given."""
 
 import os
 from pathlib import Path
@@ -17,29 +17,29 @@ Normal = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="If MODEL is an autoencoder: normal rows, to fit a detector with it first.",
+        help="If MODEL is an autoencoder: normal rows, to fit a detector with it.",
         show_default="none",
     ),
 ]
 
 
 def autoencoder(path: str | os.PathLike[str], *, of_rows: bool = True) -> Any:
-    """Return the autoencoder in a file: the saved one, or that of a saved task.
+    """Return the autoencoder in a file, which may be part of a saved task or detector.
 
     Parameters
     ----------
     path : path
         The file.
     of_rows : bool
-        Whether it will be given rows as they are in files. That of a detector may need rows
-        that are standardised, or windows.
+        Whether it must accept rows as they are in files. The autoencoder of a detector may need
+        standardized rows or windows instead.
 
     Raises
     ------
     InvalidArchive
         As `isthmus.load`.
     InvalidParameter
-        It cannot be given rows as they are in files.
+        The autoencoder does not accept rows as they are in files.
     """
     from isthmus.persistence.loading import load
 
@@ -71,7 +71,7 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
     path : Path
         A detector, or an autoencoder if `normal` is given.
     normal : Path, optional
-        Normal rows to fit a detector with the autoencoder, best ones that it has not seen.
+        Normal rows to fit a detector with the autoencoder, preferably not its training rows.
 
     Raises
     ------

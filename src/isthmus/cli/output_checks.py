@@ -1,4 +1,4 @@
-"""Checks of output files, made before the work instead of after it."""
+"""Checks of output files, made before the work starts."""
 
 import os
 from collections.abc import Iterable, Sequence

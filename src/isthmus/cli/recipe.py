@@ -61,7 +61,7 @@ def run(
         bool, typer.Option("--force", help="Replace files that exist already.")
     ] = False,
 ) -> None:
-    """Train a recipe, compare it with its claims, report."""
+    """Train a recipe and compare it with its claims."""
     page = output or Path(f"{Path(name).name}.html")
     output_checks.require_ending(page, [".html", ".htm"], "a report")
     output_checks.check([page], force=force)
@@ -91,11 +91,11 @@ def _show(chosen: "Recipe", result: "RecipeResult") -> None:
     figures, standing = result.figures, {True: "holds", False: "does not hold", None: ""}
     headers, rows = ["figure", "measured"], [[f.name, f.text] for f in figures]
     if any(figure.claim for figure in figures):
-        headers += ["the tutorial says", "its claim"]
+        headers += ["tutorial's claim", "result"]
         for row, figure in zip(rows, figures, strict=True):
             row += [figure.claim, standing[figure.holds]]
     typer.echo(f"\n{text_table(headers, rows)}\n")
-    typer.echo(f"After {chosen.source}: {chosen.claim}")
+    typer.echo(f"Claim of {chosen.source}: {chosen.claim}")
     for note in result.notes:
         typer.echo(f"· {note}")
     typer.echo(f"\n{seconds(result.seconds)} in total.")

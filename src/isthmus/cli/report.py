@@ -15,7 +15,7 @@ def report(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Rows to evaluate it on, best rows that it was not trained on."
+            metavar="DATA", help="Rows to evaluate the model on, preferably not its training rows."
         ),
     ],
     output: Annotated[
@@ -23,14 +23,14 @@ def report(
     ] = Path("report.html"),
     label: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The column of labels, which colour the codes."),
+        typer.Option(metavar="COLUMN", help="The column of labels; they colour the codes."),
     ] = None,
     force: output_checks.Force = False,
 ) -> None:
     """Write an HTML report on a model and some data.
 
-    It has a verdict, a comparison with PCA, training curves, reconstructions and codes. PCA and the
-    mean row are fitted on the training rows in DATA, or else on half of its rows.
+    The report has a verdict, a comparison with PCA, training curves, reconstructions and codes.
+    PCA and the mean row are fitted on the training rows in DATA, or else on half of its rows.
     """
     output_checks.require_ending(output, [".html", ".htm"], "a report")
     output_checks.check([output], force=force)

@@ -34,9 +34,10 @@ class RowParts:
 def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
     """Choose the rows to hold out from training.
 
-    They are those of `test`, or the file's own test rows, or a random tenth of its rows (at most
-    10,000), which depends on `seed` only. Of that tenth, rows with a text or a column that no other
-    row has are trained on: a model can only be evaluated on what it could learn.
+    They are the rows of `test`, else the file's own test rows, else a random tenth of its rows, at
+    most 10,000, which depends only on `seed`. Of that tenth, rows with a category that no training
+    row has, or with a value in a column that is empty in all training rows, are trained on: a model
+    can only be evaluated on what it could learn.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts
 
 
 def _hold_unseen(X: Any, chosen: NDArray[Any], train: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which of the chosen rows hold values that no training row has, (len(chosen),)."""
+    """Return which chosen rows contain a value that the training rows lack, (len(chosen),)."""
     if isinstance(X, np.ndarray):
         return _hold_unseen_in_array(X, chosen, train)
     found = np.zeros(len(chosen), dtype=bool)

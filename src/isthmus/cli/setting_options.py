@@ -19,7 +19,7 @@ _OPTIONS = tuple(
     {each.name: each for each in (*PARAMETERS, *DETECTOR_PARAMETERS) if each.summary}.values()
 )
 _NOT_WITHIN_DETECTORS = ("checkpoint", "checkpoint_every")
-"""What the autoencoder within a detector cannot be given."""
+"""Settings that the autoencoder of a detector does not accept."""
 
 KINDS: Catalogue[frozenset[str]] = Catalogue(
     "--kind",
@@ -32,13 +32,13 @@ KINDS: Catalogue[frozenset[str]] = Catalogue(
         ),
     },
 )
-"""The settings of what can be fitted. Those of a detector include its autoencoder's."""
+"""The settings of each kind. Those of a detector include its autoencoder's."""
 
 
 def add(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for each parameter, in the place of its ``**`` argument.
+    """Add an option to a command for each parameter, in place of its ``**`` argument.
 
-    The signature is what typer reads; options that were not given are None.
+    Typer reads options from the signature. Options that are not given are None.
     """
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -49,21 +49,21 @@ def add(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def values(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return the settings that were given, as constructors take them.
+    """Return the given settings in the form that constructors accept.
 
     Parameters
     ----------
     given : mapping of str to object
-        The options by the names of their parameters; None where one was left out.
+        The value of each option by parameter name; None if it was not given.
     kind : str
-        What is fitted, a name of `KINDS`.
+        What to fit, a name in `KINDS`.
 
     Raises
     ------
     typer.BadParameter
-        An option does not apply to this kind, or has a value that it does not take.
+        An option does not apply to this kind, or its value is invalid.
     InvalidParameter
-        There is no such kind.
+        `kind` is unknown.
     """
     settings, known = {}, KINDS[kind]
     for each in _OPTIONS:
@@ -106,7 +106,7 @@ def _panel(each: Parameter) -> str:
 def _default(each: Parameter) -> str | bool:
     if each.default is None:
         return False
-    default = "by the data" if each.default == "auto" else str(each.default)
+    default = "from the data" if each.default == "auto" else str(each.default)
     return f"{default}; --kind {each.kinds[0]}" if len(each.kinds) == 1 else default
 
 
@@ -116,5 +116,5 @@ def _flag(each: Parameter) -> str:
 
 def _reason(error: InvalidParameter) -> str:
     reason = f"expected {error.expected}, received {error.received}"
-    # A hint at a misspelling; other advice speaks of Python.
+    # A spelling suggestion. Other remedies are about the Python interface.
     return f"{reason}: {error.remedy}" if error.remedy.endswith("?") else reason

@@ -72,21 +72,23 @@ def map(  # noqa: A001 - the command's name
 def search(
     model: _MODEL,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The rows to search.")],
-    query: Annotated[Path, typer.Option(help="The rows to find similar ones for.")],
+    query: Annotated[Path, typer.Option(help="The rows to find neighbours of.")],
     output: Annotated[
         Path,
         typer.Option(
             "--output", "-o", help=f"Where the result is written: {output_choices(TABLES)}."
         ),
     ],
-    n: Annotated[int, typer.Option("-n", min=1, help="Neighbours of each row of the query.")] = 10,
+    n: Annotated[
+        int, typer.Option("-n", min=1, help="Neighbours to find for each row of the query.")
+    ] = 10,
     id_column: Annotated[
         str | None,
         typer.Option(
             "--id",
             metavar="COLUMN",
-            help="The column of DATA, and of the query if there, that identifies rows.",
-            show_default="their numbers, from 0",
+            help="The column that identifies rows in DATA and, if present, in the query.",
+            show_default="row numbers, from 0",
         ),
     ] = None,
     metric: Annotated[str, typer.Option(help="euclidean or cosine.")] = "euclidean",
@@ -145,7 +147,7 @@ def sample(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Rows whose codes are the model for new codes.",
+            help="Rows to fit the distribution of codes on.",
             show_default="none; a variational model needs none",
         ),
     ] = None,

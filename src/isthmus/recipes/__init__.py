@@ -1,1 +1,1 @@
-"""Well-known autoencoders by name, each as its tutorial describes it, with its figure."""
+"""Well-known autoencoders by name, as tutorials describe them, with measured figures."""

@@ -1,4 +1,4 @@
-"""The recipes by name. A new one is one file beside these and one line here."""
+"""The recipes by name. To add one, add a module and list it here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signal of N bytes, written as M < N bytes, and rebuilt: files, everything counted."""
+"""Compress a signal of N bytes to M < N bytes and reconstruct it; sizes are those of files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SYSTEM = dense_32.SYSTEM
 _BOUNDS = (0.1, 0.05, 0.02, 0.01)
-"""How far a code's numbers may move, of their range; the first file is written with `_BOUND`."""
+"""Error bounds of a code's numbers, as fractions of their range; the figures use `_BOUND`."""
 _BOUND = 0.02
 
 
@@ -29,7 +29,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     model, test = SYSTEM.train(digits, plan)
     train, _ = digits.shaped(SYSTEM.shape)
     known, codes = (np.asarray(model.transform(rows)) for rows in (train, test))
-    before = test.size  # bytes of the pictures, one to a pixel
+    before = test.size  # bytes of the images, one per pixel
     rows, chosen = [], (0, test)
     with tempfile.TemporaryDirectory() as folder:
         decoder = Path(folder) / "decoder.isthmus"
@@ -47,36 +47,36 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         figures=(
             MeasuredFigure("bytes before, N", before),
             MeasuredFigure("bytes in the file, M", size, claim="M < N", high=before - 1),
-            MeasuredFigure("bytes in the file and the model's", size + weights),
+            MeasuredFigure("bytes in the file and the model", size + weights),
             MeasuredFigure("N / M", before / size),
             MeasuredFigure("test squared error", metrics.squared_error(test, rebuilt)),
             MeasuredFigure(
-                "the same with codes as they are",
+                "test squared error, codes not compressed",
                 metrics.squared_error(test, model.inverse_transform(codes)),
             ),
         ),
         pictures=(
             figures.rebuilt(digits, rebuilt),
             Table(
-                "By how far a number of a code may move",
-                ("of its range", "bytes", "N / M", "test squared error"),
+                "By error bound of the codes",
+                ("error bound, of the range", "bytes", "N / M", "test squared error"),
                 tuple(rows),
             ),
         ),
         notes=(
-            f"The codes of {len(test):,} test digits were written to a file that keeps each number "
-            f"within {_BOUND:.0%} of its range, and decoded from it. The tutorial counts numbers; "
-            "here bytes of files are counted.",
-            f"The model is {weights:,} bytes: the more pictures share it, the less it counts. "
-            "isthmus.Codec(max_error=0) keeps pictures exactly, in fewer bytes than any of the "
-            "compressors that it is measured beside.",
+            f"The codes of {len(test):,} test digits were compressed to a file, with an error "
+            f"bound of {_BOUND:.0%} of the range of each number, and decoded from it. The tutorial "
+            "counts numbers; the recipe counts bytes of files.",
+            f"The model takes {weights:,} bytes, which all images share. "
+            "isthmus.Codec(max_error=0) compresses images without loss, to fewer bytes than any "
+            "compressor that it is compared with.",
         ),
         estimators={"autoencoder": model},
     )
 
 
 def _through_a_file(path: Path, known: Floats, codes: Floats, bound: float) -> tuple[int, Floats]:
-    """Write codes within a bound of their range; return the file's size and what it holds."""
+    """Compress codes to a file; return its size and the decompressed codes."""
     codec = Codec(max_error=bound, relative=True).fit(known)
     path.write_bytes(codec.compress(codes))
     made: Floats = codec.decompress(path.read_bytes())
@@ -85,9 +85,9 @@ def _through_a_file(path: Path, known: Floats, codes: Floats, bound: float) -> t
 
 RECIPE = Recipe(
     "compress",
-    "a signal of N bytes, in M < N bytes, and back",
+    "a signal of N bytes, compressed to M < N bytes",
     sources.ENCODERS,
-    "Compresses a signal of size N bytes into another of size M < N, and reconstructs it.",
+    "It compresses a signal of N bytes into another of M < N bytes, and reconstructs it.",
     epochs=50,
     make=_make,
     system=SYSTEM,

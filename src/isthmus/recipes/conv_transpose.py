@@ -1,4 +1,4 @@
-"""Convolutions and pooling down, a dense layer and transposed convolutions back."""
+"""Convolutions and pooling, then a dense layer and transposed convolutions."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     return RecipeResult(
         figures=(
             *metrics.both_losses(test, made, first="mse"),
-            MeasuredFigure(
-                "numbers in a code", model.latent_dim_, claim="7 · 7 · 16", low=784, high=784
-            ),
+            MeasuredFigure("code size", model.latent_dim_, claim="7 · 7 · 16", low=784, high=784),
         ),
         pictures=(figures.rebuilt(digits, made),),
         notes=(figures.size_note(model),),

@@ -1,4 +1,4 @@
-"""Convolutions and pooling to 7 × 7 × 16, convolutions and upsampling back."""
+"""Convolutions and pooling to 7 × 7 × 16, then convolutions and upsampling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pooled() -> list[keras.Layer]:
-    """Return an encoder's layers: two convolutions, each pooled, and the flat code."""
+    """Return the layers of an encoder: two convolutions with pooling, then Flatten."""
     return [
         layers.Conv2D(32, (3, 3), activation="relu", padding="same"),
         layers.MaxPooling2D((2, 2), padding="same"),
@@ -50,15 +50,13 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     return RecipeResult(
         figures=(
             *metrics.both_losses(test, made, first="bce"),
-            MeasuredFigure(
-                "numbers in a code", model.latent_dim_, claim="7 × 7 × 16", low=784, high=784
-            ),
+            MeasuredFigure("code size", model.latent_dim_, claim="7 × 7 × 16", low=784, high=784),
         ),
         pictures=(figures.rebuilt(digits, made),),
         notes=(
             figures.size_note(model),
-            "The tutorial names no number of epochs; 10 are taken, in batches of 256 as in its "
-            "denoising autoencoder.",
+            "The tutorial gives no number of epochs. The recipe has 10, with a batch size of 256 "
+            "as in the tutorial's denoising autoencoder.",
         ),
         estimators={"autoencoder": model},
     )

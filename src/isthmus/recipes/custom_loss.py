@@ -1,4 +1,4 @@
-"""The first autoencoder again, with a loss function that the user wrote."""
+"""The autoencoder of dense-32 with a custom loss function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def custom_loss(y_true: Any, y_pred: Any) -> Any:
-    """Return the mean squared difference, as the tutorial writes it, in today's ``keras.ops``."""
+    """Return the mean squared difference: the tutorial's loss, with today's ``keras.ops``."""
     return keras.ops.mean(keras.ops.square(y_true - y_pred))
 
 
@@ -32,13 +32,15 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     return RecipeResult(
         figures=(
             *metrics.both_losses(test, made, first="mse"),
-            MeasuredFigure("largest difference of a pixel from the built-in mse", float(apart)),
+            MeasuredFigure(
+                "largest difference of a pixel to a run with the built-in mse", float(apart)
+            ),
         ),
         pictures=(figures.rebuilt(digits, made),),
         notes=(
-            "The function takes (y_true, y_pred) and may return one number or an array; it is "
-            "called for one picture at a time, inside the compiled step. A saved model keeps its "
-            "name alone: loading one needs no loss.",
+            "The function takes (y_true, y_pred) and may return one number or an array. It is "
+            "called for one image at a time, inside the compiled step. A saved model stores only "
+            "its name, so that loading does not need the function.",
         ),
         estimators={"own loss": own, "mse": built_in},
     )
@@ -46,7 +48,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
 
 RECIPE = Recipe(
     "custom-loss",
-    "the same with a loss function of the user's own",
+    "dense-32 with a custom loss function",
     sources.OUTPUTS,
     "With a custom loss function the focus is still on reconstructing the input.",
     epochs=50,

@@ -1,4 +1,4 @@
-"""784 → 500 → 300 → 100 → 2 and back, in tanh: a map of the digits that nobody labelled."""
+"""784 → 500 → 300 → 100 → 2 and back, with tanh: a map of the digits without labels."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
                 digits.y_test,
                 test_codes,
                 title="Test digits in two dimensions",
-                caption="Colours are the digits, which the network has not seen.",
+                caption="Coloured by digit; the network was trained without labels.",
             ),
             figures.rebuilt(digits, made),
         ),
         notes=(
             figures.size_note(model),
-            "The tutorial names no number of epochs; 20 are taken, since after 10 some runs are "
-            "still below 55 %.",
+            "The tutorial gives no number of epochs. The recipe has 20, because after 10 some runs "
+            "are still below 55 %.",
         ),
         estimators={"autoencoder": model},
     )
@@ -91,7 +91,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
 
 RECIPE = Recipe(
     "deep-tanh-2",
-    "a deep dense network to 2 numbers",
+    "a deep dense autoencoder with a code of 2 numbers",
     sources.NOTES,
     "A classifier on the 2-d codes reaches only about 55–70 %, against about 97 % on the raw data.",
     epochs=20,

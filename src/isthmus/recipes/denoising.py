@@ -1,4 +1,4 @@
-"""Noisy pictures in, clean ones out."""
+"""Reconstruct clean images from noisy ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SYSTEM = conv_upsampling.SYSTEM
 
 
 def noisy(clean: Floats, seed: int) -> Floats:
-    """Return pictures with normal noise of standard deviation 0.4, clipped to [0, 1]."""
+    """Return images with Gaussian noise of standard deviation 0.4, clipped to [0, 1]."""
     noise = generator_for(seed, "noise").standard_normal(clean.shape, np.float32)
     return np.clip(clean + np.float32(NOISE) * noise, 0, 1)
 
@@ -44,7 +44,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         pictures=(
             ImageStrips(
-                "Ten test digits without their noise",
+                "Ten test digits, denoised",
                 (
                     ImageStrip("noisy", pictures(given)[chosen]),
                     ImageStrip("denoised", pictures(made)[chosen]),
@@ -54,8 +54,8 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         notes=(
             size_note(model),
-            "The tutorial adds noise to the training pictures once; isthmus draws it anew in every "
-            "step, so that no noise can be learned by heart. PSNR is pooled over all test pixels.",
+            "The tutorial adds noise to the training images once. isthmus draws new noise in every "
+            "step, so that the network cannot memorise it. PSNR is over all test pixels together.",
         ),
         estimators={"denoising autoencoder": model},
     )
@@ -63,9 +63,9 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
 
 RECIPE = Recipe(
     "denoising",
-    "clean pictures from noisy ones",
+    "clean images from noisy ones",
     sources.NOTES,
-    "Clean images from corrupted ones: the network learns more robust features.",
+    "The network reconstructs clean images from corrupted ones and learns more robust features.",
     epochs=50,
     make=_make,
     system=SYSTEM,

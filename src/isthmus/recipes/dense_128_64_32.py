@@ -1,4 +1,4 @@
-"""784 → 128 → 64 → 32 and back, in relu, by the squared error."""
+"""784 → 128 → 64 → 32 and back, with relu, trained on the squared error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
 
 RECIPE = Recipe(
     "dense-128-64-32",
-    "three dense layers to each side of 32 numbers",
+    "three dense layers on each side of a code of 32 numbers",
     sources.ARCHITECTURE,
     "It learns by minimising the squared error between input and output: it is an autoencoder.",
     epochs=100,

@@ -1,4 +1,4 @@
-"""28 × 28 → 25 → 28 × 28 in elu, on pixels from 0 to 255, with the plots that it lost in print."""
+"""28 × 28 → 25 → 28 × 28 with elu, on pixels from 0 to 255, with the plots missing in print."""
 
 from __future__ import annotations
 
@@ -67,10 +67,11 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
             _by_size(digits, {size: rebuilt[size] for size in sizes.tolist()}),
         ),
         notes=(
-            "Pixels go in as they are, 0 to 255, as printed. Black dots in rebuilt digits are "
-            "pixels that fell far below 0, where elu is flat: their weights no longer learn.",
-            "Training curves are of a run of their own, which holds a tenth of the training rows "
-            "out; the figures are of runs on all training rows.",
+            "Pixels are not scaled: they are 0 to 255, as in the printed code. Black dots in "
+            "reconstructions are pixels whose activation is far below 0, where elu is flat, so "
+            "that their weights no longer learn.",
+            "The training curves are from a separate run that holds out a tenth of the training "
+            "rows; the figures are from runs on all training rows.",
         ),
         estimators={"autoencoder": model},
     )
@@ -80,13 +81,13 @@ def _compared(digits: Digits, made: Floats) -> ImageStrips:
     chosen = digits.examples()
     original, rebuilt = digits.x_test[chosen], made[chosen] / _WHITE
     return ImageStrips(
-        "Ten test digits, rebuilt from 25 numbers",
+        "Ten test digits, reconstructed from 25 numbers",
         (
             ImageStrip("rebuilt", rebuilt),
             ImageStrip("original", original),
             ImageStrip("difference", np.abs(rebuilt - original), heat=True),
         ),
-        "As the tutorial's plots have it; the difference is absolute.",
+        "As in the tutorial's plots. The difference is absolute.",
     )
 
 
@@ -106,19 +107,19 @@ def _curves(model: Autoencoder) -> Lines:
 
 def _sweep(sizes: NDArray[np.intp], apart: NDArray[np.float64], knee: int) -> Lines:
     return Lines(
-        "How much a larger code helps",
+        "Error by code size",
         {"test rows": (sizes.astype(np.float64), apart)},
-        ("numbers in a code", "root mean squared error, grey levels"),
+        ("code size", "root mean squared error, grey levels"),
         mark=float(knee),
-        caption=f"The dashed line marks the knee, {knee} numbers: beyond it each further number "
-        "brings less than one does on average.",
+        caption=f"The dashed line marks the knee, at a code size of {knee}. Beyond it, a further "
+        "number reduces the error by less than the average.",
     )
 
 
 def _by_size(digits: Digits, rebuilt: dict[int, Floats]) -> ImageStrips:
     chosen = digits.examples()
     return ImageStrips(
-        "The same digits from codes of other sizes",
+        "The same digits reconstructed from codes of other sizes",
         (
             *(ImageStrip(f"{size}", made[chosen] / _WHITE) for size, made in rebuilt.items()),
             ImageStrip("original", digits.x_test[chosen]),
@@ -127,7 +128,7 @@ def _by_size(digits: Digits, rebuilt: dict[int, Floats]) -> ImageStrips:
 
 
 def _knee(x: NDArray[np.intp], y: NDArray[np.float64]) -> int:
-    """Return the place of a falling curve that lies farthest below the line between its ends.
+    """Return the index of the point of a falling curve farthest below the line between its ends.
 
     Satopää et al., 2011, "Finding a 'kneedle' in a haystack", section III, without smoothing.
     """
@@ -138,7 +139,7 @@ def _knee(x: NDArray[np.intp], y: NDArray[np.float64]) -> int:
 
 RECIPE = Recipe(
     "dense-25-elu",
-    "a full listing, with pixels from 0 to 255",
+    "a dense autoencoder with elu, on pixels from 0 to 255",
     sources.ENCODERS,
     "mean_squared_error captures the grey levels; other code sizes change the quality.",
     epochs=10,

@@ -1,4 +1,4 @@
-"""784 → 32 → 784: the autoencoder that every introduction begins with."""
+"""784 → 32 → 784: the autoencoder at the beginning of most introductions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
     return RecipeResult(
         figures=(
             *metrics.both_losses(test, made, first="bce"),
-            MeasuredFigure("numbers in a code", codes.shape[1], claim="32", low=32, high=32),
+            MeasuredFigure("code size", codes.shape[1], claim="32", low=32, high=32),
             MeasuredFigure(
                 "test cross-entropy with adadelta",
                 metrics.cross_entropy(test, slow.reconstruct(test)),
@@ -42,11 +42,11 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
         ),
         pictures=(figures.rebuilt(digits, made, strip),),
         notes=(
-            "Encoder and decoder were taken apart: codes from the one, (n, 32), went into the "
-            "other. In the pictures a code is drawn as 4 × 8 pixels.",
-            "The tutorial's other version trains with adadelta, which begins with a learning rate "
-            "of 0.001 in today's Keras, a thousandth of what it was when such examples were "
-            "written: it has hardly begun to learn when training ends.",
+            "Encoder and decoder were run separately: the encoder's codes, of shape (n, 32), were "
+            "passed to the decoder. In the images, a code is drawn as 4 × 8 pixels.",
+            "The tutorial's other version trains with adadelta. Its default learning rate is 0.001 "
+            "in today's Keras, a thousandth of what it was when such examples were written, so "
+            "that the network has learned very little when training ends.",
         ),
         estimators={"adam": model, "adadelta": slow},
     )
@@ -54,9 +54,9 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
 
 RECIPE = Recipe(
     "dense-32",
-    "one dense layer to each side of 32 numbers",
+    "one dense layer on each side of a code of 32 numbers",
     f"{sources.ENCODERS}, {sources.OUTPUTS}",
-    "Learns a compressed representation of the input that allows to rebuild it.",
+    "It learns a compressed representation from which the input can be reconstructed.",
     epochs=50,
     make=_make,
     system=SYSTEM,

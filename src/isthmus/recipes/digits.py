@@ -1,4 +1,4 @@
-"""The pictures that recipes run on: MNIST's from a file, or those that scikit-learn brings."""
+"""The images for recipes: MNIST from a file, or the digits that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from isthmus.data.reading import Dataset
 
 SIDE = 28
-"""Pixels along each side of a picture, as all the tutorials have it."""
+"""Pixels on each side of an image, as in all tutorials."""
 _SCALE, _MARGIN = 3, 2  # 8 x 8 pixels become 24 x 24, and a margin of 2 makes 28 x 28
 _TEST_SHARE = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """Pictures of digits with their labels, in two parts.
+    """Labelled images of digits, split into training and test rows.
 
     Parameters
     ----------
     name : str
-        What they are called.
+        The name of the data.
     x_train, x_test : float32 array of shape (n, 28, 28)
         Fractions of white, 0 to 1.
     y_train, y_test : array of shape (n,)
-        Which digit each is.
+        The digit in each image.
     notes : tuple of str
-        What a reader of the figures must know of the pictures.
+        Notes on the images, for readers of the figures.
     """
 
     name: str
@@ -49,21 +49,21 @@ class Digits:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}: {len(self.x_train):,} to train on, {len(self.x_test):,} to judge by"
+        return f"{self.name}: {len(self.x_train):,} training, {len(self.x_test):,} test images"
 
     def shaped(self, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-        """Return the pictures of both parts in another shape of 784 numbers."""
+        """Return the training and test images in another shape of 784 numbers."""
         return self.x_train.reshape(-1, *shape), self.x_test.reshape(-1, *shape)
 
     def examples(self) -> NDArray[np.intp]:
-        """Return the places of ten test pictures: one of each digit where there are ten kinds."""
+        """Return the indices of ten test images, one of each digit if there are ten classes."""
         _, first = np.unique(self.y_test, return_index=True)
         others = np.setdiff1d(np.arange(len(self.y_test)), first)
         return np.concatenate([first, others])[:10]
 
 
 def bundled() -> Digits:
-    """Return scikit-learn's 1,797 digits, brought to MNIST's size; every fifth is a test digit."""
+    """Return scikit-learn's 1,797 digits at MNIST's size, every fifth as a test image."""
     from sklearn.datasets import load_digits
 
     bunch: Any = load_digits()
@@ -75,35 +75,35 @@ def bundled() -> Digits:
         "scikit-learn's digits",
         *(pictures[~test], bunch.target[~test], pictures[test], bunch.target[test]),
         notes=(
-            "Run on scikit-learn's digits: their 8 × 8 pixels are drawn as 24 × 24, with a margin "
-            "of 2, so that every layer is as described. The tutorials speak of MNIST, with forty "
-            "times as many pictures: run it with --data mnist.npz to compare figures.",
+            "Run on scikit-learn's digits. Their 8 × 8 pixels are enlarged to 24 × 24, with a "
+            "margin of 2, so that every layer has the tutorial's size. The tutorials use MNIST, "
+            "which has forty times as many images; add --data mnist.npz to compare figures.",
         ),
     )
 
 
 def from_file(path: str | os.PathLike[str]) -> Digits:
-    """Read labelled pictures of 28 × 28 pixels, such as MNIST's from Keras' ``mnist.npz``.
+    """Read labelled images of 28 × 28 pixels, such as MNIST from Keras' ``mnist.npz``.
 
     Parameters
     ----------
     path : path
-        Of whatever `isthmus.data.reading.read` knows; test rows are the file's own, else a random
-        tenth.
+        A file that `isthmus.data.reading.read` can read. Test rows are the file's own, else a
+        random tenth.
 
     Raises
     ------
     UnreadableFile
-        It is missing, damaged or not what its name says.
+        The file is missing, damaged or not of the format that its name says.
     InvalidData
-        It holds no labelled pictures of 28 × 28 pixels.
+        The file does not contain labelled images of 28 × 28 pixels.
     """
     held = read(path)
     x, x_test = (None if part is None else _pictures(held, part) for part in (held.X, held.X_test))
     if x is None or held.y is None or (x_test is not None and held.y_test is None):
         raise InvalidData(
             held.name,
-            expected="labels beside the pictures: x_train, y_train, x_test and y_test",
+            expected="labels for the images: x_train, y_train, x_test and y_test",
             received="none",
             remedy="save them in one .npz file with numpy.savez",
         )
@@ -115,13 +115,13 @@ def from_file(path: str | os.PathLike[str]) -> Digits:
 
 
 def _pictures(held: Dataset, rows: Any) -> Floats:
-    """Return rows as pictures in fractions of white."""
+    """Return rows as images, with pixels from 0 to 1."""
     cells = rows.size if isinstance(rows, np.ndarray) else 0
     if cells != len(rows) * SIDE * SIDE or len(rows) < 2:
         shape = getattr(rows, "shape", ())
         raise InvalidData(
             held.name,
-            expected=f"pictures of {SIDE} × {SIDE} pixels, as MNIST's",
+            expected=f"images of {SIDE} × {SIDE} pixels, like MNIST's",
             received=f"shape {shape}" if isinstance(rows, np.ndarray) else "a table",
             remedy="save x_train of shape (n, 28, 28), y_train, x_test and y_test with numpy.savez",
         )
@@ -132,6 +132,6 @@ def _pictures(held: Dataset, rows: Any) -> Floats:
             held.name,
             expected="pixels from 0 to 255, or fractions from 0 to 1",
             received=f"values from {low:g} to {high:g}",
-            remedy="scale them before they are saved",
+            remedy="scale them before saving",
         )
     return pictures / np.float32(255) if high > 1 else pictures

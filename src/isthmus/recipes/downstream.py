@@ -58,8 +58,8 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
             figures.rebuilt(digits, encoder.reconstruct(test)),
         ),
         notes=(
-            "The encoder never saw a label. The tutorial classifies the rows that it trained on, "
-            "with random labels; here the test digits are classified, with their own.",
+            "The encoder is trained without labels. The tutorial classifies its training rows, "
+            "with random labels; the recipe classifies the test digits, with their true labels.",
         ),
         estimators={"autoencoder": encoder},
     )
@@ -82,7 +82,7 @@ RECIPE = Recipe(
     "downstream",
     "codes as features for a logistic regression",
     sources.OUTPUTS,
-    "The codes serve as input features of a classifier, though the autoencoder knows no label.",
+    "The codes serve as input features of a classifier; the autoencoder has no labels.",
     epochs=50,
     make=_make,
     system=dense_32.SYSTEM,

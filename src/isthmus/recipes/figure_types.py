@@ -1,4 +1,4 @@
-"""What a recipe shows, as plain data; `isthmus.report` draws it."""
+"""The pictures of a recipe as plain data; `isthmus.report` draws them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageStrip:
-    """A row of images (n, h, w), fractions of their range; with `heat` in glowing colours."""
+    """A row of images (n, h, w), scaled to [0, 1]; `heat` draws them as heat maps."""
 
     name: str
     images: Floats
@@ -22,7 +22,7 @@ class ImageStrip:
 
 @dataclass(frozen=True, eq=False)
 class ImageStrips:
-    """Rows of images above each other: the same samples, differently treated."""
+    """Rows of images above each other, which show the same samples in different states."""
 
     title: str
     strips: tuple[ImageStrip, ...]
@@ -31,7 +31,7 @@ class ImageStrips:
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """Images (n, h, w), fractions of their range, joined without gaps, so many in a row."""
+    """Images (n, h, w), scaled to [0, 1], joined without gaps, `columns` in a row."""
 
     title: str
     images: Floats
@@ -58,13 +58,13 @@ class Lines:
     curves: dict[str, tuple[NDArray[Any], NDArray[Any]]]
     axes: tuple[str, str]
     mark: float | None = None
-    """Where a vertical line stands."""
+    """The position of a vertical line on the x axis."""
     caption: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells to be read; the first column names the rows. With `words` cells are no numbers."""
+    """Cells of text; the first column names the rows. `words`: the cells are not numbers."""
 
     title: str
     headers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Pictures that several recipes show."""
+"""Pictures that several recipes share."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
 
 MOST_POINTS = 3000
-"""Points drawn: more hide each other."""
+"""The maximum number of points drawn; more would hide each other."""
 
 
 def pictures(rows: Floats) -> Floats:
-    """Return rows of 784 numbers as pictures (n, 28, 28)."""
+    """Return rows of 784 numbers as images (n, 28, 28)."""
     return rows.reshape(-1, SIDE, SIDE)
 
 
 def rebuilt(digits: Digits, reconstruction: Floats, *extra: ImageStrip) -> ImageStrips:
-    """Show ten test digits, as they are and as they were rebuilt, and the difference.
+    """Show ten test digits, their reconstructions, and the difference.
 
     Parameters
     ----------
     digits : Digits
     reconstruction : float32 array of shape (n, ...)
-        Of all test pictures.
-    *extra : Strip
-        Rows that stand between the two.
+        Of all test images.
+    *extra : ImageStrip
+        Rows to show between the two.
     """
     chosen = digits.examples()
     original, made = digits.x_test[chosen], pictures(reconstruction)[chosen]
     return ImageStrips(
-        "Ten test digits, rebuilt",
+        "Ten test digits, reconstructed",
         (
             ImageStrip("original", original),
             *extra,
@@ -51,7 +51,7 @@ def rebuilt(digits: Digits, reconstruction: Floats, *extra: ImageStrip) -> Image
 
 
 def codes(labels: NDArray[Any], points: NDArray[Any], *, title: str, caption: str = "") -> Scatter:
-    """Show codes of two numbers each, coloured by label."""
+    """Show two-dimensional codes, coloured by label."""
     some = slice(None, MOST_POINTS)
     if len(points) > MOST_POINTS:
         caption = f"{caption} The first {MOST_POINTS:,} of {len(points):,} are drawn.".strip()
@@ -59,7 +59,7 @@ def codes(labels: NDArray[Any], points: NDArray[Any], *, title: str, caption: st
 
 
 def size_note(model: Any) -> str:
-    """Return a sentence about the size of a fitted estimator's code, with the warning if due."""
+    """Return a sentence on the code size of a fitted estimator, compared with its input."""
     table = parameter_table(model)
     if table.code_not_smaller:
         return (

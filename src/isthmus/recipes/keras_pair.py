@@ -1,4 +1,4 @@
-"""An encoder and a decoder of Keras layers, trained as a tutorial has it and no better."""
+"""An encoder and a decoder of Keras layers, trained exactly as in a tutorial."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ Layers = Callable[[], Sequence[keras.Layer]]
 
 @dataclass(frozen=True)
 class KerasPair:
-    """What a tutorial describes: layers, loss, optimizer, batch.
+    """The layers, loss, optimizer and batch size that a tutorial describes.
 
     Parameters
     ----------
     shape : tuple of int
-        Of one picture.
+        The shape of an image.
     encoder, decoder : callable
-        Return the layers of each half. The code between them is flat: an encoder that ends in
-        feature maps ends in Flatten here, and the decoder begins with Reshape, which hold nothing.
+        Return the layers of each half. The code between them is flat: where the tutorial's encoder
+        ends in feature maps, Flatten and Reshape are added, which have no parameters.
     loss : str or callable
-        As `Autoencoder` takes it.
+        As in `Autoencoder`.
     batch_size : int
-        Rows per step; 32, Keras' default, where the tutorial names none.
+        Rows per step; 32, Keras' default, if the tutorial gives none.
     optimizer : callable
         Returns a Keras optimizer.
     code : int, optional
-        Size of the decoder's input, where it is not the encoder's output: where the estimator makes
-        a code from the encoder's features.
+        Size of the decoder's input, if the estimator makes the code from the encoder's output.
     """
 
     shape: tuple[int, ...]
@@ -51,7 +50,7 @@ class KerasPair:
     code: int | None = None
 
     def pair(self, seed: int) -> tuple[keras.Model, keras.Model]:
-        """Return encoder and decoder with first weights, which `seed` decides."""
+        """Return encoder and decoder with initial weights drawn from `seed`."""
 
         def build() -> tuple[keras.Model, keras.Model]:
             encoder = keras.Sequential([keras.Input(self.shape), *self.encoder()], name="encoder")
@@ -64,9 +63,9 @@ class KerasPair:
         return encoder, decoder
 
     def settings(self, plan: RecipePlan) -> dict[str, Any]:
-        """Return the settings with which any estimator trains the pair as Keras' `fit` would.
+        """Return settings with which any estimator trains the pair as Keras' `fit` would.
 
-        What isthmus adds of its own is off: no schedule, no clipping, no rows held out.
+        There is no schedule, no gradient clipping and no held-out fraction.
         """
         encoder, decoder = self.pair(plan.seed)
         return {
@@ -83,10 +82,10 @@ class KerasPair:
         }
 
     def autoencoder(self, plan: RecipePlan, **changed: Any) -> Autoencoder:
-        """Return the estimator, not fitted; `changed` are other parameters of it."""
+        """Return an unfitted estimator; `changed` replaces some of its parameters."""
         return Autoencoder(**{**self.settings(plan), "loss": self.loss, **changed})
 
     def train(self, digits: Digits, plan: RecipePlan, **changed: Any) -> tuple[Autoencoder, Floats]:
-        """Return the fitted estimator and the test pictures in its shape."""
+        """Return the fitted estimator, and the test images in its shape."""
         train, test = digits.shaped(self.shape)
         return self.autoencoder(plan, **changed).fit(train), test

@@ -1,4 +1,4 @@
-"""784 → 2 → 784 without an activation anywhere: two features, looked at and put to use."""
+"""784 → 2 → 784 without activations: two features, plotted, clustered and searched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def cross_entropy_of_logits(y_true: Any, y_pred: Any) -> Any:
-    """Return the cross-entropy of pixels whose logits are given."""
+    """Return the cross-entropy of pixels, given their logits."""
     return keras.ops.binary_crossentropy(y_true, y_pred, from_logits=True)
 
 
@@ -62,24 +62,24 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
                 digits.y_test,
                 codes,
                 title="The two features of the test digits",
-                caption="Colours are the digits, which the network has not seen.",
+                caption="Coloured by digit; the network was trained without labels.",
             ),
-            figures.codes(letters, codes, title="The same, in ten clusters by k-means"),
+            figures.codes(letters, codes, title="The same codes, in ten clusters by k-means"),
             _nearest(digits, codes),
             figures.rebuilt(digits, made.astype(np.float32)),
         ),
         notes=(
-            "As printed, the cross-entropy is fed raw outputs, which are no probabilities: outside "
-            "[0, 1] its logarithm is undefined. Keras clips them, which leaves those pixels "
-            "without a gradient; elsewhere the same line gives NaN. The recipe takes the outputs "
-            "for logits, which changes no layer.",
+            "In the printed code, the cross-entropy gets raw outputs instead of probabilities; "
+            "outside [0, 1] its logarithm is undefined. Keras clips the outputs, so that those "
+            "pixels have no gradient; without clipping, the same line gives NaN. The recipe treats "
+            "the outputs as logits, which changes no layer.",
         ),
         estimators={"autoencoder": model, "as printed": printed},
     )
 
 
 def _nearest(digits: Digits, codes: NDArray[Any]) -> ImageStrips:
-    """Show the nine nearest test digits, by code, to each of five."""
+    """Show, for each of five test digits, the nine with the nearest codes."""
     queries = digits.examples()[::2]
     index = NearestNeighbors(n_neighbors=min(10, len(codes))).fit(codes)
     found = index.kneighbors(codes[queries], return_distance=False)
@@ -89,13 +89,13 @@ def _nearest(digits: Digits, codes: NDArray[Any]) -> ImageStrips:
             ImageStrip(f"to a {digits.y_test[query]}", digits.x_test[near])
             for query, near in zip(queries, found, strict=True)
         ),
-        "The first of each row is the digit itself, the others are its nearest by code.",
+        "The first in each row is the digit itself; the others have the nearest codes.",
     )
 
 
 RECIPE = Recipe(
     "linear-2",
-    "two numbers, without activations",
+    "a code of 2 numbers, without activations",
     sources.INTUITIVE,
     "The two features characterise the digits, for visualisation, clustering or other purposes.",
     epochs=5,

@@ -1,4 +1,4 @@
-"""What recipes are judged by."""
+"""Metrics of recipes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SMALLEST = 1e-7  # Keras' epsilon
 
 
 def cross_entropy(target: Floats, rebuilt: Floats) -> float:
-    """Return the mean binary cross-entropy of a pixel, in nats; as Keras clips probabilities."""
+    """Return the mean binary cross-entropy per pixel, in nats, with Keras' clipping."""
     p = np.clip(rebuilt.reshape(target.shape).astype(np.float64), _SMALLEST, 1 - _SMALLEST)
     return float(-(target * np.log(p) + (1 - target) * np.log1p(-p)).mean())
 
 
 def squared_error(target: Floats, rebuilt: Floats) -> float:
-    """Return the mean squared error of a pixel."""
+    """Return the mean squared error per pixel."""
     difference = rebuilt.reshape(target.shape) - target
     return float(np.square(difference, dtype=np.float64).mean())
 
@@ -49,6 +49,6 @@ def both_losses(
 def neighbours_accuracy(
     train: NDArray[Any], test: NDArray[Any], digits: Digits, *, neighbours: int
 ) -> float:
-    """Return the fraction of test rows whose digit most of their nearest training rows have."""
+    """Return the test accuracy of a k-nearest-neighbours classifier."""
     classifier = KNeighborsClassifier(neighbours)
     return float(classifier.fit(train, digits.y_train).score(test, digits.y_test))

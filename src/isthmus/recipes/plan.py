@@ -1,4 +1,4 @@
-"""How long a recipe trains, and from which seed."""
+"""The plan of a run of a recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class RecipePlan(NamedTuple):
-    """How long to train, and from which seed."""
+    """The number of epochs and the seed of a run."""
 
     epochs: int
     seed: int

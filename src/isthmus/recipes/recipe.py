@@ -1,4 +1,4 @@
-"""What a recipe is, and what comes of one."""
+"""Recipes and their results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MeasuredFigure:
-    """A measured number, beside what the tutorial claims.
+    """A measured number, and the tutorial's claim about it.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class MeasuredFigure:
     unit : str
         ``"%"``, ``"dB"``, ``"nats"``; empty for plain numbers.
     claim : str
-        The tutorial's words about it; empty where it names no number.
+        The tutorial's claim; empty if it gives no number.
     low, high : float, optional
         The bounds of the claim, in the unit of `value`.
     """
@@ -55,7 +55,7 @@ class MeasuredFigure:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the number is within the claim's bounds; None where it has none."""
+        """Whether the number is within the claim's bounds; None if it has no bounds."""
         if self.low is None and self.high is None:
             return None
         return (self.low is None or self.value >= self.low) and (
@@ -65,22 +65,22 @@ class MeasuredFigure:
 
 @dataclass(frozen=True, eq=False)
 class RecipeResult:
-    """What came of a recipe.
+    """The result of a recipe.
 
     Attributes
     ----------
-    figures : tuple of Figure
-        The first is the one that the system is judged by.
+    figures : tuple of MeasuredFigure
+        The first is the main one.
     notes : tuple of str
-        What the user should know, in sentences.
+        Notes on the figures and the recipe, in sentences.
     pictures : tuple of Picture
-        The first is the one to show alone.
+        The first is shown if there is room for one only.
     estimators : dict of str to estimator
-        What was fitted, by name.
+        The fitted estimators by name.
     data : str
-        What it was run on, where that is not the digits that it was given.
+        The data of the run, if they are not the digits that it was given.
     epochs, seconds
-        How long, and how long that took; filled in by `Recipe.run`.
+        The number of epochs and the duration of the run; set by `Recipe.run`.
     """
 
     figures: tuple[MeasuredFigure, ...]
@@ -94,24 +94,24 @@ class RecipeResult:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An autoencoder that a tutorial describes, to the layer.
+    """An autoencoder from a tutorial, with the same layers.
 
     Parameters
     ----------
     name : str
-        As `isthmus recipe run` takes it.
+        The name that `isthmus recipe run` accepts.
     title : str
-        The system in a few words.
+        The autoencoder in a few words.
     source : str
         The tutorial; see `isthmus.recipes.sources`.
     claim : str
-        What the tutorial says of it, in one sentence.
+        The tutorial's claim, in one sentence.
     epochs : int
-        As the tutorial has them; where it names none, the result's notes say so.
+        The tutorial's number of epochs. If it gives none, the result's notes say so.
     make : callable
-        Trains and measures it: digits and a plan to a result.
-    system : System, optional
-        Encoder, decoder and how they are trained, where the recipe is about one such pair.
+        Trains and measures: takes digits and a plan, returns a `RecipeResult`.
+    system : KerasPair, optional
+        Encoder, decoder and training settings, if the recipe is about one such pair.
     """
 
     name: str
@@ -128,16 +128,16 @@ class Recipe:
         Parameters
         ----------
         digits : Digits
-            What to run it on.
+            The images.
         epochs : int, optional
-            Instead of those of the tutorial.
+            Replaces the tutorial's number.
         seed : int
-            The same one gives the same figures again on the same machine.
+            The same seed gives the same figures on the same machine.
 
         Raises
         ------
         InvalidParameter
-            `epochs` is no number of at least 1.
+            `epochs` is not an integer of at least 1.
         """
         wanted = self.epochs if epochs is None else epochs
         if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:

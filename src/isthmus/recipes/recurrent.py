@@ -1,4 +1,4 @@
-"""Sequences of any length through an LSTM: sines that end at different times."""
+"""An LSTM for sequences of any length, on sines of different lengths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRAIN, _TEST = 2000, 500
 
 
 def sines(n: int, seed: int) -> Floats:
-    """Return noisy sines (n, 40, 1) of 20 to 40 steps, NaN behind their end."""
+    """Return noisy sines (n, 40, 1) of 20 to 40 steps, NaN after their end."""
     rng = generator_for(seed, "sines")
     period, phase, height = (
         rng.uniform(low, high, (n, 1)) for low, high in ((10, 40), (0, 2 * np.pi), (0.3, 1))
@@ -36,7 +36,7 @@ def sines(n: int, seed: int) -> Floats:
     return values[..., None].astype(np.float32)
 
 
-def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - digits are no sequences
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - not sequences
     train, test = sines(_TRAIN, plan.seed), sines(_TEST, plan.seed + 1)
     model = Autoencoder(
         _CODE, architecture="recurrent", epochs=plan.epochs, random_state=plan.seed
@@ -55,12 +55,12 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - d
         ),
         pictures=tuple(_rebuilt(test[i], made[i], i + 1) for i in range(_SHOWN)),
         notes=(
-            "The tutorial names recurrent layers and shows none; this is isthmus' own LSTM with "
-            f"its defaults. Sequences of {_SHORTEST} to {_STEPS} steps become {_CODE} numbers; "
-            "what lies behind the end of one is neither learned nor counted.",
+            "The tutorial mentions recurrent layers but shows none; this is isthmus' own LSTM with "
+            f"its defaults. Sequences of {_SHORTEST} to {_STEPS} steps become {_CODE} numbers. "
+            "Steps after the end of a sequence are neither learned nor counted in errors.",
         ),
         estimators={"recurrent autoencoder": model},
-        data=f"Noisy sines: {_TRAIN:,} to train on, {_TEST:,} to judge by",
+        data=f"Noisy sines: {_TRAIN:,} training, {_TEST:,} test sequences",
     )
 
 
@@ -75,9 +75,9 @@ def _rebuilt(original: Floats, made: Floats, number: int) -> Lines:
 
 RECIPE = Recipe(
     "recurrent",
-    "sequences of any length through an LSTM",
+    "an LSTM for sequences of any length",
     sources.ARCHITECTURE,
-    "Recurrent layers merely influence the type of autoencoder and the data it is apt for.",
+    "Recurrent layers merely influence the type of autoencoder and the data that suit it.",
     epochs=60,
     make=_make,
 )

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from isthmus.recipes.plan import RecipePlan
 
 _SENSORS, _ROWS, _WINDOW, _RATE = 8, 4000, 30, 0.01
-_FAULTS = ("off by three deviations", "stuck", "out of step with the others")
+_FAULTS = ("offset by 3 standard deviations", "stuck", "out of step with the others")
 _LONG, _CODE = 100, 3
 
 
 class _Log(NamedTuple):
-    """Measurements (rows, sensors), and which rows have which fault, 0 for none."""
+    """Measurements (rows, sensors), and the fault of each row, 0 for none."""
 
     rows: Floats
     fault: NDArray[np.intp]
 
 
 def log(rows: int, seed: int, *, faulty: bool) -> _Log:
-    """Return what eight sensors of one machine show: three rhythms, mixed, and noise."""
+    """Return a simulated log of eight sensors: mixtures of three periodic signals, and noise."""
     shape, noise = generator_for(0, "machine"), generator_for(seed, "log")
     mix, period = shape.normal(size=(3, _SENSORS)), np.array([37.0, 61.0, 190.0])
     at = np.arange(rows)[:, None]
@@ -54,10 +54,10 @@ def _broken(sensor: NDArray[np.float64], part: slice, kind: int) -> Any:
         return sensor[part] + 3 * sensor.std()
     if kind == 2:
         return sensor[part.start]
-    return sensor[part][::-1]  # each value is usual, and so is the way it changes
+    return sensor[part][::-1]  # reversed: its values and changes are normal
 
 
-def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - digits are no log
+def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - not a log
     normal, new = log(_ROWS, plan.seed, faulty=False), log(_ROWS, plan.seed + 1, faulty=True)
     half = len(normal.rows) // 2
     settings: dict[str, Any] = {"epochs": plan.epochs, "random_state": plan.seed}
@@ -70,27 +70,26 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - d
     scores = detector.anomaly_score(new.rows)
     alarms = scores > detector.threshold_
     faulty = new.fault > 0
-    # Windows that end just before a fault, or begin just behind one, hold a part of it.
+    # A row near a fault is in windows that contain a part of the fault.
     near = np.convolve(faulty, np.ones(2 * _WINDOW + 1), "same") > 0
     return RecipeResult(
         figures=(
-            MeasuredFigure(
-                "faulty rows found by the error of a row", float(simple[faulty].mean()), "%"
-            ),
-            MeasuredFigure("false alarms of it", float(simple[~near].mean()), "%"),
-            MeasuredFigure("faulty rows found through windows", float(alarms[faulty].mean()), "%"),
-            MeasuredFigure("false alarms of them", float(alarms[~near].mean()), "%"),
+            MeasuredFigure("faulty rows detected, single rows", float(simple[faulty].mean()), "%"),
+            MeasuredFigure("false-alarm rate, single rows", float(simple[~near].mean()), "%"),
+            MeasuredFigure("faulty rows detected, windows", float(alarms[faulty].mean()), "%"),
+            MeasuredFigure("false-alarm rate, windows", float(alarms[~near].mean()), "%"),
         ),
         pictures=(_timeline(scores / detector.threshold_), _by_kind(new.fault, simple, alarms)),
         notes=(
-            "The tutorial describes no network; a row's error is that of a dense one with a code "
-            f"of {_CODE}, and the threshold the 99 % quantile of rows that it did not learn from.",
-            f"isthmus.AnomalyDetector(window={_WINDOW}) looks through windows of so many rows, and "
-            f"its threshold is for {_RATE:.0%} of false alarms. Rows within a window of a fault "
-            "count as neither.",
+            "The tutorial describes no network. Single rows are scored by the reconstruction error "
+            f"of a dense autoencoder with a code size of {_CODE}; the threshold is the 99 % "
+            "quantile of the error of held-out rows.",
+            f"isthmus.AnomalyDetector(window={_WINDOW}) scores windows of that length, with a "
+            f"threshold for a false-alarm rate of {_RATE:.0%}. Normal rows within a window of a "
+            "fault are not counted.",
         ),
         estimators={"autoencoder": plain, "detector": detector},
-        data=f"Eight sensors, made: {_ROWS:,} rows to train on, {_ROWS:,} with three faults",
+        data=f"Eight simulated sensors: {_ROWS:,} training, {_ROWS:,} test rows with three faults",
     )
 
 
@@ -99,7 +98,7 @@ def _timeline(shares: NDArray[np.float64]) -> Lines:
     some = slice(None, None, 5)
     limit = np.ones(2)
     return Lines(
-        "The score, in thresholds",
+        "The score, relative to the threshold",
         {
             "score": (at[some], np.minimum(np.nan_to_num(shares), 10)[some]),
             "threshold": (at[[0, -1]], limit),
@@ -112,8 +111,8 @@ def _timeline(shares: NDArray[np.float64]) -> Lines:
 
 def _by_kind(fault: Any, simple: Any, alarms: Any) -> Table:
     return Table(
-        "Share of faulty rows found",
-        ("fault", "error of a row", "windows"),
+        "Fraction of faulty rows detected",
+        ("fault", "single rows", "windows"),
         tuple(
             (name, *(f"{found[fault == kind].mean():.0%}" for found in (simple, alarms)))
             for kind, name in enumerate(_FAULTS, 1)

@@ -1,4 +1,4 @@
-"""Ten pictures that are most like a given one, by their codes."""
+"""The ten images most similar to a given one, by their codes."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
                     )
                     for digit in np.unique(truth)
                 ),
-                f"Of the first {len(queries):,} test digits, each looked up among the "
+                f"Of the first {len(queries):,} test digits, each searched for among the "
                 f"{len(train):,} training digits.",
             ),
         ),
         notes=(
             figures.size_note(model),
             "The search is exact, by Euclidean distance. The tutorial compares codes of two "
-            "numbers; the network here is that of dense-32, with codes of 32.",
+            "numbers; the recipe uses the network of dense-32, with codes of 32 numbers.",
         ),
         estimators={"autoencoder": model},
     )
@@ -77,13 +77,13 @@ def _shown(digits: Digits, index: Any) -> ImageStrips:
                 queries, digits.x_test[queries][:, None], digits.x_train[found], strict=True
             )
         ),
-        "The first of each row is the test digit that is looked for.",
+        "The first in each row is the query, a test digit.",
     )
 
 
 RECIPE = Recipe(
     "similar",
-    "the ten most similar pictures by their codes",
+    "the ten most similar images by their codes",
     sources.INTUITIVE,
     "With such features we could compare two faces and find similar ones.",
     epochs=20,

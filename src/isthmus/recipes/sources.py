@@ -1,4 +1,4 @@
-"""The tutorials whose autoencoders the recipes are, by title."""
+"""The titles of the tutorials that describe the recipes' autoencoders."""
 
 OUTPUTS = "“Does Keras autoencoders encode output variables?”"
 NOTES = "the study notes “Autoencoder”"

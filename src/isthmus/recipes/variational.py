@@ -68,31 +68,31 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
                 "The latent plane, decoded",
                 figures.pictures(model.latent_plane(_SIDE)),
                 _SIDE,
-                "Codes at steps of equal probability: the first number grows to the right, the "
-                "second upwards.",
+                "Codes at steps of equal probability. The first number increases to the right, "
+                "the second upwards.",
             ),
             Mosaic(
                 "Samples",
                 figures.pictures(model.sample(_SAMPLES, random_state=plan.seed)),
                 10,
-                "Digits that nobody wrote, decoded from codes drawn from the prior.",
+                "Decoded from codes drawn from the prior.",
             ),
             figures.codes(digits.y_test, said["mean"], title="Posterior means of test digits"),
             figures.rebuilt(digits, said["reconstruction"]),
         ),
         notes=(
-            "Reconstructions are decoded from the posterior's mean; the ELBO is of one sampled "
-            "code, under a normal density of variance 1/2, which is what the squared error stands "
-            f"for: it contains a constant of −{392 * math.log(math.pi):.1f} nats.",
-            "The tutorial as printed averages the divergence over the two dimensions, where the "
-            "ELBO has their sum; the sum is taken here.",
+            "Reconstructions are decoded from the posterior mean. The ELBO is estimated from one "
+            "sampled code, under a normal density of variance 1/2, which corresponds to the "
+            f"squared error; it contains a constant of −{392 * math.log(math.pi):.1f} nats.",
+            "The tutorial's code averages the KL divergence over the two dimensions. The ELBO has "
+            "their sum, which the recipe uses.",
         ),
         estimators={"variational autoencoder": model},
     )
 
 
 def _divergence(mean: Floats, log_variance: Floats) -> float:
-    """Return the mean divergence of the posteriors from a standard normal, in nats."""
+    """Return the mean KL divergence of the posteriors from a standard normal, in nats."""
     nats = 0.5 * (np.square(mean) + np.exp(log_variance) - 1 - log_variance)
     return float(nats.sum(axis=1).mean())
 
@@ -101,7 +101,7 @@ RECIPE = Recipe(
     "variational",
     "a convolutional VAE with two latent dimensions",
     sources.ARCHITECTURE,
-    "It reconstructs the input, with a divergence added to the loss, crucial for VAEs.",
+    "It reconstructs the input; a divergence is added to the loss, which is crucial for VAEs.",
     epochs=100,
     make=_make,
     system=SYSTEM,

@@ -1,4 +1,4 @@
-"""Which models are autoencoders: the recipes' own, and some that only look like one."""
+"""Which models are autoencoders: those of the recipes, and some that only look like one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from isthmus.recipes.digits import Digits
     from isthmus.recipes.plan import RecipePlan
 
-_ROWS = 500  # enough to have fitted estimators to look at
+_ROWS = 500  # enough for fitted estimators to inspect
 _SYSTEMS = {
     "dense-32": dense_32.SYSTEM,
     "deep-tanh-2": deep_tanh_2.SYSTEM,
@@ -75,8 +75,8 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:
             ),
         ),
         notes=(
-            "What decides is what the loss compares the output with. The same encoder and decoder "
-            "are an autoencoder, a translator or undecided by that alone.",
+            "The verdict depends on what the loss compares the output with. That alone makes the "
+            "same encoder and decoder an autoencoder, a translator or undecided.",
         ),
     )
 
@@ -112,8 +112,8 @@ def _others(plan: RecipePlan) -> list[_Case]:
         [keras.Input((784,)), layers.Dense(64, activation="relu"), layers.Dense(10, "softmax")]
     )
     return [
-        _Case("the pair of dense-128-64-32, nothing said of its loss", whole, None, None),
-        _Case("the same pair, trained to turn one picture into another", whole, "other", False),
+        _Case("the pair of dense-128-64-32, loss unknown", whole, None, None),
+        _Case("the same pair, trained to turn one image into another", whole, "other", False),
         _Case("a classifier", classifier, "labels", False),
         _Case(
             "that encoder and a classifier",

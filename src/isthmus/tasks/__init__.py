@@ -1,1 +1,1 @@
-"""What a fitted autoencoder is put to: each task has an estimator and is one itself."""
+"""Tasks on the codes of an autoencoder. Each task is an estimator that contains another."""

@@ -1,4 +1,4 @@
-"""What all tasks share: an autoencoder, its codes, and an archive in which its own is nested."""
+"""The base class of tasks: an autoencoder, its codes, and an archive with both."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ _COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
 class Task(BaseEstimator, ABC):
-    """Abstract: has an autoencoder and works with its codes.
+    """Abstract base class of estimators that use the codes of an autoencoder.
 
-    `fit` clones the autoencoder and fits the clone, as scikit-learn's meta-estimators do; one
-    wrapped in scikit-learn's ``FrozenEstimator`` is used as it is. Either is ``autoencoder_``.
+    `fit` clones the autoencoder and fits the clone, as scikit-learn's meta-estimators do. A fitted
+    one in scikit-learn's ``FrozenEstimator`` is used unchanged. ``autoencoder_`` is the one used.
     """
 
     kind: ClassVar[str]
-    """What an archive calls the task."""
+    """The name of the task in archives."""
     _parameters: ClassVar[tuple[Parameter, ...]] = ()
-    """The records of its constructor's parameters, where it has some."""
+    """The records of the constructor's parameters, if there are any."""
 
     autoencoder: Any
     autoencoder_: BaseAutoencoder
 
     @abstractmethod
     def _arrays(self) -> dict[str, np.ndarray]:
-        """Return what was learned beside the autoencoder, to be saved."""
+        """Return the fitted arrays to save, without those of the autoencoder."""
 
     @abstractmethod
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take back what `_arrays` returned, once it is checked; raises InvalidArchive."""
+        """Check and restore the arrays that `_arrays` returned; raises InvalidArchive."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted task and its autoencoder to one file; `isthmus.load` reads it.
@@ -59,9 +59,9 @@ class Task(BaseEstimator, ABC):
         Raises
         ------
         CannotWrite
-            The disk or folder does not allow it; what stood at `path` is untouched.
+            The file cannot be written; an existing file at `path` is unchanged.
         InvalidParameter
-            The autoencoder's networks hold layers that an archive cannot hold.
+            The autoencoder's networks have layers that an archive cannot store.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
@@ -83,7 +83,7 @@ class Task(BaseEstimator, ABC):
                 delattr(self, name)
 
     def _encode(self, X: Any) -> Floats:
-        """Return the codes of `X` as an array, whatever the autoencoder's output is set to."""
+        """Return the codes of `X` as an array, regardless of the autoencoder's `set_output`."""
         return np.asarray(self.autoencoder_.transform(X), dtype=np.float32)
 
     def _to_artifact(self) -> Artifact:
@@ -105,7 +105,7 @@ class Task(BaseEstimator, ABC):
 
     @classmethod
     def _opened(cls, stored: Artifact) -> tuple[Self, dict[str, np.ndarray]]:
-        """Return a task with parameters and autoencoder, and the arrays that are its own."""
+        """Return a task with parameters and autoencoder, and the task's own arrays."""
         content = config_checks.entries(stored.manifest, ("params", "autoencoder"), cls.kind)
         autoencoder = _nested_autoencoder(stored)
         params = plain_params(cls, content["params"], cls._parameters)
@@ -124,12 +124,12 @@ class Task(BaseEstimator, ABC):
 
 
 def unwrapped(given: Any) -> tuple[BaseAutoencoder, bool]:
-    """Return the autoencoder that a task was given, and whether it is to be used as it is.
+    """Return the autoencoder that a task was given, and whether it is frozen.
 
     Raises
     ------
     InvalidParameter
-        It is none of isthmus' estimators, by itself or in a ``FrozenEstimator``.
+        `given` is not an isthmus estimator, alone or in a ``FrozenEstimator``.
     """
     frozen = isinstance(given, FrozenEstimator)
     inner = given.estimator if frozen else given

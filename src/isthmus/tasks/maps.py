@@ -1,4 +1,4 @@
-"""Maps: two numbers for each code, for the eye."""
+"""Two-dimensional maps of codes, for plots."""
 
 from __future__ import annotations
 
@@ -23,45 +23,45 @@ if TYPE_CHECKING:
 
 _PERPLEXITY = 30
 _ITERATIONS = (150, 350)
-"""Of t-SNE, with and without exaggeration: a start from principal components needs no more."""
+"""Iterations of t-SNE, with and without exaggeration: enough from principal components."""
 _UMAP_NEIGHBOURS = 15
 _FEWEST = 8
-"""Codes to optimise a map of; fewer lie where their principal components put them."""
+"""Codes that t-SNE and UMAP need; fewer are mapped by their principal components alone."""
 _PLACED_BY = 3
-"""Codes on the map by which a new one is placed."""
+"""Nearest codes of the map that place a new code."""
 _WEISZFELD_STEPS = 20
 
 
 class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
-    """Draws the codes of an autoencoder as points on a plane, so that neighbours stay neighbours.
+    """Map of the codes of an autoencoder to two dimensions that preserves neighbours.
 
-    The codes are laid out by t-SNE (van der Maaten and Hinton, 2008, "Visualizing data using
-    t-SNE"; here with openTSNE) or UMAP (McInnes et al., 2018), from where their principal
-    components put them. To shorten samples to codes first takes noise away and time off.
+    The map is made by t-SNE (van der Maaten and Hinton, 2008, "Visualizing data using t-SNE"; here
+    with openTSNE) or UMAP (McInnes et al., 2018), initialized with the principal components of the
+    codes. Mapping codes instead of samples removes noise and takes less time.
 
-    A new row lies at the weighted geometric median of the three nearest codes on the map, weights
-    being inverse distances; a row of the training rows lies where `fit` put it. Distances between
-    far groups, and the sizes of groups, mean little on such maps.
+    A new row is placed at the geometric median of the positions of its three nearest codes,
+    weighted by inverse distance. A training row has the position from `fit`. On such maps, the
+    distances between far groups and the sizes of groups mean little.
 
     Parameters
     ----------
     autoencoder : isthmus estimator, default=None
-        Makes the codes. None: an `Autoencoder` with its defaults. It is cloned and fitted, unless
-        it is in scikit-learn's ``FrozenEstimator``, which keeps a fitted one as it is.
+        Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted,
+        unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.
     method : {"auto", "tsne", "umap"}, default="auto"
         "auto" is t-SNE.
     random_state : None, int, RandomState or Generator, default=None
-        An integer gives the same map again on the same machine and versions, except that an
-        autoencoder that is given has a `random_state` of its own.
+        An integer gives the same map on the same machine with the same versions. A given
+        autoencoder has its own `random_state`.
 
     Attributes
     ----------
     autoencoder_ : isthmus estimator
-        The fitted one.
+        The fitted autoencoder.
     codes_ : array of shape (m, latent_dim)
         The distinct codes of the training rows, in float32.
     embedding_ : array of shape (m, 2)
-        Where they lie on the map, in float32.
+        The positions of these codes on the map, in float32.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -84,7 +84,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Lay out the codes of `X`.
+        """Make a map of the codes of `X`.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            As the autoencoder's `fit`, or `method` is unknown.
+            As in the autoencoder's `fit`; also if `method` is unknown.
         MissingExtra
             The method's library is not installed.
         """
@@ -108,26 +108,26 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Floats:
-        """Lay out the codes of `X`, and return where its rows lie, (n, 2); see `fit`."""
+        """Make a map, and return the positions of the rows of `X`, (n, 2); see `fit`."""
         places = self._fit(X, y)
         positions: Floats = self.embedding_[places]
         return positions
 
     def transform(self, X: Any) -> Floats:
-        """Return where the rows of `X` lie on the map, (n, 2), in float32.
+        """Return the positions of the rows of `X` on the map, (n, 2), in float32.
 
-        Each is placed by itself: the others do not move it.
+        The position of a row does not depend on the other rows.
         """
         check_is_fitted(self)
         return _place(self._encode(X), self.codes_, self.embedding_)
 
     def _fit(self, X: Any, y: Any) -> np.ndarray:
-        """Fit, and return for each row which of the distinct codes it has."""
+        """Fit, and return the index of each row's code among the distinct codes."""
         layout = _METHODS[self.method]
         _library(layout)
         seed = resolve_seed(self.random_state)
         codes = self._fit_codes(X, y, seed)
-        # Two rows of one code would lie in two places, and a third of it in neither.
+        # Equal codes would get different positions, and a new row with that code another one.
         self.codes_, places = np.unique(codes, axis=0, return_inverse=True)
         self.embedding_ = _laid_out(self.codes_, layout, seed)
         return places
@@ -160,19 +160,19 @@ def _laid_out(codes: Floats, layout: Callable[..., np.ndarray], seed: int) -> Fl
 
 
 def _principal_plane(codes: Floats, seed: int) -> np.ndarray:
-    """Return the first two principal components of codes, (n, 2), the first of deviation 1.
+    """Return the first two principal components of codes, (n, 2), scaled by the first's deviation.
 
-    Kobak and Berens, 2019, "The art of using t-SNE for single-cell transcriptomics": from there,
-    maps keep more of how groups lie to one another.
+    Maps initialized with them preserve more of the arrangement of groups (Kobak and Berens, 2019,
+    "The art of using t-SNE for single-cell transcriptomics").
     """
     centred = codes - codes.mean(axis=0, dtype=np.float64)
     _, axes = np.linalg.eigh(centred.T @ centred)
     plane = np.zeros((len(codes), 2))
     found = centred @ axes[:, ::-1][:, :2]
-    # The sign of an eigenvector is a matter of chance; the machine's is not to show.
+    # The sign of an eigenvector is arbitrary; make it the same on every machine.
     plane[:, : found.shape[1]] = found * np.where(found.sum(axis=0) < 0, -1, 1)
     plane /= plane[:, 0].std() or 1
-    # Where codes have but one dimension, this lets the map leave the line.
+    # If codes have only one dimension, the noise lets the map leave the line.
     return plane + 1e-3 * generator_for(seed, "map").standard_normal(plane.shape)
 
 
@@ -217,10 +217,10 @@ def _library(layout: Callable[..., np.ndarray]) -> Any:
 
 
 def _place(codes: Floats, known: Floats, positions: Floats) -> Floats:
-    """Return where codes lie on a map of `known` codes, (n, 2).
+    """Return the positions of codes on a map of `known` codes, (n, 2).
 
-    The geometric median stays within one group where the mean of neighbours from two would fall
-    between them; Weiszfeld, 1937, by iteration.
+    If the neighbours are from two groups, the geometric median stays within one, while the mean
+    would be between them. It is computed by Weiszfeld's iteration (1937).
     """
     count = min(_PLACED_BY, len(known))
     distances, nearest = (

@@ -1,4 +1,4 @@
-"""New samples from any autoencoder: a density of its codes to draw from."""
+"""New samples from any autoencoder: codes are drawn from a density fitted on its codes."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
 
 _CANDIDATES = (1, 2, 4, 8, 16, 32)
 _MOST_COMPARED = 5_000
-"""Rows by which the number of components is chosen."""
+"""Rows used to choose the number of components."""
 _MOST_FITTED = 50_000
 _LEAST_SHARE = 1e-4
-"""Of the mean variance of a code's numbers: added to each component's, which so stays regular."""
+"""Fraction of the mean variance of codes, added to each component's to keep it regular."""
 
 
 class LatentSampler(Task):
-    """Makes new samples with any autoencoder, by drawing codes from a density fitted on its codes.
+    """Sampler for any autoencoder: draws codes from a density of its codes, and decodes them.
 
-    The density is a mixture of gaussians with full covariances (Ghosh et al., 2020, "From
-    variational to deterministic autoencoders", section 4). A `VariationalAutoencoder` samples from
-    its prior by itself; this one often suits its codes better.
+    The density is a Gaussian mixture with full covariances (Ghosh et al., 2020, "From variational
+    to deterministic autoencoders", section 4). A `VariationalAutoencoder` can sample from its prior
+    without it, but the mixture often fits its codes better.
 
     Parameters
     ----------
     autoencoder : isthmus estimator, default=None
-        Makes the codes. None: an `Autoencoder` with its defaults. It is cloned and fitted, unless
-        it is in scikit-learn's ``FrozenEstimator``, which keeps a fitted one as it is.
+        Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted,
+        unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.
     n_components : int or "auto", default="auto"
-        Gaussians in the mixture. "auto": 1 to 32, by the Bayesian information criterion.
+        Number of Gaussians. "auto" chooses 1 to 32 by the Bayesian information criterion.
     random_state : None, int, RandomState or Generator, default=None
-        For the mixture's start and for the default autoencoder; one that is given has a
-        `random_state` of its own.
+        Seeds the mixture's initialization and the default autoencoder. A given autoencoder has its
+        own `random_state`.
 
     Attributes
     ----------
     autoencoder_ : isthmus estimator
-        The fitted one.
+        The fitted autoencoder.
     weights_, means_, precisions_cholesky_ : arrays of shape (k,), (k, d) and (k, d, d)
         The mixture over codes of d numbers, as in scikit-learn's ``GaussianMixture``.
     n_features_in_, feature_names_in_
@@ -80,13 +80,13 @@ class LatentSampler(Task):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn codes for the rows of `X`, and their density.
+        """Fit the autoencoder, unless it is frozen, and the density of the codes of `X`.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
-            (n, columns) or (n, *image shape). Of more than 50,000 rows, a random part of so many
-            makes the density.
+            (n, columns) or (n, *image shape). If there are more than 50,000 rows, the density is
+            fitted on 50,000 random ones.
         y : array of shape (n,), optional
             For an autoencoder that learns from labels; others ignore it.
 
@@ -97,7 +97,7 @@ class LatentSampler(Task):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            As the autoencoder's `fit`, or there are fewer rows than components.
+            As in the autoencoder's `fit`; also if there are fewer rows than components.
         """
         wanted = self.n_components
         if wanted != "auto":
@@ -116,9 +116,9 @@ class LatentSampler(Task):
         Parameters
         ----------
         n : int
-            How many.
+            The number of samples.
         random_state : None, int, RandomState or Generator
-            An integer gives the same samples again.
+            An integer gives the same samples in every call.
 
         Returns
         -------
@@ -141,7 +141,7 @@ class LatentSampler(Task):
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Return the log-density of the code of each row, (n,), in nats.
 
-        It is a density of codes, not of samples: of use to compare rows under one model.
+        This is a density of codes, not of samples. It can compare rows under one model.
 
         Parameters
         ----------
@@ -176,12 +176,12 @@ class LatentSampler(Task):
         weights, roots = arrays["weights"], arrays["precisions_cholesky"]
         regular = np.diagonal(roots, axis1=1, axis2=2).min() > 0 and not np.tril(roots, -1).any()
         if not (regular and weights.min() >= 0 and math.isclose(weights.sum(), 1, rel_tol=1e-9)):
-            raise InvalidArchive("the archive's density", expected="a mixture of gaussians")
+            raise InvalidArchive("the archive's density", expected="a Gaussian mixture")
         self.weights_, self.means_, self.precisions_cholesky_ = weights, arrays["means"], roots
 
 
 def _mixture(codes: NDArray[np.float64], wanted: int | str, seed: int) -> GaussianMixture:
-    """Return a mixture of so many components, or of as many as suit the codes best."""
+    """Return a mixture of `wanted` components, or of the number that is best by BIC."""
     if wanted != "auto":
         if len(codes) < max(2, int(wanted)):
             raise _too_few(len(codes), max(2, int(wanted)))
@@ -204,7 +204,7 @@ def _fitted(codes: NDArray[np.float64], count: int, seed: int) -> GaussianMixtur
     floor = max(_LEAST_SHARE * codes.var(axis=0).mean(), 1e-12)
     mixture = GaussianMixture(count, reg_covar=floor, max_iter=200, random_state=seed)
     with warnings.catch_warnings():
-        # A density that is still rising is good enough to draw from; equal codes are no fault.
+        # A mixture that has not converged can be sampled from too; equal codes are allowed.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return mixture.fit(codes)
 
@@ -214,7 +214,7 @@ def _too_few(rows: int, needed: int) -> InvalidParameter:
         "n_components",
         expected=f"at least {needed} rows for the density",
         received=str(rows),
-        remedy="bring more rows, or ask for fewer components",
+        remedy="add rows, or set a smaller n_components",
     )
 
 

@@ -1,4 +1,4 @@
-"""Similarity search: the rows whose codes lie nearest to those of a query."""
+"""Similarity search: the rows whose codes are nearest to that of a query."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ if TYPE_CHECKING:
     Search = Callable[[Floats, int], NDArray[np.intp]]
 
 _LINKS = 32
-"""Of each row in the graph of approximate search; the paper's M."""
+"""Links of each row in the graph of approximate search; M in the paper."""
 _SERIAL = 100
-"""faiss adds so few rows one after the other; more at once come in an order of chance."""
+"""Rows added per call: faiss adds up to this many serially, more in a random order."""
 _LARGEST_CHARACTER = 0x10FFFF
 
 
 class SimilarityIndex(Task):
-    """Finds the rows that are most like a query, by the distance of their codes.
+    """Index of rows that finds those most similar to a query, by the distance of their codes.
 
     Parameters
     ----------
     autoencoder : isthmus estimator, default=None
-        Makes the codes. None: an `Autoencoder` with its defaults. It is cloned and fitted, unless
-        it is in scikit-learn's ``FrozenEstimator``, which keeps a fitted one as it is.
+        Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted,
+        unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.
     metric : {"euclidean", "cosine"}, default="euclidean"
-        Between codes. "cosine" is 1 minus the cosine of their angle.
+        Distance between codes. "cosine" is 1 minus the cosine of the angle between them.
     method : {"exact", "approximate"}, default="exact"
-        "exact" compares with all rows. "approximate" walks a graph of them (Malkov and Yashunin,
-        2018, "Efficient and robust approximate nearest neighbor search using hierarchical
-        navigable small world graphs"), much faster from some 100,000 rows on; it may miss a few
-        neighbours.
+        "exact" compares with all rows. "approximate" searches a graph of the rows (Malkov and
+        Yashunin, 2018, "Efficient and robust approximate nearest neighbor search using hierarchical
+        navigable small world graphs"). It is much faster from about 100,000 rows on, but may miss a
+        few neighbours.
     random_state : None, int, RandomState or Generator, default=None
-        For the default autoencoder; one that is given has a `random_state` of its own.
+        Seeds the default autoencoder. A given autoencoder has its own `random_state`.
 
     Attributes
     ----------
     autoencoder_ : isthmus estimator
-        The fitted one.
+        The fitted autoencoder.
     codes_ : array of shape (n, latent_dim)
-        Of the rows, in float32.
+        The codes of the rows, in float32.
     ids_ : array of shape (n,)
-        Of the rows: int64 or str.
+        The ids of the rows, int64 or str.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -89,7 +89,7 @@ class SimilarityIndex(Task):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, *, ids: Any = None) -> Self:
-        """Learn codes for the rows of `X`, and index them.
+        """Fit the autoencoder, unless it is frozen, and index the codes of `X`.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class SimilarityIndex(Task):
         y : array of shape (n,), optional
             For an autoencoder that learns from labels; others ignore it.
         ids : sequence of n int or str, optional
-            A name of your own for each row. None: their numbers, from 0.
+            An id for each row. None: row numbers, from 0.
 
         Returns
         -------
@@ -107,8 +107,8 @@ class SimilarityIndex(Task):
         Raises
         ------
         InvalidParameter, InvalidData, TrainingDiverged
-            As the autoencoder's `fit`; or a setting is unknown, or `ids` are not as many as the
-            rows, of one type and unique.
+            As in the autoencoder's `fit`; also if a setting is unknown, or if `ids` are not one for
+            each row, of one type and unique.
         MissingExtra
             `method` is "approximate" and faiss is not installed.
         """
@@ -123,16 +123,16 @@ class SimilarityIndex(Task):
         return self
 
     def add(self, X: Any, *, ids: Any = None) -> Self:
-        """Index more rows; the autoencoder stays as it is.
+        """Add rows to the index; the autoencoder is unchanged.
 
-        The graph of approximate search is built anew at the next query.
+        The graph of approximate search is rebuilt at the next query.
 
         Parameters
         ----------
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         ids : sequence of int or str, optional
-            As in `fit`: needed if it was given ids; else the numbers go on.
+            Required if `fit` was given ids; otherwise row numbers continue.
 
         Returns
         -------
@@ -142,7 +142,9 @@ class SimilarityIndex(Task):
         if (ids is not None) != self._own_ids:
             raise InvalidParameter(
                 "ids",
-                expected="an id for each new row" if self._own_ids else "none, as fit had none",
+                expected="an id for each new row"
+                if self._own_ids
+                else "none, because fit was given none",
                 received="none" if ids is None else "some",
                 remedy="give ids to both fit and add, or to neither",
             )
@@ -157,21 +159,21 @@ class SimilarityIndex(Task):
         return self
 
     def kneighbors(self, Q: Any, n_neighbors: int = 10) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Find the indexed rows that are most like each row of `Q`.
+        """Find the indexed rows that are most similar to each row of `Q`.
 
         Parameters
         ----------
         Q : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         n_neighbors : int, default=10
-            How many to find for each, at most as many as are indexed.
+            Neighbours of each row, at most the number of indexed rows.
 
         Returns
         -------
         distances : float64 array of shape (len(Q), n_neighbors)
-            Between codes, the nearest first.
+            Distances between codes, the nearest first.
         ids : array of shape (len(Q), n_neighbors)
-            Of the rows found; row numbers unless `fit` was given ids.
+            Ids of the neighbours; row numbers unless `fit` was given ids.
         """
         check_is_fitted(self)
         count = parameter_checks.count("n_neighbors", n_neighbors)
@@ -180,13 +182,13 @@ class SimilarityIndex(Task):
                 "n_neighbors",
                 expected=f"at most {len(self.codes_)}, the number of rows in the index",
                 received=str(count),
-                remedy="ask for fewer, or add rows",
+                remedy="set a smaller n_neighbors, or add rows",
             )
         codes = self._encode(Q)
         if self._search is None:
             self._search = _METHODS[self.method](self.codes_, self.metric)
         rows = self._search(codes, count)
-        # Both searches round in their own way: a row is at distance 0 of itself only like this.
+        # Both searches round differently. Computed here, a row's distance to itself is 0.
         distances = np.empty(rows.shape)
         for query, (code, found) in enumerate(zip(codes, rows, strict=True)):
             distances[query] = _METRICS[self.metric](self.codes_[found], code)
@@ -202,7 +204,7 @@ class SimilarityIndex(Task):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         if self.ids_.dtype.kind == "U":
-            # As code points, (n, longest): an archive holds numbers alone.
+            # As code points, (n, longest): an archive stores only numbers.
             letters = np.ascontiguousarray(self.ids_).view(np.uint32)
             return {"codes": self.codes_, "text_ids": letters.reshape(len(self.ids_), -1)}
         return {"codes": self.codes_} | ({"ids": self.ids_} if self._own_ids else {})
@@ -248,7 +250,7 @@ def _approximate(codes: Floats, metric: str) -> Search:
         asked = np.ascontiguousarray(_unit(queries) if cosine else queries)
         settings = faiss.SearchParametersHNSW(efSearch=max(64, 2 * count))
         rows: NDArray[np.intp] = graph.search(asked, count, params=settings)[1].astype(np.intp)
-        short = (rows < 0).any(axis=1)  # the walk met fewer rows than were asked for
+        short = (rows < 0).any(axis=1)  # the search found fewer rows than wanted
         if short.any():
             rows[short] = exact(queries[short], count)
         return rows
@@ -276,7 +278,7 @@ _METRICS = Catalogue("metric", {"euclidean": _euclidean, "cosine": _cosine})
 
 
 def _unit(codes: Any) -> Any:
-    """Return codes made of length 1; those of length 0 stay."""
+    """Return codes scaled to length 1; codes of length 0 are unchanged."""
     lengths = np.linalg.norm(codes, axis=1, keepdims=True)
     return codes / np.where(lengths > 0, lengths, 1)
 
@@ -289,14 +291,14 @@ def _faiss() -> Any:
             "method='approximate'",
             expected="the package faiss-cpu",
             received=str(error),
-            remedy="pip install 'isthmus[search]', or take method='exact'",
+            remedy="pip install 'isthmus[search]', or use method='exact'",
         ) from error
     return faiss
 
 
 def _checked_ids(ids: Any) -> NDArray[Any]:
     """Return ids as an array of int64 or of text, (n,); raises InvalidData."""
-    # NumPy would make text of a number that stands beside text.
+    # NumPy would convert numbers to text if the sequence contains text.
     found = np.array(ids, dtype=object if isinstance(ids, list | tuple) else None)
     if found.dtype == object and all(isinstance(name, str) for name in found.flat):
         found = found.astype(str)
@@ -304,7 +306,7 @@ def _checked_ids(ids: Any) -> NDArray[Any]:
         found = np.array(list(found), dtype=np.int64)
     if found.ndim != 1 or found.dtype.kind not in "iuU":
         raise _unfit_ids(
-            "a sequence of integers (of 64 bits) or of strings", f"{found.dtype}, {found.ndim}-d"
+            "a sequence of 64-bit integers or of strings", f"{found.dtype}, {found.ndim}-d"
         )
     if found.dtype.kind != "U":
         found = found.astype(np.int64)
@@ -327,7 +329,7 @@ def _as_many(ids: NDArray[Any], rows: int) -> NDArray[Any]:
 
 def _unfit_ids(expected: str, received: str) -> InvalidData:
     return InvalidData(
-        "ids", expected=expected, received=received, remedy="give each row an id of its own"
+        "ids", expected=expected, received=received, remedy="give each row a unique id"
     )
 
 
