@@ -134,7 +134,10 @@ def test_decode_says_which_columns_codes_do_not_hold(
         "'name' stays empty and 'id' is left out.\n"
     )
     assert run("inspect", model) == 0
-    assert "a table of 3 columns: 2 numeric, 1 not learned" in capsys.readouterr().out
+    assert (
+        "a table of 3 columns: 2 numeric; not learned: name (identifies rows)"
+        in capsys.readouterr().out
+    )
     back = pd.read_csv(tmp_path / "back.csv")
     assert list(back.columns) == ["name", "b", "c"]
     assert back["name"].isna().all()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.anomaly.blind_spots import BlindSpots
+    from isthmus.cli.column_options import ColumnOptions
 
 _HELD_OUT_PARTS = 10
 """The last tenth of a series is held out."""
@@ -44,6 +45,7 @@ def fit(
     page: Path | None,
     *,
     time: str | None,
+    files: ColumnOptions,
 ) -> None:
     """Fit and save a detector, then evaluate it and write the report.
 
@@ -55,15 +57,17 @@ def fit(
         The columns of labels, 1 for an anomaly, and of times.
     given : dict
         The given settings of the detector and of its autoencoder.
+    files : ColumnOptions
+        What the user said about the columns of the files.
     output, page : Path
         Where the detector and its report are written. The paths are checked already.
     """
     detector = _build(given)
     if detector.is_series:
-        parts = _split_series(data, test, label, detector.window, time)
+        parts = _split_series(data, test, label, detector.window, time, files)
     else:
         series_files.refuse_options({"--time": time})
-        parts = _split_file(data, test, label, given)
+        parts = _split_file(data, test, label, given, files)
     typer.echo(
         f"{data.name}: {len(parts.train):,} rows to fit on, {len(parts.held_out):,} to evaluate on "
         f"({parts.origin})"
@@ -111,14 +115,19 @@ def _build(given: dict[str, Any]) -> AnomalyDetector:
 
 
 def _split_file(
-    data: Path, test: Path | None, label: str | None, given: dict[str, Any]
+    data: Path,
+    test: Path | None,
+    label: str | None,
+    given: dict[str, Any],
+    files: ColumnOptions,
 ) -> RowParts:
     """Read and split rows; in novelty mode, those labelled as anomalies are held out."""
     seed = given["random_state"]
-    dataset = reading.read(data, label=label)
+    dataset = files.read(data, label=label)
     with error_context.adding(data.name):
         schema = infer_schema(dataset.X, unknown=given.get("unknown", "warn"))
-    other = None if test is None else reading.read(test, label=label, text=schema.text_options)
+    files.check_learned(data, dataset.X, schema)
+    other = None if test is None else files.read(test, label=label, like=schema)
     if other is not None and test is not None:
         with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)
@@ -146,12 +155,17 @@ def _split_file(
 
 
 def _split_series(
-    data: Path, test: Path | None, label: str | None, window: Any, time: str | None
+    data: Path,
+    test: Path | None,
+    label: str | None,
+    window: Any,
+    time: str | None,
+    files: ColumnOptions,
 ) -> RowParts:
     """Read a series and hold out its end."""
-    whole = series_files.read(data, time=time, label=label)
+    whole = series_files.read(data, time=time, label=label, files=files)
     if test is not None:
-        other = series_files.read(test, time=time, label=label)
+        other = series_files.read(test, time=time, label=label, files=files)
         return RowParts(whole.rows, other.rows, other.labels, f"the rows of {test.name}")
     rows = len(whole.rows)
     first = rows - min(max(rows // _HELD_OUT_PARTS, 2 * window), rows // 2)

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import error_context, output_checks, series_files, setting_options
+from isthmus.cli import (
+    column_options,
+    error_context,
+    output_checks,
+    series_files,
+    setting_options,
+)
+from isthmus.cli.column_options import ColumnOptions
 from isthmus.data.formats.catalogue import READABLE
 from isthmus.estimators.parameters import AUTOENCODERS
 
@@ -16,6 +23,7 @@ _MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
 _DETECTOR = "A detector, --kind detector"
 
 
+@column_options.add
 @setting_options.add
 def fit(
     data: Annotated[
@@ -81,7 +89,7 @@ def fit(
         int,
         typer.Option(help="The same seed gives the same model.", rich_help_panel=_TRAINING),
     ] = 0,
-    **given_settings: Any,
+    **given: Any,
 ) -> None:
     """Train a model on a file, save it, write a report.
 
@@ -89,20 +97,21 @@ def fit(
     fraction of held-out rows that raise an alarm is compared with the chosen false-alarm rate.
     """
     page = _report_path(output, report, no_report=no_report)
-    settings = setting_options.values(given_settings, kind)
+    settings = setting_options.values(given, kind)
+    files = ColumnOptions.from_options(given)
     _check_outputs(output, page, settings.get("checkpoint"), force=force)
     settings["random_state"] = seed
     if kind == "detector":
         from isthmus.cli import detector
 
-        detector.fit(data, test, label, settings, output, page, time=time)
+        detector.fit(data, test, label, settings, output, page, time=time, files=files)
         return
     if time is not None:
         raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
     read_as: dict[str, Any] = {
         name: settings[name] for name in ("scale", "unknown") if name in settings
     }
-    name, parts = _rows(data, test, label, read_as, seed=seed)
+    name, parts = _rows(data, test, label, files, read_as, seed=seed)
     if kind == "supervised" and parts.train_labels is None:
         raise typer.BadParameter("expected the column of labels", param_hint="--label")
 
@@ -123,20 +132,26 @@ def _report_path(output: Path, report: Path | None, *, no_report: bool) -> Path 
 
 
 def _rows(
-    data: Path, test: Path | None, label: str | None, read_as: dict[str, Any], *, seed: int
+    data: Path,
+    test: Path | None,
+    label: str | None,
+    files: ColumnOptions,
+    read_as: dict[str, Any],
+    *,
+    seed: int,
 ) -> tuple[str, "RowParts"]:
     """Read and split the rows; refuse before training those that cannot be evaluated.
 
     All rows are checked before some are held out, so that messages number the rows of the file.
     """
     from isthmus.cli.row_split import split_rows
-    from isthmus.data.reading import read
     from isthmus.data.schema import infer_schema
 
-    dataset = read(data, label=label)
+    dataset = files.read(data, label=label)
     with error_context.adding(data.name):
         schema = infer_schema(dataset.X, **read_as)
-    other = None if test is None else read(test, label=label, text=schema.text_options)
+    files.check_learned(data, dataset.X, schema)
+    other = None if test is None else files.read(test, label=label, like=schema)
     if other is not None and test is not None:
         with error_context.adding(test.name, remedy=f"make its rows like those of {data.name}"):
             schema.to_matrix(other.X)

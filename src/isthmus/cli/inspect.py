@@ -55,10 +55,9 @@ def _show_archive(model: Path) -> None:
 def _data(schema: Any) -> str:
     if schema.segments:
         kinds: Counter[str] = Counter(segment.kind for segment in schema.segments)
-        # Constants are restored, identifiers passed through.
-        kinds["not learned"] = schema.n_columns - len(schema.segments)
-        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
-        return f"a table of {schema.n_columns:,} columns: {listed}"
+        listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+        left = f"; not learned: {schema.not_learned}" if schema.not_learned else ""
+        return f"a table of {schema.n_columns:,} columns: {listed}{left}"
     shape = " × ".join(map(str, schema.sample_shape))
     noun = "images" if schema.is_image else "rows"
     return f"{noun} of {shape} numbers, {_VALUES[schema.values]}"

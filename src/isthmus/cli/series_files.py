@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus.cli.column_options import ALL_COLUMNS, ColumnOptions
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.name_lists import name_list
 
@@ -45,7 +46,12 @@ class SeriesFile:
 
 
 def read(
-    path: Path, *, time: str | None, label: str | None, sensors: tuple[str, ...] | None = None
+    path: Path,
+    *,
+    time: str | None,
+    label: str | None,
+    sensors: tuple[str, ...] | None = None,
+    files: ColumnOptions = ALL_COLUMNS,
 ) -> SeriesFile:
     """Read a series.
 
@@ -57,12 +63,12 @@ def read(
         The columns of times and of labels.
     sensors : tuple of str, optional
         The columns that the detector was fitted on; by default, all other columns.
+    files : ColumnOptions
+        What the user said about the columns.
     """
     import pyarrow as pa
 
-    from isthmus.data import reading
-
-    dataset = reading.read(path, label=label)
+    dataset = files.read(path, label=label)
     if not isinstance(dataset.X, pa.Table):
         if time is not None:
             raise InvalidParameter(

@@ -53,6 +53,7 @@ class ArraySchema:
     kind = "array"
     segments: tuple[Segment, ...] = ()
     text_options = DETECT
+    not_learned = ""
 
     @property
     def n_columns(self) -> int:

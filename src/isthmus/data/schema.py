@@ -45,6 +45,10 @@ class Schema(Protocol):
         """A table's columns in the order of the matrix; empty for arrays."""
 
     @property
+    def not_learned(self) -> str:
+        """A table's columns that are not learned, with reasons; empty if there are none."""
+
+    @property
     def n_columns(self) -> int:
         """Number of the user's columns; cheaper than `columns`, which makes every name."""
 

@@ -88,6 +88,15 @@ class TableColumn:
         return {"boolean": "binary", "category": "categorical"}.get(self.kind, "numeric")  # type: ignore[return-value]
 
     @property
+    def why_not_learned(self) -> str:
+        """Why the column is not learned, as part of a sentence; empty if it is."""
+        if self.width:
+            return ""
+        return {"constant": "one value in all rows", "empty": "empty in all rows"}.get(
+            self.kind, "identifies rows"
+        )
+
+    @property
     def type_to_read(self) -> pa.DataType:
         """The type with which to read its cells from a CSV file."""
         # Identifiers are passed through character by character.

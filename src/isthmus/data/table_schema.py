@@ -87,6 +87,12 @@ class TableSchema:
         return tuple(field for field in self.fields if field.width)
 
     @property
+    def not_learned(self) -> str:
+        """The columns that are not part of the matrix, with reasons; empty if all are learned."""
+        left = [field for field in self.fields if not field.width]
+        return ", ".join(f"{field.name} ({field.why_not_learned})" for field in left)
+
+    @property
     def n_columns(self) -> int:
         """Number of all columns, learned or not."""
         return len(self.fields)

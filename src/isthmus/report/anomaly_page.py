@@ -142,9 +142,10 @@ def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     if detector.is_series:
         return f"A series of {rows}, in windows of {count(detector.window, 'row')}"
     held_out = len(detector.calibration_scores_)
+    left = detector.schema_.not_learned
     return (
         f"{rows}, detector for {count(detector.schema_.n_columns, 'column')} with a threshold "
-        f"from {count(held_out, 'held-out row')}"
+        f"from {count(held_out, 'held-out row')}" + (f". Not learned: {left}" if left else "")
     )
 
 

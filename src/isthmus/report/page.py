@@ -135,7 +135,9 @@ def _subtitle(model: Any) -> str:
         else (count(model.schema_.n_columns, "column"))
     )
     code = count(model.latent_dim_, "number")
-    return f"{cells} → {code} → {cells}, trained on {count(model.n_samples_, 'row')}"
+    trained = f"{cells} → {code} → {cells}, trained on {count(model.n_samples_, 'row')}"
+    left = model.schema_.not_learned
+    return f"{trained}. Not learned: {left}" if left else trained
 
 
 def _referee(judgement: Judgement) -> dict[str, Any]:

@@ -1,0 +1,240 @@
+"""The options of ``isthmus fit`` about the columns of DATA and how their cells are written."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import typer
+
+from isthmus.cli.command_wrapper import note
+from isthmus.core.catalogue import nearest
+from isthmus.core.errors import InvalidData, InvalidParameter
+from isthmus.core.name_lists import name_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from isthmus.data.reading import Dataset
+    from isthmus.data.schema import Schema
+
+_PANEL = "Columns of DATA"
+_LISTS = {
+    "columns": "Use only these columns.",
+    "drop": "Leave these columns out.",
+    "id": "Columns that identify rows: passed through, not learned.",
+    "categorical": "Columns of numbers that are codes: learned as categories.",
+    "learn": "Columns to learn although they look like identifiers.",
+}
+_MAX_CODES = 10
+
+
+def add(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options; it receives them in its ``**`` argument."""
+    signature = inspect.signature(command, eval_str=True)
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *_OPTIONS]
+    )
+    return command
+
+
+def _option(name: str, kind: Any, help_text: str, *flags: str, **more: Any) -> inspect.Parameter:
+    option = typer.Option(
+        *(flags or (f"--{name}",)),
+        help=help_text,
+        rich_help_panel=_PANEL,
+        show_default=False,
+        **more,
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+_OPTIONS = (
+    *(_option(name, list[str], text, metavar="NAME,...") for name, text in _LISTS.items()),
+    _option("encoding", str, "Encoding of text files, such as latin-1; by default detected."),
+    _option("decimal", str, "Decimal mark, '.' or ','; by default detected.", metavar="MARK"),
+    _option(
+        "day_first",
+        bool,
+        "Whether 01/02/2024 is in February; by default detected.",
+        "--day-first/--month-first",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """What the user said about the columns of a file.
+
+    Parameters
+    ----------
+    columns, drop, id, categorical, learn : tuple of str
+        Names of columns, by option.
+    encoding, decimal, dates : str or None
+        As in `isthmus.data.formats.text_options.TextOptions`.
+    """
+
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    id: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    learn: tuple[str, ...] = ()
+    encoding: str | None = None
+    decimal: str | None = None
+    dates: str | None = None
+
+    @classmethod
+    def from_options(cls, given: Mapping[str, Any]) -> Self:
+        """Return the options that were given; raises typer.BadParameter."""
+        decimal = given.get("decimal")
+        if decimal not in (None, ".", ","):
+            raise typer.BadParameter("expected '.' or ','", param_hint="--decimal")
+        first = given.get("day_first")
+        return cls(
+            **{name: tuple(given.get(name) or ()) for name in _LISTS},
+            encoding=given.get("encoding"),
+            decimal=decimal,
+            dates=None if first is None else "day first" if first else "month first",
+        )
+
+    def read(self, path: Path, *, label: str | None = None, like: Schema | None = None) -> Dataset:
+        """Read a file, as these options say.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        label : str, optional
+            The column of labels.
+        like : Schema, optional
+            The schema of the rows that it is compared with.
+
+        Raises
+        ------
+        InvalidParameter
+            An option names a column that the file does not have, or it has no columns.
+        UnreadableFile
+            As `isthmus.data.reading.read`.
+        """
+        from dataclasses import replace
+
+        from isthmus.data import reading
+        from isthmus.data.formats.text_options import DETECT
+
+        text = DETECT if like is None else like.text_options
+        changed: dict[str, Any] = {
+            "encoding": self.encoding,
+            "decimal": self.decimal,
+            "dates": self.dates,
+        }
+        text = replace(text, **{name: value for name, value in changed.items() if value})
+        dataset = reading.read(path, label=label, text=text)
+        return replace(
+            dataset,
+            X=self._chosen(path, dataset.X),
+            X_test=None if dataset.X_test is None else self._chosen(path, dataset.X_test),
+        )
+
+    def _chosen(self, path: Path, rows: Any) -> Any:
+        """Return the columns that are used, as their roles say."""
+        from isthmus.data.identifiers import with_roles
+
+        known = getattr(rows, "column_names", [])
+        names = {option: self._names(path, option, known) for option in _LISTS}
+        if not any(names.values()):
+            return rows
+        used = [
+            name
+            for name in known
+            if name not in names["drop"]
+            and (not names["columns"] or name in {*names["columns"], *names["id"]})
+        ]
+        table = _with_categories(rows.select(used), names["categorical"])
+        roles = {
+            **dict.fromkeys(names["id"], "identifier"),
+            **dict.fromkeys(names["learn"], "learn"),
+        }
+        return with_roles(table, roles)  # type: ignore[arg-type]
+
+    def _names(self, path: Path, option: str, known: list[str]) -> list[str]:
+        """Return the names given to an option; a value may hold several, separated by commas."""
+        names: list[str] = []
+        for value in getattr(self, option):
+            names += [value] if value in known else [part.strip() for part in value.split(",")]
+        for name in names:
+            if name not in known:
+                raise InvalidParameter(
+                    f"--{option}",
+                    expected=f"columns of {path.name}: {name_list(known)}"
+                    if known
+                    else f"none, because {path.name} has no named columns",
+                    received=repr(name),
+                    remedy=nearest(name, known) or f"leave --{option} out",
+                )
+        return names
+
+    def check_learned(self, path: Path, table: Any, schema: Schema) -> None:
+        """Refuse a table of which most columns would not be learned, unless the user said so.
+
+        Raises
+        ------
+        InvalidData
+            The message names these columns.
+        """
+        if schema.kind != "table":
+            return
+        given = set(self._names(path, "id", list(schema.columns)))
+        fields = [field for field in schema.fields if field.name not in given]  # type: ignore[attr-defined]
+        left = [field.name for field in fields if field.kind in ("identifier", "empty")]
+        if 2 * len(left) > len(fields):
+            raise InvalidData(
+                path.name,
+                expected="columns of which most can be learned",
+                received=f"{len(left)} of {len(fields)} that cannot: {name_list(left)}",
+                remedy="name columns that identify rows with --id, leave others out with --drop, "
+                "or learn them with --learn",
+            )
+        _offer_categories(table, [f.name for f in fields if f.kind == "number"], {*self.learn})
+
+
+ALL_COLUMNS = ColumnOptions()
+"""Nothing was said."""
+
+
+def _with_categories(table: pa.Table, names: list[str]) -> pa.Table:
+    import pyarrow as pa
+
+    for name in names:
+        column = table[name]
+        if not pa.types.is_dictionary(column.type):
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, column.dictionary_encode())
+    return table
+
+
+def _offer_categories(table: pa.Table, names: list[str], said: set[str]) -> None:
+    """Name columns of a few integers with gaps, which may be codes."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in names:
+        if name in said or not pa.types.is_integer(table[name].type):
+            continue
+        values = np.sort(pc.unique(table[name]).drop_null().to_numpy())
+        steps = np.diff(values)
+        if 2 < len(values) <= _MAX_CODES and len(set(steps)) > 1:
+            shown = ", ".join(map(str, values))
+            note(
+                f"{name!r} takes {len(values)} values: {shown}. If they are codes, "
+                f"--categorical {name} learns them as categories."
+            )
