@@ -137,6 +137,26 @@ def test_detect_writes_what_the_library_says(
     assert "8 of 8 anomalies found" in page.read_text("utf-8")
 
 
+def test_detect_says_when_the_rate_is_not_guaranteed(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alike, shifted = rows(300, 2), rows(300, 3)
+    shifted[["height", "span"]] += 25
+    for name, frame in (("alike", alike), ("shifted", shifted)):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+        arguments = (
+            files / "d.isthmus",
+            tmp_path / f"{name}.csv",
+            "-o",
+            tmp_path / f"{name}.parquet",
+        )
+        assert run("detect", *arguments) == 0
+    before, after = capsys.readouterr().out.split("shifted.parquet")
+    assert "not guaranteed" not in before
+    assert re.search(r"differ from the training rows .* most in '(height|span)'", after)
+    assert "the false-alarm rate is not guaranteed for them" in after
+
+
 def test_detect_controls_false_discoveries(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "alarms.parquet"
     arguments = ("detect", files / "d.isthmus", files / "new.csv", "--fdr", 0.2, "-o", out)

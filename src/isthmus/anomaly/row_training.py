@@ -16,6 +16,7 @@ from isthmus.anomaly.nearest_neighbours import NearestNeighbours
 from isthmus.anomaly.novelty import Novelty
 from isthmus.anomaly.output_shapes import places
 from isthmus.anomaly.row_detector import RowDetector
+from isthmus.anomaly.row_order import order_effect
 from isthmus.anomaly.row_score import RowScore, distinct_rows
 from isthmus.anomaly.standardization import (
     StandardizedSpace,
@@ -97,7 +98,8 @@ def fit_rows(request: FitRequest) -> RowDetector:
     Warns
     -----
     DataWarning
-        There are too few rows to guarantee the false-alarm rate.
+        There are too few rows to guarantee the false-alarm rate, or the last rows differ from those
+        before.
     """
     X = input_checks.checked(request.estimator, request.X, reset=True)
     rows = X.num_rows if hasattr(X, "num_rows") else len(X)
@@ -109,7 +111,9 @@ def fit_rows(request: FitRequest) -> RowDetector:
             remedy="pass more rows",
         )
     input_checks.check_length(request.y, rows)
-    detector = _calibrated(_prepared(X, request), request)
+    prepared = _prepared(X, request)
+    _warn_if_ordered(prepared)
+    detector = _calibrated(prepared, request)
     _warn_if_few(len(detector.calibration), request.false_alarm_rate)
     return detector
 
@@ -187,6 +191,27 @@ def _warn_if_few(held_out: int, rate: float) -> None:
             DataWarning,
             stacklevel=4,
         )
+
+
+def _warn_if_ordered(rows: PreparedRows) -> None:
+    """Warn if the last rows differ from those before, so that later rows may differ again."""
+    effect = order_effect(rows.matrix)
+    if effect is not None:
+        name = _column_name(rows.space.schema, effect.column)
+        warnings.warn(
+            f"The last fifth of the rows differs from the others, most in {name!r}. The "
+            "false-alarm rate holds for rows like a random sample of all of these, but later rows "
+            "may be like none of them. Try: window= if the rows are a series; otherwise fit on "
+            "rows of all kinds that are normal, and compare new rows with drift(X).",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def _column_name(schema: Schema, column: int) -> str:
+    """Return the name of the table column that a column of the matrix belongs to."""
+    found = [segment.name for segment in schema.segments if segment.start <= column < segment.stop]
+    return found[0] if found else f"x{column}"
 
 
 def _split(n: int, rate: float, seed: int) -> RowSplit:

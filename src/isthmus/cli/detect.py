@@ -89,7 +89,7 @@ def detect(
     if report is not None:
         rows = _all_rows(detector, data) if whole is None else whole.rows
         _report(detector, rows, seen, data, report)
-    for sentence in told(seen):
+    for sentence in (*told(seen), *filter(None, [found.shift])):
         typer.echo(sentence)
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from isthmus.cli import carried_columns, error_context
 from isthmus.core.errors import DataWarning
 from isthmus.core.name_lists import name_list
+from isthmus.core.number_format import number
 from isthmus.data import reading
 from isthmus.evaluation.alarm_evaluation import scored
 from isthmus.evaluation.alarm_reasons import reasons
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.drift import Drift
     from isthmus.cli.series_files import SeriesFile
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _TOP = 3
+_FEWEST_COMPARED, _MOST_COMPARED = 20, 2_000
+"""Rows of a batch that are compared with the training rows."""
+_ALPHA = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,9 @@ class DetectorScan:
         The columns that the detector was not fitted on.
     labels : array of shape (n,) or None
         Whether each row is an anomaly.
+    shift : str
+        A sentence if the rows differ from the training rows so that the false-alarm rate is not
+        guaranteed; "" otherwise.
     """
 
     scores: NDArray[np.float64]
@@ -48,6 +56,7 @@ class DetectorScan:
     top: list[str]
     carried: pa.Table | None
     labels: NDArray[Any] | None
+    shift: str = ""
 
     def table(self, seen: AlarmCounts) -> pa.Table:
         """Return one line for each row; carried columns come first."""
@@ -81,7 +90,7 @@ def scan(detector: Any, path: Path, label: str | None, *, max_p_value: float) ->
     max_p_value : float
         Rows with a larger p-value cannot raise an alarm, so their reasons are not computed.
     """
-    parts = []
+    parts, drifts = [], []
     for start, whole in batches(detector, path):
         extra = carried_columns.unknown(detector, whole)
         rows = carried_columns.without(whole, extra)
@@ -89,12 +98,14 @@ def scan(detector: Any, path: Path, label: str | None, *, max_p_value: float) ->
             labels = None if label is None else _labels(path, whole, label)
             carried = whole.select(extra) if extra else None
             parts.append(_scan_rows(detector, rows, carried, labels, max_p_value))
+            drifts += _drift(detector, rows)
     return DetectorScan(
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.p_values for part in parts]),
         [text for part in parts for text in part.top],
         None if parts[0].carried is None else pa.concat_tables([part.carried for part in parts]),
         None if label is None else np.concatenate([part.labels for part in parts]),
+        _shift(drifts),
     )
 
 
@@ -117,6 +128,34 @@ def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
             )
         yield start, rows
         start += len(rows)
+
+
+def _drift(detector: Any, rows: Any) -> list[Drift]:
+    """Compare a batch with the training rows, by a sample of it; too few rows show nothing."""
+    count = len(rows)
+    if count < _FEWEST_COMPARED:
+        return []
+    chosen = np.arange(0, count, max(1, count // _MOST_COMPARED))
+    sample = rows[chosen] if isinstance(rows, np.ndarray) else rows.take(chosen)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # given for the whole batch already
+        return [detector.drift(sample)]
+
+
+def _shift(drifts: list[Drift]) -> str:
+    """Return a sentence if the scores of some batch differ from those of held-out rows."""
+    if not drifts:
+        return ""
+    worst = min(drifts, key=lambda each: each.score)
+    p_value = min(1.0, len(drifts) * worst.score)
+    if p_value >= _ALPHA:
+        return ""
+    name = min(worst.columns, key=worst.columns.__getitem__)
+    return (
+        f"The rows differ from the training rows (p = {number(p_value, 2)}; most in {name!r}), so "
+        "the false-alarm rate is not guaranteed for them. Unless they contain many anomalies, fit "
+        "again with recent normal rows."
+    )
 
 
 def _labels(path: Path, rows: Any, name: str) -> NDArray[Any]:
