@@ -1,10 +1,11 @@
-"""Anomalies: alarms beside peers, promises, explanations, series.
+"""Anomaly detection: comparison with PyOD, false-alarm rates, explanations, series.
 
 usage: scripts/bench anomalies [PART [ARGUMENTS]]
 
-PART is adbench (tables beside PyOD), validity (false alarms and discoveries), explanations
-(are the corrupted cells blamed) or series (SKAB, NAB, streams); each has a --help. Without one,
-adbench, validity and explanations run one after the other with their own settings.
+PART is adbench (tables, compared with PyOD), validity (false alarms and false discoveries),
+explanations (whether shifted cells have the highest contributions) or series (SKAB, NAB, streams).
+Each has a --help. Without PART, adbench, validity and explanations run one after the other with
+their own settings.
 """
 
 import subprocess
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 def _run(part: str, arguments: tuple[str, ...]) -> int:
-    # As modules below this folder, so that they find each other and the workers.
+    # Run as modules from this folder, so that they can import each other and the workers.
     command = [sys.executable, "-m", f"anomalies_parts.{part}", *arguments]
     return subprocess.run(command, cwd=FOLDER, check=False).returncode
 

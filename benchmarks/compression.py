@@ -1,12 +1,12 @@
-"""Bytes beside every peer: sensor tables and series, within a bound or without loss; images; speed.
+"""Compare isthmus with other compressors: tables and series, images, lossless and lossy; speed.
 
 usage: scripts/bench compression [--only bounded,lossless,images,lossy,speed] [--data DATA]
 
-Peers run through imagecodecs and the standard library, in an environment of their own. DATA has
-nab/realKnownCause/*.csv, adbench/*.npz and mnist.npz. Every result is decoded and checked. What
-isthmus writes is counted whole, manifest and checksums included; what peers write is counted as it
-comes out of them, which leaves out shapes, types and, of quantised columns, their scale. Tables are
-Markdown, on standard output; progress goes to standard error.
+The other compressors come from imagecodecs and the standard library, in their own environment. DATA
+contains nab/realKnownCause/*.csv, adbench/*.npz and mnist.npz. Every result is decoded and checked.
+Sizes of isthmus are those of whole files, with manifest and checksums. Sizes of the other
+compressors do not include shapes, types and the scale of quantised columns. Tables are Markdown, on
+standard output; progress goes to standard error.
 """
 
 import argparse
@@ -23,7 +23,7 @@ PARTS = {
     "lossy": "lossy",
     "speed": "throughput",
 }
-"""Part -> the file in compression_parts that has a function of its name."""
+"""Part -> the file in compression_parts with the function of that name."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -32,12 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s"
     )
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
-    parser.add_argument("--data", default=str(SHARED), help="the folder of data sets")
+    parser.add_argument("--only", default=",".join(PARTS), help="comma-separated parts")
+    parser.add_argument("--data", default=str(SHARED), help="folder of the data sets")
     arguments = parser.parse_args()
     for name in arguments.only.split(","):
         if name not in PARTS:
-            parser.error(f"--only: no part {name}; there are {', '.join(PARTS)}")
+            parser.error(f"--only: unknown part {name} (choose from {', '.join(PARTS)})")
     for name in arguments.only.split(","):
         began = time.perf_counter()
         part = getattr(importlib.import_module(f"compression_parts.{PARTS[name]}"), name)

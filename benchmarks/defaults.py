@@ -1,9 +1,9 @@
-"""The defaults beside their alternatives, on several data sets; what docs/adr/0004 reports.
+"""Compare the defaults with alternatives on several data sets: the first table of docs/adr/0004.
 
 usage: scripts/bench defaults [--data FOLDER] [--only NAME,NAME]
 
 Prints the mean squared error of held-out rows in scaled units, compared with PCA with the same code
-size. FOLDER holds mnist.npz and adbench/; the sets that come with scikit-learn need none.
+size. FOLDER contains mnist.npz and adbench/. The data sets of scikit-learn need no files.
 """
 
 import argparse
@@ -40,7 +40,7 @@ TABLES = ("annthyroid", "satellite", "SpamBase", "letter", "cardio", "Pima")
 
 
 def sets(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray, dict]]:
-    """Yield name, rows to train on, rows to judge by, settings."""
+    """Yield name, training rows, held-out rows and settings of each data set."""
     rng = np.random.default_rng(0)
     for load in (load_wine, load_diabetes, load_breast_cancer):
         yield load.__name__[5:], *_parted(load().data, rng), {}

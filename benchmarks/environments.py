@@ -1,8 +1,8 @@
-"""Python environments for peers, made when they are first needed, beside the repository's files.
+"""Python environments of the peers, created in .benchmarks when they are first needed.
 
-Versions stand here by name; the wheels come from wherever this machine's pip is set up to look.
-PyTorch is held to one version in every environment, in the same command as the library that asks
-for it, so that pip has no reason to fetch another build.
+Requirements are pinned here. The wheels come from the index for which this machine's pip is
+configured. PyTorch has the same version in every environment and is installed in the same command
+as the library that requires it, so that pip does not fetch another build.
 """
 
 import subprocess
@@ -16,20 +16,20 @@ TORCH = "torch==2.13.0"
 REQUIREMENTS = {
     "tensorflow": ("tensorflow-cpu==2.21.0", KERAS),
     "torch": (TORCH, KERAS),
-    "pyod": ("pyod==3.6.7", "tqdm", TORCH),  # it does not name tqdm, which it imports
+    "pyod": ("pyod==3.6.7", "tqdm", TORCH),  # pyod imports tqdm without requiring it
     "pythae": ("pythae==0.1.2", TORCH),
     "imagecodecs": ("imagecodecs==2026.3.6", "pillow==13.0.0"),
 }
 
 
 def python_of(name: str) -> str:
-    """Return the interpreter of a peer's environment; "own" is the one that runs now."""
+    """Return the interpreter of a peer's environment; "own" is the current interpreter."""
     if name == "own":
         return sys.executable
     folder = FOLDER / name
     python, complete = folder / "bin" / "python", folder / ".complete"
     if not complete.exists() and not _imports(python, name):
-        print(f"making the environment of {name} in .benchmarks", file=sys.stderr, flush=True)
+        print(f"creating the environment of {name} in .benchmarks", file=sys.stderr, flush=True)
         venv.create(folder, with_pip=True, clear=True)
         subprocess.run(
             [python, "-m", "pip", "install", "-q", *REQUIREMENTS[name]],
@@ -41,7 +41,7 @@ def python_of(name: str) -> str:
 
 
 def _imports(python: Path, name: str) -> bool:
-    """Whether the environment is there and whole: an install that was cut off is made again."""
+    """Return whether the environment has its library; False after an interrupted install."""
     if not python.exists():
         return False
     done = subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False)

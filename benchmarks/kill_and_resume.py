@@ -1,10 +1,10 @@
-"""Kill ``isthmus fit --checkpoint`` with SIGKILL at random moments, resume, and compare the bits.
+"""Kill ``isthmus fit --checkpoint`` at random moments, resume it, and compare the weights.
 
 usage: scripts/bench kill_and_resume [--trials 20] [--seed 0]
 
-Each trial starts a run in a process of its own, kills it after a random time, reads whatever
-checkpoint is there, runs the same command again to its end, and compares every weight with those
-of a run that was never cut off.
+Each trial starts a run in its own process and kills it with SIGKILL after a random time. It reads
+the checkpoint, if there is one, and runs the same command again until it ends. Every weight is
+compared bit for bit with those of an uninterrupted run.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def run_whole(folder: Path) -> float:
 
 
 def kill_after(folder: Path, seconds: float) -> int | None:
-    """Return the epoch that the checkpoint holds after the kill, None without one."""
+    """Return the epoch of the checkpoint after the kill, or None if there is no checkpoint."""
     process = subprocess.Popen(
         command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -49,7 +49,7 @@ def kill_after(folder: Path, seconds: float) -> int | None:
     process.wait()
     checkpoint = folder / "run.checkpoint"
     if (folder / "model.isthmus").exists():
-        weights(folder)  # must be readable whenever it is there
+        weights(folder)  # if the file exists, it must be readable
     return int(artifact.read(checkpoint).manifest["epoch"]) if checkpoint.exists() else None
 
 

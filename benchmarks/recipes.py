@@ -1,10 +1,10 @@
-"""Run the recipes on MNIST: their figures beside the claims, their losses beside plain Keras.
+"""Run the recipes on MNIST: compare figures with the claims, and losses with plain Keras.
 
 usage: scripts/bench recipes [--only dense-32,...] [--epochs N] [--rows N] [--seeds 3]
                              [--data mnist.npz] [--parity]
 
-Without --epochs each recipe is trained as its tutorial has it: hours for the convolutional ones,
-on two cores. Both tables are Markdown, on standard output.
+Without --epochs, each recipe is trained as in its tutorial, which takes hours for the convolutional
+ones on two cores. Both tables are Markdown, on standard output.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from speed_parts.harness import Contestant, WorkerFailed
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"
 HOLDS = {True: "holds", False: "**does not hold**", None: ""}
 WITHIN = 0.01
-"""How far the loss of a recipe may be from that of plain Keras."""
+"""Largest relative difference between the losses of isthmus and plain Keras that is not marked."""
 
 
 def figures(names: list[str], epochs: int | None, data: str) -> list[str]:
@@ -34,7 +34,7 @@ def figures(names: list[str], epochs: int | None, data: str) -> list[str]:
         for place, (figure, text, claim, holds) in enumerate(answer["figures"]):
             first = [name, str(wanted)] if place == 0 else ["", ""]
             rows.append([*first, figure, text, claim, HOLDS[holds]])
-    columns = ["recipe", "epochs", "figure", "measured", "the tutorial says", "its claim"]
+    columns = ["recipe", "epochs", "figure", "measured", "the tutorial's claim", "result"]
     return harness.table(columns, rows)
 
 
@@ -52,7 +52,14 @@ def parity(names: list[str], arguments: Any) -> list[str]:
         text = f"{apart:+.2%}" if abs(apart) <= WITHIN else f"**{apart:+.2%}**"
         spread = f"{min(losses['keras']):.5g} to {max(losses['keras']):.5g}"
         rows.append([name, str(wanted), f"{ours:.5g}", f"{theirs:.5g}", text, spread])
-    columns = ["recipe", "epochs", "isthmus", "plain Keras", "apart", "Keras over seeds"]
+    columns = [
+        "recipe",
+        "epochs",
+        "isthmus",
+        "plain Keras",
+        "difference",
+        "range of Keras over seeds",
+    ]
     return harness.table(columns, rows)
 
 
@@ -70,17 +77,23 @@ def _losses(name: str, by: str, epochs: int, arguments: Any) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default=",".join(RECIPES), help="recipes, with commas between")
-    parser.add_argument("--epochs", type=int, help="instead of the tutorials'")
-    parser.add_argument("--rows", type=int, help="training rows beside Keras, all if left out")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each trainer")
+    parser.add_argument("--only", default=",".join(RECIPES), help="comma-separated recipes")
+    parser.add_argument("--epochs", type=int, help="epochs, instead of the tutorials' numbers")
+    parser.add_argument(
+        "--rows", type=int, help="training rows in the comparison with Keras; default: all"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="seeds per recipe, for isthmus and for Keras"
+    )
     parser.add_argument("--data", default=str(SHARED), help="mnist.npz")
-    parser.add_argument("--parity", action="store_true", help="only the table beside plain Keras")
+    parser.add_argument(
+        "--parity", action="store_true", help="only the comparison with plain Keras"
+    )
     arguments = parser.parse_args()
     names = arguments.only.split(",")
     for name in names:
         if name not in RECIPES:
-            parser.error(f"--only: no recipe {name}; there are {', '.join(RECIPES)}")
+            parser.error(f"--only: unknown recipe {name} (choose from {', '.join(RECIPES)})")
     if not arguments.parity:
         print("\n".join(figures(names, arguments.epochs, arguments.data)), "\n", flush=True)
     print("\n".join(parity(names, arguments)), flush=True)

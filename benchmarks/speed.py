@@ -1,13 +1,13 @@
-"""Speed beside every peer, in one run: the tables of docs/benchmarks.md.
+"""Compare the speed of isthmus with that of other libraries: the tables of docs/benchmarks.md.
 
 usage: scripts/bench speed [--quick] [--only dense,conv,...] [--repeats 3] [--data mnist.npz]
                            [--write docs/benchmarks.md]
 
-Every contestant runs in a process of its own and in an environment of its own, which is made in
-.benchmarks at first need; contestants take turns, the round is repeated, figures are medians.
-DATA is an npz file with x_train and x_test of 28 x 28 pixels, 0 to 255. Progress goes to standard
-error, tables to standard output as each part ends. --quick takes fewer rows, epochs and
-contestants: it shows that everything runs, and is no verdict.
+Each library runs in its own process and its own environment, which is created in .benchmarks when
+it is first needed. The libraries run one after the other, the round is repeated, and figures are
+medians. DATA is an npz file with x_train and x_test of 28 x 28 pixels, 0 to 255. Progress goes to
+standard error. Tables go to standard output as each part ends. --quick uses fewer rows, epochs and
+libraries: it checks that everything runs, but its figures are not comparable.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PARTS = {
     "inference": ("inference", set()),
     "scaling": ("scaling", set()),
 }
-"""Part -> the file in speed_parts that has a function of its name, and peers' environments."""
+"""Part -> the file in speed_parts with the function of that name, and the peers' environments."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"
 
@@ -67,23 +67,25 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage="%(prog)s"
     )
-    parser.add_argument("--quick", action="store_true", help="under two minutes; no verdict")
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
-    parser.add_argument("--repeats", type=int, help="rounds [3, or 1 with --quick]")
+    parser.add_argument("--quick", action="store_true", help="a check of under two minutes")
+    parser.add_argument("--only", default=",".join(PARTS), help="comma-separated parts")
+    parser.add_argument("--repeats", type=int, help="number of rounds [3, or 1 with --quick]")
     parser.add_argument("--data", default=str(SHARED), help="mnist.npz")
-    parser.add_argument("--write", help="a Markdown file for the tables")
+    parser.add_argument("--write", help="Markdown file for the tables")
     arguments = parser.parse_args()
     arguments.only = arguments.only.split(",")
     unknown = [name for name in arguments.only if name not in PARTS]
     if unknown:
-        parser.error(f"--only: no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        parser.error(f"--only: unknown part {', '.join(unknown)} (choose from {', '.join(PARTS)})")
     if not Path(arguments.data).is_file():
-        parser.error("--data: no such file; keras.datasets.mnist.load_data() fetches a mnist.npz")
+        parser.error(
+            "--data: no such file. Try: keras.datasets.mnist.load_data() downloads mnist.npz"
+        )
     return arguments
 
 
 def _part(name: str, options: Options) -> Section:
-    """Run one part; one that fails becomes a section that says so, so that the others stay."""
+    """Run one part; if it fails, return a section that says so and let the others run."""
     try:
         module = importlib.import_module(f"speed_parts.{PARTS[name][0]}")
         section: Section = getattr(module, name)(options)
@@ -94,7 +96,7 @@ def _part(name: str, options: Options) -> Section:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    """Return the command as somebody else would type it, without this machine's paths."""
+    """Return the command that was run, without this machine's paths."""
     words = ["scripts/bench speed", "--quick" if arguments.quick else ""]
     words += [f"--only {','.join(arguments.only)}" if len(arguments.only) < len(PARTS) else ""]
     words += [f"--repeats {arguments.repeats}" if arguments.repeats else "", "--data mnist.npz"]
@@ -103,8 +105,14 @@ def _command(arguments: argparse.Namespace) -> str:
 
 def _summary(goals: list[harness.Goal], options: Options) -> list[str]:
     rows = [[g.what, g.wanted, g.measured, "yes" if g.met else "**no**"] for g in goals]
-    note = ["Quick mode: smaller shapes, so no verdict.", ""] if options.quick else []
-    return ["", "## Goals", "", *note, *harness.table(["goal", "wanted", "measured", "met"], rows)]
+    note = ["Quick mode: smaller inputs, so the goals do not apply.", ""] if options.quick else []
+    return [
+        "",
+        "## Goals",
+        "",
+        *note,
+        *harness.table(["goal", "required", "measured", "met"], rows),
+    ]
 
 
 def _write(path: str | None, page: list[str]) -> None:
@@ -113,9 +121,9 @@ def _write(path: str | None, page: list[str]) -> None:
     introduction = [
         "# Benchmarks",
         "",
-        "What `scripts/bench speed` printed, lines where a peer is faster included. It makes the",
-        "peers' environments itself; `scripts/bench textbooks` makes the textbooks' whole runs",
-        "beforehand, which take an hour or more, once.",
+        "The output of `scripts/bench speed`, including the rows in which a peer is faster. The",
+        "command creates the peers' environments. The complete runs of the textbooks take an hour",
+        "or more; `scripts/bench textbooks` runs them once beforehand.",
         "",
     ]
     Path(path).write_text("\n".join([*introduction, *page, ""]), encoding="utf-8")

@@ -1,9 +1,10 @@
-"""The estimators at the tutorials' tasks, with the options stated, beside what they must reach.
+"""Run the tutorials' tasks with isthmus' settings, and compare the figures with the goals.
 
 usage: scripts/bench systems [--only two-numbers,...] [--data mnist.npz]
 
-Fits on MNIST's 60,000 training digits and measures on its 10,000 test digits, seed 0; minutes to a
-quarter of an hour each on two cores. The table is Markdown, on standard output.
+Models are fitted on MNIST's 60,000 training digits and evaluated on its 10,000 test digits, with
+seed 0. Each takes minutes to a quarter of an hour on two cores. The table is Markdown, on standard
+output.
 """
 
 import argparse
@@ -42,7 +43,7 @@ class Figure(NamedTuple):
 
 
 def features(d: Digits) -> tuple[Any, list[Figure]]:
-    """Codes for a linear classifier, beside the pixels themselves."""
+    """Codes as features for a linear classifier, compared with the pixels."""
     model = ist.DenoisingAutoencoder(
         32, noise="masking", noise_level=0.5, linear_path=False, **SEED
     ).fit(d.x_train)
@@ -53,7 +54,7 @@ def features(d: Digits) -> tuple[Any, list[Figure]]:
 
 
 def two_numbers(d: Digits) -> tuple[Any, list[Figure]]:
-    """A plane of codes, without labels."""
+    """Codes on a plane, without labels."""
     model = ist.Autoencoder(2, epochs=80, **SEED).fit(d.x_train)
     train, test = (model.transform(rows) for rows in (d.x_train, d.x_test))
     return model, [
@@ -63,13 +64,15 @@ def two_numbers(d: Digits) -> tuple[Any, list[Figure]]:
 
 
 def supervised(d: Digits) -> tuple[Any, list[Figure]]:
-    """A plane of codes, with labels, beside one without."""
+    """Codes on a plane, with labels, compared with the error without labels."""
     model = ist.SupervisedAutoencoder(2, **SEED).fit(d.x_train, d.y_train)
     plain = ist.Autoencoder(2, **SEED).fit(d.x_train)
     worse = _error(model, d.x_test) / _error(plain, d.x_test) - 1
     return model, [
         Figure("accuracy", model.score(d.x_test, d.y_test), 0.975),
-        Figure("squared error above that without labels, share", worse, 0.05, "≤"),
+        Figure(
+            "increase in squared error over that without labels, as a fraction", worse, 0.05, "≤"
+        ),
     ]
 
 
@@ -89,7 +92,7 @@ def convolutional(d: Digits) -> tuple[Any, list[Figure]]:
 
 
 def denoising(d: Digits) -> tuple[Any, list[Figure]]:
-    """Normal noise of 0.4, clipped, on test digits."""
+    """Gaussian noise of 0.4, clipped, on the test digits."""
     model = ist.DenoisingAutoencoder(
         784, noise_level=0.4, loss="bce", architecture="convolutional", epochs=10, **SEED
     ).fit(d.x_train)
@@ -101,7 +104,7 @@ def denoising(d: Digits) -> tuple[Any, list[Figure]]:
 
 
 def mapped(d: Digits) -> tuple[Any, list[Figure]]:
-    """A map of the test digits from 32 numbers each, beside t-SNE of their pixels."""
+    """A map of the test digits from 32 numbers each, compared with t-SNE of the pixels."""
     from openTSNE import TSNE
 
     began = time.perf_counter()
@@ -114,14 +117,14 @@ def mapped(d: Digits) -> tuple[Any, list[Figure]]:
     return latent_map, [
         Figure("1-NN accuracy on the map", _neighbours(ours, d), 0.9411),
         Figure("trustworthiness of the map", _trust(flat, ours), 0.9874),
-        Figure("seconds, of those that t-SNE on pixels takes", seconds[0], seconds[1], "≤"),
+        Figure("seconds, compared with t-SNE on pixels", seconds[0], seconds[1], "≤"),
         Figure("(1-NN of t-SNE on pixels)", _neighbours(theirs, d), 0),
         Figure("(trustworthiness of t-SNE on pixels)", _trust(flat, theirs), 0),
     ]
 
 
 def likelihood(d: Digits) -> tuple[Any, list[Figure]]:
-    """How likely drawn test digits are, by 5,000 importance samples each."""
+    """Log likelihood of binarised test digits, with 5,000 importance samples each."""
     model = ist.VariationalAutoencoder(
         50,
         likelihood="binarized",
@@ -168,7 +171,7 @@ def _trust(rows: Any, places: Any) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default=",".join(SYSTEMS), help="systems, with commas between")
+    parser.add_argument("--only", default=",".join(SYSTEMS), help="comma-separated tasks")
     parser.add_argument("--data", default=str(SHARED), help="mnist.npz")
     arguments = parser.parse_args()
     data = from_file(arguments.data)
@@ -184,7 +187,7 @@ def main() -> None:
             met = ("yes" if figure.met else "**no**") if figure.wanted else ""
             first = [name, f"`{' '.join(shown.split())}`", seconds] if place == 0 else [""] * 3
             rows.append([*first, figure.what, f"{figure.value:.4f}", wanted, met])
-    columns = ["system", "estimator", "all in all", "figure", "measured", "wanted", "met"]
+    columns = ["task", "estimator", "total time", "figure", "measured", "goal", "met"]
     print("\n".join(harness.table(columns, rows)))
 
 

@@ -1,12 +1,13 @@
-"""Part adbench: tabular anomalies beside PyOD, the protocols of Livernoche et al. (ICLR 2024).
+"""Part adbench: comparison with PyOD by the protocols of Livernoche et al. (ICLR 2024).
 
 usage: python benchmarks/anomalies_parts/adbench.py [--data FOLDER] [--protocols S,U] [--seeds 5]
            [--sets NAME,NAME] [--held] [--peers KNN,PCA,...] [--without-network]
 
-Every contestant has its own settings and one process for all sets. Means of AUROC and AUPR in
-percent over the seeds, and seconds to fit and score: as they pass, and of the processor, all
-threads together, which hardly depend on what else runs. Peers whose result does not depend on a
-seed, in protocol S, run once. --held takes the sets on which nothing was chosen.
+Every detector has its default settings and one process for all data sets. The tables show means of
+ROC AUC and average precision in percent over the seeds, and seconds to fit and score: wall-clock
+time, and processor time of all threads, which hardly depends on other load. In protocol S, peers
+whose result does not depend on a seed run once. --held uses the data sets that were not used for
+any choice.
 """
 
 import argparse
@@ -32,11 +33,13 @@ def main() -> None:
     for protocol in options.protocols.split(","):
         contestants = [_isthmus("isthmus", options, protocol, "")]
         if options.without_network:
-            contestants.append(_isthmus("isthmus, no network", options, protocol, "network"))
+            contestants.append(
+                _isthmus("isthmus, without the network", options, protocol, "network")
+            )
         contestants += [_peer(name, options, protocol) for name in options.peers.split(",") if name]
         names = options.sets.split(",")
-        print(f"\n### Protocol {protocol}: AUROC / AUPR\n")
-        print("| | mean | fit + score | processor |", " | ".join(names), "|")
+        print(f"\n### Protocol {protocol}: ROC AUC / average precision\n")
+        print("| | mean | fit + score | processor time |", " | ".join(names), "|")
         print("|---|--:|--:|--:|" + "--:|" * len(names), flush=True)
         seconds = {}
         for contestant in contestants:
@@ -46,11 +49,11 @@ def main() -> None:
                 seconds[contestant.name] = _seconds(means)
         if {"isthmus", RIVAL} <= set(seconds):
             passed, worked = seconds["isthmus"] / seconds[RIVAL]
-            print(f"\nisthmus beside {RIVAL}: {passed:.2f} of its time, {worked:.2f} of its work")
+            print(f"\nisthmus relative to {RIVAL}: time {passed:.2f}, processor time {worked:.2f}")
 
 
 def _means(contestant: Contestant, names: list[str]) -> np.ndarray | None:
-    """Return what `measure` of the worker gives, averaged over the seeds, (sets, 5)."""
+    """Return the result of the worker's `measure`, averaged over the seeds, (sets, 5)."""
     try:
         answer = run(contestant)["sets"]
     except WorkerFailed as error:
@@ -60,7 +63,7 @@ def _means(contestant: Contestant, names: list[str]) -> np.ndarray | None:
 
 
 def _seconds(means: np.ndarray) -> np.ndarray:
-    """Return the seconds that passed and those of the processor, over all sets."""
+    """Return wall-clock and processor seconds, summed over all sets."""
     return np.array([means[:, 2:4].sum(), means[:, 4].sum()])
 
 
@@ -100,9 +103,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--protocols", default="S,U")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sets", default=SETS)
-    parser.add_argument("--held", action="store_true", help="sets on which nothing was chosen")
+    parser.add_argument("--held", action="store_true", help="data sets not used for any choice")
     parser.add_argument("--peers", default=PEERS)
-    parser.add_argument("--without-network", action="store_true", help="what the network adds")
+    parser.add_argument(
+        "--without-network", action="store_true", help="also score without the network"
+    )
     options = parser.parse_args()
     options.sets = HELD if options.held else options.sets
     return options

@@ -4,26 +4,26 @@ usage, in benchmarks: python -m anomalies_parts.series skab|nab|faults|stream|on
            --data FOLDER [--window 30] [--seeds 3] [--rows 1000000] [--architecture dense]
 
 skab
-    Per file: the first 400 rows are learned, the others scored, points flagged at the default false
-    alarm rate; one F1, false alarm rate and missed alarm rate over all files together. Beside it,
-    the same without the network (means alone), with the residuals alone, and PCA's
-    T2 and Q with the published limits.
+    In each file, the first 400 rows are for training. The others are scored, and flagged at the
+    default false-alarm rate. F1 and the rates of false and missed alarms are pooled over all files.
+    The same is measured without the network (means alone), with the network's residual alone, and
+    with PCA's T2 and Q with the published limits.
 nab
-    VUS-PR of the scores of a whole series, of which the first quarter is learned, at most up to
-    the first labelled window. Published means over the series of TSB-AD that come from NAB: POLY
-    0.404, Sub-PCA 0.370, AutoEncoder 0.337. They cannot be compared, only set beside: those are
-    over other series of NAB, too, learned from parts that TSB-AD chose, with a longest buffer for
-    each series; these are the seven of realKnownCause with one of 100 rows for all.
+    VUS-PR of the scores of a whole series. Training rows are the first quarter, at most up to the
+    first labelled window. Published means over the series of TSB-AD that come from NAB: POLY 0.404,
+    Sub-PCA 0.370, AutoEncoder 0.337. They are not directly comparable: they include other series of
+    NAB, and use the training parts of TSB-AD and a longest buffer for each series. The figures here
+    are for the seven series of realKnownCause, with a longest buffer of 100 rows for all.
 faults
-    What the network is for: faults of one of six sensors that swing together, which leave it
-    within its usual range. Average precision, share of faulty rows found and share of others
-    flagged, again without the network, and with what it leaves over alone.
+    Faults that need the network: faults in one of six sensors that oscillate together, which keep
+    the sensor within its usual range. Average precision, and the fractions of faulty rows and of
+    other rows that are flagged; the same without the network, and with its residual alone.
 stream
     Rows per second and peak memory for a memory map of 20 sensors, and again for a tenth of it.
 online
     Microseconds per row of score_next, 20 sensors.
 promise
-    Share of false alarms on stationary series (autoregressive, 5 sensors), asked for and found.
+    Fraction of false alarms on stationary series (autoregressive, 5 sensors), chosen and measured.
 """
 
 import argparse
@@ -53,7 +53,7 @@ SENSORS = 20
 
 
 def skab_files(data: Path) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Yield sensors and labels of each file, of all folders there are but the anomaly-free one."""
+    """Yield the sensors and labels of each file, from all folders except anomaly-free."""
     for path in sorted((data / "skab").glob("*/*.csv")):
         if path.parent.name != "anomaly-free":
             table = pd.read_csv(path, sep=";", index_col=0, parse_dates=True)
@@ -62,7 +62,7 @@ def skab_files(data: Path) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
 
 
 def rates(found: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    """Return F1 and the rates of false and missed alarms over all files, as cells of a table."""
+    """Return F1 and the rates of false and missed alarms over all files, as table cells."""
     flagged = np.concatenate([flags for flags, _ in found])
     truth = np.concatenate([labels for _, labels in found])
     hits = (flagged & truth).sum()
@@ -72,7 +72,7 @@ def rates(found: list[tuple[np.ndarray, np.ndarray]]) -> str:
 
 
 def pca(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
-    """Flag by Hotelling's T2 and Q of standardised rows, limits at 0.999, 85 % of variance kept."""
+    """Flag rows by Hotelling's T2 and Q, standardised: limits at 0.999, 85 % of the variance."""
     scaled = (train - train.mean()) / train.std(ddof=0)
     new = ((test - train.mean()) / train.std(ddof=0)).to_numpy()
     variances, axes = np.linalg.eigh(np.cov(scaled.T))
@@ -81,7 +81,7 @@ def pca(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     t2 = np.square(new @ axes[:, :kept]) @ (1 / variances[:kept])
     t2_limit = kept * (n - 1) * (n + 1) / (n * (n - kept)) * stats.f.ppf(0.999, kept, n - kept)
     q = np.square(new @ axes[:, kept:]).sum(axis=1)
-    # Jackson and Mudholkar, 1979, with the sums of powers as the published code takes them.
+    # Jackson and Mudholkar, 1979, with the sums of powers computed as in the published code.
     first = variances[kept:].sum()
     power = 1 - 2 * first**4 / (3 * first**4)
     normal = stats.norm.ppf(0.999)
@@ -93,10 +93,13 @@ def skab(options: argparse.Namespace) -> None:
     print("| | F1 | false alarms | missed alarms | seconds |\n|---|--:|--:|--:|--:|")
     files = list(skab_files(options.data))
     found = [(pca(x[:TRAINED], x[TRAINED:]), y[TRAINED:]) for x, y in files]
-    print(f"| PCA T2 + Q | {rates(found)} | |", flush=True)
+    print(f"| PCA, T² and Q | {rates(found)} | |", flush=True)
     for seed in range(options.seeds):
         print(f"| isthmus, seed {seed} | {flagged(files, options, seed)} |", flush=True)
-    for name, left_out in {"no network": (1, 2), "network alone": (0,)}.items():
+    for name, left_out in {
+        "without the network": (1, 2),
+        "the network's residual alone": (0,),
+    }.items():
         with mock.patch.object(SeriesScore, "fit", without(left_out)):
             print(f"| {name}, seed 0 | {flagged(files, options, 0)} |", flush=True)
 
@@ -114,7 +117,7 @@ def flagged(
 
 
 def without(left_out: tuple[int, ...]) -> Callable[[np.ndarray, int], SeriesScore]:
-    """Return `SeriesScore.fit` with some of the statistics of no weight."""
+    """Return `SeriesScore.fit` with zero weight for some of the statistics."""
     original = SeriesScore.fit
 
     def fit(statistics: np.ndarray, width: int) -> SeriesScore:
@@ -135,7 +138,7 @@ def network(options: argparse.Namespace, seed: int) -> Any:
 
 def nab(options: argparse.Namespace) -> None:
     labelled = json.loads((options.data / "nab" / "combined_windows.json").read_text())
-    print("| series | rows | learned | VUS-PR |\n|---|--:|--:|--:|")
+    print("| series | rows | training rows | VUS-PR |\n|---|--:|--:|--:|")
     found = []
     for path in sorted((options.data / "nab" / "realKnownCause").glob("*.csv")):
         table = pd.read_csv(path, parse_dates=["timestamp"]).sort_values("timestamp")
@@ -153,7 +156,7 @@ def nab(options: argparse.Namespace) -> None:
 
 
 def swinging(rows: int, seed: int) -> np.ndarray:
-    """Return six sensors (rows, 6) that mix two common swings, and noise."""
+    """Return six sensors (rows, 6) that mix two common oscillations, plus noise."""
     at, rng = np.arange(rows), np.random.default_rng(seed)
     common = np.stack([np.sin(at / 11 + 0.3 * np.sin(at / 170)), np.cos(at / 29)], axis=1)
     mixing = np.random.default_rng(99).standard_normal((2, 6))
@@ -169,8 +172,11 @@ FAULTS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 
 
 def faults(options: argparse.Namespace) -> None:
-    train, parts = swinging(3_000, 0), {"isthmus": (), "no network": (1, 2), "network alone": (0,)}
-    print("| fault | | average precision | found | false alarms |\n|---|---|--:|--:|--:|")
+    train, parts = (
+        swinging(3_000, 0),
+        {"isthmus": (), "without the network": (1, 2), "the network's residual alone": (0,)},
+    )
+    print("| fault | | average precision | detected | false alarms |\n|---|---|--:|--:|--:|")
     for name, left_out in parts.items():
         with mock.patch.object(SeriesScore, "fit", without(left_out)):
             detector = fit_series(train, network(options, 0), options.window, 0)
@@ -190,7 +196,7 @@ def faults(options: argparse.Namespace) -> None:
 
 
 def autoregressive(rows: int, sensors: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a stationary series (rows, sensors): two common causes, and noise of its own."""
+    """Return a stationary series (rows, sensors): two common causes, plus noise for each sensor."""
     common = lfilter([np.sqrt(1 - 0.95**2)], [1, -0.95], rng.standard_normal((rows, 2)), axis=0)
     own = lfilter([np.sqrt(1 - 0.5**2)], [1, -0.5], rng.standard_normal((rows, sensors)), axis=0)
     return common @ rng.standard_normal((2, sensors)) + own
@@ -231,7 +237,7 @@ def online(options: argparse.Namespace) -> None:
 
 
 def promise(options: argparse.Namespace) -> None:
-    print("| rows learned | asked | found |\n|--:|--:|--:|")
+    print("| training rows | chosen rate | false alarms |\n|--:|--:|--:|")
     for rows in (500, 2_000, 10_000):
         scored, limits = [], []
         for seed in range(options.seeds):

@@ -1,17 +1,17 @@
-"""Part validity: do alarms keep their promises?
+"""Part validity: are the chosen false-alarm and false-discovery rates kept?
 
 usage: python benchmarks/anomalies_parts/validity.py [--data FOLDER] [--seeds 20] [--sets N]
            [--rates 0.1,0.05,0.01] [--rows 2000]
 
-False alarms: of the normal rows of a set, a random half is learned, at the smallest rate, and the
-other half scored. The fraction of p-values at most a rate is compared with it, and with its
-standard error over seeds and sets. Sets with too few rows for a rate promise nothing and count
-apart: there it is the fraction of alarms at the extrapolated threshold, of the smallest rate alone.
+False alarms: a random half of the normal rows of a data set is for training, at the smallest rate,
+and the other half is scored. The fraction of p-values up to a rate is compared with that rate; its
+standard error is over seeds and data sets. Data sets with too few rows for a rate are reported
+separately, with the fraction of alarms at the extrapolated threshold of the smallest rate.
 
-False discoveries: as many normal rows and a tenth as many anomalies, which are normal rows with
-three cells moved by 4 standard deviations, judged together at the rates given.
+False discoveries: the other half, and a tenth as many anomalies, are tested together at the rates
+given. The anomalies are normal rows with three cells shifted by 4 standard deviations.
 
-The sets are ADBench's and those that come with scikit-learn, of at most --rows rows.
+The data sets are those of ADBench and scikit-learn, with at most --rows rows each.
 """
 
 import argparse
@@ -29,7 +29,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "adbench"
 
 
 def sets(folder: Path, most: int) -> dict[str, np.ndarray]:
-    """Return normal rows by name."""
+    """Return the normal rows of each data set by name."""
     found = {}
     for path in sorted(folder.glob("*.npz")):
         stored = np.load(path)
@@ -42,7 +42,7 @@ def sets(folder: Path, most: int) -> dict[str, np.ndarray]:
 
 
 def planted(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and a tenth as many anomalies, and which they are."""
+    """Return rows with a tenth as many anomalies added, and a mask of the anomalies."""
     bad = rows[rng.choice(len(rows), max(1, len(rows) // 10))].copy()
     spread = rows.std(axis=0)
     for row in bad:
@@ -54,7 +54,7 @@ def planted(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
 def measured(
     rows: np.ndarray, rates: list[float], seed: int
 ) -> list[tuple[float, float, float, bool]]:
-    """Return for each rate the shares of false alarms, false discoveries and found anomalies."""
+    """Return false-alarm rate, FDR, power and whether there are enough rows, for each rate."""
     rng = np.random.default_rng([seed, 1])
     order = rng.permutation(len(rows))
     learned, fresh = rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]
@@ -81,8 +81,10 @@ def main() -> None:
     table = np.array(
         [[measured(rows, rates, seed) for seed in range(options.seeds)] for _, rows in chosen]
     )
-    print(f"{len(chosen)} sets, {options.seeds} seeds\n")
-    print("| rate | false alarms | standard error | sets | too few rows | FDR | power |")
+    print(f"{len(chosen)} data sets, {options.seeds} seeds\n")
+    print(
+        "| chosen rate | false alarms | standard error | data sets | too few rows | FDR | power |"
+    )
     print("|--:|--:|--:|--:|--:|--:|--:|")
     for column, rate in enumerate(rates):
         figures = table[:, :, column]
@@ -107,7 +109,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--sets", type=int, default=20, help="so many of them")
+    parser.add_argument("--sets", type=int, default=20, help="largest number of data sets")
     parser.add_argument("--rates", default="0.1,0.05,0.01")
     parser.add_argument("--rows", type=int, default=2000)
     return parser.parse_args()

@@ -2,8 +2,8 @@
 
 Paparrizos et al., 2022, "Volume Under the Surface: A New Accuracy Evaluation Measure for
 Time-Series Anomaly Detection". Labels are widened on either side by a buffer that falls from 1 to
-sqrt(1/2) over half its length, a recall is multiplied by the fraction of anomalies of which any row
-was found, and the area under precision over recall is averaged over the lengths.
+sqrt(1/2) over half its length. Recall is multiplied by the fraction of anomalies of which at least
+one row was detected. The area under precision over recall is averaged over the lengths.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def vus_pr(labels: NDArray[np.bool_], scores: NDArray[np.float64], longest: int 
 
 
 def range_auc_pr(labels: NDArray[np.bool_], scores: NDArray[np.float64], buffer: int) -> float:
-    """Return the area under precision over recall, labels widened by a buffer of so many rows."""
+    """Return the area under precision over recall, with labels widened by `buffer` rows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], labels, [0]])))
     starts, stops = edges[::2], edges[1::2]
     widened = labels.astype(float)

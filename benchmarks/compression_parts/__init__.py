@@ -1,1 +1,1 @@
-"""The parts of ``scripts/bench compression``, a file each."""
+"""The parts of ``scripts/bench compression``."""

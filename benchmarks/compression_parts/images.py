@@ -1,4 +1,4 @@
-"""Images of bytes without loss: MNIST's test images, by a model of its training images."""
+"""Lossless 8-bit images: MNIST's test images, with a model of its training images."""
 
 import io
 import tempfile
@@ -17,9 +17,12 @@ def images(folder: Path) -> list[str]:
         train, test = arrays["x_train"], arrays["x_test"]
     began = time.perf_counter()
     codec = ist.Codec(random_state=0).fit(train)
-    harness.say(f"learned in {time.perf_counter() - began:.0f} s")
+    harness.say(f"fitted in {time.perf_counter() - began:.0f} s")
     rows = []
-    for name, embed in (("isthmus, the model apart", False), ("isthmus, the model inside", True)):
+    for name, embed in (
+        ("isthmus, without the model", False),
+        ("isthmus, with the embedded model", True),
+    ):
         sink = io.BytesIO()
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "images.isz"
@@ -28,7 +31,7 @@ def images(folder: Path) -> list[str]:
         rows.append(_row(name, sink.tell(), test))
         began = time.process_time()
         back = codec.decompress(sink.getvalue())
-        harness.say(f"{name}: decoded in {time.process_time() - began:.0f} s of one core")
+        harness.say(f"{name}: decoded in {time.process_time() - began:.0f} s on one core")
         if back.tobytes() != test.tobytes():
             raise AssertionError("a pixel changed")
     with tempfile.TemporaryDirectory() as place:
@@ -38,7 +41,7 @@ def images(folder: Path) -> list[str]:
         sizes = harness.run(Contestant("peers", "image_peers.py", job, "imagecodecs"))["sizes"]
     rows += [_row(name, size, test) for name, size in sorted(sizes.items(), key=lambda x: x[1])]
     head = [f"{len(test):,} images", "bytes", "bits per pixel"]
-    return ["### MNIST's test images without loss", "", *harness.table(head, rows), ""]
+    return ["## Lossless: 8-bit images", "", *harness.table(head, rows), ""]
 
 
 def _row(name: str, size: float, test: np.ndarray) -> list[str]:

@@ -1,7 +1,7 @@
-"""Lossy images: bits per pixel at equal PSNR, beside image codecs and principal components.
+"""Lossy images: bits per pixel at equal PSNR, compared with image codecs and principal components.
 
-All but the codecs learn from the training images; nobody's model is counted in the bits, but
-ours is in a line of its own. PSNR is over all pixels of all test images.
+All except the codecs are fitted on the training images. The bits do not include models; a separate
+row includes that of isthmus. PSNR is over all pixels of all test images.
 """
 
 import json
@@ -28,17 +28,17 @@ Curve = list[tuple[float, float]]
 def lossy(folder: Path) -> list[str]:
     with np.load(folder / "mnist.npz") as arrays:
         train, test = arrays["x_train"], arrays["x_test"]
-    return ["### MNIST's test images at equal PSNR", "", *main(train, test), ""]
+    return ["## Lossy: 8-bit images at equal quality", "", *main(train, test), ""]
 
 
 def main(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> list[str]:
-    """Return a Markdown table, and what the bits cost in time, for images (n, height, width)."""
+    """Return a Markdown table of bits and seconds, for images (n, height, width)."""
     start = time.perf_counter()
     model = LossyModel.fit(train, seed=0)
-    print(f"learned in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    print(f"fitted in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     names = (
         "isthmus",
-        "isthmus, with the coders used counted",
+        "isthmus, including the parts of the model that are needed",
         "isthmus: seconds to encode",
         "isthmus: seconds to decode",
     )
@@ -66,7 +66,7 @@ def ours(
     rebuilt = model.decode(data, len(test))
     end = time.perf_counter()
     if psnr(rebuilt, test) < decibels - 1e-9:
-        raise ArithmeticError(f"{psnr(rebuilt, test)} decibels where {decibels} were promised")
+        raise ArithmeticError(f"the PSNR is {psnr(rebuilt, test)} dB instead of {decibels} dB")
     print(f"{decibels} dB: {model.describe(data)}", file=sys.stderr, flush=True)
     arrays = model.needed_for(data).to_arrays()
     size = sum(array.nbytes for array in arrays.values())
@@ -79,10 +79,11 @@ def psnr(rebuilt: NDArray[Any], images: NDArray[np.uint8]) -> float:
 
 
 def components(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> Curve:
-    """One step for all principal components, each at its entropy among the test images.
+    """Return the curve of principal components, all quantised with the same step.
 
-    Numbers are rebuilt as the mean of what the training images have there: the best that can be
-    done without looking at other components.
+    The size of each component is the entropy of its quantised values over the test images. A value
+    is reconstructed as the mean of the training values in the same interval: the best that is
+    possible without other components.
     """
     flat, unseen = (each.reshape(len(each), -1).astype(np.float32) for each in (train, test))
     mean = flat.mean(0)
@@ -103,7 +104,7 @@ def components(train: NDArray[np.uint8], test: NDArray[np.uint8]) -> Curve:
 
 
 def column(known: Any, new: Any, step: float, zone: float) -> tuple[Any, Any, Any]:
-    """Return a component's numbers from 0, how often each occurs, and what each stands for."""
+    """Return a component's indices from 0, the count of each index, and its decoded value."""
 
     def rounded(values: Any) -> Any:
         return (np.sign(values) * np.floor(np.abs(values) / step + zone)).astype(np.intp)
@@ -128,7 +129,7 @@ def codecs(test: NDArray[np.uint8]) -> dict[str, Curve]:
 
 
 def lowest(curve: Any) -> Curve:
-    """Return the points that no other beats in both, from few bits to many."""
+    """Return the points that no other point beats in both bits and PSNR, by increasing bits."""
     kept: Curve = []
     for bits, decibels in sorted(map(tuple, curve)):
         if not kept or decibels > kept[-1][1]:
@@ -137,10 +138,10 @@ def lowest(curve: Any) -> Curve:
 
 
 def at(curve: Curve, decibels: float) -> float | None:
-    """Return the bits at which a curve has so many decibels, between its points by logarithm."""
+    """Return the bits at which a curve reaches a PSNR, interpolated in log bits."""
     bits, reached = (np.array(each) for each in zip(*curve, strict=True))
     if decibels > reached[-1]:
         return None
     if decibels < reached[0]:
-        return float(bits[0])  # what it costs at least
+        return float(bits[0])  # the smallest size of the codec
     return float(np.exp(np.interp(decibels, reached, np.log(bits))))

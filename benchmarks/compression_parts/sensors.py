@@ -1,4 +1,4 @@
-"""Sensor tables and series as float32: within a bound of each column's range, and without loss."""
+"""Sensor tables and series as float32: error-bounded, relative to each column's range; lossless."""
 
 import csv
 import tempfile
@@ -38,7 +38,7 @@ def bounded(folder: Path) -> list[str]:
 
 
 def lossless(folder: Path) -> list[str]:
-    return ["### Without loss", "", *_table(folder, 0.0)]
+    return ["## Lossless: series and tables", "", *_table(folder, 0.0)]
 
 
 def _table(folder: Path, share: float) -> list[str]:
@@ -51,7 +51,7 @@ def _table(folder: Path, share: float) -> list[str]:
     means = {peer: float(np.mean([each[peer] for each in ratios])) for peer in ratios[0]}
     best = max(value for peer, value in means.items() if peer != "isthmus")
     rows.append(_row("mean", means, f"{best / means['isthmus'] - 1:+.1%}"))
-    head = ["float32 bytes to one", *means, "size beside the best peer"]
+    head = ["compression ratio", *means, "size relative to the best other compressor"]
     return [*harness.table(head, rows), ""]
 
 
@@ -68,7 +68,7 @@ def _isthmus(X: np.ndarray, share: float) -> int:
     apart = np.abs(back.astype(np.float64) - X)
     limit = share * np.ptp(X.astype(np.float64), axis=0)
     if (apart > limit).any() or (share == 0 and back.tobytes() != X.tobytes()):
-        raise AssertionError("a value moved beyond its bound")
+        raise AssertionError("the error of a value exceeds its bound")
     return len(blob)
 
 

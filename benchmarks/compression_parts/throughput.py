@@ -1,4 +1,4 @@
-"""Megabytes of float32 a second, of one core: processor time, so that other work does not count."""
+"""MB of float32 per second on one core, by processor time, so that other load does not count."""
 
 import time
 from pathlib import Path
@@ -29,13 +29,20 @@ def speed(folder: Path) -> list[str]:
             [name, f"{share:g}", f"{X.nbytes / 1e6:.1f}", *_one(X, share)]
             for share in (1e-2, 1e-3, 0.0)
         ]
-    head = ["float32 rows", "error", "MB", "ratio", "compress, MB/s", "decompress, MB/s"]
-    return ["### Speed on one core", "", *harness.table(head, rows)]
+    head = [
+        "float32 rows",
+        "error bound",
+        "MB",
+        "compression ratio",
+        "compress, MB/s",
+        "decompress, MB/s",
+    ]
+    return ["## Speed", "", *harness.table(head, rows)]
 
 
 def _one(X: np.ndarray, share: float) -> list[str]:
     codec = ist.Codec(max_error=share, relative=share > 0).fit(X)
-    codec.compress(X[:100])  # what is only done once
+    codec.compress(X[:100])  # warm-up: some work is done only once
     began = time.process_time()
     blob = codec.compress(X)
     between = time.process_time()

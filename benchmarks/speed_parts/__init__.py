@@ -1,1 +1,1 @@
-"""The parts of `scripts/bench speed`: each returns a section of the page and its goals."""
+"""The parts of `scripts/bench speed`. Each returns a section of the page and its goals."""

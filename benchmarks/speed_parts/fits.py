@@ -1,4 +1,4 @@
-"""Parts dense and conv: seconds per epoch of the same pair of networks, given to everyone."""
+"""Parts dense and conv: seconds per epoch of the same networks in every library."""
 
 import sys
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ BATCH = 256
 JAX, TENSORFLOW, TORCH = "Keras on JAX", "Keras on TensorFlow", "Keras on PyTorch"
 PLAIN = "PyTorch"
 DENSE = {"784-32-784": 1.3, "784-128-64-32": 1.3, "784-500-300-100-2": 1.2}
-"""Networks, and how many times Keras on JAX should take as long."""
+"""Network -> required ratio of the time of Keras on JAX to that of isthmus."""
 CONV = ("conv-upsampling", "conv-transpose")
 
 
@@ -23,10 +23,10 @@ def dense(options: Options) -> Section:
     section = Section(
         "Dense networks",
         [
-            f"MNIST, the same first weights, Adam at 0.001, batches of {BATCH}, cross-entropy. "
-            "GFLOP/s counts the layers' products: forward, gradient of the weights, gradient of "
-            "the input (not for the first layer). Its share is of the machine's own float32 "
-            "matrix product, measured in the same rounds through JAX.",
+            f"MNIST, the same initial weights, Adam at 0.001, batches of {BATCH}, cross-entropy. "
+            "GFLOP/s counts the matrix products of the layers: forward, gradient of the weights, "
+            "gradient of the input (not for the first layer). The fraction is GFLOP/s divided by "
+            "the machine's rate for float32 matrix products, measured in the same rounds with JAX.",
         ],
     )
     rows, epochs = (10_000, 3) if options.quick else (60_000, 4)
@@ -41,7 +41,7 @@ def dense(options: Options) -> Section:
             share = results["share"]
             percent = None if share is None else 100 * share
             section.goals.append(
-                harness.at_least(f"{net}, share of the matrix product's rate", 70, percent, "%")
+                harness.at_least(f"{net}, fraction of the matrix product's rate", 70, percent, "%")
             )
     return section
 
@@ -51,9 +51,9 @@ def conv(options: Options) -> Section:
     section = Section(
         "Convolutional networks",
         [
-            f"MNIST, the same first weights, Adam at 0.001, batches of {BATCH}; cross-entropy for "
-            "upsampling, squared error for transposed convolutions. isthmus is given the same "
-            "Keras models as Keras."
+            f"MNIST, the same initial weights, Adam at 0.001, batches of {BATCH}; cross-entropy "
+            "for upsampling, squared error for transposed convolutions. isthmus and Keras train "
+            "the same Keras models."
         ],
     )
     rows, epochs = (2_560, 2) if options.quick else (12_800, 3)
@@ -94,11 +94,11 @@ def _measure(
     work = flops_per_row(NETS[net]) * rows / 1e9
     losses = {name: harness.median(a["loss"][-1] for a in got) for name, got in answers.items()}
     tests = {name: harness.middle(got, "test_loss") for name, got in answers.items()}
-    section.lines += ["", f"**{net}**, {rows:,} rows, {work:.0f} GFLOP an epoch", ""]
+    section.lines += ["", f"**{net}**, {rows:,} rows, {work:.0f} GFLOP per epoch", ""]
     if rate:
         section.lines[-2] += f"; matrix product {rate:.0f} GFLOP/s"
     section.lines += harness.table(
-        ["", "s / epoch", "ratio", "GFLOP/s", "share", f"loss, epoch {epochs}", "test loss"],
+        ["", "s / epoch", "ratio", "GFLOP/s", "fraction", f"loss, epoch {epochs}", "test loss"],
         [
             [
                 name,

@@ -1,4 +1,4 @@
-"""Contestants, each in a process of its own, in turn; what a part of the harness returns."""
+"""Run the libraries, each in its own process, one after the other, and format the results."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from environments import python_of
 
 WORKERS = Path(__file__).resolve().parents[1] / "workers"
 AGREE = 0.03
-"""Losses of contestants may differ by this share before the table says so."""
+"""Largest relative difference between two losses that the tables do not show."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Contestant:
     Attributes
     ----------
     name : str
-        In the tables; "isthmus" is what others are compared with.
+        Name in the tables. The others are compared with "isthmus".
     worker : str
         A file in benchmarks/workers.
     job : mapping
-        What the worker is told.
+        Job of the worker.
     environment, backend : str
-        Whose libraries, and which backend Keras takes.
+        Name of the Python environment, and the backend of Keras.
     settings : mapping
         Environment variables.
     """
@@ -60,12 +60,12 @@ class Goal:
 
 
 def at_least(what: str, wanted: float, measured: float | None, unit: str = "×") -> Goal:
-    """Return a goal for a figure that should be large; None is one that was not measured."""
+    """Return a goal for a figure that should be large; None means that it was not measured."""
     return _goal(what, "≥", wanted, measured, unit, lambda m: m >= wanted)
 
 
 def at_most(what: str, wanted: float, measured: float | None, unit: str) -> Goal:
-    """Return a goal for a figure that should be small; None is one that was not measured."""
+    """Return a goal for a figure that should be small; None means that it was not measured."""
     return _goal(what, "≤", wanted, measured, unit, lambda m: m <= wanted)
 
 
@@ -83,7 +83,7 @@ def _goal(
 
 @dataclass
 class Section:
-    """A part's contribution: Markdown, goals, and what failed in it."""
+    """Result of a part: Markdown lines, goals and failures."""
 
     title: str
     lines: list[str] = field(default_factory=list)
@@ -92,11 +92,11 @@ class Section:
 
 
 class WorkerFailed(Exception):
-    """A worker ended with an error; the message is the end of what it said."""
+    """A worker ended with an error. The message is the end of its standard error."""
 
 
 def run(contestant: Contestant) -> dict[str, Any]:
-    """Run a worker to its end and return its answer."""
+    """Run a worker and return its answer."""
     began = time.perf_counter()
     job = json.dumps(dict(contestant.job))
     done = subprocess.run(
@@ -115,10 +115,10 @@ def run(contestant: Contestant) -> dict[str, Any]:
 
 
 def environment_of(backend: str, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a process: as here, without caches that were set up by hand.
+    """Return the environment variables of a process: the current ones without JAX's cache settings.
 
-    OpenMP's threads wait asleep unless told otherwise: where other work runs too, spinning made
-    PyTorch's epochs ten times as long, which would flatter us.
+    OpenMP threads sleep while they wait, unless OMP_WAIT_POLICY is set. On a machine with other
+    load, spinning made PyTorch's epochs ten times as long, which would favour isthmus.
     """
     variables = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION_CACHE")}
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -130,10 +130,10 @@ def environment_of(backend: str, settings: Mapping[str, str]) -> dict[str, str]:
 def in_turn(
     contestants: Sequence[Contestant], repeats: int, failures: list[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run all contestants one after another, the whole round repeated.
+    """Run all contestants one after the other, and repeat the round.
 
-    One that fails is left out of later rounds, and of the answer if it never came through; what
-    it said is added to `failures`.
+    A contestant that fails is left out of later rounds, and of the result if no run succeeded. Its
+    error message is added to `failures`.
     """
     answers: dict[str, list[dict[str, Any]]] = {c.name: [] for c in contestants}
     failed: set[str] = set()
@@ -155,7 +155,7 @@ def median(values: Iterable[float]) -> float:
 
 
 def after_first(answers: Sequence[Mapping[str, Any]]) -> float:
-    """Return the median seconds of an epoch, over rounds, without each run's first epoch."""
+    """Return the median seconds per epoch over all rounds, without the first epoch of each run."""
     return median(s for a in answers for s in a["epoch_seconds"][1:] or a["epoch_seconds"])
 
 
@@ -164,7 +164,7 @@ def middle(answers: Sequence[Mapping[str, Any]], name: str) -> float:
 
 
 def ratio(seconds: Mapping[str, float], peer: str, ours: str = "isthmus") -> float | None:
-    """Return how many times longer a peer takes; None where one of the two did not come through."""
+    """Return the peer's time divided by ours, or None if one of the two has no result."""
     if peer not in seconds or ours not in seconds:
         return None
     return seconds[peer] / seconds[ours]
@@ -175,7 +175,7 @@ def times(value: float | None) -> str:
 
 
 def beside(loss: float, ours: float | None) -> str:
-    """Write a loss, and by how much it differs from ours where that is not noise."""
+    """Format a loss, with its relative difference from ours if that exceeds `AGREE`."""
     text = f"{loss:.4f}"
     if ours and abs(loss / ours - 1) > AGREE:
         text += f" (**{loss / ours - 1:+.0%}**)"
@@ -183,7 +183,7 @@ def beside(loss: float, ours: float | None) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table: the first column to the left, the others right."""
+    """Return the lines of a Markdown table: first column left-aligned, the others right-aligned."""
     marks = ["---", *["--:"] * (len(columns) - 1)]
     return ["| " + " | ".join(cells) + " |" for cells in (columns, marks, *rows)]
 

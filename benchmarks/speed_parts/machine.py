@@ -1,4 +1,4 @@
-"""What the page says of the machine and of the libraries, without names or paths."""
+"""Describe the machine and the libraries for the page, without host names or paths."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ PEERS = {
 
 
 def header(command: str, repeats: int, environments: set[str]) -> list[str]:
-    """Return the lines that stand above all tables."""
+    """Return the lines above the tables."""
     return [
         f"- Date: {datetime.now(UTC):%Y-%m-%d}",
         f"- Command: `{command}`",
@@ -32,18 +32,21 @@ def header(command: str, repeats: int, environments: set[str]) -> list[str]:
             for name in REQUIREMENTS
             if name in environments
         ),
-        f"- Every contestant in a process of its own, in turn; medians of {repeats} "
-        f"round{'s' if repeats > 1 else ''}. Seconds per epoch leave out the first epoch, which "
-        "compiles. A ratio is the peer's time over that of isthmus: above 1, isthmus is faster.",
-        "- OpenMP's threads wait asleep (OMP_WAIT_POLICY=PASSIVE) unless that variable is set.",
-        "- A loss in bold differs from that of isthmus by more than 3 %.",
+        "- Each library runs in its own process, one after the other. Figures are medians of "
+        f"{repeats} round{'s' if repeats > 1 else ''}. Seconds per epoch exclude the first epoch, "
+        "which compiles. A ratio is the peer's time divided by that of isthmus: above 1, isthmus "
+        "is faster.",
+        "- OpenMP threads sleep while they wait (OMP_WAIT_POLICY=PASSIVE), unless that variable is "
+        "set.",
+        "- A percentage in bold is the difference from the loss of isthmus, if above 3 %.",
     ]
 
 
 class OtherWork:
-    """How much of the machine other processes took since this was made.
+    """Fraction of the machine's time that other processes took since this object was created.
 
-    Contestants do not suffer alike from it: PyTorch's threads wait for one another at every layer.
+    Other load slows some libraries more than others: PyTorch's threads wait for one another at
+    every layer.
     """
 
     def __init__(self) -> None:
@@ -57,15 +60,16 @@ class OtherWork:
     def line(self) -> str:
         share = self.share()
         if share < 0.05:
-            return f"- Other work took {share:.0%} of the machine's time during the run."
+            return f"- Other processes took {share:.0%} of the machine's time during the run."
         return (
-            f"- **Other work took {share:.0%} of the machine's time during the run**: ratios hold "
-            "roughly, for PyTorch hardly at all. Run it again on a machine that does nothing else."
+            f"- **Other processes took {share:.0%} of the machine's time during the run**: ratios "
+            "are approximate, and those of PyTorch hardly reliable. Try: run it again on an idle "
+            "machine."
         )
 
 
 def _busy_seconds() -> float:
-    """Return seconds that the cores have worked since the machine started, or 0 if unknown."""
+    """Return the busy seconds of all cores since the machine started, or 0 if unknown."""
     words = _field("/proc/stat", r"^cpu\s+(.+)$").split()
     if not words:
         return 0.0

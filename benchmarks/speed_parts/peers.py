@@ -1,4 +1,4 @@
-"""Part peers: other libraries' autoencoders, with the same architecture, epochs and batch."""
+"""Part peers: other libraries' autoencoders with the same architecture, epochs and batch size."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ class Peer(NamedTuple):
     worker: str
     environment: str
     kind: str
-    """What isthmus_peer.py calls it."""
+    """Name of the peer in isthmus_peer.py."""
     job: Mapping[str, Any]
     quick: Mapping[str, Any]
     goal: float | None
@@ -39,16 +39,17 @@ PEERS = (
 
 
 def peers(options: Options) -> Section:
-    """Measure whole fits, compiling included, and seconds per epoch."""
+    """Measure complete fits, including compilation, and seconds per epoch."""
     section = Section(
         "Other libraries' autoencoders",
         [
-            "The peer's own default network, or for scikit-learn 784-128-32-128-784, given to "
-            "isthmus layer by layer; the same epochs, batch and Adam at 0.001. Seconds of fit are "
-            "those of a fresh process, compiling included; PyOD's fit scores the training rows, "
-            "and so does ours there. PyOD on a synthetic table of 10,000 rows and 30 columns "
-            "in batches of 32, the others on 10,000 digits of MNIST. PyOD adds a weight decay of "
-            "0.00001. The error is the mean square over the training rows after the last epoch.",
+            "isthmus gets the layers of the peer's default network, or 784-128-32-128-784 for "
+            "scikit-learn, with the same number of epochs, the same batch size and Adam at 0.001. "
+            "The time of `fit` is measured in a fresh process and includes compilation. PyOD's "
+            "`fit` scores the training rows, so the time of isthmus there includes that too. PyOD "
+            "uses a synthetic table of 10,000 rows and 30 columns in batches of 32, the others "
+            "10,000 digits of MNIST. PyOD adds a weight decay of 0.00001. The error is the mean "
+            "squared error on the training rows after the last epoch.",
             "",
         ],
     )

@@ -1,4 +1,4 @@
-"""Part scaling: seconds and memory from ten thousand rows to a million."""
+"""Part scaling: seconds and memory for ten thousand to a million rows."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ MEGABYTE = 1e6
 
 
 def scaling(options: Options) -> Section:
-    """Measure a default Autoencoder on tables of growing length."""
+    """Measure a default Autoencoder on tables of increasing length."""
     sizes = (1_000, 10_000, 100_000) if options.quick else (10_000, 100_000, 1_000_000)
     section = Section(
         "Growth with the number of rows",
         [
-            f"A default Autoencoder on {COLUMNS} columns of float32, batches of {BATCH}, {EPOCHS} "
-            "epochs, validation included. Off the line: how far the seconds of an epoch are from "
-            "the straight line that fits all three best in relative terms. Peak: everything the "
-            "process holds, Python and libraries included. Drift: how far memory rises from the "
-            "second epoch to the last.",
+            f"A default `Autoencoder` on {COLUMNS} columns of float32, batches of {BATCH}, "
+            f"{EPOCHS} epochs, including validation. Deviation: difference between the seconds per "
+            "epoch and the straight line that fits all three best in relative terms. Peak: memory "
+            "of the whole process, including Python and libraries. Drift: increase in memory from "
+            "the second epoch to the last.",
             "",
         ],
     )
@@ -56,15 +56,17 @@ def scaling(options: Options) -> Section:
             )
         )
     section.lines += harness.table(
-        ["rows", "s / epoch", "per row", "off the line", "data", "peak", "allowed", "drift"], lines
+        ["rows", "s / epoch", "per row", "deviation", "data", "peak", "allowed", "drift"], lines
     )
     worst = 100 * max(map(abs, off)) if len(off) == len(sizes) else None
-    section.goals.append(harness.at_most("off a straight line over the rows", 15, worst, "%"))
+    section.goals.append(
+        harness.at_most("deviation from a straight line over the rows", 15, worst, "%")
+    )
     return section
 
 
 def deviations(counts: list[int], seconds: list[float]) -> list[float]:
-    """Return how far each point is, in shares of it, from the best line seconds = a + b * count."""
+    """Return the relative deviation of each point from the best line seconds = a + b * count."""
     if len(counts) < 2:
         return [0.0] * len(counts)
     measured = np.asarray(seconds)

@@ -1,4 +1,4 @@
-"""Part small: 500 rows, 100 epochs, and a cross-validated grid of them."""
+"""Part small: fits of 500 rows with 100 epochs, and a cross-validated grid search of them."""
 
 import tempfile
 
@@ -10,13 +10,13 @@ FITS = 15
 
 
 def small(options: Options) -> Section:
-    """Measure fits of a small table in fresh processes, without and with a compilation cache."""
+    """Measure fits of a small table in fresh processes, with and without a compilation cache."""
     section = Section(
         "Small data",
         [
-            "A table of 500 rows and 10 columns, 100 epochs without early stopping, defaults "
-            "otherwise. Each figure is of a fresh process; importing is not in it. The cache is "
-            "JAX' own, switched on as the command line does.",
+            "A table of 500 rows and 10 columns, 100 epochs without early stopping, otherwise the "
+            "defaults. Each figure is from a fresh process, without the imports. The cache is the "
+            "compilation cache of JAX, enabled as on the command line.",
             "",
         ],
     )
@@ -40,14 +40,16 @@ def small(options: Options) -> Section:
             got = answers[name]
             fit, again = harness.middle(got, "fit_seconds"), harness.middle(got, "again_seconds")
             rows.append([f"fit, {title}", f"{fit:.2f} s"])
-            rows.append([f"the same fit again in that process, {title}", f"{again:.2f} s"])
+            rows.append([f"the same fit again in the same process, {title}", f"{again:.2f} s"])
             imported = harness.middle(got, "import_seconds")
-            rows.append([f"importing what the first fit needs, {title}", f"{imported:.2f} s"])
+            rows.append([f"imports for the first fit, {title}", f"{imported:.2f} s"])
     if "search" in answers:
         total = harness.middle(answers["search"], "fit_seconds")
-        rows.append(["5 folds × 3 sizes of the code, no compilation cache", f"{total:.2f} s"])
-        rows.append([f"of which each of the {FITS} fits", f"{total / FITS:.2f} s"])
+        rows.append(["5 folds × 3 code sizes, no compilation cache", f"{total:.2f} s"])
+        rows.append([f"the same, mean of the {FITS} fits", f"{total / FITS:.2f} s"])
     section.lines += harness.table(["", "seconds"], rows)
     first = harness.middle(answers["cold"], "fit_seconds") if "cold" in answers else None
-    section.goals.append(harness.at_most("500 × 10, 100 epochs, compile included", 1.5, first, "s"))
+    section.goals.append(
+        harness.at_most("500 × 10, 100 epochs, including compilation", 1.5, first, "s")
+    )
     return section

@@ -1,4 +1,4 @@
-"""Part startup: how long the user waits for the command line."""
+"""Part startup: wall-clock time of the command line."""
 
 import subprocess
 import sys
@@ -14,10 +14,10 @@ from speed_parts.harness import Options, Section
 
 
 def startup(options: Options) -> Section:
-    """Measure whole processes from outside."""
+    """Measure the time of whole processes."""
     section = Section(
         "Start-up",
-        ["Whole processes, from outside. `isthmus encode` writes the codes of 1,000 rows.", ""],
+        ["The time of whole processes. `isthmus encode` writes the codes of 1,000 rows.", ""],
     )
     times = 2 if options.quick else 7
     cold = {"ISTHMUS_COMPILATION_CACHE": "0"}

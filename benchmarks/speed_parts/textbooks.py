@@ -1,6 +1,6 @@
-"""Whole runs of the textbooks' recipes: made once, kept beside the environments.
+"""Complete runs of the textbooks' recipes: run once, and stored next to the environments.
 
-Only their final figure is kept. Their time is measured anew in each run of the harness.
+Only the final figure is stored. The time is measured again in each run of the benchmark.
 """
 
 import json
@@ -16,13 +16,13 @@ KEPT = FOLDER / "textbooks.json"
 class Textbook(NamedTuple):
     epochs: int
     backend: str
-    """On which the whole run is made; the time is that of the faster backend."""
+    """Backend of the complete run. The time is that of the faster backend."""
 
 
 RECIPES = {
     "dense-32": Textbook(50, "jax"),
     "deep-tanh-2": Textbook(10, "jax"),
-    "conv-upsampling": Textbook(10, "tensorflow"),  # its document names no number
+    "conv-upsampling": Textbook(10, "tensorflow"),  # its tutorial gives no number of epochs
     "denoising": Textbook(50, "tensorflow"),
     "variational": Textbook(30, "tensorflow"),
 }
@@ -36,12 +36,12 @@ def contestant(name: str, backend: str, epochs: int, rows: int, options: Options
 
 
 def size(name: str, options: Options) -> tuple[int, int]:
-    """Return the epochs and rows of the recipe."""
+    """Return the number of epochs and rows of the recipe."""
     return (QUICK_EPOCHS, QUICK_ROWS) if options.quick else (RECIPES[name].epochs, 60_000)
 
 
 def figure(name: str, options: Options) -> float:
-    """Return the test figure with which a recipe ends, from the kept run or from one made now."""
+    """Return the final test figure of a recipe, from the stored run or from a new one."""
     epochs, rows = size(name, options)
     backend = RECIPES[name].backend
     libraries = {"jax": ("jax", "keras"), "tensorflow": ("tensorflow-cpu", "keras")}[backend]
@@ -52,8 +52,8 @@ def figure(name: str, options: Options) -> float:
     kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
     if key not in kept:
         harness.say(
-            f"{name}: the textbook's whole run, once: {epochs} epochs "
-            f"(alone: scripts/bench textbooks --only {name})"
+            f"{name}: complete run of the textbook, once, {epochs} epochs "
+            f"(separately: scripts/bench textbooks --only {name})"
         )
         answer = harness.run(contestant(name, backend, epochs, rows, options))
         kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}

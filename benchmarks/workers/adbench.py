@@ -1,7 +1,7 @@
-"""ADBench's sets by the protocols of Livernoche et al. (ICLR 2024), for workers of any library.
+"""ADBench with the protocols of Livernoche et al. (ICLR 2024), for workers of any library.
 
-S: the first half of the normal rows as stored is learned, the rest and all anomalies are scored.
-U: a bootstrap of all rows is learned, all rows are scored.
+S: trains on the first half of the normal rows as stored, and scores the rest and all anomalies.
+U: trains on a bootstrap of all rows, and scores all rows.
 """
 
 import time
@@ -14,7 +14,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 def split(path: Path, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows to learn, rows to score and the labels of these, standardised by the former."""
+    """Return training rows, rows to score and their labels.
+
+    Columns are standardised by the training rows in S, and by all rows in U.
+    """
     stored = np.load(path)
     rows, truth = stored["X"].astype(np.float64), stored["y"] == 1
     if protocol == "S":
@@ -34,9 +37,11 @@ def split(path: Path, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray,
 def measure(
     task: Any, fitted: Callable[[np.ndarray, int], Any], score: Callable[[Any, np.ndarray], Any]
 ) -> dict[str, list[list[float]]]:
-    """Return AUROC and AUPR in percent, seconds to fit and to score, and processor seconds of both.
+    """Return the figures of each data set and seed.
 
-    By set and seed. Processor seconds are all threads', and hardly depend on what else runs.
+    They are ROC AUC and average precision in percent, seconds to fit, seconds to score, and the
+    processor seconds of both. The latter are summed over all threads and hardly depend on other
+    load.
     """
     found: dict[str, list[list[float]]] = {}
     for name in task.sets:
@@ -47,7 +52,7 @@ def measure(
             middle = time.perf_counter()
             scores = np.asarray(score(model, scored))
             ended, worked = time.perf_counter(), time.process_time() - worked
-            # Some peers overflow: what is no number is as bad as can be.
+            # Scores of some peers overflow; a NaN counts as the highest score.
             finite = np.clip(np.nan_to_num(scores, nan=np.inf), -1e300, 1e300)
             found.setdefault(name, []).append(
                 [

@@ -1,6 +1,7 @@
-"""Worker: what other compressors make of float32 rows, each decoded and checked.
+"""Worker: sizes of float32 rows with other compressors; every result is decoded and checked.
 
-job: data (an .npy file of shape (n, columns)), share (of each column's range; 0 keeps every bit)
+job: data (.npy file of shape (n, columns)), share (error bound as a fraction of each column's
+range; 0 is lossless)
 """
 
 import bz2
@@ -52,7 +53,7 @@ def bounded(X: np.ndarray, share: float) -> dict[str, int]:
 
 
 def layouts(q: np.ndarray) -> Iterator[bytes]:
-    """Integers and their differences, by rows and by columns, in as few bytes as they fit."""
+    """Yield integers and their differences, by rows and by columns, in the narrowest type."""
     steps = np.diff(q, axis=0, prepend=0)
     steps = np.where(steps < 0, -2 * steps - 1, 2 * steps)
     for each in (q, steps):
@@ -70,7 +71,7 @@ def general(name: str, contents: list[bytes]) -> int:
 
 
 def lossy(X: np.ndarray, bound: np.ndarray, codec: Callable[..., tuple[int, np.ndarray]]) -> int:
-    """Columns one by one; or all at once, scaled to one bound; what is smaller."""
+    """Return the smaller size: of columns one by one, or of all at once, scaled to one bound."""
     each = [codec(np.ascontiguousarray(x), b) for x, b in zip(X.T, bound, strict=True)]
     check(within(X, np.stack([back for _, back in each], axis=1), bound))
     sizes = [sum(size for size, _ in each)]
@@ -90,7 +91,7 @@ def sz3(x: np.ndarray, bound: float) -> tuple[int, np.ndarray]:
         back = imagecodecs.sz3_decode(packed, shape=x.shape, dtype=x.dtype)
         if within(x, back, bound):
             return len(packed), back
-    raise AssertionError("SZ3 keeps no bound")
+    raise AssertionError("SZ3 does not keep the error bound")
 
 
 def zfp(x: np.ndarray, bound: float) -> tuple[int, np.ndarray]:
@@ -101,7 +102,7 @@ def zfp(x: np.ndarray, bound: float) -> tuple[int, np.ndarray]:
 
 
 def components(X: np.ndarray, bound: np.ndarray) -> int:
-    """Principal components as integers, and integers of what they leave beyond the bound."""
+    """Return the size of quantised principal components and their quantised residuals."""
     scale = np.where(bound > 0, bound, 1)
     scaled = X / scale
     mean = scaled.mean(axis=0)
@@ -129,7 +130,7 @@ def within(X: np.ndarray, back: np.ndarray, bound: np.ndarray) -> bool:
 
 def check(right: bool) -> None:
     if not right:
-        raise AssertionError("a peer did not give the values back")
+        raise AssertionError("a compressor does not restore the values")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 usage: image_codecs.py images.npy
 
-The images, uint8 (n, height, width), are coded one by one (the first 500) and as one mosaic, so
-that headers cost nothing. Bits are per pixel, errors decibels of PSNR over all pixels.
+The images, uint8 (n, height, width), are coded one by one (the first 500) and as one mosaic, in
+which the header hardly counts. A point is bits per pixel and PSNR in dB over all pixels.
 """
 
 import io

@@ -1,10 +1,10 @@
-"""Worker: what image codecs and general compressors make of images of bytes, without loss.
+"""Worker: lossless sizes of 8-bit images with image codecs and general-purpose compressors.
 
-Image codecs get one mosaic of all images, so that headers cost nothing, and the first 500 images
-one by one, from which the size of all is reckoned. General compressors get all bytes at once, as
-rows and as one column for each pixel. Everything is decoded and checked.
+Image codecs get one mosaic of all images, in which the header hardly counts, and the first 500
+images one by one, from which the size of all is extrapolated. General-purpose compressors get all
+bytes at once, as rows and as one column for each pixel. Every result is decoded and checked.
 
-job: data (an .npy file of uint8, shape (n, height, width))
+job: data (.npy file of uint8, shape (n, height, width))
 """
 
 import bz2
@@ -80,7 +80,7 @@ def size(coder, images) -> int:
 
 def check(right: bool) -> None:
     if not right:
-        raise AssertionError("a peer did not give the images back")
+        raise AssertionError("a compressor does not restore the images")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Worker: transform and reconstruct, or keras.Model.predict, of the same network on JAX.
+"""Worker: `transform` and `reconstruct`, or `keras.Model.predict`, of the same network on JAX.
 
 job: who ("isthmus" or "keras"), rows, columns, calls, batches (of predict)
 """

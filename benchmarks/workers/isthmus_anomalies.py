@@ -1,4 +1,4 @@
-"""Worker: isthmus' detector, with its own settings, on ADBench; or its score without a part.
+"""Worker: isthmus' detector with its defaults on ADBench, with or without the network's measures.
 
 job: data, sets, protocol, seeds, without ("", "network")
 """
@@ -15,12 +15,12 @@ from isthmus.core.errors import DataWarning
 
 MODES = {"S": "novelty", "U": "outlier"}
 OF_NETWORK = [2, 3, 4]
-"""Measures of the score that the network makes: distances of codes, lengths of code, residual."""
+"""Measures of the score that need the network: distances of codes, lengths of code, residual."""
 
 
 def main() -> None:
     task = job.read()
-    detector = ist.AnomalyDetector  # imports what it needs, as the peers do before they are timed
+    detector = ist.AnomalyDetector  # imports before the timing starts, as for the peers
     warnings.simplefilter("ignore", DataWarning)  # too few rows for a threshold; scores have none
 
     def fitted(rows: np.ndarray, seed: int) -> ist.AnomalyDetector:

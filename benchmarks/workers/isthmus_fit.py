@@ -1,4 +1,4 @@
-"""Worker: isthmus on the same pair of Keras models.
+"""Worker: isthmus with the same pair of Keras models as the other workers.
 
 job: data, net, rows, batch, epochs
 """
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def given_pair(name: str, loss: str, batch: int, epochs: int) -> ist.Autoencoder:
-    """Return the estimator that trains a pair as Keras' own `fit` would, with nothing added."""
+    """Return an estimator that trains a pair in the same way as Keras' `fit`."""
     from keras_nets import pair
 
     encoder, decoder = pair(name)

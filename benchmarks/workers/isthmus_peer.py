@@ -1,6 +1,6 @@
-"""Worker: isthmus at a peer's architecture, epochs, batch and learning rate.
+"""Worker: isthmus with a peer's architecture, epochs, batch size and learning rate.
 
-job: peer ("pyod", "ae", "vae" or "sklearn"), and what that peer's worker is told
+job: peer ("pyod", "ae", "vae" or "sklearn"), and the job of that peer's worker
 """
 
 import time
@@ -13,7 +13,7 @@ import isthmus as ist
 
 
 def pyod(task: Any) -> tuple[Any, np.ndarray]:
-    """F-64-32-64-F with batch normalisation before relu, and dropout of 0.2, as PyOD has it."""
+    """F-64-32-64-F with batch normalisation before relu, and dropout of 0.2, as in PyOD."""
     import keras
     from keras import layers
 
@@ -52,7 +52,7 @@ def vae(task: Any) -> tuple[Any, np.ndarray]:
     )
     train, _ = job.mnist(task.data, task.rows)
     settings = {name: value for name, value in plain(task).items() if name != "loss"}
-    # pythae minimises half the squared error plus the divergence: ours is twice that.
+    # pythae minimises half the squared error plus the KL divergence. This loss is twice that.
     model = ist.VariationalAutoencoder(
         task.latent, encoder=encoder, decoder=decoder, likelihood="mse", beta=2.0, **settings
     )
@@ -80,7 +80,7 @@ def sklearn(task: Any) -> tuple[Any, np.ndarray]:
 
 
 def plain(task: Any) -> dict[str, Any]:
-    """Return settings that add nothing to what the peer does."""
+    """Return settings that train in the same way as the peer."""
     return {
         "loss": "mse",
         "learning_rate": 1e-3,

@@ -1,4 +1,4 @@
-"""Worker: isthmus' estimators at the textbooks' tasks, defaults but for what the task says.
+"""Worker: isthmus' estimators on the textbooks' tasks, with defaults except where the task differs.
 
 job: data, recipe, rows, epochs, seed
 """
@@ -13,7 +13,7 @@ import isthmus as ist
 
 
 def estimator(recipe: str, settings: dict[str, Any]) -> Any:
-    """Return the estimator for a task, with the textbook's size of code."""
+    """Return the estimator for a task, with the textbook's code size."""
     makers = {
         "dense-32": lambda: ist.Autoencoder(32, hidden=(128,), **settings),
         "deep-tanh-2": lambda: ist.Autoencoder(2, **settings),
@@ -31,7 +31,7 @@ def figure(recipe: str, model: Any, test: np.ndarray) -> float:
         return job.cross_entropy(test, model.denoise(job.noisy(test, seed=1)))
     if recipe != "variational":
         return job.cross_entropy(test, model.reconstruct(test))
-    # Without noise the code is the posterior's mean. Shares in [0, 1] are the scaled units.
+    # Without noise, the code is the posterior mean. Pixels in [0, 1] need no further scaling.
     noise = np.zeros((len(test), model.latent_dim_), np.float32)
     said = model.network_.full.predict([test, noise], batch_size=1000, verbose=0)
     return job.negative_elbo(test, said["reconstruction"], said["mean"], said["log_variance"])

@@ -1,4 +1,4 @@
-"""Worker: a default Autoencoder on so many rows, and the memory that it took.
+"""Worker: seconds and memory of a default Autoencoder on a table.
 
 job: rows, columns, batch, epochs
 """
@@ -13,7 +13,7 @@ import isthmus as ist
 
 
 class Watch(threading.Thread):
-    """Notes the memory of this process every fiftieth of a second."""
+    """Records the memory of this process 50 times per second."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -31,7 +31,7 @@ def main() -> None:
     model = ist.Autoencoder(
         epochs=task.epochs, batch_size=task.batch, patience=None, random_state=0, verbose=0
     )
-    job.forget_peak()  # drawing the rows took memory of its own
+    job.forget_peak()  # generating the rows took memory as well
     watch = Watch()
     watch.start()
     model.fit(rows)

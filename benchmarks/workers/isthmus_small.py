@@ -1,4 +1,4 @@
-"""Worker: a small table in a process that has just imported isthmus.
+"""Worker: fits of a small table in a process that has just imported isthmus.
 
 job: rows, columns, epochs, search (false: two fits of one estimator; true: a grid search)
 """

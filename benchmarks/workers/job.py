@@ -1,7 +1,7 @@
-"""What every worker does first and last: read its job, load its data, answer in one line of JSON.
+"""Functions of all workers: read the job, load data, and print the answer as one line of JSON.
 
-A worker gets its job as one JSON object, the only argument, and runs in a process of its own in
-the environment of the library that it measures; so this file needs NumPy and nothing more.
+A worker gets its job as one JSON object, its only argument. It runs in its own process, in the
+environment of the library that it measures, so this file needs only NumPy.
 """
 
 import json
@@ -29,7 +29,7 @@ def cores() -> int:
 
 
 def mnist(path: str, rows: int | None = None, *, shape: tuple[int, ...] = (784,)) -> Any:
-    """Return training and test digits as float32 shares in [0, 1], (n, *shape)."""
+    """Return training and test digits as float32 in [0, 1], (n, *shape)."""
     with np.load(path) as arrays:
         return tuple(
             arrays[name][:most].reshape(-1, *shape).astype(np.float32) / 255
@@ -38,7 +38,7 @@ def mnist(path: str, rows: int | None = None, *, shape: tuple[int, ...] = (784,)
 
 
 def table(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:
-    """Return a float32 table whose columns depend on a third as many causes, and noise."""
+    """Return a float32 table whose columns depend on a third as many causes, plus noise."""
     rng = np.random.default_rng(seed)
     causes = rng.normal(size=(rows, max(1, columns // 3))).astype(np.float32)
     mixing = rng.normal(size=(causes.shape[1], columns)).astype(np.float32)
@@ -51,7 +51,7 @@ def standardised(rows: np.ndarray) -> np.ndarray:
 
 
 def noisy(clean: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Return the digits with normal noise of standard deviation 0.4, clipped to [0, 1]."""
+    """Return the digits with Gaussian noise of standard deviation 0.4, clipped to [0, 1]."""
     noise = np.random.default_rng(seed).normal(scale=0.4, size=clean.shape)
     return np.clip(clean + noise, 0, 1).astype(np.float32)
 
@@ -66,7 +66,7 @@ def squared_error(target: np.ndarray, rebuilt: np.ndarray) -> float:
 
 
 def negative_elbo(target: np.ndarray, rebuilt: np.ndarray, mean: Any, log_var: Any) -> float:
-    """Return 784 x MSE + KL, the reconstruction being that of the posterior's mean."""
+    """Return 784 x MSE + KL, with the reconstruction of the posterior mean."""
     divergence = -0.5 * np.sum(1 + log_var - mean**2 - np.exp(log_var), axis=1)
     return 784 * squared_error(target, rebuilt) + float(divergence.mean())
 
@@ -75,12 +75,12 @@ LOSSES = {"bce": cross_entropy, "mse": squared_error}
 
 
 def memory(field: str = "VmRSS") -> int:
-    """Return bytes that this process holds now ("VmRSS") or held at most ("VmHWM")."""
+    """Return the current ("VmRSS") or peak ("VmHWM") memory of this process in bytes."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
 
 
 def forget_peak() -> None:
-    """Set the high-water mark of memory back to what is held now (Linux)."""
+    """Reset the peak memory to the current value (Linux)."""
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Worker: keras.Model.fit on the backend that KERAS_BACKEND names.
+"""Worker: `keras.Model.fit` on the backend in KERAS_BACKEND.
 
 job: data, net, rows, batch, epochs
 """

@@ -1,4 +1,4 @@
-"""The networks of nets.py as Keras models, on whatever backend Keras runs."""
+"""The networks of nets.py as Keras models, on any backend."""
 
 import time
 
@@ -9,7 +9,7 @@ KERAS_LOSS = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
 
 
 def pair(name: str) -> tuple[keras.Model, keras.Model]:
-    """Return encoder and decoder, with the weights from which every contestant starts."""
+    """Return encoder and decoder, with the initial weights that all libraries share."""
     net = NETS[name]
     encoder = keras.Sequential([keras.Input(net.shape), *map(_layer, net.encoder)])
     code = encoder.output_shape[1:]
@@ -38,7 +38,7 @@ def _layer(layer: Layer) -> keras.layers.Layer:
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds of each epoch."""
+    """Records the seconds of each epoch."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Worker: how many float32 operations a second a large matrix product of JAX makes here.
+"""Worker: rate of a large float32 matrix product in JAX, in GFLOP/s.
 
 job: size, times
 """

@@ -1,7 +1,7 @@
-"""The networks that contestants train, as plain data, and what they cost.
+"""The networks that all libraries train, as plain data, and their number of operations.
 
-A network is an encoder and a decoder, each a list of layers; keras_nets.py and torch_nets.py build
-the same thing of it. The code between them is flat, so the encoder of pictures ends in Flatten.
+A network is an encoder and a decoder, each a list of layers. keras_nets.py and torch_nets.py build
+the same models from it. The code between them is flat, so encoders of images end in Flatten.
 """
 
 from collections.abc import Iterator
@@ -62,9 +62,9 @@ NETS = {
 def flops_per_row(net: Net) -> int:
     """Count the multiplications and additions of a training step, per row.
 
-    A layer's products cost the same forward, for the gradient of its weights, and for that of its
-    input, which the first layer does not need. Activations, losses and the optimizer's update
-    are left out, so a fraction of the machine's rate counted this way is a lower bound.
+    The products of a layer are as many in the forward pass as for the gradient of its weights and
+    for the gradient of its input, which the first layer does not need. Activations, losses and the
+    optimizer's update are not counted, so a fraction of the machine's rate is a lower bound.
     """
     shape, total, first = net.shape, 0, True
     for layer in (*net.encoder, *net.decoder):
@@ -77,9 +77,9 @@ def flops_per_row(net: Net) -> int:
 
 
 def kernels(net: Net, *, seed: int = 0) -> Iterator[np.ndarray]:
-    """Draw the first weights of all contestants: Glorot's uniform ones, in Keras' layout.
+    """Draw the initial weights of all libraries: Glorot uniform, in Keras' layout.
 
-    Every contestant begins where the others do, so that losses tell whether they train alike.
+    All libraries start from the same weights, so that losses show whether they train alike.
     """
     rng, shape = np.random.default_rng(seed), net.shape
     for layer in (*net.encoder, *net.decoder):
@@ -89,7 +89,7 @@ def kernels(net: Net, *, seed: int = 0) -> Iterator[np.ndarray]:
         window = () if layer.kind == "dense" else (3, 3)
         sizes = (before[-1], layer.size)
         limit = np.sqrt(6 / (sum(sizes) * np.prod(window)))
-        # A transposed convolution's kernel is that of the convolution that it reverses.
+        # The kernel of a transposed convolution has the layout of the convolution that it reverses.
         ends = sizes[::-1] if layer.kind == "transpose" else sizes
         yield rng.uniform(-limit, limit, (*window, *ends)).astype(np.float32)
 

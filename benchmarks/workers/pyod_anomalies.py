@@ -1,4 +1,4 @@
-"""Worker: a detector of PyOD, with its own settings, on ADBench.
+"""Worker: a detector of PyOD with its defaults on ADBench.
 
 job: data, sets, protocol, seeds, method
 """

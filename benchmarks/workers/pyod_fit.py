@@ -1,4 +1,4 @@
-"""Worker: PyOD's AutoEncoder, its default network.
+"""Worker: PyOD's AutoEncoder with its default network.
 
 job: rows, columns, batch, epochs
 """
@@ -14,7 +14,7 @@ torch.set_num_threads(job.cores())
 
 
 class Timed(AutoEncoder):
-    """Notes when each epoch ended."""
+    """Records the end of each epoch."""
 
     def training_prepare(self) -> None:
         super().training_prepare()
@@ -31,7 +31,7 @@ def main() -> None:
         preprocessing=False, lr=1e-3, epoch_num=task.epochs, batch_size=task.batch, verbose=0
     )
     began = time.perf_counter()
-    detector.fit(rows)  # the scores of the training rows included
+    detector.fit(rows)  # includes the scores of the training rows
     seconds = time.perf_counter() - began
     with torch.no_grad():
         rebuilt = detector.model.eval()(torch.from_numpy(rows)).numpy()

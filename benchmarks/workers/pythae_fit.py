@@ -48,7 +48,7 @@ def main() -> None:
     clock.marks.append(began + seconds)
     model.eval()
     with torch.no_grad():
-        code = model.encoder(torch.from_numpy(train)).embedding  # the posterior's mean
+        code = model.encoder(torch.from_numpy(train)).embedding  # for a VAE, the posterior mean
         rebuilt = model.decoder(code).reconstruction.numpy()
     job.report(
         epoch_seconds=np.diff(clock.marks).tolist(),

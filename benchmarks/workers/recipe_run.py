@@ -1,4 +1,4 @@
-"""Worker: a recipe, whole as from the command line, or its layers alone, here or in plain Keras.
+"""Worker: a complete recipe, or only its layers, trained by isthmus or plain Keras.
 
 job: data, recipe, by ("recipe", "isthmus" or "keras"), rows, epochs, seed
 """

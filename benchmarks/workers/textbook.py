@@ -1,4 +1,4 @@
-"""The textbooks' recipes in plain Keras, as they are printed, and the figure each is judged by.
+"""Worker: a textbook's recipe in plain Keras, as printed, and its test figure.
 
 job: data, recipe, rows, epochs
 """
@@ -28,7 +28,7 @@ def joined(net: str) -> Callable[[], keras.Model]:
 
 
 class Sampling(layers.Layer):
-    """Draws a code from the posterior, and adds its divergence from the prior to the loss."""
+    """Draws a code from the posterior, and adds the KL divergence from the prior to the loss."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

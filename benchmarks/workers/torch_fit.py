@@ -1,7 +1,7 @@
-"""Worker: a careful loop in plain PyTorch.
+"""Worker: an efficient training loop in plain PyTorch.
 
-The rows are one tensor, a permutation per epoch picks batches from it, the cross-entropy is taken
-from logits, and losses are added up without asking for their values at each step.
+The rows are one tensor, from which a permutation per epoch selects the batches. The cross-entropy
+is computed from logits. Losses are added up without reading their values at each step.
 
 job: data, net, rows, batch, epochs
 """
@@ -19,7 +19,7 @@ def main() -> None:
     task = job.read()
     net = NETS[task.net]
     images = len(net.shape) == 3
-    # One channel: putting it first moves nothing.
+    # With one channel, channels first has the same memory layout.
     train, test = job.mnist(task.data, task.rows, shape=(1, 28, 28) if images else net.shape)
     torch.manual_seed(0)
     rows, model = torch.from_numpy(train), logits_of(task.net)

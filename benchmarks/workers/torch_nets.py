@@ -1,7 +1,7 @@
-"""The networks of nets.py as PyTorch modules that give logits.
+"""The networks of nets.py as PyTorch modules that return logits.
 
-Pictures are (n, channels, height, width) in the channels-last layout of memory, which was the
-faster one here (1.1 to 2.5 times), so that flattening them as Keras does costs nothing.
+Images are (n, channels, height, width) in channels-last memory layout. It was 1.1 to 2.5 times as
+fast here, and images can be flattened in Keras' order without a copy.
 """
 
 import job
@@ -28,7 +28,7 @@ class Reshape(nn.Module):
 
 
 def logits_of(name: str) -> nn.Sequential:
-    """Return encoder and decoder in one, without the last sigmoid."""
+    """Return encoder and decoder as one module, without the last sigmoid."""
     net, modules = NETS[name], []
     shape = net.shape
     for layer in (*net.encoder, *net.decoder):
