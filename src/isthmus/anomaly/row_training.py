@@ -112,7 +112,8 @@ def fit_rows(request: FitRequest) -> RowDetector:
         )
     input_checks.check_length(request.y, rows)
     prepared = _prepared(X, request)
-    _warn_if_ordered(prepared)
+    if not request.contaminated:  # anomalies need not be spread evenly over the rows
+        _warn_if_ordered(prepared)
     detector = _calibrated(prepared, request)
     _warn_if_few(len(detector.calibration), request.false_alarm_rate)
     return detector
