@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
+from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, SchemaMismatch
 from isthmus.core.types import Segment
 from isthmus.data.schema import infer_schema, schema_from_config
 
@@ -357,7 +357,7 @@ def test_what_a_network_makes_of_it_is_kept_within_the_types():
             "long": pa.array([0, 2**60]),
         }
     )
-    schema = infer_schema(table)
+    schema = infer_schema(table).unbounded()
     extremes = np.array([[-300.0] * 8, [300.0] * 8])
     found = schema.from_matrix(extremes)
     assert found.schema == table.schema
@@ -411,3 +411,63 @@ def test_blocks_count_the_rows_of_the_whole():
     strict = schema.with_unknown("error")
     with pytest.raises(SchemaMismatch, match="row 2"):
         list(strict.blocks(pa.table({"a": [1.0, 2.0, 3.0], "c": ["x", "y", "z"]}), 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ([3.0, 1.0, 40.0], 1),
+        ([0.5, 2.0, -3.5], 2),
+        ([0.25, 1.5, 9.0], 4),
+        ([0.1, 0.2, 0.1 + 0.2, 0.7], 10),
+        ([19.99, 5.0, 1234.89], 100),
+        ([0.001, 1.5, 2.0], 1000),
+        ([1 / 3, 0.5, 2.0], 0),
+        ([1e-9, 2e-9, 1.0], 0),
+    ],
+)
+def test_the_grid_of_decimal_steps_is_learned(values, parts):
+    for dtype in (np.float64, np.float32):
+        if dtype == np.float32 and max(values) > 1e6:
+            continue
+        table = pa.table({"a": np.array(values, dtype)})
+        schema = schema_from_config(json.loads(json.dumps(infer_schema(table).to_config())))
+        assert schema.fields[0].domain.parts == parts
+        near = schema.from_matrix(schema.to_matrix(table) + 1e-7)["a"].to_numpy()
+        if parts:
+            np.testing.assert_array_equal(near, np.round(values, 3).astype(dtype))
+
+
+def test_a_table_without_domains_is_restored_as_before():
+    table = pa.table({"a": [0.0, 1.0, 2.5], "b": [1, 5, 9]})
+    config = infer_schema(table).to_config()
+    for column in config["columns"]:
+        del column["domain"]  # as in archives of before
+    old = schema_from_config(config)
+    assert not old.has_domains
+    far = old.from_matrix(np.array([[-9.0, 9.0]]))
+    assert far["a"][0].as_py() < 0
+    assert far["b"][0].as_py() > 9
+    assert far.equals(infer_schema(table).unbounded().from_matrix(np.array([[-9.0, 9.0]])))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"low": 4.0},
+        {"low": None},
+        {"low": float("nan")},
+        {"parts": 3},
+        {"parts": True},
+        {"atom": [0.0]},
+        {"atom": [9.0, 0.0, 0.0, 0.0]},
+        {"atom": [0.0, -1.0, 0.0, 0.0]},
+        {"atom": "0"},
+        {"more": 1},
+    ],
+)
+def test_domains_of_archives_are_checked(change):
+    config = infer_schema(pa.table({"a": [0.0, 1.0, 2.5]})).to_config()
+    config["columns"][0]["domain"] |= change
+    with pytest.raises(InvalidArchive):
+        schema_from_config(config)

@@ -157,7 +157,7 @@ def sample(
     """Generate new rows: draw codes and decode them.
 
     Codes are drawn from a Gaussian mixture fitted on those of DATA; without DATA, from the prior of
-    a variational model.
+    a variational model, and the cells of a table from the distribution that it predicts.
     """
     output_checks.require_ending(output, WRITABLE, "a file of rows")
     output_checks.check([output], force=force)

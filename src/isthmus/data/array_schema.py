@@ -128,6 +128,10 @@ class ArraySchema:
         """Return itself: an array has no categories."""
         return self
 
+    def unbounded(self) -> ArraySchema:
+        """Return itself: numbers of arrays are not kept within the range that `fit` saw."""
+        return self
+
     def observe(self, X: Any) -> ObservedRows:
         """Return the result of `to_matrix`, with the cells that are missing.
 

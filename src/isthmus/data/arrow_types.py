@@ -150,6 +150,14 @@ def per_second(kind: pa.DataType) -> int:
     return PER_SECOND["ms" if pt.is_date64(kind) else kind.unit]
 
 
+def precision(kind: pa.DataType) -> float | None:
+    """Return the relative precision of cells of type `kind` as float64; None if all are whole."""
+    kind = value_type(kind)
+    if pt.is_decimal(kind):
+        return float(np.finfo(np.float64).eps)
+    return float(np.finfo(kind.to_pandas_dtype()).eps) if pt.is_floating(kind) else None
+
+
 def limits(kind: pa.DataType) -> tuple[float, float]:
     """Return the smallest and largest number, as float64, that a cell of type `kind` can hold."""
     kind = value_type(kind)

@@ -70,6 +70,9 @@ class Schema(Protocol):
     def with_unknown(self, unknown: Unknown) -> Schema:
         """Return the schema with another way to treat values that `fit` did not see."""
 
+    def unbounded(self) -> Schema:
+        """Return the schema by which numbers are restored whatever values `fit` saw."""
+
     def observe(self, X: Any) -> ObservedRows:
         """Return what `to_matrix` does, with the cells that are missing or were never seen."""
 

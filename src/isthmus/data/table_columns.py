@@ -19,6 +19,7 @@ import pyarrow.types as pt
 
 from isthmus.core.errors import InvalidArchive, InvalidData, SchemaMismatch
 from isthmus.data import arrow_types
+from isthmus.data.column_domain import Domain
 from isthmus.data.frames import is_native
 from isthmus.data.identifiers import MOST_CATEGORIES, is_identifier, numbers_rows
 from isthmus.persistence.config_checks import integer, items, one_of, refuse, text
@@ -67,6 +68,9 @@ class TableColumn:
         All dates or times are multiples of this, in units of `type`.
     categories : tuple of str
         The categories in order, as text; for a constant, its value.
+    domain : Domain, optional
+        The values that numbers had in fit, in multiples of `step`. None: all that `type` can hold,
+        as in older archives.
     """
 
     name: str
@@ -76,6 +80,7 @@ class TableColumn:
     label: Label = "text"
     step: int = 1
     categories: tuple[str, ...] = ()
+    domain: Domain | None = None
 
     @property
     def width(self) -> int:
@@ -101,6 +106,13 @@ class TableColumn:
         """The type with which to read its cells from a CSV file."""
         # Identifiers are passed through character by character.
         return pa.string() if self.kind == "identifier" else arrow_types.type_to_read(self.type)
+
+    @property
+    def spacing(self) -> float:
+        """The distance of neighbouring values of a numeric column, 0 if it is continuous."""
+        if arrow_types.precision(self.type) is None:
+            return 1.0
+        return 1 / self.domain.parts if self.domain is not None and self.domain.parts else 0.0
 
     def learned(self) -> TableColumn:
         """Return the column as one that is learned, even if it is constant."""
@@ -165,10 +177,12 @@ class TableColumn:
         return np.asarray(values)
 
     def from_numbers(self, values: Float64s) -> pa.Array:
-        """Convert numbers to cells: rounded if the type requires it, null for NaN."""
+        """Convert numbers to cells within the domain, null for NaN."""
         missing = np.isnan(values)
         mask = missing if missing.any() else None
         values = np.where(missing, 0.0, values)
+        if self.domain is not None:
+            values = self.domain.nearest(values)
         kind = arrow_types.value_type(self.type)
         if pt.is_boolean(kind):
             return pa.array(values > 0.5, mask=mask)
@@ -269,6 +283,7 @@ class TableColumn:
             "label": self.label,
             "step": self.step,
             "categories": list(self.categories),
+            "domain": None if self.domain is None else self.domain.to_config(),
         }
 
     @classmethod
@@ -289,6 +304,8 @@ class TableColumn:
             step=integer(config, "step", 1, 10**15),
             categories=tuple(items(config, "categories")),
         )
+        if column.kind == "number" and config.get("domain") is not None:
+            column = replace(column, domain=Domain.from_config(config["domain"]))
         if column.native and not is_native(column.native):
             refuse("column's pandas type", "a known one", column.native)
         if column.label == "integer" and not _INTEGER.fullmatch(column.name):
@@ -367,6 +384,13 @@ def learn_column(
     if constant is not None:
         word = arrow_types.to_text(constant)[0].as_py()
         return replace(column, kind="constant", categories=(word,))
+    if column.kind == "number":
+        domain = Domain.of(
+            column.numbers(cells),
+            arrow_types.precision(cells.type),
+            atom=arrow_types.family(cells.type) == "numbers",
+        )
+        column = replace(column, domain=domain)
     return column
 
 

@@ -34,11 +34,12 @@ from isthmus.data.unseen_values import Unknown, UnseenValues
 from isthmus.persistence.config_checks import entry, items, one_of, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats, Values
+    from isthmus.data.column_domain import Domain
 
     Mask = NDArray[np.bool_]
 
@@ -109,6 +110,11 @@ class TableSchema:
         return TextOptions(types, fitted=self.convention)
 
     @property
+    def has_domains(self) -> bool:
+        """Whether the values that numbers had in fit are known; not in older archives."""
+        return all(field.domain is not None for field in self._numbers)
+
+    @property
     def sample_shape(self) -> tuple[int, ...]:
         """``(width,)`` of the matrix."""
         return (self.segments[-1].stop,)
@@ -158,6 +164,19 @@ class TableSchema:
     def with_unknown(self, unknown: Unknown) -> TableSchema:
         """Return the schema with another way to treat values that `fit` did not see."""
         return replace(self, unknown=unknown)
+
+    def with_domains(self, domains: Mapping[str, Domain | None]) -> TableSchema:
+        """Return the schema with other domains of some columns, by name."""
+        fields = (replace(f, domain=domains.get(f.name, f.domain)) for f in self.fields)
+        return replace(self, fields=tuple(fields))
+
+    def unbounded(self) -> TableSchema:
+        """Return the schema by which numbers are restored whatever values `fit` saw."""
+        return self.with_domains(dict.fromkeys(self.columns))
+
+    def exact(self) -> TableSchema:
+        """Return the schema for a matrix whose cells are an atom only if they are equal to it."""
+        return self.with_domains({f.name: f.domain.exact() for f in self.fields if f.domain})
 
     def observe(self, X: Any) -> ObservedRows:
         """Return the result of `to_matrix`, with the cells that are missing or were never seen."""
@@ -221,8 +240,8 @@ class TableSchema:
         Returns
         -------
         DataFrame, Table or ndarray
-            Of the type of `like`, or of the data that `fit` saw. Integers and dates are rounded;
-            NaN becomes a missing cell.
+            Of the type of `like`, or of the data that `fit` saw. Numbers and dates are the nearest
+            in the range and on the grid of their column; NaN becomes a missing cell.
         """
         return self.from_blocks([matrix], len(matrix), like)
 

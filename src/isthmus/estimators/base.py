@@ -11,9 +11,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import SchemaMismatch
-from isthmus.core.randomness import resolve_seed
+from isthmus.core.randomness import generator_for, resolve_seed
 from isthmus.data.reconstruction_error import row_errors, without_padding
 from isthmus.data.schema import Schema, infer_schema
+from isthmus.data.table_outputs import has_atoms, with_margins
 from isthmus.estimators import (
     input_checks,
     parameters,
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from isthmus.objectives.objective import Objective
     from isthmus.persistence.artifact import Artifact
     from isthmus.training.loop import TrainingData
+
+
+_MOST_COMPARED = 10_000
+"""Training rows that outputs are compared with, to tell which outputs are an atom."""
 
 
 class TrainingGoal(NamedTuple):
@@ -160,6 +165,11 @@ class BaseAutoencoder(
         self._architecture, self._head = architecture, goal.head
         self._keep_history(history)
         self._keep_network(network)
+        if has_atoms(schema):
+            rows = matrix[
+                generator_for(run.seed, "margins").permutation(len(matrix))[:_MOST_COMPARED]
+            ]
+            self.schema_ = with_margins(schema, rows, self._reconstruct(rows))
         self._measure(data, run.seed)
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
@@ -169,13 +179,15 @@ class BaseAutoencoder(
         X = self._checked(X)
         return self._collected(self._encode, X, self.latent_dim_)
 
-    def inverse_transform(self, Z: Any) -> Any:
+    def inverse_transform(self, Z: Any, *, bounded: bool = True) -> Any:
         """Decode codes into samples in original units.
 
         Parameters
         ----------
         Z : array of shape (n, latent_dim)
             Codes.
+        bounded : bool
+            As for `reconstruct`.
 
         Returns
         -------
@@ -191,12 +203,22 @@ class BaseAutoencoder(
                 received=str(Z.shape),
                 remedy="pass what transform returned",
             )
-        return self.schema_.from_matrix(self._decode(Z))
+        return self._schema_of_outputs(bounded).from_matrix(self._decode(Z))
 
-    def reconstruct(self, X: Any) -> Any:
+    def reconstruct(self, X: Any, *, bounded: bool = True) -> Any:
         """Encode and decode `X`, in the same container, names and units, with missing cells filled.
 
         With a recurrent architecture, the steps after the end of a sequence stay NaN.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            As for `fit`.
+        bounded : bool
+            Whether numbers of a table keep to what `fit` saw in their column: the range, the grid
+            (whole numbers, or decimal steps such as 0.5 or 0.01), and the value that many cells
+            have, such as the zeros of a zero-inflated column. False: as the network outputs them.
+            Errors and scores are always computed from its outputs.
         """
         X = self._checked(X)
         ends = self._architecture is not None and self._architecture.variable_length
@@ -204,7 +226,7 @@ class BaseAutoencoder(
             without_padding(prediction, target) if ends else prediction
             for target, prediction in self._streamed(self._reconstruct, X)
         )
-        return self.schema_.from_blocks(predictions, len(X), like=X)
+        return self._schema_of_outputs(bounded).from_blocks(predictions, len(X), like=X)
 
     def encode_matrix(self, matrix: Floats) -> Floats:
         """Return the codes of rows in scaled units, (n, *sample_shape) -> (n, latent_dim).
@@ -260,6 +282,9 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
+
+    def _schema_of_outputs(self, bounded: bool) -> Schema:
+        return self.schema_ if bounded else self.schema_.unbounded()
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.errors import InvalidParameter, TrainingWarning
 from isthmus.core.randomness import generator_for, key_for, resolve_seed
 from isthmus.data.corruption import binarize
+from isthmus.data.table_outputs import drawn, has_atoms, with_odds
+from isthmus.data.table_schema import TableSchema
 from isthmus.estimators import parameter_checks
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.posterior import FittedVariationalModel, divergences
@@ -35,6 +37,8 @@ COLLAPSED = 0.01
 """A latent dimension whose divergence is below this, in nats, carries no information."""
 _MOST_MEASURED = 10_000
 _MOST_NAMED = 10
+_BINARY = ("bernoulli", "binarized")
+"""Likelihoods of cells that are 0 or 1."""
 
 
 class VariationalAutoencoder(BaseAutoencoder):
@@ -117,26 +121,50 @@ class VariationalAutoencoder(BaseAutoencoder):
     ) -> None:
         self._store(locals())
 
-    def sample(self, n: int, *, random_state: Any = None) -> Any:
-        """Return `n` new samples: decoded codes from the prior, in original units.
+    def sample(self, n: int, *, draw: bool | None = None, random_state: Any = None) -> Any:
+        """Return `n` new samples: codes from the prior, decoded, in original units.
 
         Parameters
         ----------
         n : int
             Number of samples.
+        draw : bool, optional
+            Whether to draw cells from the distribution that the decoder predicts: categories and
+            booleans by their probabilities, numbers with noise of variance ``noise_variance_``
+            within the range of their column. With a likelihood without learned variance, numbers
+            are the decoder's means. False: the means and the most likely categories. None: True
+            for tables, False for arrays.
         random_state : None, int, RandomState or Generator
             An integer makes the samples reproducible.
 
         Returns
         -------
         array, DataFrame or Arrow table
-            (n, *sample shape), in the container that `fit` was given: the decoder's means, and the
-            most likely categories.
+            (n, *sample shape), in the container that `fit` was given.
         """
         check_is_fitted(self)
-        rng = generator_for(resolve_seed(random_state), "prior")
-        codes = rng.standard_normal((parameter_checks.count("n", n), self.latent_dim_), np.float32)
-        return self.schema_.from_matrix(self._decode(codes))
+        seed = resolve_seed(random_state)
+        outputs = self._decode(self._prior(parameter_checks.count("n", n), seed))
+        if draw is None:
+            draw = isinstance(self.schema_, TableSchema) and self.schema_.has_domains
+        return self._drawn(outputs, seed) if draw else self.schema_.from_matrix(outputs)
+
+    def _prior(self, n: int, seed: int) -> Floats:
+        """Return codes drawn from the prior, (n, latent_dim)."""
+        shape = (n, self.latent_dim_)
+        return generator_for(seed, "prior").standard_normal(shape, np.float32)
+
+    def _drawn(self, outputs: Floats, seed: int) -> Any:
+        """Return samples drawn from the distributions that the decoder's outputs describe."""
+        rng = generator_for(seed, "cells")
+        learned = LIKELIHOODS[self.loss_].variance is None
+        variance = self.noise_variance_ if learned else None
+        if isinstance(self.schema_, TableSchema):
+            return self.schema_.exact().from_matrix(drawn(self.schema_, outputs, variance, rng))
+        if self.loss_ in _BINARY:
+            return self.schema_.from_matrix(rng.random(outputs.shape) < outputs)
+        noise = rng.standard_normal(outputs.shape) * math.sqrt(variance or 0.0)
+        return self.schema_.from_matrix(outputs + noise)
 
     def interpolate(self, a: Any, b: Any, steps: int = 8) -> Any:
         """Interpolate from `a` to `b`: return samples decoded from the line between their codes.
@@ -238,6 +266,12 @@ class VariationalAutoencoder(BaseAutoencoder):
         outputs = self._whole.outputs(rows, key_for(seed, "measure"))
         self.kl_ = divergences(outputs)
         self.noise_variance_ = self._noise_variance(rows, outputs.reconstruction)
+        if has_atoms(self.schema_):
+            some = generator_for(seed, "odds").permutation(len(data.matrix))[:_MOST_MEASURED]
+            rows = data.matrix[some]
+            made = np.asarray(self._whole.outputs(rows, key_for(seed, "odds")).reconstruction)
+            new = self._decode(self._prior(_MOST_MEASURED, seed))
+            self.schema_ = with_odds(self.schema_, rows, made, new)
         dead = np.flatnonzero(self.kl_ < COLLAPSED)
         if len(dead):
             named = ", ".join(map(str, dead[:_MOST_NAMED])) + ", ..." * (len(dead) > _MOST_NAMED)
@@ -260,7 +294,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _noise_variance(self, rows: Floats, reconstruction: Any) -> float | None:
         """Return the variance of the decoder's noise, for likelihoods that have one."""
         fixed = LIKELIHOODS[self.loss_].variance
-        if fixed is not None or self.loss_ in ("bernoulli", "binarized"):
+        if fixed is not None or self.loss_ in _BINARY:
             return fixed
         squares = np.square(rows - reconstruction, dtype=np.float64)
         if self.schema_.values == "mixed" and self.loss_ == "mixture":
