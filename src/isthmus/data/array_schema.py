@@ -117,7 +117,8 @@ class ArraySchema:
                 low = np.fmin(low, np.fmin.reduce(matrix[part], axis=None))
                 high = np.fmax(high, np.fmax.reduce(matrix[part], axis=None))
                 if np.isinf(low) or np.isinf(high):
-                    raise scalings.infinity_error(cells, self._name, start + part.start)
+                    first = start + part.start
+                    raise scalings.infinity_error(cells, self._name, first, matrix[part])
             yield matrix.reshape(block.shape)
         if self.values == "unit" and self.scaling.center.size == 1:
             self._compare_scales(array, float(low), float(high))
