@@ -27,6 +27,8 @@ from isthmus.persistence.config_checks import finite_numbers, one_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from isthmus.data.sparse_rows import SparseRows
+
 Method = Literal["robust", "range", "none"]
 Float64s = NDArray[np.float64]
 
@@ -175,7 +177,7 @@ class ColumnStatistics(NamedTuple):
     """Whether every observed value is an integer."""
 
 
-def summarise(values: NDArray[Any]) -> ColumnStatistics:
+def summarise(values: NDArray[Any] | SparseRows) -> ColumnStatistics:
     """Summarise `values` of shape (n, columns), NaN for a missing cell, a block at a time."""
     low = np.full(values.shape[1], np.nan)
     high = low.copy()
@@ -192,7 +194,7 @@ def summarise(values: NDArray[Any]) -> ColumnStatistics:
 
 
 def check_columns(
-    summary: ColumnStatistics, values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
+    summary: ColumnStatistics, values: NDArray[Any] | SparseRows, name: Callable[[int], str]
 ) -> None:
     """Refuse columns that cannot be learned from.
 
@@ -213,7 +215,9 @@ def check_columns(
         )
     infinite = np.isinf(summary.low) | np.isinf(summary.high)
     if infinite.any():
-        raise infinity_error(values, name, first_row)
+        for rows in row_blocks(values.shape):
+            if np.isinf(values[rows].astype(np.float64)).any():
+                raise infinity_error(values[rows], name, rows.start)
 
 
 def infinity_error(
@@ -253,7 +257,7 @@ def _overflow_error(
     )
 
 
-def fit_robust(values: NDArray[Any], name: Callable[[int], str]) -> Scaling:
+def fit_robust(values: NDArray[Any] | SparseRows, name: Callable[[int], str]) -> Scaling:
     """Learn robust scaling of every column of `values`, shape (n, columns); NaN is missing.
 
     Raises

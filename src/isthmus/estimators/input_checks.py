@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data.array_schema import is_plain, without_mask
 from isthmus.data.frames import is_table
+from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or a table; unless `reset`, it must have the columns that `fit` saw.
 
-    Infinities are not checked here: the schema refuses them and names row and column.
+    A sparse matrix becomes `SparseRows`. Infinities are not checked here: the schema refuses them
+    and names row and column.
 
     Raises
     ------
@@ -70,6 +72,12 @@ def _is_as_fitted(estimator: Any, X: Any) -> bool:
 
 
 def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
+    if is_sparse(X):
+        rows = SparseRows(X)
+        validate_data(
+            estimator, rows.by_row, reset=reset, accept_sparse="csr", ensure_all_finite=False
+        )
+        return rows
     X = without_mask(X)  # scikit-learn would drop the mask and use the masked values
     if not is_table(X) and _dimensions(X) > 2:
         return check_array(
@@ -82,7 +90,7 @@ def checked_codes(Z: Any) -> Floats:
     """Return codes as a float32 array of two dimensions; raises InvalidData."""
     try:
         wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InvalidData(str(error)) from error
     if np.abs(wide).max(initial=0) > np.finfo(np.float32).max:
         raise InvalidData(
