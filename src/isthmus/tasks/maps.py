@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import MissingExtra
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
@@ -119,7 +120,9 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         Each is placed by itself: the others do not move it.
         """
         check_is_fitted(self)
-        return _place(self._encode(X), self.codes_, self.embedding_)
+        places = _place(self._encode(X), self.codes_, self.embedding_)
+        require_finite(places, "the place on the map")
+        return places
 
     def _fit(self, X: Any, y: Any) -> np.ndarray:
         """Fit, and return for each row which of the distinct codes it has."""

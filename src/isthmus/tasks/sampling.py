@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
 from isthmus.estimators import parameter_checks
 from isthmus.persistence.array_checks import check_arrays
@@ -149,7 +150,10 @@ class LatentSampler(Task):
             Rows like those given to `fit`.
         """
         check_is_fitted(self)
-        return _log_density(self._encode(X), self.weights_, self.means_, self.precisions_cholesky_)
+        codes = self._encode(X)
+        density = _log_density(codes, self.weights_, self.means_, self.precisions_cholesky_)
+        require_finite(density, "the log-density")
+        return density
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return the mean of `score_samples`, higher is better."""
