@@ -136,6 +136,7 @@ class BaseAutoencoder(
         schema = infer_schema(X, scale=self.scale, unknown=self.unknown)
         input_checks.remember_columns(self, schema)
         matrix = schema.to_matrix(X)
+        schema = resolved_settings.values_for_loss(self, schema, matrix)
         labels = self._labels(y, len(matrix))
         latent_dim = resolved_settings.latent_dim(self, schema)
         recipe = resolved_settings.recipe(self, len(matrix))
