@@ -22,6 +22,7 @@ from isthmus.estimators import (
     row_split,
     storage,
 )
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
 from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
 from isthmus.networks.inference import Function
@@ -99,14 +100,16 @@ class BaseAutoencoder(
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Learn to reconstruct `X`.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
-            ignores.
+            ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
+            not used. All other methods accept the same.
         y : ignored
             Present for pipelines; only its length is checked.
 
@@ -116,9 +119,11 @@ class BaseAutoencoder(
 
         Raises
         ------
-        InvalidParameter, InvalidData, TrainingDiverged
-            A setting is invalid, the data cannot be learned, or the loss became infinite or NaN.
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            A setting is invalid, the data cannot be learned or the file cannot be read, or the loss
+            became infinite or NaN.
         """
+        refuse_keywords(unsupported)
         before = self.__dict__.copy()
         try:
             with Interrupt() as interrupt:  # until everything is stored, not only while training

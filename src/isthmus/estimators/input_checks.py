@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data import reading
 from isthmus.data.array_schema import is_plain, without_mask
 from isthmus.data.frames import is_table
 from isthmus.data.sparse_rows import SparseRows, is_sparse
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or a table; unless `reset`, it must have the columns that `fit` saw.
 
-    A sparse matrix becomes `SparseRows`. Infinities are not checked here: the schema refuses them
-    and names row and column.
+    A path is read, and a sparse matrix becomes `SparseRows`. Infinities are not checked here: the
+    schema refuses them and names row and column.
 
     Raises
     ------
@@ -37,9 +38,9 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """
     if not reset and _is_as_fitted(estimator, X):
         return X
+    X = opened(X, None if reset else estimator.schema_)
     if X is None or isinstance(X, (str, bytes, os.PathLike)):
-        remedy = "read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`"
-        raise _not_rows(repr(X), remedy)
+        raise _not_rows(repr(X), "pass the rows, or the path of a file such as 'cars.csv'")
     if isinstance(X, Iterator):
         remedy = "collect its rows first, for example with numpy.stack(list(X))"
         raise _not_rows(f"an iterator ({type(X).__name__})", remedy)
@@ -55,9 +56,35 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
         raise InvalidData(" ".join(str(error).split())) from error
 
 
+def opened(X: Any, schema: Schema | None = None) -> Any:
+    """Return the rows of a file, or of a folder of images, if `X` is its path; otherwise `X`.
+
+    Parameters
+    ----------
+    X : object
+        What the user passed.
+    schema : Schema, optional
+        Determines the types of the columns of a CSV file; by default they are inferred.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file, or it cannot be read.
+    """
+    if not isinstance(X, (str, os.PathLike)):
+        return X
+    path = os.fspath(X)
+    if not path or not isinstance(path, str):
+        return X  # an empty path would be the current folder
+    return reading.read(path, types=None if schema is None else schema.arrow_types).X
+
+
 def _not_rows(received: str, remedy: str) -> InvalidData:
     return InvalidData(
-        "X", expected="an array, a DataFrame or an Arrow table", received=received, remedy=remedy
+        "X",
+        expected="an array, a sparse matrix, a DataFrame, an Arrow table or a path",
+        received=received,
+        remedy=remedy,
     )
 
 

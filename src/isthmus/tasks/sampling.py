@@ -16,6 +16,7 @@ from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
 from isthmus.estimators import parameter_checks
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
 
@@ -80,12 +81,13 @@ class LatentSampler(Task):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Learn codes for the rows of `X`, and their density.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). Of more than 50,000 rows, a random part of so many
             makes the density.
         y : array of shape (n,), optional
@@ -100,6 +102,7 @@ class LatentSampler(Task):
         InvalidParameter, InvalidData, TrainingDiverged
             As the autoencoder's `fit`, or there are fewer rows than components.
         """
+        refuse_keywords(unsupported)
         wanted = self.n_components
         if wanted != "auto":
             wanted = parameter_checks.count("n_components", wanted)
