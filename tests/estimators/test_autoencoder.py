@@ -3,7 +3,6 @@ import pickle
 import random
 import threading
 import warnings
-from pathlib import Path
 
 import jax.numpy as jnp
 import joblib
@@ -366,12 +365,6 @@ def broken(target, rebuilt):
 def test_losses_that_cannot_be_called(loss, received):
     with pytest.raises(InvalidParameter, match=f"loss .*received .*{received}"):
         small(loss=loss).fit(IRIS)
-
-
-@pytest.mark.parametrize("X", [None, "data.csv", Path("data.csv")])
-def test_what_is_no_data(X):
-    with pytest.raises(InvalidData, match=r"expected an array, a DataFrame .*Try: read a file"):
-        small().fit(X)
 
 
 def test_another_number_of_columns(fitted):

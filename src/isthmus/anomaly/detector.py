@@ -17,7 +17,8 @@ from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_training import fit_rows
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.randomness import resolve_seed
-from isthmus.estimators import parameter_checks, parameters
+from isthmus.estimators import input_checks, parameter_checks, parameters
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -119,14 +120,16 @@ class AnomalyDetector(OutlierMixin, Task):
         self.unknown = unknown
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Fit to normal rows or, with ``mode="outlier"``, to contaminated rows.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
-            (timestamps, sensors), or a DataFrame with a time index.
+            (timestamps, sensors), or a DataFrame with a time index. A path is read by
+            `isthmus.data.reading.read`. All other methods accept the same.
         y : array of shape (n,), optional
             Labels, for an autoencoder that learns from them; otherwise ignored.
 
@@ -136,18 +139,19 @@ class AnomalyDetector(OutlierMixin, Task):
 
         Raises
         ------
-        InvalidParameter, InvalidData, TrainingDiverged
-            A parameter or the data is not valid, or the autoencoder's `fit` fails.
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            A parameter, the data or the file is not valid, or the autoencoder's `fit` fails.
 
         Warns
         -----
         DataWarning
             There are too few rows to guarantee the false-alarm rate.
         """
+        refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)
         request = FitRequest(
             estimator=self,
-            X=X,
+            X=input_checks.opened(X),
             y=y,
             autoencoder=self.autoencoder,
             false_alarm_rate=float(self.false_alarm_rate),
@@ -243,6 +247,7 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         """
+        X = self._read(X)
         rows = self._prepared(X)
         return self._fitted.explain(rows, like=X)
 
@@ -254,6 +259,7 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, DataFrame or Arrow table
             Rows like those given to `fit`.
         """
+        X = self._read(X)
         rows = self._prepared(X)
         return self._fitted.expected(rows, like=X)
 
@@ -273,6 +279,7 @@ class AnomalyDetector(OutlierMixin, Task):
         Repaired
             The rows, which cells were changed, and the scores before and after.
         """
+        X = self._read(X)
         rows, most = self._prepared(X), parameter_checks.count("k", k)
         repaired: Repaired = self._fitted.repair(rows, like=X, most=most, threshold=self.threshold_)
         return repaired
@@ -336,8 +343,12 @@ class AnomalyDetector(OutlierMixin, Task):
 
     def _prepared(self, X: Any) -> Any:
         """Return rows checked and converted for the fitted detector."""
+        return self._fitted.prepare(self._read(X), self)
+
+    def _read(self, X: Any) -> Any:
+        """Return the rows of the file, if `X` is a path."""
         check_is_fitted(self)
-        return self._fitted.prepare(X, self)
+        return input_checks.opened(X, getattr(self, "schema_", None))
 
     def _keep_fitted(self, fitted: FittedDetector) -> None:
         # Any, because some methods exist for one kind only; `_if_kind_has` guards their calls.

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isthmus.data import frames
+from isthmus.data.sparse_rows import without_sparsity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def shaped(values: NDArray[Any], schema: Schema, like: Any) -> Any:
 def merged(changed: NDArray[np.bool_], new: Any, old: Any, schema: Schema) -> Any:
     """Return `old` with the cells of `new` where `changed`, (n, columns), says so."""
     if not frames.is_table(old):
-        return np.where(shaped(changed, schema, old), new, old)
+        return np.where(shaped(changed, schema, old), new, without_sparsity(old))
     before, after = frames.to_arrow(old), frames.to_arrow(new)
     for name, rows in zip(schema.columns, changed.T, strict=True):
         if rows.any():

@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.core.errors import InvalidParameter
-from isthmus.estimators import parameter_checks
+from isthmus.estimators import input_checks, parameter_checks
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,12 +62,13 @@ class PyODAdapter(BaseEstimator):
         self.contamination = contamination
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Fit the detector and label the training rows.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape).
         y : ignored
             Present for compatibility with PyOD.
@@ -80,9 +82,11 @@ class PyODAdapter(BaseEstimator):
         InvalidParameter, InvalidData, TrainingDiverged
             The detector's `fit` fails, or `contamination` is out of range.
         """
+        refuse_keywords(unsupported)
         fraction = self.contamination
         if fraction is not None:
             fraction = parameter_checks.number("contamination", fraction, above=0, at_most=0.5)
+        X = input_checks.opened(X)
         self.detector_ = self._unfitted().fit(X, y)
         self.decision_scores_ = self.detector_.anomaly_score(X)
         self.threshold_ = (

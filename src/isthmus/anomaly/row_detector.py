@@ -23,6 +23,7 @@ from isthmus.anomaly.repair import repair_rows
 from isthmus.anomaly.row_score import RowScore
 from isthmus.anomaly.standardization import StandardizedSpace, padded_width
 from isthmus.core.errors import InvalidArchive
+from isthmus.core.finite_outputs import require_finite
 from isthmus.data.schema import schema_from_config
 from isthmus.estimators import input_checks
 from isthmus.persistence.array_checks import check_arrays
@@ -104,7 +105,9 @@ class RowDetector:
 
     def score(self, rows: ScoredRows) -> Scores:
         """Return the anomaly score of each row, (n,), above 0, higher is worse."""
-        return self._raised(self.row_score.score(rows.matrix), rows.events)
+        scores = self.row_score.score(rows.matrix)
+        require_finite(scores, "the anomaly score")
+        return self._raised(scores, rows.events)
 
     def _raised(self, scores: Scores, events: CellEvents | None) -> Scores:
         """Return scores at least as high as the rows' events imply."""

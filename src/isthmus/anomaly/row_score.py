@@ -29,6 +29,7 @@ from scipy.special import logsumexp
 from isthmus.anomaly.nearest_neighbours import NearestNeighbours, reach_density
 from isthmus.anomaly.standardization import symlog
 from isthmus.core.errors import InvalidArchive, InvalidData
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import generator_for
 from isthmus.persistence.array_checks import check_arrays
 
@@ -99,7 +100,10 @@ class Whitening:
         # In float32, far outliers would swamp the other columns by rounding.
         away = points.astype(np.float64) - self.center
         white = away * self.root if self.root.ndim == 1 else away @ self.root.astype(np.float64)
-        return white.astype(np.float32)
+        with np.errstate(over="ignore"):
+            whitened: Floats = white.astype(np.float32)
+        require_finite(whitened, "the anomaly score", first_row=None)
+        return whitened
 
 
 def _floor(variance: NDArray[np.float64]) -> float:

@@ -28,6 +28,7 @@ from isthmus.anomaly.standardization import (
 from isthmus.core.errors import DataWarning, InvalidData
 from isthmus.core.randomness import derive_seed, generator_for
 from isthmus.data.schema import infer_schema
+from isthmus.data.sparse_rows import SparseRows
 from isthmus.estimators import input_checks
 from isthmus.estimators.denoising import DenoisingAutoencoder
 from isthmus.tasks.base import unwrapped
@@ -273,5 +274,6 @@ def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAuto
         check_is_fitted(inner)
         return inner
     labels = None if y is None else np.asarray(y)[rows]
-    fitted: BaseAutoencoder = clone(inner).fit(_safe_indexing(X, rows), labels)
+    part = X.by_row[rows] if isinstance(X, SparseRows) else _safe_indexing(X, rows)
+    fitted: BaseAutoencoder = clone(inner).fit(part, labels)
     return fitted

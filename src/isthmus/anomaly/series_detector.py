@@ -25,6 +25,7 @@ from isthmus.anomaly.series_windows import (
     standardised_windows,
 )
 from isthmus.core.errors import InvalidArchive, SchemaMismatch
+from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
 from isthmus.data.windows import per_timestamp
 from isthmus.persistence import strict_json
@@ -164,7 +165,9 @@ class SeriesDetector:
     def contributions(self, block: Floats) -> NDArray[np.float64]:
         """Return each sensor's contribution to the scores of windows, (k, sensors)."""
         residuals = block - reconstructed(self.autoencoder, block)
-        return self.window_score.contributions(window_statistics(block, residuals))
+        parts = self.window_score.contributions(window_statistics(block, residuals))
+        require_finite(parts, "the anomaly score", first_row=None)
+        return parts
 
     def as_fitted(self, S: Any) -> SensorSeries:
         """Return the series with its sensors in the order of `fit`.

@@ -22,6 +22,7 @@ from isthmus.compression.row_codec import (
 from isthmus.compression.table_rows import TableRows, table_from
 from isthmus.core.errors import InvalidArchive, InvalidData
 from isthmus.data import frames
+from isthmus.data.sparse_rows import is_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,6 +124,9 @@ def _refuse_what_is_lost(X: Any) -> None:
         lost, remedy = "a masked array", "compress X.data and X.mask separately"
     elif pandas and X.columns.nlevels > 1:
         lost, remedy = "columns with several levels", "join the names: X.columns.map('/'.join)"
+    elif is_sparse(X):
+        lost = f"a sparse matrix ({type(X).__name__})"
+        remedy = "compress X.toarray(), or save X with scipy.sparse.save_npz"
     elif sparse:
         lost, remedy = f"the sparse column {sparse[0]!r}", "pass a DataFrame with dense columns"
     else:

@@ -16,6 +16,7 @@ from isthmus.data import scaling as scalings
 from isthmus.data.formats.text_options import DETECT
 from isthmus.data.scale_mismatch import warn_of_another_scale
 from isthmus.data.scaling import ColumnStatistics, Scaling
+from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.persistence.config_checks import entry, integer, items, one_of, refuse
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class ArraySchema:
 
         Parameters
         ----------
-        X : array-like of shape (n, *sample_shape)
+        X : array-like of shape (n, *sample_shape), or sparse matrix of shape (n, columns)
             NaN marks a missing cell.
 
         Returns
@@ -110,17 +111,17 @@ class ArraySchema:
         low, high = np.float32(np.nan), np.float32(np.nan)
         step = rows or len(array)
         for start in range(0, len(array), step):
-            block = array[start : start + step]
-            matrix = aligned_empty((len(block), self.n_columns))
+            matrix = aligned_empty((min(step, len(array) - start), self.n_columns))
             for part in scalings.row_blocks(matrix.shape):
-                cells = block[part].reshape(-1, self.n_columns)
+                cells = array[start + part.start : start + part.stop].reshape(-1, self.n_columns)
                 with np.errstate(over="ignore"):
                     matrix[part] = self.scaling.forward(cells.astype(np.float64))
                 low = np.fmin(low, np.fmin.reduce(matrix[part], axis=None))
                 high = np.fmax(high, np.fmax.reduce(matrix[part], axis=None))
                 if np.isinf(low) or np.isinf(high):
-                    raise scalings.infinity_error(cells, self._name, start + part.start)
-            yield matrix.reshape(block.shape)
+                    first = start + part.start
+                    raise scalings.infinity_error(cells, self._name, first, matrix[part])
+            yield matrix.reshape(-1, *self.sample_shape)
         if self.values == "unit" and self.scaling.center.size == 1:
             self._compare_scales(array, float(low), float(high))
 
@@ -141,7 +142,7 @@ class ArraySchema:
         missing = np.isnan(matrix.reshape(len(matrix), -1))
         return ObservedRows(matrix, missing, np.zeros(missing.shape, dtype=bool))
 
-    def _compare_scales(self, array: NDArray[Any], low: float, high: float) -> None:
+    def _compare_scales(self, array: NDArray[Any] | SparseRows, low: float, high: float) -> None:
         """Warn if the samples' range, in fractions of the fitted one, is on another scale."""
         start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
         received = (start + low * span, start + high * span)
@@ -233,14 +234,20 @@ def cell_name(column: int, sample_shape: tuple[int, ...]) -> str:
     return f"cell {tuple(int(i) for i in np.unravel_index(column, sample_shape))}"
 
 
-def as_numbers(X: Any) -> NDArray[Any]:
+def as_numbers(X: Any) -> NDArray[Any] | SparseRows:
     """Return `X` as a numeric array of 2 to 4 dimensions, with scikit-learn's own messages.
+
+    Sparse rows stay sparse.
 
     Raises
     ------
     InvalidData
-        It is empty, sparse, complex, text or ragged, or has another number of dimensions.
+        It is empty, complex, text or ragged, or has another number of dimensions.
     """
+    if isinstance(X, SparseRows):
+        return X
+    if is_sparse(X):
+        return SparseRows(X)
     if is_plain(X):
         plain: NDArray[Any] = X
         return plain
@@ -300,7 +307,7 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
             received=f"shape {shape}",
             remedy="downscale the samples, or cut them into parts",
         )
-    flat = array.reshape(len(array), -1)
+    flat = array if isinstance(array, SparseRows) else array.reshape(len(array), -1)
 
     def name(column: int) -> str:
         return cell_name(column, shape)
@@ -323,7 +330,7 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
     )
 
 
-def _limits(array: NDArray[Any], summary: ColumnStatistics) -> tuple[Any, Any] | None:
+def _limits(array: NDArray[Any] | SparseRows, summary: ColumnStatistics) -> tuple[Any, Any] | None:
     """Choose the range whose fractions are learned, or None to standardise the columns."""
     low, high = _extremes(summary)
     bytes_range, unit_range = (np.zeros(1), np.full(1, 255.0)), (np.zeros(1), np.ones(1))

@@ -24,6 +24,10 @@ from isthmus.data.scaling import row_blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.data.sparse_rows import SparseRows
+
+    Samples = NDArray[Any] | SparseRows
+
 Range = tuple[float, float]
 
 _FULL_SCALES = (255.0, 65535.0)
@@ -31,12 +35,12 @@ _ROUNDING = 1e-4
 """Tolerance, because ranges are computed in float32 fractions of the fitted range."""
 
 
-def warn_of_another_scale(X: NDArray[Any], fitted: Range, received: Range) -> None:
+def warn_of_another_scale(X: Samples, fitted: Range, received: Range) -> None:
     """Emit a DataWarning if the samples are clearly not on the scale of the fitted data.
 
     Parameters
     ----------
-    X : ndarray of shape (n, *sample_shape)
+    X : ndarray of shape (n, *sample_shape), or SparseRows
         In the user's units; NaN is missing.
     fitted, received : (float, float)
         Minimum and maximum of the data that `fit` saw, and of `X`.
@@ -51,7 +55,7 @@ def warn_of_another_scale(X: NDArray[Any], fitted: Range, received: Range) -> No
     )
 
 
-def _is_shrunk(X: NDArray[Any], fitted: Range, received: Range) -> bool:
+def _is_shrunk(X: Samples, fitted: Range, received: Range) -> bool:
     low, high = received
     if fitted[0] != 0 or fitted[1] not in _FULL_SCALES:
         return False
@@ -60,7 +64,7 @@ def _is_shrunk(X: NDArray[Any], fitted: Range, received: Range) -> bool:
     return X.ndim > 2 or X.dtype.kind == "b" or _holds_fractions(X)
 
 
-def _is_grown(X: NDArray[Any], fitted: Range, received: Range) -> bool:
+def _is_grown(X: Samples, fitted: Range, received: Range) -> bool:
     if fitted[0] < -1 or fitted[1] > 1 or not received[1] > 10:
         return False
     large = filled = 0
@@ -71,7 +75,7 @@ def _is_grown(X: NDArray[Any], fitted: Range, received: Range) -> bool:
     return large > filled / 2
 
 
-def _holds_fractions(X: NDArray[Any]) -> bool:
+def _holds_fractions(X: Samples) -> bool:
     if X.dtype.kind != "f":
         return False
     return any(

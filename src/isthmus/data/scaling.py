@@ -27,6 +27,8 @@ from isthmus.persistence.config_checks import finite_numbers, one_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from isthmus.data.sparse_rows import SparseRows
+
 Method = Literal["robust", "range", "none"]
 Float64s = NDArray[np.float64]
 
@@ -43,6 +45,8 @@ _NORMAL_IQR = 1.349
 _FEW = 16
 """Partitioning finds up to this many order statistics faster than sorting."""
 _LARGEST = float(np.finfo(np.float64).max)
+_SMALL_SCALE = 1e-200
+"""Numbers that float32 can hold, divided by a larger scale, do not overflow in float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +67,21 @@ class Scaling:
     scale: Float64s
 
     def forward(self, values: Float64s, columns: slice = slice(None)) -> Float64s:
-        """Scale `values` of shape (n, columns) in place and return them; NaN stays NaN."""
+        """Scale `values` of shape (n, columns) in place and return them; NaN stays NaN.
+
+        With ``"robust"``, numbers that float32 can hold stay finite, however small the scale is.
+        """
         if self.method == "none":
             return values
         center, scale = self._of(columns)
+        robust = self.method == "robust"
+        finite = np.isfinite(values) if robust and (scale < _SMALL_SCALE).any() else None
         with np.errstate(over="ignore", invalid="ignore"):
             values -= center
             values /= scale
-            if self.method == "robust":
+            if finite is not None:
+                np.clip(values, -_LARGEST, _LARGEST, out=values, where=finite)
+            if robust:
                 compress_tails(values)
         return values
 
@@ -166,7 +177,7 @@ class ColumnStatistics(NamedTuple):
     """Whether every observed value is an integer."""
 
 
-def summarise(values: NDArray[Any]) -> ColumnStatistics:
+def summarise(values: NDArray[Any] | SparseRows) -> ColumnStatistics:
     """Summarise `values` of shape (n, columns), NaN for a missing cell, a block at a time."""
     low = np.full(values.shape[1], np.nan)
     high = low.copy()
@@ -183,7 +194,7 @@ def summarise(values: NDArray[Any]) -> ColumnStatistics:
 
 
 def check_columns(
-    summary: ColumnStatistics, values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
+    summary: ColumnStatistics, values: NDArray[Any] | SparseRows, name: Callable[[int], str]
 ) -> None:
     """Refuse columns that cannot be learned from.
 
@@ -204,15 +215,27 @@ def check_columns(
         )
     infinite = np.isinf(summary.low) | np.isinf(summary.high)
     if infinite.any():
-        raise infinity_error(values, name, first_row)
+        for rows in row_blocks(values.shape):
+            if np.isinf(values[rows].astype(np.float64)).any():
+                raise infinity_error(values[rows], name, rows.start)
 
 
 def infinity_error(
-    values: NDArray[Any], name: Callable[[int], str], first_row: int = 0
+    values: NDArray[Any],
+    name: Callable[[int], str],
+    first_row: int = 0,
+    scaled: NDArray[Any] | None = None,
 ) -> InvalidData:
-    """Return the error that names the first infinity, or value beyond float32, in `values`."""
+    """Return the error that names the first infinity, or value beyond float32, in `values`.
+
+    If float32 can hold all of them, it names the first that is infinite after scaling, in `scaled`,
+    of the same shape.
+    """
     with np.errstate(over="ignore"):
-        row, column = np.argwhere(np.isinf(values.astype(np.float64).astype(np.float32)))[0]
+        large = np.isinf(values.astype(np.float64).astype(np.float32))
+    if scaled is not None and not large.any():
+        return _overflow_error(values, scaled, name, first_row)
+    row, column = np.argwhere(large)[0]
     cell = float(values[row, column])
     return InvalidData(
         f"column {name(int(column))}, row {first_row + int(row)}",
@@ -222,7 +245,19 @@ def infinity_error(
     )
 
 
-def fit_robust(values: NDArray[Any], name: Callable[[int], str]) -> Scaling:
+def _overflow_error(
+    values: NDArray[Any], scaled: NDArray[Any], name: Callable[[int], str], first_row: int
+) -> InvalidData:
+    row, column = np.argwhere(np.isinf(scaled))[0]
+    return InvalidData(
+        f"column {name(int(column))}, row {first_row + int(row)}",
+        expected="a number near the range that fit saw",
+        received=f"{float(values[row, column]):.6g}, which is too large to compute after scaling",
+        remedy="check the column's unit, replace the cell with NaN, or fit with scale='robust'",
+    )
+
+
+def fit_robust(values: NDArray[Any] | SparseRows, name: Callable[[int], str]) -> Scaling:
     """Learn robust scaling of every column of `values`, shape (n, columns); NaN is missing.
 
     Raises

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+
+import numpy as np
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.array_schema import ArraySchema, infer_array
 from isthmus.data.frames import is_table
+from isthmus.data.scaling import Scaling
 from isthmus.data.table_schema import TableSchema, infer_table
 from isthmus.persistence.config_checks import one_of
 
@@ -119,6 +123,19 @@ def infer_schema(X: Any, *, scale: str = "auto", unknown: Unknown = "warn") -> S
             remedy=nearest(str(scale), list(get_args(Scale))) or "leave scale at 'auto'",
         )
     return infer_table(X, scale, unknown) if is_table(X) else infer_array(X, scale)
+
+
+def as_fractions(schema: Schema) -> Schema:
+    """Return the schema of unscaled numbers, all of them within [0, 1], with values ``"unit"``.
+
+    Numbers stay as they are: they are fractions of the range from 0 to 1.
+    """
+    scaling = Scaling("range", np.zeros(1), np.ones(1))
+    if isinstance(schema, TableSchema):
+        return replace(schema, scaling=scaling)
+    if isinstance(schema, ArraySchema):
+        return replace(schema, scaling=scaling, values="unit")
+    raise AssertionError("there is no other kind of schema")
 
 
 def schema_from_config(config: Any) -> Schema:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InvalidData
 from isthmus.data.array_schema import without_mask
 from isthmus.data.frames import container_of, is_table, to_arrow
+from isthmus.data.sparse_rows import SparseRows, is_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ class SensorSeries:
 
     Parameters
     ----------
-    values : array of numbers, shape (n, sensors)
+    values : array of numbers or SparseRows, shape (n, sensors)
         NaN marks a missing cell; may be a memory map.
     times : array of datetime64 or timedelta64, shape (n,), or None
         The time of each row, in order.
@@ -50,7 +51,7 @@ class SensorSeries:
         Whether these are the user's names; those of an array are generated.
     """
 
-    values: NDArray[Any]
+    values: NDArray[Any] | SparseRows
     times: NDArray[Any] | None
     sensors: tuple[str, ...]
     named: bool = True
@@ -100,8 +101,8 @@ def as_series(S: Any) -> SensorSeries:
     """
     if is_table(S):
         return _from_table(S)
-    array = without_mask(S)
-    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    array = SparseRows(S) if is_sparse(S) else without_mask(S)
+    array = array if isinstance(array, np.ndarray | SparseRows) else np.asarray(array)
     if array.ndim == 1:
         array = array[:, None]
     if array.dtype.kind not in "biuf" or array.ndim != 2 or 0 in array.shape:

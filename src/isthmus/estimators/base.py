@@ -23,6 +23,7 @@ from isthmus.estimators import (
     row_split,
     storage,
 )
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
 from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
 from isthmus.networks.inference import Function
@@ -104,14 +105,16 @@ class BaseAutoencoder(
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Learn to reconstruct `X`.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
-            ignores.
+            ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
+            not used. All other methods accept the same.
         y : ignored
             Present for pipelines; only its length is checked.
 
@@ -121,9 +124,11 @@ class BaseAutoencoder(
 
         Raises
         ------
-        InvalidParameter, InvalidData, TrainingDiverged
-            A setting is invalid, the data cannot be learned, or the loss became infinite or NaN.
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            A setting is invalid, the data cannot be learned or the file cannot be read, or the loss
+            became infinite or NaN.
         """
+        refuse_keywords(unsupported)
         before = self.__dict__.copy()
         try:
             with Interrupt() as interrupt:  # until everything is stored, not only while training
@@ -141,6 +146,7 @@ class BaseAutoencoder(
         schema = infer_schema(X, scale=self.scale, unknown=self.unknown)
         input_checks.remember_columns(self, schema)
         matrix = schema.to_matrix(X)
+        schema = resolved_settings.values_for_loss(self, schema, matrix)
         labels = self._labels(y, len(matrix))
         latent_dim = resolved_settings.latent_dim(self, schema)
         recipe = resolved_settings.recipe(self, len(matrix))
@@ -350,6 +356,7 @@ class BaseAutoencoder(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 

@@ -10,8 +10,11 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data import reading
 from isthmus.data.array_schema import is_plain, without_mask
+from isthmus.data.formats.text_options import DETECT
 from isthmus.data.frames import is_table
+from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or a table; unless `reset`, it must have the columns that `fit` saw.
 
-    Infinities are not checked here: the schema refuses them and names row and column.
+    A path is read, and a sparse matrix becomes `SparseRows`. Infinities are not checked here: the
+    schema refuses them and names row and column.
 
     Raises
     ------
@@ -35,9 +39,9 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     """
     if not reset and _is_as_fitted(estimator, X):
         return X
+    X = opened(X, None if reset else estimator.schema_)
     if X is None or isinstance(X, (str, bytes, os.PathLike)):
-        remedy = "read a file first, for example with pandas.read_csv, or use `isthmus fit FILE`"
-        raise _not_rows(repr(X), remedy)
+        raise _not_rows(repr(X), "pass the rows, or the path of a file such as 'cars.csv'")
     if isinstance(X, Iterator):
         remedy = "collect its rows first, for example with numpy.stack(list(X))"
         raise _not_rows(f"an iterator ({type(X).__name__})", remedy)
@@ -53,9 +57,35 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
         raise InvalidData(" ".join(str(error).split())) from error
 
 
+def opened(X: Any, schema: Schema | None = None) -> Any:
+    """Return the rows of a file, or of a folder of images, if `X` is its path; otherwise `X`.
+
+    Parameters
+    ----------
+    X : object
+        What the user passed.
+    schema : Schema, optional
+        Determines the types of the columns of a CSV file; by default they are inferred.
+
+    Raises
+    ------
+    UnreadableFile
+        There is no such file, or it cannot be read.
+    """
+    if not isinstance(X, (str, os.PathLike)):
+        return X
+    path = os.fspath(X)
+    if not path or not isinstance(path, str):
+        return X  # an empty path would be the current folder
+    return reading.read(path, text=DETECT if schema is None else schema.text_options).X
+
+
 def _not_rows(received: str, remedy: str) -> InvalidData:
     return InvalidData(
-        "X", expected="an array, a DataFrame or an Arrow table", received=received, remedy=remedy
+        "X",
+        expected="an array, a sparse matrix, a DataFrame, an Arrow table or a path",
+        received=received,
+        remedy=remedy,
     )
 
 
@@ -70,6 +100,12 @@ def _is_as_fitted(estimator: Any, X: Any) -> bool:
 
 
 def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
+    if is_sparse(X):
+        rows = SparseRows(X)
+        validate_data(
+            estimator, rows.by_row, reset=reset, accept_sparse="csr", ensure_all_finite=False
+        )
+        return rows
     X = without_mask(X)  # scikit-learn would drop the mask and use the masked values
     if not is_table(X) and _dimensions(X) > 2:
         return check_array(
@@ -82,7 +118,7 @@ def checked_codes(Z: Any) -> Floats:
     """Return codes as a float32 array of two dimensions; raises InvalidData."""
     try:
         wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InvalidData(str(error)) from error
     if np.abs(wide).max(initial=0) > np.finfo(np.float32).max:
         raise InvalidData(

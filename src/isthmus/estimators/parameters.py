@@ -336,7 +336,8 @@ PARAMETERS = (
         '{"auto", "range", "robust", "none"}',
         "auto",
         OneOf(auto=True, names=("range", "robust", "none")),
-        "How data are scaled; see `isthmus.data.schema.infer_schema`.",
+        'How data are scaled; see `isthmus.data.schema.infer_schema`. With "none", a loss or '
+        "likelihood for values within [0, 1] is accepted if all values of the training rows are.",
         summary="How numbers are scaled: range, robust or none.",
     ),
     UNKNOWN,

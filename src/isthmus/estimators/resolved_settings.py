@@ -6,16 +6,21 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from isthmus.core.errors import DataWarning, InvalidParameter
+from isthmus.data.schema import as_fractions
 from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
+from isthmus.objectives.likelihood import LIKELIHOODS
 from isthmus.objectives.reconstruction import check_custom, custom
 from isthmus.training.config import TrainingConfig
 
 if TYPE_CHECKING:
+    from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
     from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
@@ -27,6 +32,50 @@ _AUTO_STEPS = 5000
 _AUTO_EPOCHS = (20, 500)
 _AUTO_BATCH = (16, 256)
 _AUTO_BATCHES_AN_EPOCH = 50
+
+_OF_FRACTIONS = {
+    "loss": [name for name, loss in LOSSES.items() if loss.values == ("unit",)],
+    "likelihood": [name for name, of in LIKELIHOODS.items() if of.fits == ("unit",)],
+}
+"""By parameter, the choices that are only defined for values within [0, 1]."""
+
+
+def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
+    """Return the schema with values of the kind that the loss needs, if unscaled rows have them.
+
+    Unscaled numbers are real numbers. If all of them are within [0, 1], and the loss is only
+    defined for such values, they are treated as fractions, which they are with other scales.
+
+    Parameters
+    ----------
+    estimator : isthmus estimator
+        Has a `loss` or a `likelihood`.
+    schema : Schema
+        The schema of the training rows.
+    matrix : float32 array of shape (n, *sample_shape)
+        The training rows.
+
+    Raises
+    ------
+    InvalidParameter
+        The loss needs values within [0, 1], and a value is outside.
+    """
+    if estimator.scale != "none" or schema.values != "real":
+        return schema
+    for parameter, names in _OF_FRACTIONS.items():
+        name = getattr(estimator, parameter, None)
+        if not isinstance(name, str) or name not in names:
+            continue
+        low, high = np.fmin.reduce(matrix, axis=None), np.fmax.reduce(matrix, axis=None)
+        if low < 0 or high > 1:
+            raise InvalidParameter(
+                f"{parameter} {name!r} with scale='none'",
+                expected="values within [0, 1]",
+                received=f"values from {low:.6g} to {high:.6g}",
+                remedy=f"scale='range', or leave {parameter}='auto'",
+            )
+        return as_fractions(schema)
+    return schema
 
 
 def latent_dim(estimator: Any, schema: Schema) -> int:

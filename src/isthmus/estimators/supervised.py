@@ -14,6 +14,7 @@ from isthmus.core.errors import InvalidData
 from isthmus.estimators import parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.labels import Classes, Labelling, Targets
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.networks.architecture_settings import ACTIVATIONS
 from isthmus.networks.head import Head
 from isthmus.networks.inference import Function
@@ -119,14 +120,16 @@ class SupervisedAutoencoder(BaseAutoencoder):
     ) -> None:
         self._store(locals())
 
-    def fit(self, X: Any, y: Any = None) -> SupervisedAutoencoder:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> SupervisedAutoencoder:
         """Learn to reconstruct `X` and to predict `y`.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
-            ignores.
+            ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
+            not used.
         y : array of shape (n,), or (n, targets) for regression
             Labels: text, integers or booleans for classification, numbers for regression. None and
             NaN mark missing labels. Among integer classes, so does -1, unless the classes are
@@ -138,10 +141,11 @@ class SupervisedAutoencoder(BaseAutoencoder):
 
         Raises
         ------
-        InvalidParameter, InvalidData, TrainingDiverged
-            A setting is invalid, the data or labels cannot be learned, or the loss became infinite
-            or NaN.
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            A setting is invalid, the data or labels cannot be learned or the file cannot be read,
+            or the loss became infinite or NaN.
         """
+        refuse_keywords(unsupported)
         return super().fit(X, y)
 
     def predict(self, X: Any) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidParameter, TrainingWarning
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import generator_for, key_for, resolve_seed
 from isthmus.data.corruption import binarize
 from isthmus.data.table_outputs import drawn, has_atoms, with_odds
@@ -243,7 +244,9 @@ class VariationalAutoencoder(BaseAutoencoder):
         samples = parameter_checks.count("samples", samples)
         term = LIKELIHOODS[self.loss_].make(self.schema_.segments, self.noise_variance_)
         rows = self._seen(self.schema_.to_matrix(X), jax.random.fold_in(key, 1))
-        return self._whole.log_evidence(rows, term, samples, key)
+        evidence = self._whole.log_evidence(rows, term, samples, key)
+        require_finite(evidence, "the log likelihood")
+        return evidence
 
     def _goal(self, schema: Schema) -> TrainingGoal:
         given = self.likelihood

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.aligned_memory import aligned_empty, device_copy
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.program_cache import Program
 from isthmus.networks.acceleration import accelerated, rows_at_once
 
@@ -89,10 +90,15 @@ class Function:
         """Return the models' outputs for the rows, (n, *in_shape) -> (n, *out_shape).
 
         NaN marks a missing cell and is replaced with 0: a column's center, or no category.
+
+        Raises
+        ------
+        InvalidData
+            An output is not finite; the message names the row.
         """
         step = self.block_rows
         if len(rows) <= step:
-            return self._collected(rows, self._dispatched(rows))
+            return self._collected(rows, self._dispatched(rows), 0)
         blocks = (rows[start : start + step] for start in range(0, len(rows), step))
         result = np.empty((len(rows), *self._out_shape), dtype=np.float32)
         start = 0
@@ -111,18 +117,27 @@ class Function:
         ----------
         blocks : iterable of float32 arrays of shape (any number, *in_shape)
             The rows, as for a call. Blocks of `block_rows` rows need no padding.
+
+        Raises
+        ------
+        InvalidData
+            An output is not finite; the message names the row.
         """
-        under_way: deque[tuple[Floats, list[jax.Array]]] = deque()
+        under_way: deque[tuple[Floats, list[jax.Array], int]] = deque()
+        start = 0
         for block in blocks:
-            under_way.append((block, self._dispatched(block)))
+            under_way.append((block, self._dispatched(block), start))
+            start += len(block)
             if len(under_way) > _AHEAD:
                 yield self._first(under_way)
         while under_way:
             yield self._first(under_way)
 
-    def _first(self, under_way: deque[tuple[Floats, list[jax.Array]]]) -> tuple[Floats, Floats]:
-        block, outputs = under_way.popleft()
-        return block, self._collected(block, outputs)
+    def _first(
+        self, under_way: deque[tuple[Floats, list[jax.Array], int]]
+    ) -> tuple[Floats, Floats]:
+        block, outputs, start = under_way.popleft()
+        return block, self._collected(block, outputs, start)
 
     def _dispatched(self, block: Floats) -> list[jax.Array]:
         """Start a program for each tile, and return their outputs without waiting for them."""
@@ -141,13 +156,14 @@ class Function:
         output: jax.Array = self._programs[len(rows)](self._weights, rows)
         return output
 
-    def _collected(self, block: Floats, outputs: list[jax.Array]) -> Floats:
+    def _collected(self, block: Floats, outputs: list[jax.Array], first_row: int) -> Floats:
         result = np.empty((len(block), *self._out_shape), dtype=np.float32)
         done = 0
         for output in outputs:
             piece = np.asarray(output)[: len(block) - done]
             result[done : done + len(piece)] = piece
             done += len(piece)
+        require_finite(result, "the network's output", first_row)
         return result
 
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
+_LARGEST_WEIGHT = 1e18
+_LARGEST_STATISTIC = 1e36
+"""Limits of trainable weights and of others, such as the variance in a batch normalisation. No
+training reaches them: the square of a larger weight, and the loss of such data, overflow."""
 _MOST_CELLS = 2**28
 _REMEDY = (
     "build it as keras.Sequential or keras.Model(inputs, outputs) from built-in layers, "
@@ -174,7 +178,8 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
     Raises
     ------
     InvalidArchive
-        The number of arrays, a shape or a dtype differs; the message names the position.
+        The number of arrays, a shape or a dtype differs, or a weight is NaN, infinite or beyond
+        1e18 (beyond 1e36 if it is not trainable); the message names the position.
     """
     variables = list(model.variables)
     if len(variables) != len(arrays):
@@ -188,6 +193,11 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
         received = f"{array.dtype.name} {array.shape}"
         if expected == received and not array_checks.is_finite(array):
             expected, received = "finite numbers", "NaN or infinity"
+        elif expected == received and array.dtype.kind == "f":
+            limit = _LARGEST_WEIGHT if variable.trainable else _LARGEST_STATISTIC
+            largest = float(np.abs(array).max(initial=0))
+            if largest > limit:
+                expected, received = f"numbers up to {limit:g}", f"{largest:.3g}"
         if expected != received:
             raise InvalidArchive(
                 f"array {position} of the model in the file ({variable.path})",

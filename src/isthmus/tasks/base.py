@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidParameter
+from isthmus.estimators import input_checks
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.base import BaseAutoencoder
 from isthmus.estimators.storage import plain_params, storable
@@ -70,7 +71,10 @@ class Task(BaseEstimator, ABC):
         """Set ``autoencoder_`` and return the codes of `X`, (n, latent_dim)."""
         given = Autoencoder(random_state=seed) if self.autoencoder is None else self.autoencoder
         inner, frozen = unwrapped(given)
-        self._keep(inner if frozen else clone(inner).fit(X, y))
+        if not frozen:
+            X = input_checks.opened(X)  # not once more for its codes
+            inner = clone(inner).fit(X, y)
+        self._keep(inner)
         return self._encode(X)
 
     def _keep(self, autoencoder: BaseAutoencoder) -> None:
@@ -120,6 +124,7 @@ class Task(BaseEstimator, ABC):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags
 
 

@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import MissingExtra
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
 
@@ -83,12 +85,13 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         self.method = method
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Make a map of the codes of `X`.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape).
         y : array of shape (n,), optional
             For an autoencoder that learns from labels; others ignore it.
@@ -104,11 +107,14 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         MissingExtra
             The method's library is not installed.
         """
+        refuse_keywords(unsupported)
         self._fit(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Floats:
+    @without_keywords
+    def fit_transform(self, X: Any, y: Any = None, **unsupported: Any) -> Floats:
         """Make a map, and return the positions of the rows of `X`, (n, 2); see `fit`."""
+        refuse_keywords(unsupported)
         places = self._fit(X, y)
         positions: Floats = self.embedding_[places]
         return positions
@@ -119,7 +125,9 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
         The position of a row does not depend on the other rows.
         """
         check_is_fitted(self)
-        return _place(self._encode(X), self.codes_, self.embedding_)
+        places = _place(self._encode(X), self.codes_, self.embedding_)
+        require_finite(places, "the place on the map")
+        return places
 
     def _fit(self, X: Any, y: Any) -> np.ndarray:
         """Fit, and return the index of each row's code among the distinct codes."""

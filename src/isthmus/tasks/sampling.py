@@ -13,8 +13,10 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
 from isthmus.estimators import parameter_checks
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
 
@@ -79,12 +81,13 @@ class LatentSampler(Task):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
         """Fit the autoencoder, unless it is frozen, and the density of the codes of `X`.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). If there are more than 50,000 rows, the density is
             fitted on 50,000 random ones.
         y : array of shape (n,), optional
@@ -99,6 +102,7 @@ class LatentSampler(Task):
         InvalidParameter, InvalidData, TrainingDiverged
             As in the autoencoder's `fit`; also if there are fewer rows than components.
         """
+        refuse_keywords(unsupported)
         wanted = self.n_components
         if wanted != "auto":
             wanted = parameter_checks.count("n_components", wanted)
@@ -149,7 +153,10 @@ class LatentSampler(Task):
             Rows like those given to `fit`.
         """
         check_is_fitted(self)
-        return _log_density(self._encode(X), self.weights_, self.means_, self.precisions_cholesky_)
+        codes = self._encode(X)
+        density = _log_density(codes, self.weights_, self.means_, self.precisions_cholesky_)
+        require_finite(density, "the log-density")
+        return density
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return the mean of `score_samples`, higher is better."""

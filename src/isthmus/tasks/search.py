@@ -12,6 +12,7 @@ from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter, MissingExtra
 from isthmus.core.randomness import resolve_seed
 from isthmus.estimators import parameter_checks
+from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
 
@@ -88,12 +89,13 @@ class SimilarityIndex(Task):
         self.method = method
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, ids: Any = None) -> Self:
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, *, ids: Any = None, **unsupported: Any) -> Self:
         """Fit the autoencoder, unless it is frozen, and index the codes of `X`.
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
+        X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape).
         y : array of shape (n,), optional
             For an autoencoder that learns from labels; others ignore it.
@@ -112,6 +114,7 @@ class SimilarityIndex(Task):
         MissingExtra
             `method` is "approximate" and faiss is not installed.
         """
+        refuse_keywords(unsupported)
         search, _ = _METHODS[self.method], _METRICS[self.metric]
         if search is _approximate:
             _faiss()
