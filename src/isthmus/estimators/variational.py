@@ -22,8 +22,11 @@ from isthmus.networks.bottlenecks import GaussianBottleneck
 from isthmus.objectives.kl import divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
 from isthmus.objectives.objective import Objective
+from isthmus.persistence import config_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
@@ -35,6 +38,7 @@ COLLAPSED = 0.01
 """A latent dimension whose divergence is below this, in nats, carries no information."""
 _MOST_MEASURED = 10_000
 _MOST_NAMED = 10
+_WITHOUT_NOISE = ("bernoulli", "binarized")
 
 
 class VariationalAutoencoder(BaseAutoencoder):
@@ -249,6 +253,20 @@ class VariationalAutoencoder(BaseAutoencoder):
                 stacklevel=4,
             )
 
+    @classmethod
+    def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
+        if not isinstance(fitted["kl_"], np.ndarray):
+            config_checks.refuse("divergences", "a number for each latent dimension", fitted["kl_"])
+        loss, variance = fitted["loss_"], fitted["noise_variance_"]
+        fixed = LIKELIHOODS[loss].variance
+        if fixed is not None or loss in _WITHOUT_NOISE:
+            fits = variance == fixed
+        else:
+            fits = type(variance) is float and variance >= SMALLEST_VARIANCE
+        if not fits:
+            expected = f"that of the likelihood {loss!r}"
+            config_checks.refuse("variance of the noise", expected, variance)
+
     def _seen(self, rows: Floats, key: Any) -> Floats:
         """Return rows as in training: with sampled cells if the likelihood is "binarized"."""
         if self.loss_ != "binarized":
@@ -260,7 +278,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _noise_variance(self, rows: Floats, reconstruction: Any) -> float | None:
         """Return the variance of the decoder's noise, for likelihoods that have one."""
         fixed = LIKELIHOODS[self.loss_].variance
-        if fixed is not None or self.loss_ in ("bernoulli", "binarized"):
+        if fixed is not None or self.loss_ in _WITHOUT_NOISE:
             return fixed
         squares = np.square(rows - reconstruction, dtype=np.float64)
         if self.schema_.values == "mixed" and self.loss_ == "mixture":

@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import MissingExtra
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
+from isthmus.estimators import parameters
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
+from isthmus.tasks.parameters import MAP_PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,14 +47,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
 
     Parameters
     ----------
-    autoencoder : isthmus estimator, default=None
-        Makes the codes. None: an `Autoencoder` with its defaults. It is cloned and fitted, unless
-        it is in scikit-learn's ``FrozenEstimator``, which keeps a fitted one as it is.
-    method : {"auto", "tsne", "umap"}, default="auto"
-        "auto" is t-SNE.
-    random_state : None, int, RandomState or Generator, default=None
-        An integer gives the same map again on the same machine and versions, except that an
-        autoencoder that is given has a `random_state` of its own.
+    {parameters}
 
     Attributes
     ----------
@@ -75,6 +70,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
     """
 
     kind = "latent map"
+    _parameters = MAP_PARAMETERS
 
     def __init__(
         self, autoencoder: Any = None, *, method: str = "auto", random_state: Any = None
@@ -123,6 +119,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
 
     def _fit(self, X: Any, y: Any) -> np.ndarray:
         """Fit, and return for each row which of the distinct codes it has."""
+        parameters.check(self, MAP_PARAMETERS)
         layout = _METHODS[self.method]
         _library(layout)
         seed = resolve_seed(self.random_state)
@@ -150,6 +147,9 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
     @property
     def _n_features_out(self) -> int:
         return 2
+
+
+LatentMap.__doc__ = parameters.documented(LatentMap.__doc__, "map", MAP_PARAMETERS)
 
 
 def _laid_out(codes: Floats, layout: Callable[..., np.ndarray], seed: int) -> Floats:
