@@ -163,6 +163,29 @@ def test_settings_that_contradict_nothing_may_be_changed_before_saving(tmp_path)
     assert ist.load(tmp_path / "model").epochs == 9
 
 
+@pytest.mark.parametrize(
+    ("place", "rows", "said"),
+    [("score/rows", 20_001, "2 to 20,000 rows"), ("cells/rows", 2_001, "at most 2,000")],
+)
+def test_a_detector_with_more_rows_than_fit_keeps_is_refused(place, rows, said, tmp_path):
+    stored = opened("detector-numbers")
+    many = np.resize(stored.arrays[place], (rows, stored.arrays[place].shape[1]))
+    arrays = {**stored.arrays, place: many}
+    artifact.write(tmp_path / "m", Artifact(stored.kind, stored.manifest, arrays))
+    with pytest.raises(InvalidArchive, match=said):
+        ist.load(tmp_path / "m")
+
+
+def test_a_fraction_of_a_range_that_overflows_is_a_finite_bound(tmp_path):
+    stored = opened("codec-numbers-relative")
+    arrays = {"ranges": np.full_like(stored.arrays["ranges"], 1e308)}
+    stored.manifest["params"]["max_error"] = 1e308
+    artifact.write(tmp_path / "m", Artifact(stored.kind, stored.manifest, arrays))
+    codec = ist.load(tmp_path / "m")
+    X = np.random.default_rng(0).normal(size=(20, arrays["ranges"].size))
+    assert np.isfinite(codec.decompress(codec.compress(X))).all()
+
+
 def test_codes_that_are_not_finite_are_no_neighbours(tmp_path):
     stored = opened("index-euclidean")
     arrays = dict(stored.arrays)
