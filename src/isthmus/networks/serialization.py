@@ -295,7 +295,8 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
 def _program(model: keras.Model) -> Any:
     """Return the jaxpr of a model for one row; nothing is compiled and no state changes."""
     inputs = [
-        jax.ShapeDtypeStruct(_shape_of_a_row(tensor), tensor.dtype) for tensor in model.inputs
+        jax.ShapeDtypeStruct(_shape_of_a_row(tensor), tensor.dtype)  # type: ignore[no-untyped-call]
+        for tensor in model.inputs
     ]
     return jax.make_jaxpr(model.stateless_call)(
         [variable.value for variable in model.trainable_variables],
