@@ -55,3 +55,15 @@ def test_labels_and_types_of_pandas_come_back_without_the_data():
     config["columns"][2]["label"] = "integer"
     with pytest.raises(InvalidArchive, match="column's name"):
         schema_from_config(config)
+
+
+@pytest.mark.parametrize("like", [True, False])
+def test_predictions_that_are_nan_are_missing_cells_also_of_whole_numbers(like):
+    X = pd.DataFrame({"count": [1, 2, 3], "width": [0.5, 1.5, 2.5], "open": [True, False, True]})
+    schema = infer_schema(X)
+    matrix = schema.to_matrix(X)
+    matrix[1] = np.nan
+    back = schema.from_matrix(matrix, X if like else None)
+    assert back["count"].isna().tolist() == [False, True, False]
+    assert back["count"][[0, 2]].tolist() == [1, 3]
+    assert back["open"].isna().tolist() == [False, True, False]

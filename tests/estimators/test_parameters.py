@@ -1,6 +1,7 @@
 """Parameters are declared once: signatures, docstrings, checks and archives agree."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import isthmus as ist
 from isthmus.anomaly.detector import MODES
 from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
+from isthmus.compression.parameters import CODEC_PARAMETERS
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.corruption import NOISES
 from isthmus.estimators import resolved_settings
@@ -18,6 +20,7 @@ from isthmus.networks.catalogue import ARCHITECTURES
 from isthmus.objectives.catalogue import LOSSES, PENALTIES
 from isthmus.objectives.likelihood import LIKELIHOODS
 from isthmus.persistence import artifact
+from isthmus.tasks.parameters import INDEX_PARAMETERS, MAP_PARAMETERS, SAMPLER_PARAMETERS
 from isthmus.training.config import OPTIMIZERS, SCHEDULES
 
 ESTIMATORS = {
@@ -27,7 +30,11 @@ ESTIMATORS = {
     "variational": ist.VariationalAutoencoder,
 }
 DECLARED = {estimator: parameters_of(kind) for kind, estimator in ESTIMATORS.items()} | {
-    ist.AnomalyDetector: DETECTOR_PARAMETERS
+    ist.AnomalyDetector: DETECTOR_PARAMETERS,
+    ist.Codec: CODEC_PARAMETERS,
+    ist.LatentMap: MAP_PARAMETERS,
+    ist.LatentSampler: SAMPLER_PARAMETERS,
+    ist.SimilarityIndex: INDEX_PARAMETERS,
 }
 RECORDS = {each.name: each for each in (*PARAMETERS, *DETECTOR_PARAMETERS)}
 CATALOGUES = {
@@ -153,14 +160,15 @@ def test_an_archive_with_an_unknown_setting_is_refused(fitted, tmp_path):
 @pytest.mark.parametrize(
     ("stored", "loaded"),
     [
-        ({"loss": "custom:mine"}, "custom:mine"),
         ({"optimizer": "custom:Adam"}, "custom:Adam"),
-        ({"hidden": [8, 4]}, (8, 4)),
-        ({"hidden": []}, ()),
+        ({"hidden": [4]}, (4,)),
+        ({"hidden": 4}, 4),
+        ({"hidden": "auto"}, "auto"),
+        ({"loss": "mse"}, "mse"),
         ({"patience": None}, None),
         ({"clip_norm": None}, None),
         ({"learning_rate": 1}, 1),
-        ({"linear_path": "False"}, False),  # a NumPy boolean, as earlier versions wrote it
+        ({"linear_path": "True"}, True),  # a NumPy boolean, as earlier versions wrote it
         ({"verbose": True}, True),
         ({"random_state": 2**40}, 2**40),
         ({"checkpoint": "run.checkpoint"}, "run.checkpoint"),
@@ -171,6 +179,79 @@ def test_an_archive_with_any_setting_that_was_ever_saved_loads(stored, loaded, f
     model = ist.load(stored_with(fitted, tmp_path / "m", stored))
     assert getattr(model, next(iter(stored))) == loaded
     assert (model.transform(X) == fitted.transform(X)).all()
+
+
+def mine(target, reconstruction):
+    return (target - reconstruction) ** 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": mine},
+        {"hidden": ()},
+        {"hidden": (8, 4), "linear_path": False, "normalization": "layer", "activation": "relu"},
+        {"architecture": "linear", "scale": "range", "precision": "bfloat16", "loss": "mae"},
+    ],
+    ids=str,
+)
+def test_every_setting_that_fit_takes_agrees_with_what_it_learned(settings, tmp_path):
+    model = ist.Autoencoder(2, epochs=1, verbose=0, random_state=0, **settings).fit(X)
+    model.save(tmp_path / "m")
+    again = ist.load(tmp_path / "m")
+    assert (again.transform(X) == model.transform(X)).all()
+    again.save(tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("setting", "learned"),
+    [
+        ({"latent_dim": 3}, "2"),
+        ({"architecture": "linear"}, "'dense'"),
+        ({"hidden": (8, 4)}, r"\(4,\)"),
+        ({"hidden": ()}, r"\(4,\)"),
+        ({"activation": "relu"}, "'gelu'"),
+        ({"normalization": "batch"}, "'none'"),
+        ({"linear_path": False}, "True"),
+        ({"precision": "bfloat16"}, "'float32'"),
+        ({"scale": "range"}, "'robust'"),
+        ({"loss": "mae"}, "'mse'"),
+        ({"loss": "custom:mine"}, "'mse'"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_contradicts_what_was_learned_is_refused(setting, learned, fitted, tmp_path):
+    (name,) = setting
+    said = f"{name}: expected {learned}, as the model was fitted"
+    with pytest.raises(InvalidArchive, match=f"the archive's settings: {said}"):
+        ist.load(stored_with(fitted, tmp_path / "m", setting))
+    changed = pickle.loads(pickle.dumps(fitted)).set_params(**setting)
+    with pytest.raises(InvalidParameter, match=said):
+        changed.save(tmp_path / "changed")
+    assert not (tmp_path / "changed").exists()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"latent_dim": 2**100},
+        {"latent_dim": 2**20 + 1},
+        {"hidden": [2**20 + 1]},
+        {"hidden": [1] * 1001},
+        {"epochs": 2**31},
+        {"batch_size": 10**400},
+        {"learning_rate": 10**400},
+        {"contraction": 2**2000},
+        {"verbose": 2**64},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_absurd_numbers_are_refused_in_fit_and_in_archives(setting, fitted, tmp_path):
+    (name,) = setting
+    with pytest.raises(InvalidArchive, match=f"the archive's settings: {name}: expected"):
+        ist.load(stored_with(fitted, tmp_path / "m", setting))
+    with pytest.raises(InvalidParameter, match=f"{name}: expected"):
+        ist.Autoencoder(**setting).fit(X)
 
 
 def test_a_setting_in_numpys_types_comes_back_from_an_archive(tmp_path):

@@ -100,7 +100,8 @@ def randomised(model):
     generator = np.random.default_rng(1)
     for variable in model.variables:
         if variable.dtype != "uint32":
-            variable.assign(generator.normal(size=variable.shape).astype("float32"))
+            values = generator.normal(size=variable.shape).astype("float32")
+            variable.assign(abs(values) if variable.name == "moving_variance" else values)
     return model
 
 
@@ -462,8 +463,31 @@ def test_few_weights_cannot_be_spread_over_all_memory(part):
         parts += [layers.UpSampling2D((30_000, 30_000)), layers.GlobalMaxPooling2D()]
     else:
         parts += [layers.GlobalMaxPooling1D()]
-    with pytest.raises(InvalidParameter, match="at most 268435456 cells a row in any layer"):
+    with pytest.raises(InvalidParameter, match="at most 524288 cells a row in any layer"):
         model_to_config(sequential(*parts))
+
+
+def test_few_weights_cannot_run_for_millions_of_steps():
+    parts = [layers.RepeatVector(2**18), layers.GRU(2)]
+    with pytest.raises(InvalidParameter, match=r"131072 recurrent steps, received .* 262144 steps"):
+        model_to_config(sequential(*parts))
+
+
+def test_stacked_recurrent_layers_of_long_series_can_be_saved():
+    steps = 6_000
+    many = [layers.GRU(2, return_sequences=True) for _ in range(4)]
+    model = keras.Sequential([keras.Input((steps, 1)), *many, layers.GRU(2)])
+    config = model_to_config(model)
+    assert model_from_config(config, weights_of(model)).output_shape == (None, 2)
+
+
+def test_an_input_of_any_declared_size_takes_no_memory(peak_memory):
+    model = keras.Sequential(
+        [keras.Input((10_000, 10_000)), layers.Cropping1D((0, 9_999)), layers.Flatten()]
+    )
+    before = peak_memory()
+    model_from_config(model_to_config(model), [])
+    assert peak_memory() - before < 200e6
 
 
 @pytest.fixture
@@ -473,6 +497,14 @@ def peak_memory():
 
 
 # --- weights ----------------------------------------------------------------------------------
+
+
+def test_a_negative_variance_is_refused():
+    model = sequential(layers.BatchNormalization())
+    arrays = weights_of(model)
+    arrays[3] = -arrays[3]
+    with pytest.raises(InvalidArchive, match=r"moving_variance.*a variance of at least 0"):
+        assign_weights(model, arrays)
 
 
 def test_weights_are_checked_all_before_any_is_assigned():

@@ -102,6 +102,11 @@ class CellModel:
             The arrays do not describe such a model.
         """
         check_arrays(arrays, {"rows": ("float32", (None, width)), "column_of": ("int32", (width,))})
+        if len(arrays["rows"]) > _MOST_ROWS:
+            rows = f"{len(arrays['rows']):,}"
+            raise InvalidArchive(
+                "the archive's normal rows", expected=f"at most {_MOST_ROWS:,}", received=rows
+            )
         owners = arrays["column_of"]
         if owners.min() != 0 or len(np.unique(owners)) != owners.max() + 1:
             raise InvalidArchive("the archive's column_of", expected="every column, from 0")

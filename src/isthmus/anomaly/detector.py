@@ -372,7 +372,11 @@ class AnomalyDetector(OutlierMixin, Task):
         schema = content.pop("schema", None)
         detector, arrays = cls._opened(replace(stored, manifest=content))
         detector._restore(arrays, schema)
+        detector._vet_learned()
         return detector
+
+    def _check_learned(self) -> None:
+        self._fitted.check_settings(window=self.window, contaminated=MODES[self.mode])
 
     def _restore(self, arrays: Mapping[str, np.ndarray], schema: Any = None) -> None:
         stored = StoredDetector(self.autoencoder_, arrays, schema, self.window, self.unknown)

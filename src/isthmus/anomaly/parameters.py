@@ -8,6 +8,8 @@ from __future__ import annotations
 from isthmus.estimators.constraints import Integer, Model, OneOf, Real, Seed
 from isthmus.estimators.parameters import UNKNOWN, Parameter
 
+_MOST_ROWS = 2**24
+"""Rows of a window: so many cells may a sample have in an archive (`isthmus.data.array_schema`)."""
 _KINDS = ("detector",)
 _PANEL = "A detector, --kind detector"
 
@@ -52,7 +54,7 @@ DETECTOR_PARAMETERS = (
         "window",
         "int or None",
         None,
-        Integer(optional=True, at_least=2),
+        Integer(optional=True, at_least=2, at_most=_MOST_ROWS),
         "For a series: the rows of X are successive measurements, and this many form one sample. "
         "None: rows are independent.",
         kinds=_KINDS,

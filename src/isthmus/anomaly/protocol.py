@@ -102,6 +102,22 @@ class FittedDetector(Protocol):
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for this kind."""
 
+    def check_settings(self, *, window: Any, contaminated: bool) -> None:
+        """Check parameters against what was learned.
+
+        Parameters
+        ----------
+        window : int or None
+            As in `FitRequest`.
+        contaminated : bool
+            As in `FitRequest`.
+
+        Raises
+        ------
+        InvalidParameter
+            One of them contradicts it.
+        """
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything learned except the autoencoder, for an archive."""
 

@@ -26,6 +26,7 @@ from isthmus.core.errors import InvalidArchive
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.schema import schema_from_config
 from isthmus.estimators import input_checks
+from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.persistence.prefixes import with_prefix, without_prefix
 
@@ -187,6 +188,14 @@ class RowDetector:
         estimator.schema_ = self.schema
         estimator.calibration_scores_ = self.calibration
         input_checks.remember_columns(estimator, self.schema)
+
+    def check_settings(self, *, window: Any, contaminated: bool) -> None:
+        """Check that there is no window, and whether training rows may contain anomalies."""
+        if window is not None:
+            raise contradicted("window", window, None)
+        if contaminated != self.row_score.contaminated:
+            modes = {False: "novelty", True: "outlier"}
+            raise contradicted("mode", modes[contaminated], modes[not contaminated])
 
     def own_schema(self) -> dict[str, Any] | None:
         """Return the schema as JSON if the network is the default one, whose schema differs."""

@@ -241,10 +241,12 @@ class RowScore:
         contaminated = bool(arrays["contaminated"][0])
         center, scale = arrays["measures_center"], arrays["measures_scale"]
         fits = len(center) == len(scale) == _MEASURES - contaminated and scale.min() > 0
-        if len(arrays["rows"]) < 2 or not fits:
+        # Each row is compared with all of them.
+        if not 2 <= len(arrays["rows"]) <= _MOST_ROWS or not fits:
             raise InvalidArchive(
                 "the archive's score",
-                expected="at least 2 rows, and a scale above 0 for each measure",
+                expected=f"2 to {_MOST_ROWS:,} rows, and a scale above 0 for each measure",
+                received=f"{len(arrays['rows']):,} rows, and {len(scale)} scales",
             )
         codes, residuals = (
             Whitening(arrays[f"{name}_center"], arrays[f"{name}_root"]) for name in _WHITENINGS

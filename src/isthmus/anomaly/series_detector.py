@@ -28,6 +28,7 @@ from isthmus.core.errors import InvalidArchive, SchemaMismatch
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
 from isthmus.data.windows import per_timestamp
+from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence import strict_json
 from isthmus.persistence.array_checks import check_arrays
 
@@ -194,6 +195,11 @@ class SeriesDetector:
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for series."""
         estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.sensors)
+
+    def check_settings(self, *, window: Any, contaminated: bool) -> None:  # noqa: ARG002
+        """Check the window; a series may contain a few anomalies in any mode."""
+        if window != self.window:
+            raise contradicted("window", window, self.window)
 
     def own_schema(self) -> None:
         """Return None: the sensors and their scaling are stored as arrays."""

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.compression.array_rows import rows_from
-from isthmus.compression.codec_archive import from_artifact, to_artifact
+from isthmus.compression.codec_archive import CONTENT, from_artifact, has_ranges, to_artifact
 from isthmus.compression.column_ranges import merged_limits, range_widths
 from isthmus.compression.container_reading import (
     open_container,
@@ -25,11 +25,14 @@ from isthmus.compression.container_reading import (
 from isthmus.compression.container_reading import read_chunk as chunk_of
 from isthmus.compression.container_writing import batches, write
 from isthmus.compression.error_bounds import ErrorBound, error_bound_of
+from isthmus.compression.parameters import CODEC_PARAMETERS
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, InvalidParameter
 from isthmus.core.randomness import resolve_seed
+from isthmus.estimators import parameters
+from isthmus.estimators.learned_checks import contradicted
 from isthmus.estimators.storage import plain_params, storable
-from isthmus.persistence import artifact
+from isthmus.persistence import artifact, config_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,21 +61,7 @@ class Codec(BaseEstimator):
 
     Parameters
     ----------
-    max_error : float or None, default=0
-        The largest error of a number, in the units of the data; 0 is lossless.
-    relative : bool, default=False
-        Whether `max_error` is a fraction of each column's range in `fit`, or of the range of all
-        cells if rows have more than one dimension. A column that is constant in `fit` is
-        lossless.
-    bits : float, default=None
-        Only with ``max_error=None``: the largest number of bits per value, averaged over a chunk.
-        The file's header and an embedded model are not counted.
-    quality : float, default=None
-        Only with ``max_error=None``: the smallest allowed peak signal-to-noise ratio (PSNR) in
-        decibels, ``-10 log10`` of the mean squared error. Errors are relative to 255 for bytes, and
-        to the range of each cell in `fit` for floats.
-    random_state : None, int, RandomState or Generator, default=None
-        The seed of the model that `fit` trains.
+    {parameters}
 
     Attributes
     ----------
@@ -360,6 +349,8 @@ class Codec(BaseEstimator):
         ------
         CannotWrite
             The file could not be written; an existing file is unchanged.
+        InvalidParameter
+            A parameter that was changed after `fit` contradicts another, or what was learned.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
@@ -375,27 +366,46 @@ class Codec(BaseEstimator):
         self.coder_ = None if model is None else model.name
 
     def _to_artifact(self) -> Artifact:
+        self._check_learned(self.ranges_ is not None, self.coder_)
         params = {name: storable(value) for name, value in self.get_params(deep=False).items()}
         return to_artifact(self.kind, params, self.ranges_, self._fitted_model())
 
     @classmethod
     def _from_artifact(cls, stored: Artifact) -> Self:
-        params, ranges, model = from_artifact(stored)
-        codec = cls(**plain_params(cls, params))
-        codec._error_bound()
-        if (ranges is None) == bool(codec.relative):
-            raise InvalidArchive(
-                "the archive",
-                expected="ranges if relative=True, and none otherwise",
-                received="the opposite",
-            )
-        lossy = model is not None and model.name == "lossy"
-        if lossy != (codec.max_error is None):
-            raise InvalidArchive(
-                "the archive", expected="the model that max_error needs", received="another model"
-            )
-        codec._keep(ranges, model)
+        content = config_checks.entries(stored.manifest, CONTENT, "codec")
+        codec = cls(**plain_params(cls, content["params"], CODEC_PARAMETERS))
+        try:
+            # The kind of model is known before the model is built.
+            codec._check_learned(has_ranges(stored), content["coder"])
+        except InvalidParameter as error:
+            raise InvalidArchive.of(error).about("the archive's settings") from error
+        codec._keep(*from_artifact(stored))
         return codec
+
+    def _check_learned(self, has_ranges: bool, coder: Any) -> None:
+        """Check the parameters together, and against what was learned.
+
+        Parameters
+        ----------
+        has_ranges : bool
+            Whether `fit` learned ranges.
+        coder : object
+            The kind of model, None without one; an archive may say anything.
+
+        Raises
+        ------
+        InvalidParameter
+            They contradict each other, or what was learned.
+        """
+        self._error_bound()
+        if bool(self.relative) != has_ranges:
+            raise contradicted("relative", self.relative, has_ranges)
+        if self.max_error is None and coder != "lossy":
+            raise contradicted("max_error", None, "a number")
+        if self.max_error is not None and coder == "lossy":
+            raise contradicted("max_error", self.max_error, None)
+        if self.max_error and coder is not None:
+            raise contradicted("max_error", self.max_error, 0)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coder_")
@@ -404,3 +414,6 @@ class Codec(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+Codec.__doc__ = parameters.documented(Codec.__doc__, "codec", CODEC_PARAMETERS)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Ranges = NDArray[np.float64] | dict[str, float] | None
 
+CONTENT = ("params", "ranges", "coder")
+"""The entries of the content of an archive."""
 _MODEL = "learned/"
 
 
@@ -37,23 +39,34 @@ def to_artifact(
     return Artifact(kind, manifest, arrays)
 
 
-def from_artifact(stored: Artifact) -> tuple[Any, Ranges, EmbeddedModel | None]:
-    """Return the parameters, the ranges and the model of an untrusted archive.
+def has_ranges(stored: Artifact) -> bool:
+    """Tell whether an archive whose content has the right entries has ranges."""
+    return "ranges" in stored.arrays or stored.manifest["ranges"] is not None
+
+
+def from_artifact(stored: Artifact) -> tuple[Ranges, EmbeddedModel | None]:
+    """Return the ranges and the model of an untrusted archive.
 
     Raises
     ------
     InvalidArchive
         The archive does not contain a valid codec.
     """
-    content = config_checks.entries(stored.manifest, ("params", "ranges", "coder"), "codec")
+    content = config_checks.entries(stored.manifest, CONTENT, "codec")
     ranges = stored.arrays.get("ranges", content["ranges"])
-    if not _valid_ranges(ranges):
-        config_checks.refuse("ranges", "finite numbers of at least 0", content["ranges"])
-    if content["coder"] is None:
-        return content["params"], ranges, None
-    name = config_checks.one_of(content, "coder", tuple(LEARNED))
+    if not _valid_ranges(ranges) or ("ranges" in stored.arrays and content["ranges"] is not None):
+        config_checks.refuse("ranges", "finite numbers of at least 0, once", content["ranges"])
     arrays = without_prefix(stored.arrays, _MODEL)
-    return content["params"], ranges, EmbeddedModel(LEARNED[name].from_arrays(arrays))
+    known = {"ranges", *with_prefix(arrays, _MODEL)}
+    if not set(stored.arrays) <= known or (arrays and content["coder"] is None):
+        names = sorted(stored.arrays)
+        config_checks.refuse("arrays", "ranges, and those of a model if there is one", names)
+    if content["coder"] is None:
+        return ranges, None
+    name = config_checks.one_of(content, "coder", tuple(LEARNED))
+    if name == "pixels" and not (ranges is None or np.shape(ranges) == (1,)):
+        config_checks.refuse("ranges", "one range, of all pixels", f"shape {np.shape(ranges)}")
+    return ranges, EmbeddedModel(LEARNED[name].from_arrays(arrays))
 
 
 def _valid_ranges(ranges: Any) -> bool:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from isthmus.compression.row_codec import RowCodec
 
 
+_LARGEST = float(np.finfo(np.float64).max)
+
+
 def merged_limits(limits: Any, rows: RowCodec, part: Any) -> Any:
     """Update minima and maxima with more rows: (2, ranges), or dict by column."""
     found = rows.ranges(part)
@@ -77,11 +80,17 @@ def bounds_for(
         return (float(max_error),) * columns
     if isinstance(ranges, dict) or len(ranges) not in (1, columns):
         _refuse_columns(ranges)
-    return tuple(map(_rounded_down, np.broadcast_to(max_error * ranges, columns).tolist()))
+    with np.errstate(over="ignore"):
+        bounds = np.broadcast_to(max_error * ranges, columns)
+    return tuple(map(_rounded_down, bounds.tolist()))
 
 
 def _rounded_down(bound: float) -> float:
-    """Return a bound rounded down to six digits, as files store it: at most 1e-5 of it smaller."""
+    """Return a bound rounded down to six digits, as files store it: at most 1e-5 of it smaller.
+
+    It is finite, even if a fraction of a range is not.
+    """
+    bound = min(bound, _LARGEST)
     short = float(f"{bound:.6g}")
     return short if short <= bound else float(f"{bound * (1 - 5e-6):.6g}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from isthmus.compression.coders.selection import CoderSelection
 from isthmus.compression.column_ranges import bounds_for
 from isthmus.compression.embedded_model import EmbeddedModel
 from isthmus.compression.lossy.coder import LossyModelCoder, RateController
+from isthmus.compression.parameters import CODEC_PARAMETERS
 from isthmus.compression.pixels.coder import PixelNetworkCoder, are_images
 from isthmus.core.errors import InvalidData, InvalidParameter
 
@@ -82,6 +81,9 @@ class ErrorBound:
         return EmbeddedModel(LossyModelCoder.fit(part, seed))
 
 
+_CONSTRAINTS = {each.name: each.constraint for each in CODEC_PARAMETERS}
+
+
 def error_bound_of(
     max_error: Any, relative: bool, bits: Any, quality: Any, ranges: Any
 ) -> ErrorBound:
@@ -103,14 +105,9 @@ def error_bound_of(
             )
     else:
         given = {"max_error": max_error} | given
-    for name, value in given.items():
-        if value is None:
-            continue
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < 0 or (name == "bits" and not value):
-            wanted = "a finite number above 0" if name == "bits" else "a finite number, at least 0"
-            raise InvalidParameter(name, expected=wanted, received=repr(value)[:80])
-        if name != "max_error" and max_error is not None:
+    for name, value in {**given, "relative": relative}.items():
+        _CONSTRAINTS[name].check(name, value)
+        if name in ("bits", "quality") and value is not None and max_error is not None:
             raise InvalidParameter(
                 name,
                 expected="None, as max_error is not None",

@@ -205,11 +205,15 @@ class ArraySchema:
         shape = tuple(integer(sizes, name, 1, _MOST_CELLS) for name in sizes)
         if len(shape) not in (1, 2, 3) or math.prod(shape) > _MOST_CELLS:
             refuse("sample_shape", f"one to three sizes, {_MOST_CELLS} cells at most", list(shape))
+        values: Values = one_of(config, "values", ("real", "unit"))
+        scaling = Scaling.from_config(entry(config, "scaling"), math.prod(shape))
+        if (values == "unit") != (scaling.method == "range"):
+            refuse("values", "'unit' with a scaling to a range, otherwise 'real'", values)
         return cls(
             sample_shape=shape,
-            values=one_of(config, "values", ("real", "unit")),
+            values=values,
             dtype=one_of(config, "dtype", ("float32", "float64")),
-            scaling=Scaling.from_config(entry(config, "scaling"), math.prod(shape)),
+            scaling=scaling,
         )
 
     def _name(self, column: int) -> str:

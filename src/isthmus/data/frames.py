@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from isthmus.core.errors import InvalidData, MissingExtra
@@ -235,6 +236,8 @@ def _to_pandas(
     for name in table.column_names:
         have = frame[name].dtype
         dtype = _pandas_type(have, like, labels.get(name), natives.get(name, ""))
+        if table.column(name).null_count and _needs_every_cell(dtype):
+            continue
         # pandas treats "string" and its str type as equal, and categories of one name too.
         if dtype is not None and (dtype != have or str(dtype) != str(have)):
             wanted[name] = dtype
@@ -244,6 +247,11 @@ def _to_pandas(
     if like is not None and len(like) == len(frame):
         frame.index = like.index
     return frame
+
+
+def _needs_every_cell(dtype: Any) -> bool:
+    """Tell whether a pandas type is one of NumPy's that has no missing value."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biu"
 
 
 def _pandas_type(have: Any, like: Any, label: Any, native: str) -> Any:

@@ -35,7 +35,7 @@ from isthmus.training.progress import ProgressBar
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -104,6 +104,16 @@ class BaseAutoencoder(
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
+
+    @classmethod
+    def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
+        """Check the `figures` of an archive, each a number, an array or None.
+
+        Raises
+        ------
+        InvalidArchive
+            `_measure` cannot have set them for such a model.
+        """
 
     @without_keywords
     def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
@@ -284,7 +294,8 @@ class BaseAutoencoder(
         CannotWrite
             The file could not be written; an existing file is unchanged.
         InvalidParameter
-            The networks contain layers that an archive cannot store.
+            The networks contain layers that an archive cannot store, or a parameter that was
+            changed after `fit` contradicts what was learned.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())

@@ -16,6 +16,11 @@ from isthmus.core.errors import InvalidParameter
 
 CUSTOM = "custom:"
 """The prefix of the name of a function or optimizer, which an archive cannot store."""
+MOST_UNITS = 2**20
+"""The largest size of a code or a layer. A layer from a sample of 1,000 cells to this many units
+has 4 GiB of weights."""
+MOST_LAYERS = 1000
+"""The largest number of hidden layers."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +107,19 @@ class _Number(Constraint):
 
 @dataclass(frozen=True)
 class Integer(_Number):
-    """An integer of at least `at_least`."""
+    """An integer from `at_least` to `at_most`.
+
+    Where a larger number would mean more memory or work than any machine has, `at_most` says so.
+    """
 
     at_least: int = 1
+    at_most: int = 2**31 - 1
     number: ClassVar[type] = int
 
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
 
-        parameter_checks.count(name, value, at_least=self.at_least)
+        parameter_checks.count(name, value, at_least=self.at_least, at_most=self.at_most)
 
 
 @dataclass(frozen=True)
@@ -161,10 +170,15 @@ class Flag(Constraint):
 class LayerSizes(Constraint):
     """The sizes of hidden layers; on the command line ``512,256``, or an empty text for none."""
 
+    at_most: int = MOST_UNITS
+    """The largest size."""
+    most: int = MOST_LAYERS
+    """The largest number of layers."""
+
     def _check(self, name: str, value: Any) -> None:
         from isthmus.estimators import parameter_checks
 
-        parameter_checks.layers(name, value)
+        parameter_checks.layers(name, value, at_most=self.at_most, most=self.most)
 
     def from_option(self, name: str, value: Any) -> Any:
         """Return the sizes; raises InvalidParameter."""
@@ -250,10 +264,13 @@ class Verbosity(Constraint):
         return int
 
     def _check(self, name: str, value: Any) -> None:
-        if not isinstance(value, numbers.Integral):
-            from isthmus.estimators import parameter_checks
+        from isthmus.estimators import parameter_checks
 
+        if not isinstance(value, numbers.Integral):
             parameter_checks.flag(name, value)
+        elif not isinstance(value, bool):
+            most = parameter_checks.LARGEST_INTEGER
+            parameter_checks.count(name, value, at_least=-most, at_most=most)
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,21 @@ import numpy as np
 
 from isthmus.core.errors import InvalidParameter
 
+LARGEST_INTEGER = 2**31 - 1
 
-def count(name: str, value: Any, *, at_least: int = 1) -> int:
-    """Return an integer parameter of at least `at_least`; raises InvalidParameter."""
+
+def count(name: str, value: Any, *, at_least: int = 1, at_most: int = LARGEST_INTEGER) -> int:
+    """Return an integer parameter from `at_least` to `at_most`; raises InvalidParameter."""
     if (
         isinstance(value, bool)
         or not isinstance(value, numbers.Integral)
-        or not at_least <= int(value) < 2**31
+        or not at_least <= int(value) <= at_most
     ):
+        largest = "2**31 - 1" if at_most == LARGEST_INTEGER else f"{at_most:,}"
         raise InvalidParameter(
             name,
-            expected=f"an integer from {at_least} to 2**31 - 1",
-            received=repr(value),
+            expected=f"an integer from {at_least} to {largest}",
+            received=_short(value),
             remedy=f"pass {name}={max(at_least, 32)}, for example",
         )
     return int(value)
@@ -50,7 +53,10 @@ def number(
         if bound is not None
     ]
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    result = float(value) if is_number else math.nan
+    try:
+        result = float(value) if is_number else math.nan
+    except OverflowError:
+        result = math.inf
     fits = (
         math.isfinite(result)
         and (above is None or result > above)
@@ -62,7 +68,7 @@ def number(
         raise InvalidParameter(
             name,
             expected=f"a finite number {' and '.join(bounds)}".rstrip(),
-            received=repr(value),
+            received=_short(value),
             remedy=f"change {name}, or leave it out for the default",
         )
     return result
@@ -92,8 +98,22 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def layers(name: str, value: Any) -> tuple[int, ...] | None:
-    """Return the sizes of hidden layers; None for ``"auto"``; raises InvalidParameter."""
+def layers(
+    name: str, value: Any, *, at_most: int = LARGEST_INTEGER, most: int | None = None
+) -> tuple[int, ...] | None:
+    """Return the sizes of hidden layers; None for ``"auto"``; raises InvalidParameter.
+
+    Parameters
+    ----------
+    name : str
+        The name of the parameter.
+    value : object
+        The sizes.
+    at_most : int
+        The largest size.
+    most : int or None
+        The largest number of layers.
+    """
     if isinstance(value, str) and value == "auto":
         return None
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
@@ -105,4 +125,19 @@ def layers(name: str, value: Any) -> tuple[int, ...] | None:
             received=repr(value),
             remedy="pass a tuple of integers",
         )
-    return tuple(count(name, units) for units in value)
+    if most is not None and len(value) > most:
+        raise InvalidParameter(
+            name,
+            expected=f"at most {most:,} layers",
+            received=f"{len(value):,}",
+            remedy="pass fewer sizes",
+        )
+    return tuple(count(name, units, at_most=at_most) for units in value)
+
+
+def _short(value: Any) -> str:
+    """Return the representation of a value, shortened if it is long."""
+    if isinstance(value, int) and value.bit_length() > 512:
+        return f"an integer of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."

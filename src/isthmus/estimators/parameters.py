@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from isthmus.estimators.constraints import (
+    MOST_UNITS,
     Constraint,
     File,
     Flag,
@@ -106,7 +107,7 @@ PARAMETERS = (
         "latent_dim",
         'int or "auto"',
         "auto",
-        Integer(auto=True),
+        Integer(auto=True, at_most=MOST_UNITS),
         'Size of the code. "auto": a quarter of the cells of a sample, at most 32.',
         summary="Size of the code.",
     ),

@@ -18,6 +18,7 @@ from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.estimators.constraints import CUSTOM
 from isthmus.estimators.labels import labelling_from_config
+from isthmus.estimators.learned_checks import check_settings, layer_sizes
 from isthmus.networks.catalogue import architecture_from_config, architecture_to_config
 from isthmus.networks.head import Head
 from isthmus.networks.network import Architecture, Network, assemble, check_pair, join_given
@@ -52,6 +53,7 @@ LEARNED = (
 _PARTS = ("params", "fitted", "schema", "network")
 _SUPERVISED_PARTS = ("labels", "head")
 _PICKLED = "_pickled_network"
+_REMEDY = "get the file again from its author"
 _MODELS = (
     *("network_", "encoder_", "decoder_", "head_"),
     *("_encode", "_decode", "_reconstruct", "_respond", "_whole"),
@@ -86,7 +88,21 @@ def to_artifact(
         The other fitted parts.
     weights : list of ndarray
         The estimator's own weights; users may have changed those of the public models.
+
+    Raises
+    ------
+    InvalidParameter
+        A parameter contradicts what was learned: it was changed after `fit`.
     """
+    settings = {name: storable(value) for name, value in params.items()}
+    check_settings(
+        settings,
+        parts.learned,
+        parts.schema,
+        architecture=parts.architecture,
+        labelling=parts.labelling,
+        head=parts.head,
+    )
     if parts.architecture is None:
         described = {
             "encoder": model_to_config(parts.network.halves[0]),
@@ -95,7 +111,7 @@ def to_artifact(
     else:
         described = {"architecture": architecture_to_config(parts.architecture)}
     manifest = {
-        "params": {name: storable(value) for name, value in params.items()},
+        "params": settings,
         "fitted": {name: _plain_figure(value) for name, value in parts.learned.items()},
         "schema": parts.schema.to_config(),
         "network": described,
@@ -112,12 +128,25 @@ def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], Fit
     content = config_checks.entries(stored.manifest, parts, "estimator")
     schema = schema_from_config(content["schema"])
     learned = _fitted(content["fitted"], cls.figures)
-    bottleneck = cls.bottleneck(learned["latent_dim_"])
-    labelling, head = _supervision(content) if cls.supervised else (None, None)
-    network, architecture = _network(content["network"], schema, bottleneck, head, stored)
     params = plain_params(cls, content["params"], cls._parameters)
+    labelling, head = _supervision(content) if cls.supervised else (None, None)
+    described = content["network"]
+    architecture = _architecture(described)
+    # Settings, learned values and sizes are checked together before anything is built.
+    try:
+        check_settings(
+            params, learned, schema, architecture=architecture, labelling=labelling, head=head
+        )
+    except InvalidParameter as error:
+        raise InvalidArchive.of(error).about("the archive's settings", remedy=_REMEDY) from error
+    cls._check_figures(learned)
+    arrays, bottleneck = _arrays(stored), cls.bottleneck(learned["latent_dim_"])
+    _check_counts(architecture, head, arrays)
     if architecture is None:
+        network = _given_network(described, schema, bottleneck, head, arrays)
         params["encoder"], params["decoder"] = network.halves
+    else:
+        network = _joined(architecture, schema, bottleneck, head, arrays)
     return params, FittedParts(learned, schema, network, architecture, labelling, head)
 
 
@@ -186,14 +215,37 @@ def _joined(
     )
 
 
-def _network(
-    described: Any, schema: Schema, bottleneck: Bottleneck, head: Head | None, stored: Artifact
-) -> tuple[Network, Architecture | None]:
-    arrays = _arrays(stored)
+def _architecture(described: Any) -> Architecture | None:
+    """Return the architecture of an archive's network; None if it is a pair of models."""
     if isinstance(described, dict) and set(described) == {"architecture"}:
-        architecture = architecture_from_config(described["architecture"])
-        return _joined(architecture, schema, bottleneck, head, arrays), architecture
+        return architecture_from_config(described["architecture"])
     config_checks.entries(described, ("encoder", "decoder"), "network")
+    return None
+
+
+def _check_counts(
+    architecture: Architecture | None, head: Head | None, arrays: list[np.ndarray]
+) -> None:
+    """Refuse more layers than there are arrays: building thousands of layers takes minutes."""
+    layers = 0 if architecture is None else len(layer_sizes(architecture))
+    layers += 0 if head is None else len(head.hidden)
+    if layers > len(arrays):
+        raise InvalidArchive(
+            "the archive's network",
+            expected=f"at most {len(arrays)} layers, as there are so many arrays of weights",
+            received=str(layers),
+            remedy=_REMEDY,
+        )
+
+
+def _given_network(
+    described: Any,
+    schema: Schema,
+    bottleneck: Bottleneck,
+    head: Head | None,
+    arrays: list[np.ndarray],
+) -> Network:
+    """Return the network of a pair of models that the user passed."""
     # The weights are those of the encoder, the bottleneck if any, the decoder and the head.
     first, last = (variable_count(described[half]) for half in ("encoder", "decoder"))
     end = len(arrays) - (head.variable_count if head else 0)
@@ -209,12 +261,11 @@ def _network(
             expected=f"codes of {bottleneck.latent_dim} numbers",
             received=str(decoder.inputs[0].shape[1]),
         )
-    network = build_with(
+    return build_with(
         lambda: join_given(encoder, decoder, bottleneck, head),
         arrays,
         model_of=lambda network: network.full,
     )
-    return network, None
 
 
 def _arrays(stored: Artifact) -> list[np.ndarray]:
@@ -309,6 +360,9 @@ def _fitted(stored: Any, figures: tuple[str, ...]) -> dict[str, Any]:
         and isinstance(stored["fit_seconds_"], (int, float))
         and math.isfinite(stored["fit_seconds_"])
         and _is_history(stored["history_"])
+        and stored["n_iter_"] == max(1, len(stored["history_"].get("epoch", ())))
+        and stored["best_epoch_"] <= stored["n_iter_"]
+        and stored["n_samples_"] > 0
     )
     if not valid:
         raise InvalidArchive(

@@ -20,8 +20,11 @@ from isthmus.networks.head import Head
 from isthmus.networks.inference import Function
 from isthmus.objectives.objective import Metric, Objective
 from isthmus.objectives.supervision import cross_entropy, hits, squared_error, supervision
+from isthmus.persistence import config_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
@@ -191,6 +194,12 @@ class SupervisedAutoencoder(BaseAutoencoder):
         missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).all(axis=1)
         self.labelled_share_ = 1.0 - float(missing.mean())
         return labels
+
+    @classmethod
+    def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
+        share = fitted["labelled_share_"]
+        if type(share) is not float or not 0 < share <= 1:
+            config_checks.refuse("fraction of rows with labels", "a number in (0, 1]", share)
 
     def _goal(self, schema: Schema) -> TrainingGoal:
         labelling = self._labels_known()

@@ -25,8 +25,11 @@ from isthmus.networks.bottlenecks import GaussianBottleneck
 from isthmus.objectives.kl import divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
 from isthmus.objectives.objective import Objective
+from isthmus.persistence import config_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
@@ -285,6 +288,20 @@ class VariationalAutoencoder(BaseAutoencoder):
                 TrainingWarning,
                 stacklevel=4,
             )
+
+    @classmethod
+    def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
+        if not isinstance(fitted["kl_"], np.ndarray):
+            config_checks.refuse("divergences", "a number for each latent dimension", fitted["kl_"])
+        loss, variance = fitted["loss_"], fitted["noise_variance_"]
+        fixed = LIKELIHOODS[loss].variance
+        if fixed is not None or loss in _BINARY:
+            fits = variance == fixed
+        else:
+            fits = type(variance) is float and variance >= SMALLEST_VARIANCE
+        if not fits:
+            expected = f"that of the likelihood {loss!r}"
+            config_checks.refuse("variance of the noise", expected, variance)
 
     def _seen(self, rows: Floats, key: Any) -> Floats:
         """Return rows as in training: with sampled cells if the likelihood is "binarized"."""

@@ -26,6 +26,8 @@ POLICIES = Catalogue("precision", {"float32": "float32", "bfloat16": "mixed_bflo
 MANY_CELLS = 64
 """Samples in [0, 1] with at least this many cells are treated as images."""
 _MOST_LAYERS = 1000
+_MOST_UNITS = 2**20
+"""As in `isthmus.estimators.constraints`, which checks the settings."""
 
 
 class LayerStyle(NamedTuple):
@@ -89,7 +91,7 @@ def are_sizes(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) <= _MOST_LAYERS
-        and all(type(size) is int and 0 < size < 2**31 for size in value)
+        and all(type(size) is int and 0 < size <= _MOST_UNITS for size in value)
     )
 
 

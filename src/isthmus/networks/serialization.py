@@ -35,6 +35,11 @@ _LARGEST_STATISTIC = 1e36
 """Limits of trainable weights and of others, such as the variance in a batch normalisation. No
 training reaches them: the square of a larger weight, and the loss of such data, overflow."""
 _MOST_CELLS = 2**28
+"""Cells of a row in any layer."""
+_CELLS_PER_CELL, _FEW_CELLS = 2**12, 2**19
+"""Also at most so many for each cell of a sample, but no fewer than the second number."""
+_STEPS_PER_CELL, _FEW_STEPS = 32, 2**17
+"""Steps of all recurrent layers together for a row, likewise."""
 _REMEDY = (
     "build it as keras.Sequential or keras.Model(inputs, outputs) from built-in layers, "
     "or keep its Keras parts with encoder_.save('encoder.keras')"
@@ -113,7 +118,7 @@ def model_from_config(config: dict[str, Any], arrays: Sequence[np.ndarray]) -> k
             expected="the weights its description lists",
             received="others, or in another order",
         )
-    _check_cells(model)
+    _check_work(model)
     return model
 
 
@@ -193,6 +198,8 @@ def assign_weights(model: keras.Model, arrays: Sequence[np.ndarray]) -> None:
         received = f"{array.dtype.name} {array.shape}"
         if expected == received and not array_checks.is_finite(array):
             expected, received = "finite numbers", "NaN or infinity"
+        elif expected == received and variable.name == "moving_variance" and (array < 0).any():
+            expected, received = "a variance of at least 0", "a negative one"
         elif expected == received and array.dtype.kind == "f":
             limit = _LARGEST_WEIGHT if variable.trainable else _LARGEST_STATISTIC
             largest = float(np.abs(array).max(initial=0))
@@ -298,7 +305,7 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
 def _program(model: keras.Model) -> Any:
     """Return the jaxpr of a model for one row; nothing is compiled and no state changes."""
     inputs = [
-        np.zeros((1, *(size or 4 for size in tensor.shape[1:])), tensor.dtype)
+        jax.ShapeDtypeStruct(_shape_of_a_row(tensor), tensor.dtype)  # type: ignore[no-untyped-call]
         for tensor in model.inputs
     ]
     return jax.make_jaxpr(model.stateless_call)(
@@ -308,24 +315,36 @@ def _program(model: keras.Model) -> Any:
     )
 
 
+def _shape_of_a_row(tensor: Any) -> tuple[int, ...]:
+    return (1, *(size or 4 for size in tensor.shape[1:]))
+
+
 def program_text(model: keras.Model) -> str:
     """Return the text of a model's jaxpr, in which layer names do not appear."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(_program(model)))
 
 
-def _check_cells(model: keras.Model) -> None:
-    """Refuse a model that repeats or pads a few weights into more cells than fit in memory."""
+def _check_work(model: keras.Model) -> None:
+    """Refuse a model of few weights that needs far more memory or time than its samples explain.
+
+    Layers that repeat, pad or enlarge have no weights, so a small file could name any size.
+    """
     try:
-        cells = _most_cells(_program(model).jaxpr)
+        program = _program(model).jaxpr
+        cells, steps = _most_cells(program), _steps(program)
+        ends = [*model.inputs, *model.outputs]
+        own = max(math.prod(_shape_of_a_row(tensor)) for tensor in ends)
     except Exception as error:
         raise InvalidArchive(
             f"the model in the file cannot be run: {type(error).__name__}: {_first_line(error)}"
         ) from error
-    if cells > _MOST_CELLS:
+    most = min(_MOST_CELLS, max(_FEW_CELLS, _CELLS_PER_CELL * own))
+    longest = max(_FEW_STEPS, _STEPS_PER_CELL * own)
+    if cells > most or steps > longest:
         raise InvalidArchive(
             "the model in the file",
-            expected=f"at most {_MOST_CELLS} cells a row in any layer",
-            received=str(cells),
+            expected=f"at most {most} cells a row in any layer, and {longest} recurrent steps",
+            received=f"{cells} cells and {steps} steps",
         )
 
 
@@ -338,6 +357,17 @@ def _most_cells(program: Any) -> int:
         inner += [value.jaxpr for value in step.params.values() if hasattr(value, "jaxpr")]
         most = max(most, *sizes, *map(_most_cells, inner))
     return most
+
+
+def _steps(program: Any) -> int:
+    """Return the number of steps of all loops, inner programs included."""
+    total = 0
+    for step in program.eqns:
+        inner = [value for value in step.params.values() if hasattr(value, "eqns")]
+        inner += [value.jaxpr for value in step.params.values() if hasattr(value, "jaxpr")]
+        within = sum(map(_steps, inner))
+        total += step.params["length"] * max(1, within) if step.primitive.name == "scan" else within
+    return total
 
 
 def _first_line(error: BaseException) -> str:

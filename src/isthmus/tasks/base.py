@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.core.errors import InvalidParameter
+from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.estimators import input_checks
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.base import BaseAutoencoder
@@ -54,6 +54,15 @@ class Task(BaseEstimator, ABC):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Check and restore the arrays that `_arrays` returned; raises InvalidArchive."""
 
+    def _check_learned(self) -> None:
+        """Check the parameters against what was learned.
+
+        Raises
+        ------
+        InvalidParameter
+            A parameter was changed after `fit`, or forged, and contradicts what was learned.
+        """
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted task and its autoencoder to one file; `isthmus.load` reads it.
 
@@ -62,7 +71,8 @@ class Task(BaseEstimator, ABC):
         CannotWrite
             The file cannot be written; an existing file at `path` is unchanged.
         InvalidParameter
-            The autoencoder's networks have layers that an archive cannot store.
+            The autoencoder's networks have layers that an archive cannot store, or a parameter that
+            was changed after `fit` contradicts what was learned.
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
@@ -91,6 +101,7 @@ class Task(BaseEstimator, ABC):
         return np.asarray(self.autoencoder_.transform(X), dtype=np.float32)
 
     def _to_artifact(self) -> Artifact:
+        self._check_learned()
         inner = self.autoencoder_._to_artifact()
         params = self.get_params(deep=False)
         del params["autoencoder"]
@@ -105,14 +116,22 @@ class Task(BaseEstimator, ABC):
     def _from_artifact(cls, stored: Artifact) -> Self:
         task, arrays = cls._opened(stored)
         task._restore(arrays)
+        task._vet_learned()
         return task
+
+    def _vet_learned(self) -> None:
+        """Check the parameters of an archive against its arrays; raises InvalidArchive."""
+        try:
+            self._check_learned()
+        except InvalidParameter as error:
+            raise InvalidArchive.of(error).about("the archive's settings") from error
 
     @classmethod
     def _opened(cls, stored: Artifact) -> tuple[Self, dict[str, np.ndarray]]:
         """Return a task with parameters and autoencoder, and the task's own arrays."""
         content = config_checks.entries(stored.manifest, ("params", "autoencoder"), cls.kind)
-        autoencoder = _nested_autoencoder(stored)
         params = plain_params(cls, content["params"], cls._parameters)
+        autoencoder = _nested_autoencoder(stored)
         task = cls(**{**params, "autoencoder": autoencoder})
         task._keep(autoencoder)
         own = {name: array for name, array in stored.arrays.items() if not name.startswith(_NESTED)}

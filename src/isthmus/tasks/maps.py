@@ -14,9 +14,11 @@ from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import MissingExtra
 from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
+from isthmus.estimators import parameters
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
+from isthmus.tasks.parameters import MAP_PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,14 +49,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
 
     Parameters
     ----------
-    autoencoder : isthmus estimator, default=None
-        Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted,
-        unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.
-    method : {"auto", "tsne", "umap"}, default="auto"
-        "auto" is t-SNE.
-    random_state : None, int, RandomState or Generator, default=None
-        An integer gives the same map on the same machine with the same versions. A given
-        autoencoder has its own `random_state`.
+    {parameters}
 
     Attributes
     ----------
@@ -77,6 +72,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
     """
 
     kind = "latent map"
+    _parameters = MAP_PARAMETERS
 
     def __init__(
         self, autoencoder: Any = None, *, method: str = "auto", random_state: Any = None
@@ -131,6 +127,7 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
 
     def _fit(self, X: Any, y: Any) -> np.ndarray:
         """Fit, and return the index of each row's code among the distinct codes."""
+        parameters.check(self, MAP_PARAMETERS)
         layout = _METHODS[self.method]
         _library(layout)
         seed = resolve_seed(self.random_state)
@@ -158,6 +155,9 @@ class LatentMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Task):
     @property
     def _n_features_out(self) -> int:
         return 2
+
+
+LatentMap.__doc__ = parameters.documented(LatentMap.__doc__, "map", MAP_PARAMETERS)
 
 
 def _laid_out(codes: Floats, layout: Callable[..., np.ndarray], seed: int) -> Floats:

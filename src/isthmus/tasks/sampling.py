@@ -15,10 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.core.finite_outputs import require_finite
 from isthmus.core.randomness import derive_seed, generator_for, resolve_seed
-from isthmus.estimators import parameter_checks
+from isthmus.estimators import parameter_checks, parameters
+from isthmus.estimators.learned_checks import contradicted
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
+from isthmus.tasks.parameters import SAMPLER_PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,14 +46,7 @@ class LatentSampler(Task):
 
     Parameters
     ----------
-    autoencoder : isthmus estimator, default=None
-        Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted,
-        unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.
-    n_components : int or "auto", default="auto"
-        Number of Gaussians. "auto" chooses 1 to 32 by the Bayesian information criterion.
-    random_state : None, int, RandomState or Generator, default=None
-        Seeds the mixture's initialization and the default autoencoder. A given autoencoder has its
-        own `random_state`.
+    {parameters}
 
     Attributes
     ----------
@@ -73,6 +68,7 @@ class LatentSampler(Task):
     """
 
     kind = "latent sampler"
+    _parameters = SAMPLER_PARAMETERS
 
     def __init__(
         self, autoencoder: Any = None, *, n_components: int | str = "auto", random_state: Any = None
@@ -103,9 +99,8 @@ class LatentSampler(Task):
             As in the autoencoder's `fit`; also if there are fewer rows than components.
         """
         refuse_keywords(unsupported)
+        parameters.check(self, SAMPLER_PARAMETERS)
         wanted = self.n_components
-        if wanted != "auto":
-            wanted = parameter_checks.count("n_components", wanted)
         seed = resolve_seed(self.random_state)
         codes = self._fit_codes(X, y, seed).astype(np.float64)
         rows = generator_for(seed, "density").permutation(len(codes))[:_MOST_FITTED]
@@ -185,6 +180,13 @@ class LatentSampler(Task):
         if not (regular and weights.min() >= 0 and math.isclose(weights.sum(), 1, rel_tol=1e-9)):
             raise InvalidArchive("the archive's density", expected="a Gaussian mixture")
         self.weights_, self.means_, self.precisions_cholesky_ = weights, arrays["means"], roots
+
+    def _check_learned(self) -> None:
+        if self.n_components not in ("auto", len(self.weights_)):
+            raise contradicted("n_components", self.n_components, len(self.weights_))
+
+
+LatentSampler.__doc__ = parameters.documented(LatentSampler.__doc__, "sampler", SAMPLER_PARAMETERS)
 
 
 def _mixture(codes: NDArray[np.float64], wanted: int | str, seed: int) -> GaussianMixture:

@@ -11,10 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter, MissingExtra
 from isthmus.core.randomness import resolve_seed
-from isthmus.estimators import parameter_checks
+from isthmus.estimators import parameter_checks, parameters
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.tasks.base import Task
+from isthmus.tasks.parameters import INDEX_PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,18 +38,7 @@ class SimilarityIndex(Task):
 
     Parameters
     ----------
-    autoencoder : isthmus estimator, default=None
-        Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted,
-        unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.
-    metric : {"euclidean", "cosine"}, default="euclidean"
-        Distance between codes. "cosine" is 1 minus the cosine of the angle between them.
-    method : {"exact", "approximate"}, default="exact"
-        "exact" compares with all rows. "approximate" searches a graph of the rows (Malkov and
-        Yashunin, 2018, "Efficient and robust approximate nearest neighbor search using hierarchical
-        navigable small world graphs"). It is much faster from about 100,000 rows on, but may miss a
-        few neighbours.
-    random_state : None, int, RandomState or Generator, default=None
-        Seeds the default autoencoder. A given autoencoder has its own `random_state`.
+    {parameters}
 
     Attributes
     ----------
@@ -73,6 +63,7 @@ class SimilarityIndex(Task):
     """
 
     kind = "similarity index"
+    _parameters = INDEX_PARAMETERS
 
     _search: Search | None
 
@@ -115,8 +106,8 @@ class SimilarityIndex(Task):
             `method` is "approximate" and faiss is not installed.
         """
         refuse_keywords(unsupported)
-        search, _ = _METHODS[self.method], _METRICS[self.metric]
-        if search is _approximate:
+        parameters.check(self, INDEX_PARAMETERS)
+        if _METHODS[self.method] is _approximate:
             _faiss()
         own = None if ids is None else _checked_ids(ids)
         codes = self._fit_codes(X, y, resolve_seed(self.random_state))
@@ -213,7 +204,6 @@ class SimilarityIndex(Task):
         return {"codes": self.codes_} | ({"ids": self.ids_} if self._own_ids else {})
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        _METHODS[self.method], _METRICS[self.metric]
         rows = len(arrays["codes"]) if "codes" in arrays and arrays["codes"].ndim else 0
         expected: dict[str, Any] = {"codes": ("float32", (None, self.autoencoder_.latent_dim_))}
         if "text_ids" in arrays:
@@ -227,6 +217,9 @@ class SimilarityIndex(Task):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         return {**state, "_search": None} if "_search" in state else state
+
+
+SimilarityIndex.__doc__ = parameters.documented(SimilarityIndex.__doc__, "index", INDEX_PARAMETERS)
 
 
 def _exact(codes: Floats, metric: str) -> Search:

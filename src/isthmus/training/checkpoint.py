@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter, TrainingWarning
-from isthmus.persistence import artifact
+from isthmus.persistence import artifact, config_checks
 from isthmus.persistence.artifact import Artifact
 from isthmus.training.events import EpochEnd, Snapshot
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KIND = "checkpoint"
+_FIELDS = ("run", "epoch", "best_epoch", "best_loss", "history")
+_MOST_EPOCHS = 2**31 - 1
 
 
 class Checkpoint:
@@ -80,23 +83,48 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
     if not path.exists():
         return None
     stored = artifact.read(path, kind=KIND)
-    content = stored.manifest
     try:
-        snapshot = Snapshot(
-            epoch=int(content["epoch"]),
-            arrays=dict(stored.arrays),
-            best_epoch=int(content["best_epoch"]),
-            best_loss=float(content["best_loss"]),
-            history={str(k): list(vs) for k, vs in content["history"].items()},
-        )
-        return snapshot, dict(content["run"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidArchive(
-            f"checkpoint {str(path)!r}",
-            expected="a checkpoint's fields",
-            received=f"{type(error).__name__}: {error}",
-            remedy="delete the file to train from the start",
-        ) from error
+        content = config_checks.entries(stored.manifest, _FIELDS, "checkpoint")
+        _check(content)
+    except InvalidArchive as error:
+        remedy = "delete the file to train from the start"
+        raise error.about(f"checkpoint {str(path)!r}", remedy=remedy) from error
+    snapshot = Snapshot(
+        epoch=content["epoch"],
+        arrays=dict(stored.arrays),
+        best_epoch=content["best_epoch"],
+        best_loss=float(content["best_loss"]),
+        history=content["history"],
+    )
+    return snapshot, content["run"]
+
+
+def _check(content: dict[str, Any]) -> None:
+    """Check the fields of a checkpoint; raises InvalidArchive."""
+    epoch = config_checks.integer(content, "epoch", 0, _MOST_EPOCHS)
+    config_checks.integer(content, "best_epoch", 0, epoch)
+    if not _is_number(content["best_loss"]) or math.isnan(content["best_loss"]):
+        config_checks.refuse("best_loss", "a number", content["best_loss"])
+    history = content["history"]
+    if not isinstance(history, dict) or not all(isinstance(v, list) for v in history.values()):
+        config_checks.refuse("history", "a list for each figure", history)
+    for name in ("epoch", "seconds"):
+        if len(history.get(name, ())) != epoch:
+            config_checks.refuse("history", f"{epoch} numbers in {name!r}", history)
+    for name, values in history.items():
+        if len(values) > epoch or not all(map(_is_number, values)):
+            config_checks.refuse(f"history of {name!r}", f"at most {epoch} numbers", values)
+    run = content["run"]
+    if not isinstance(run, dict):
+        config_checks.refuse("run", "a JSON object", run)
+    config_checks.integer(run, "seed", 0, 2**32 - 1)
+    settings = run.get("settings", {})
+    if not isinstance(settings, dict):
+        config_checks.refuse("run's settings", "a JSON object", settings)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) <= _MOST_EPOCHS)
 
 
 def check_same_run(path: Path, stored: dict[str, Any], settings: dict[str, str]) -> None:
@@ -116,8 +144,7 @@ def check_same_run(path: Path, stored: dict[str, Any], settings: dict[str, str])
     InvalidParameter
         Settings or data differ from those of the checkpoint.
     """
-    before = stored.get("settings")
-    before = before if isinstance(before, dict) else {}
+    before = stored.get("settings", {})
     differing = sorted(name for name in settings | before if settings.get(name) != before.get(name))
     if differing:
         raise InvalidParameter(

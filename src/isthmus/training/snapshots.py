@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.aligned_memory import device_copy
+from isthmus.core.errors import InvalidArchive
 from isthmus.core.types import TrainState
 
 if TYPE_CHECKING:
@@ -34,7 +35,13 @@ def pack(state: TrainState, best: Weights) -> dict[str, NDArray[np.generic]]:
 def unpack(
     arrays: Mapping[str, NDArray[np.generic]], like: TrainState
 ) -> tuple[TrainState, Weights]:
-    """Undo `pack`; shapes and types are those of `like`, the state of a fresh run."""
+    """Undo `pack`; shapes and types are those of `like`, the state of a fresh run.
+
+    Raises
+    ------
+    InvalidArchive
+        An array is missing, or has another shape or type.
+    """
     models = (*like, like.trainable, like.non_trainable)
     values = [_values(arrays, role, model) for role, model in zip(_ROLES, models, strict=True)]
     return TrainState(*values[:3]), (values[3], values[4])
@@ -48,7 +55,15 @@ def copies(values: Sequence[jax.Array]) -> list[jax.Array]:
 def _values(
     arrays: Mapping[str, NDArray[np.generic]], role: str, models: Sequence[jax.Array]
 ) -> list[jax.Array]:
-    return [
-        jnp.array(arrays[f"{role}/{index}"], dtype=model.dtype).reshape(model.shape)
-        for index, model in enumerate(models)
-    ]
+    values = []
+    for index, model in enumerate(models):
+        array = arrays.get(f"{role}/{index}")
+        if array is None or array.shape != model.shape or array.dtype != model.dtype:
+            raise InvalidArchive(
+                f"the checkpoint's array {role}/{index}",
+                expected=f"{model.dtype} of shape {model.shape}",
+                received="none" if array is None else f"{array.dtype} of shape {array.shape}",
+                remedy="delete the file to train from the start",
+            )
+        values.append(jnp.array(array))
+    return values
