@@ -16,8 +16,8 @@ _AUTOENCODER = Parameter(
     "isthmus estimator",
     None,
     Model(),
-    "Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted, unless "
-    "it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.",
+    "Makes the codes; None means an `Autoencoder` with its defaults. It is cloned and fitted, "
+    "unless it is a fitted one in scikit-learn's ``FrozenEstimator``, which is used unchanged.",
     kinds=("map", "sampler", "index"),
 )
 _SEED = Parameter(
@@ -80,8 +80,8 @@ INDEX_PARAMETERS = (
         OneOf(names=("exact", "approximate")),
         '"exact" compares with all rows. "approximate" searches a graph of the rows (Malkov and '
         'Yashunin, 2018, "Efficient and robust approximate nearest neighbor search using '
-        'hierarchical navigable small world graphs"). It is much faster from about 100,000 rows on, '
-        "but may miss a few neighbours.",
+        'hierarchical navigable small world graphs"). It is much faster from about 100,000 rows '
+        "on, but may miss a few neighbours.",
         kinds=("index",),
     ),
     _SEED,
