@@ -193,7 +193,7 @@ def mine(target, reconstruction):
         {"hidden": (8, 4), "linear_path": False, "normalization": "layer", "activation": "relu"},
         {"architecture": "linear", "scale": "range", "precision": "bfloat16", "loss": "mae"},
     ],
-    ids=str,
+    ids=",".join,
 )
 def test_every_setting_that_fit_takes_agrees_with_what_it_learned(settings, tmp_path):
     model = ist.Autoencoder(2, epochs=1, verbose=0, random_state=0, **settings).fit(X)
