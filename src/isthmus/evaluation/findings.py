@@ -35,6 +35,10 @@ OVERFIT = 1.25
 """Ratio of held-out to training error that exceeds the usual gap."""
 ROSE = 1.1
 """Ratio of the final to the best validation loss from which the loss counts as risen."""
+UNDERFIT = 0.85
+"""Ratio of training error to PCA's held-out error from which more epochs may help."""
+LONG, MORE = 300, 3
+"""Fewest epochs to suggest, and how many times those that there were."""
 STILL_FALLING = 0.02
 """Fraction of the loss's total decrease that the last tenth of the epochs must exceed for the loss
 to count as still falling."""
@@ -146,7 +150,7 @@ def _worse(e: ReconstructionEvidence) -> Finding | None:
         "worse_than_pca",
         f"PCA is better: with {_numbers(e)} per row, its error is "
         f"{number(e.pca_error)}, the autoencoder's {number(e.error)}. PCA was fitted in "
-        f"{seconds(e.contest.pca.seconds)}. Use PCA, or train longer.",
+        f"{seconds(e.contest.pca.seconds)}. {_advice(e)}",
     )
 
 
@@ -161,9 +165,25 @@ def _tied(e: ReconstructionEvidence) -> Finding:
         reason = f"; on {count(len(e.contest.rows), 'row')}, the difference may be chance"
     else:
         reason = ", a difference too small to matter"
-    return Finding(
-        "warning", "no_better_than_pca", f"{start}{reason}. PCA is simpler and as good here."
-    )
+    return Finding("warning", "no_better_than_pca", f"{start}{reason}. {_advice(e)}")
+
+
+def _advice(e: ReconstructionEvidence) -> str:
+    """Return what to do about PCA's win: train longer, or use PCA.
+
+    A network that reconstructs its training rows no better than PCA has not learned enough. If it
+    does, but not new rows, more training does not help.
+    """
+    train = e.contest.train_errors
+    if max(e.error, e.pca_error) <= PERFECT * e.mean_error:
+        return "PCA is simpler and as good here."
+    if train is not None and float(train.mean()) < UNDERFIT * e.pca_error:
+        return (
+            f"On its training rows, the network's error is only {number(float(train.mean()))}: it "
+            "learns what new rows do not have. PCA is the better choice for these rows."
+        )
+    epochs = max(LONG, MORE * len(e.history.get("epoch", ())))
+    return f"The network has not learned enough: try epochs={epochs}, or use PCA."
 
 
 _VERDICTS: tuple[Rule, ...] = (_alike, _collapsed, _worse_than_mean, _better, _worse, _tied)
