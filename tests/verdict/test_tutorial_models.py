@@ -7,19 +7,16 @@ from tutorial_models import FORMS, TUTORIALS
 
 import isthmus as ist
 
+FILES = """tf_basic tf_denoising tf_anomalies tf_cvae keras_guide_subclassing beta_variational
+    single_layers_as_parts parts_in_a_saved_configuration films_and_users"""
+BY_POSITION = """blog_variational book_lambda_variational variational_with_an_unnamed_layer
+    variational_with_a_divergence_layer conditional_variational variational_of_sequences"""
+ENDPOINTS = "book_variational_with_a_loss_layer endpoint_layer endpoint_layer_of_images"
 WRONG = {
-    "live": """blog_variational tf_cvae keras_guide_subclassing book_lambda_variational
-        book_variational_with_a_loss_layer book_variational_with_a_sampler endpoint_layer
-        endpoint_layer_of_images variational_with_an_unnamed_layer
-        variational_with_a_divergence_layer conditional_variational variational_of_sequences
-        single_layers_as_parts""",
-    "keras": """blog_variational tf_basic tf_denoising tf_anomalies tf_cvae
-        keras_guide_subclassing book_lambda_variational book_variational_with_a_loss_layer
-        endpoint_layer endpoint_layer_of_images variational_with_an_unnamed_layer
-        variational_with_a_divergence_layer beta_variational conditional_variational
-        variational_of_sequences single_layers_as_parts parts_in_a_saved_configuration
-        films_and_users""",
-    "h5": " ".join(TUTORIALS),
+    "live": f"""single_layers_as_parts tf_cvae keras_guide_subclassing
+        book_variational_with_a_sampler {BY_POSITION} {ENDPOINTS}""",
+    "keras": f"{FILES} {BY_POSITION} {ENDPOINTS}",
+    "h5": f"{FILES} {BY_POSITION} {ENDPOINTS}",
 }
 """What is judged wrong still."""
 
@@ -54,4 +51,4 @@ def test_the_verdict_is_right(built, form, tmp_path, request):
 def test_the_catalogue_is_large():
     right = [n for n in TUTORIALS if not any(n in WRONG[form].split() for form in FORMS)]
     assert len(TUTORIALS) >= 60
-    assert len(right) >= 0
+    assert len(right) >= 50

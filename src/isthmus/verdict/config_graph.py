@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.core.errors import InvalidArchive
 from isthmus.verdict.graph import Graph
-from isthmus.verdict.shapes import known_layer, output_shape, whole
+from isthmus.verdict.shapes import known_layer, known_operation, output_shape, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -188,8 +188,12 @@ class ConfigReader:
             _refuse(f"at most {_MOST_CALLS} calls of layers", "more")
         module = record.get("module")
         operation = isinstance(module, str) and module.startswith(_OPERATIONS)
+        if module is None and record.get("registered_name") is None and not known_layer(kind):
+            kind = _of_keras_2(kind, settings)
+            operation = known_operation(kind)  # Files in HDF5 name no modules.
+        known = is_own(record) and (known_layer(kind) or kind in _OUR_LAYERS)
         custom = kind == "Lambda" or not (
-            is_own(record) and (operation or known_layer(kind) or kind in _OUR_LAYERS)
+            known or (operation and (module is None or is_own(record)))
         )
         if operation:
             self.operations.add(name)
@@ -219,6 +223,14 @@ class ConfigReader:
                 "that follows from its settings; the latter was used."
             )
         return made
+
+
+def _of_keras_2(kind: str, settings: dict[str, Any]) -> str:
+    """Return the operation that Keras 2 stores as a layer around a function of TensorFlow."""
+    function = settings.get("function")
+    if kind != "TFOpLambda" or not isinstance(function, str):
+        return kind
+    return function.rpartition(".")[2].capitalize()
 
 
 def _inbound(layers: dict[str, Any], layer: str, call: int) -> list[tuple[Wire, Shape | None]]:

@@ -65,6 +65,11 @@ def known_layer(kind: str) -> bool:
     return kind in _KNOWN
 
 
+def known_operation(kind: str) -> bool:
+    """Whether Keras records an operation on one tensor under this name."""
+    return kind in _OPERATIONS
+
+
 def output_shape(
     kind: str, settings: Mapping[str, Any], inputs: Sequence[Shape | None]
 ) -> Shape | None:
@@ -72,6 +77,8 @@ def output_shape(
     rule = _RULES.get(kind)
     if kind in PASSING - _FORMS - _OPERATIONS:
         rule = _unchanged
+    if kind in MERGING:
+        inputs = [shape for shape in inputs if shape is not None]
     if rule is None or not inputs or inputs[0] is None:
         return None
     try:

@@ -1,6 +1,7 @@
-"""Read a ``.keras`` file without running any code in it.
+"""Read a file of Keras without running any code in it.
 
-The file is a zip of ``config.json``, ``metadata.json`` and ``model.weights.h5``. Only the first is
+A ``.keras`` file is a zip of ``config.json``, ``metadata.json`` and ``model.weights.h5``. An
+``.h5`` file of Keras 2 or 3 has the same description in its attributes. Only the description is
 read, as JSON of bounded size. No class that it names is imported, and no function that it contains
 is decoded. The weights are not read: the parameter counts follow from the layers' settings.
 """
@@ -12,8 +13,11 @@ import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
 
+import keras
+
 from isthmus.core.errors import InvalidArchive, IsthmusError
 from isthmus.persistence import strict_json
+from isthmus.verdict.archives import HDF5
 from isthmus.verdict.config_graph import MODELS, ConfigReader, is_own, shown
 from isthmus.verdict.parameter_counts import count
 from isthmus.verdict.parameter_table import ParameterRow, ParameterTable
@@ -28,21 +32,30 @@ _PARTS = frozenset(
     """initializers regularizers constraints optimizers losses metrics activations functional
     sequential training""".split()  # noqa: SIM905
 )
+_KERAS_2_PARTS = frozenset(
+    name
+    for module in (
+        *(keras.initializers, keras.regularizers, keras.constraints, keras.losses),
+        *(keras.optimizers, keras.metrics),
+    )
+    for name in dir(module)
+) | {"Policy"}
+"""Parts of models that files in HDF5 store by their name alone."""
 _PSEUDO = frozenset(
     {"__keras_tensor__", "__tensor__", "__tuple__", "__slice__", "__ellipsis__", "__numpy__"}
 )
 
 
 def read_keras_file(path: str | os.PathLike[str]) -> Subject:
-    """Return what a ``.keras`` file says about its model.
+    """Return what a ``.keras`` or ``.h5`` file says about its model.
 
     Raises
     ------
     InvalidArchive
-        The file is missing, damaged, too large or not a Keras 3 file.
+        The file is missing, damaged, too large, hostile or not a file of Keras.
     """
     name = repr(os.fspath(path))
-    config = _config(Path(path), name)
+    config = _hdf5_config(Path(path), name) if _is_hdf5(path, name) else _config(Path(path), name)
     try:
         return _subject(config)
     except IsthmusError as error:
@@ -55,6 +68,45 @@ def read_keras_file(path: str | os.PathLike[str]) -> Subject:
         ) from error
 
 
+def _is_hdf5(path: str | os.PathLike[str], name: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(HDF5)) == HDF5
+    except FileNotFoundError:
+        raise InvalidArchive(
+            name, expected="a model file", received="no file of that name", remedy="check the path"
+        ) from None
+    except OSError as error:
+        raise InvalidArchive(
+            f"{name} cannot be read ({type(error).__name__}: {error.strerror})",
+            remedy="pass the path of a file that you may read",
+        ) from error
+
+
+def _hdf5_config(path: Path, name: str) -> Any:
+    """Return the description in an ``.h5`` file, in the form of a ``config.json``."""
+    from isthmus.verdict.hdf5_files import read_outline
+
+    found = read_outline(path, ("model_config", "training_config")).attributes
+    if "model_config" not in found:
+        raise InvalidArchive(
+            name,
+            expected="a model saved by Keras, with the attribute model_config",
+            received="an HDF5 file without it, such as a file of weights alone",
+            remedy="save the whole model with model.save('model.keras')",
+        )
+    told = {
+        key: strict_json.parse(
+            text.encode(errors="surrogateescape"), f"the attribute {key} of {name}"
+        )
+        for key, text in found.items()
+    }
+    config, training = told["model_config"], told.get("training_config")
+    if isinstance(config, dict) and isinstance(training, dict):
+        return {**config, "compile_config": training}
+    return config
+
+
 def _config(path: Path, name: str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -63,10 +115,6 @@ def _config(path: Path, name: str) -> Any:
                 _no_keras_file(name, entries)
             with archive.open("config.json") as file:
                 text = file.read(_LARGEST_CONFIG + 1)
-    except FileNotFoundError:
-        raise InvalidArchive(
-            name, expected="a .keras file", received="no file of that name", remedy="check the path"
-        ) from None
     except InvalidArchive:
         raise
     except Exception as error:  # zipfile does not wrap the errors of its decompressors
@@ -159,6 +207,8 @@ def _inert(config: Any) -> list[str]:
                 place = f"layer {shown(own['name'])}"
             if "class_name" in value:
                 notes += _foreign(value, place)
+            if value.get("function_type") == "lambda":  # as Keras 2 stores it
+                notes.append(_contains_code(place))
             stack.extend((item, place) for item in reversed(list(value.values())))
     return list(dict.fromkeys(notes))[:20]
 
@@ -171,21 +221,27 @@ def _is_part(module: Any, kind: str) -> bool:
     return last in _PARTS or ".ops." in module or module.startswith("isthmus.")
 
 
+def _contains_code(place: str) -> str:
+    return (
+        f"The file contains Python code, in {place}, which was neither decoded nor run. What it "
+        "computes is not known."
+    )
+
+
 def _foreign(value: dict[str, Any], place: str) -> list[str]:
     kind, module = value.get("class_name"), value.get("module")
     if kind in _PSEUDO:
         return []
     if kind == "__lambda__":
-        return [
-            f"The file contains Python code, in {place}, which was neither decoded nor run. What "
-            "it computes is not known."
-        ]
+        return [_contains_code(place)]
     if kind == "function" and module in ("builtins", None):
         # Keras looks up such a name among its own functions and the registered ones.
         named = value.get("registered_name")
         if named in (None, value.get("config")):
             return []
     elif is_own(value) and _is_part(module, str(kind)):
+        return []
+    if module is None and kind in _KERAS_2_PARTS and value.get("registered_name") is None:
         return []
     what = value.get("config") if kind == "function" else kind
     of = "" if module in ("builtins", None) else f" of {shown(module)}"

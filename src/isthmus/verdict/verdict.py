@@ -103,7 +103,8 @@ def inspect(
     Parameters
     ----------
     model_or_path : keras.Model, fitted estimator or path
-        A live model; a ``.keras`` file, read without running any of it; or an isthmus archive.
+        A live model; a ``.keras`` or ``.h5`` file, read without running any of it; or an isthmus
+        archive.
     loss : str, callable, list or dict, optional
         As passed to ``compile``. Defaults to the loss of a compiled model.
     target : {"input", "labels", "other"}, optional
