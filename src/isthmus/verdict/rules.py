@@ -79,7 +79,8 @@ def _alike(
 ) -> Ruling:
     """Decide on a model that has an output of its input's shape."""
     rebuilt = structure.pairs[0][1]
-    loss = losses[graph.outputs.index(rebuilt)]
+    ahead = graph.downstream([rebuilt])
+    loss = losses[next(place for place, tensor in enumerate(graph.outputs) if tensor in ahead)]
     told = evidence.target
     if told is None and compares_classes(loss) and not graph.vocabularies:
         reason = f"Its loss, {loss}, compares the output with class numbers, not with the input."
@@ -158,6 +159,11 @@ def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> 
 def _kind(graph: Graph, structure: Structure, *, noisy: bool) -> tuple[Kind, list[str]]:
     """Return the kind of an autoencoder, with reasons."""
     reasons = [_width(structure)]
+    if structure.endpoint:
+        reasons.append(
+            f"{structure.endpoint}, the last layer, takes the input and its reconstruction, and "
+            "adds the loss."
+        )
     if structure.sampled:
         reasons.append(
             f"Two layers on the same features feed {structure.sampled}, which draws the code "

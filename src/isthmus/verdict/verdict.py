@@ -184,7 +184,9 @@ def _suppose_shape(subject: Subject) -> None:
 def _structure(subject: Subject) -> Structure | None:
     from isthmus.verdict.structure import look
 
-    return None if subject.graph is None else look(subject.graph)
+    if subject.graph is None:
+        return None
+    return look(subject.graph, own_loss=subject.compiled and subject.loss is None)
 
 
 def _verdict(subject: Subject, structure: Structure | None, evidence: ModelEvidence) -> Verdict:
