@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.core.errors import InvalidArchive
 from isthmus.verdict.graph import Graph
+from isthmus.verdict.pairs import code_between
 from isthmus.verdict.shapes import known_layer, known_operation, output_shape, whole
 
 if TYPE_CHECKING:
@@ -71,6 +72,23 @@ class ConfigReader:
         self.graph.output_names = [shown(name) for name in names]
         if max(len(self.graph.inputs), len(self.graph.outputs)) > _MOST_ENDS:
             _refuse(f"at most {_MOST_ENDS} inputs and outputs", "more")
+
+    def read_pair(self, encoder: dict[str, Any], decoder: dict[str, Any]) -> bool:
+        """Read an encoder and a decoder as one model; return whether they fit each other."""
+        own = [is_own(part) and part.get("class_name") in MODELS for part in (encoder, decoder)]
+        if not all(own):
+            return False
+        made, _ = self._model(encoder, None, "encoder/", 1)
+        alone = ConfigReader("decoder")
+        alone.read(decoder)
+        shapes = [alone.graph.shapes[tensor] for tensor in alone.graph.inputs]
+        code = code_between(self.graph, made, shapes[0] if len(shapes) == 1 else None)
+        if code is None:
+            return False
+        self.graph.boundaries.add(code)
+        self.graph.outputs, names = self._model(decoder, [code], "decoder/", 1)
+        self.graph.output_names = [shown(name) for name in names]
+        return True
 
     def _model(
         self, record: dict[str, Any], inputs: list[int] | None, path: str, depth: int

@@ -164,7 +164,12 @@ def _kind(graph: Graph, structure: Structure, *, noisy: bool) -> tuple[Kind, lis
             f"{structure.endpoint}, the last layer, takes the input and its reconstruction, and "
             "adds the loss."
         )
-    if structure.sampled:
+    if structure.halved:
+        reasons.append(
+            "The encoder's output has twice the size of the decoder's input, as the mean and the "
+            "spread that the code is drawn from."
+        )
+    elif structure.sampled:
         reasons.append(
             f"Two layers on the same features feed {structure.sampled}, which draws the code "
             "from the distribution that they parametrize."

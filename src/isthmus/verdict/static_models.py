@@ -151,14 +151,9 @@ def _subject(config: Any) -> Subject:
     compiled = config.get("compile_config")
     if isinstance(compiled, dict) and "loss" in compiled:
         subject.compiled, subject.loss = True, compiled["loss"]
-    if not (is_own(config) and config.get("class_name") in MODELS):
-        subject.notes.append(
-            f"The model is of the custom class {shown(config.get('class_name'))}, whose code is "
-            "not in the file."
-        )
+    reader = _read(config, subject)
+    if reader is None:
         return subject
-    reader = ConfigReader(subject.name)
-    reader.read(config)
     subject.graph = reader.graph
     subject.notes += reader.notes
     subject.parameters, uncounted = _table(reader)
@@ -168,6 +163,36 @@ def _subject(config: Any) -> Subject:
             "cannot be counted without running their code; the total leaves them out."
         )
     return subject
+
+
+def _read(config: dict[str, Any], subject: Subject) -> ConfigReader | None:
+    """Read the graph of the model; None if the file does not contain it."""
+    reader, settings = ConfigReader(subject.name), config["config"]
+    if is_own(config) and config.get("class_name") in MODELS:
+        reader.read(config)
+        return reader
+    whose = f"The model is of the custom class {shown(config.get('class_name'))}, whose code is "
+    wired = all(isinstance(settings.get(f"{end}_layers"), list) for end in ("input", "output"))
+    if wired and _are_objects(settings.get("layers")):
+        reader.read({**config, "class_name": "Functional"})
+        subject.notes.append(
+            f"{whose}not in the file. It was assumed to compute what its layers compute."
+        )
+        return reader
+    parts = [settings.get(name) for name in ("encoder", "decoder")]
+    if _are_objects(parts) and reader.read_pair(*parts):
+        subject.notes.append(
+            f"{whose}not in the file. Its decoder was assumed to decode what its encoder encodes."
+        )
+        return reader
+    subject.notes.append(f"{whose}not in the file.")
+    return None
+
+
+def _are_objects(values: Any) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(value, dict) and isinstance(value.get("config"), dict) for value in values
+    )
 
 
 def _table(reader: ConfigReader) -> tuple[ParameterTable, list[str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isthmus.verdict.graph import narrowest
+from isthmus.verdict.pairs import SAMPLING
 from isthmus.verdict.shapes import EXPANDING, NOISE
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Structure:
     """The layer that corrupts the input before the first layer with parameters."""
     sampled: str | None = None
     """The layer that draws the code from its posterior."""
+    halved: bool = False
+    """Whether the mean and the spread are halves of one layer's output."""
     around: str | None = None
     """A layer with fewer numbers than the narrowest cut, because another path bypasses it."""
     endpoint: str | None = None
@@ -214,6 +217,10 @@ def _sampling(graph: Graph, found: Structure) -> str | None:
     same = graph.same()
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
     cut = {same[tensor] for tensor in found.cut.tensors} if found.cut and found.pairs else set()
+    for node in graph.nodes:
+        if node.kind == SAMPLING and len(node.inputs) == 1 and same[node.outputs[0]] in cut:
+            found.halved = True
+            return node.layer
     for heads in _twins(graph, same):
         shape = graph.shapes[heads[0]]
         reached = [_without_learning(graph, head) for head in heads]

@@ -223,6 +223,8 @@ def _of_model(model: keras.Model) -> Subject:
         subject.graph = subject.live.graph
     elif (pair := read_pair(model)) is not None:
         subject.live, subject.graph = pair, pair.graph
+        if any(step.operation is None for step in pair.steps):
+            subject.live = None  # it cannot be run
         subject.notes.append(
             f"{type(model).__name__} runs custom code; its decoder was assumed to decode what its "
             "encoder encodes."
