@@ -7,10 +7,18 @@ from tutorial_models import FORMS, TUTORIALS
 
 import isthmus as ist
 
-FILES = """tf_basic tf_denoising tf_anomalies tf_cvae keras_guide_subclassing
-    single_layers_as_parts"""
-WRONG = {"live": "keras_guide_subclassing", "keras": FILES, "h5": FILES}
-"""What is judged wrong still."""
+WEIGHTS = (
+    *("tf_basic", "tf_denoising", "tf_anomalies", "tf_cvae", "keras_guide_subclassing"),
+    "single_layers_as_parts",
+)
+"""Models of authors' classes, of which a file has no layers. Only their weights show what they are,
+which is likely and not proven."""
+OPEN = ("translation_by_letters", "pictures_to_pictures", "super_resolution")
+"""Models that look like an autoencoder by their shapes, as far as their target is not known."""
+
+
+def only_likely(name, form):
+    return name in WEIGHTS and (form != "live" or name == "keras_guide_subclassing")
 
 
 @pytest.fixture(params=TUTORIALS, scope="module")
@@ -24,23 +32,28 @@ def built(request):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_verdict_is_right(built, form, tmp_path, request):
+def test_the_verdict_is_right(built, form, tmp_path):
     name, case, model = built
     if form not in case.forms:
         return  # Keras refuses to save it
-    if name in WRONG[form].split():
-        request.applymarker(pytest.mark.xfail(strict=True))
     subject = model
     if form != "live":
         subject = tmp_path / f"model.{form}"
         model.save(subject)
-    verdict = ist.inspect(subject, target=case.target)
-    assert (verdict.is_autoencoder, verdict.kind) == (case.answer, case.kind), str(verdict)
-    if case.code is not None:
-        assert verdict.code_size == case.code, str(verdict)
+    verdict, alone = ist.inspect(subject, target=case.target), ist.inspect(subject)
+    if only_likely(name, form):
+        assert (verdict.is_autoencoder, verdict.likely) == (None, case.kind), str(verdict)
+    else:
+        assert (verdict.is_autoencoder, verdict.kind) == (case.answer, case.kind), str(verdict)
+        assert verdict.likely is None
+        if case.code is not None:
+            assert verdict.code_size == case.code, str(verdict)
+    # Without the target, what is likely is right, and what is decided is right.
+    if alone.is_autoencoder is None:
+        assert alone.likely == (None if name in OPEN else case.kind), str(alone)
+    else:
+        assert (alone.is_autoencoder, case.answer) == (False, False), str(alone)
 
 
 def test_the_catalogue_is_large():
-    right = [n for n in TUTORIALS if not any(n in WRONG[form].split() for form in FORMS)]
-    assert len(TUTORIALS) >= 60
-    assert len(right) >= 66
+    assert len(TUTORIALS) - len(WEIGHTS) >= 60

@@ -1,9 +1,10 @@
 """Read a file of Keras without running any code in it.
 
 A ``.keras`` file is a zip of ``config.json``, ``metadata.json`` and ``model.weights.h5``. An
-``.h5`` file of Keras 2 or 3 has the same description in its attributes. Only the description is
-read, as JSON of bounded size. No class that it names is imported, and no function that it contains
-is decoded. The weights are not read: the parameter counts follow from the layers' settings.
+``.h5`` file of Keras 2 or 3 has the same description in its attributes. The description is read as
+JSON of bounded size. No class that it names is imported, and no function that it contains is
+decoded. The weights are not read: the parameter counts follow from the layers' settings. Only if
+the model is of a custom class, the names and shapes of its weights are listed.
 """
 
 from __future__ import annotations
@@ -19,13 +20,16 @@ from isthmus.core.errors import InvalidArchive, IsthmusError
 from isthmus.persistence import strict_json
 from isthmus.verdict.archives import HDF5
 from isthmus.verdict.config_graph import MODELS, ConfigReader, is_own, shown
+from isthmus.verdict.hdf5_files import Outline, read_outline, read_stored_outline
 from isthmus.verdict.parameter_counts import count
 from isthmus.verdict.parameter_table import ParameterRow, ParameterTable
 from isthmus.verdict.shapes import known_layer
 from isthmus.verdict.subject import Subject
+from isthmus.verdict.weight_layout import Parts, parts_of, sample_shape
 
 _LARGEST_CONFIG = 32 * 2**20
 _MOST_ENTRIES = 1_000
+_WEIGHTS = "model.weights.h5"
 _REMEDY = "copy or download the file again, or save the model again with model.save"
 _PLAIN = frozenset({"DTypePolicy", "QuantizedDTypePolicy", "Variable"})
 _PARTS = frozenset(
@@ -55,9 +59,16 @@ def read_keras_file(path: str | os.PathLike[str]) -> Subject:
         The file is missing, damaged, too large, hostile or not a file of Keras.
     """
     name = repr(os.fspath(path))
-    config = _hdf5_config(Path(path), name) if _is_hdf5(path, name) else _config(Path(path), name)
+    outline = None
+    if _is_hdf5(path, name):
+        outline = read_outline(Path(path), ("model_config", "training_config"))
+        config = _hdf5_config(outline, name)
+    else:
+        config = _config(Path(path), name)
     try:
-        return _subject(config)
+        subject = _subject(config)
+        if subject.graph is None:
+            subject.parts = _parts(config, outline or read_stored_outline(Path(path), _WEIGHTS))
     except IsthmusError as error:
         raise error.about(name) from error
     except Exception as error:
@@ -66,6 +77,24 @@ def read_keras_file(path: str | os.PathLike[str]) -> Subject:
             f"{name} does not describe a model ({type(error).__name__}: {str(error)[:200]})",
             remedy=_REMEDY,
         ) from error
+    return subject
+
+
+def _parts(config: dict[str, Any], outline: Outline) -> Parts | None:
+    """Return what the layout of the weights says about a model of a custom class."""
+    # Keras puts the weights of an `.h5` file under the names of layers, else of attributes.
+    old = [path for path in outline.arrays if path.startswith("model_weights/")]
+    if old:
+        arrays = {path.partition("/")[2]: outline.arrays[path] for path in old}
+    else:
+        arrays = {
+            path: shape
+            for path, shape in outline.arrays.items()
+            if not path.startswith("optimizer/")
+        }
+    built = config.get("build_config")
+    shape = built.get("input_shape") if isinstance(built, dict) else None
+    return parts_of(arrays, sample_shape(shape))
 
 
 def _is_hdf5(path: str | os.PathLike[str], name: str) -> bool:
@@ -83,11 +112,9 @@ def _is_hdf5(path: str | os.PathLike[str], name: str) -> bool:
         ) from error
 
 
-def _hdf5_config(path: Path, name: str) -> Any:
+def _hdf5_config(outline: Outline, name: str) -> Any:
     """Return the description in an ``.h5`` file, in the form of a ``config.json``."""
-    from isthmus.verdict.hdf5_files import read_outline
-
-    found = read_outline(path, ("model_config", "training_config")).attributes
+    found = outline.attributes
     if "model_config" not in found:
         raise InvalidArchive(
             name,

@@ -51,12 +51,26 @@ class Verdict:
     decoder: tuple[str, ...]
     heads: tuple[str, ...]
     """Layers that lead to other outputs."""
+    likely: str | None = None
+    """If it is not decided, the kind that the evidence speaks for, as a `Kind`."""
+    evidence: tuple[str, ...] = ()
+    """For what is likely, as clauses of a sentence. It proves nothing."""
 
     def __str__(self) -> str:
         answer = {True: "yes", False: "no", None: "cannot be decided"}[self.is_autoencoder]
         lines = [f"autoencoder?  {answer}: {self.kind}" if self.is_autoencoder is not None else ""]
         if self.is_autoencoder is None:
             lines = [f"autoencoder?  {self.kind}"]
+        if self.likely is not None:
+            article = "an" if self.likely[0] in "aeiou" else "a"
+            *first, last = self.evidence
+            listed = f"{', '.join(first)}, and {last}" if first else last
+            lines += textwrap.wrap(
+                f"{article} {self.likely}: {listed}",
+                _WIDTH,
+                initial_indent="likely        ",
+                subsequent_indent=" " * 14,
+            )
         for reason in self.reasons:
             lines += textwrap.wrap(reason, _WIDTH, initial_indent="  · ", subsequent_indent="    ")
         lines.append("")
@@ -118,7 +132,8 @@ def inspect(
     Returns
     -------
     Verdict
-        ``is_autoencoder`` is True, False, or None if it cannot be decided.
+        ``is_autoencoder`` is True, False, or None if it cannot be decided. In that case ``likely``
+        is the kind that the evidence speaks for, if there is enough.
 
     Raises
     ------
@@ -136,6 +151,8 @@ def inspect(
     >>> isthmus.inspect(net).is_autoencoder is None
     True
     >>> isthmus.inspect(net, target="input").kind
+    'undercomplete autoencoder'
+    >>> isthmus.inspect(net, loss="mse").likely
     'undercomplete autoencoder'
     """
     if target not in (None, *get_args(Target)):
@@ -203,7 +220,13 @@ def _verdict(subject: Subject, structure: Structure | None, evidence: ModelEvide
     if ruling.kind in (Kind.CLASSIFIER, Kind.REGRESSOR, Kind.ENCODER, Kind.DECODER):
         parts |= {"code_size": None, "compression": None}
     return Verdict(
-        ruling.is_autoencoder, str(ruling.kind), reasons, parameters=subject.parameters, **parts
+        ruling.is_autoencoder,
+        str(ruling.kind),
+        reasons,
+        parameters=subject.parameters,
+        likely=None if ruling.likely is None else str(ruling.likely),
+        evidence=tuple(ruling.evidence),
+        **parts,
     )
 
 
@@ -212,6 +235,7 @@ _PARTS = ("encoder", "bottleneck", "decoder", "heads")
 
 def _of_model(model: keras.Model) -> Subject:
     from isthmus.verdict.live_models import has_graph, read_live, read_pair
+    from isthmus.verdict.weight_layout import live_parts
 
     subject = Subject(model.name)
     if model.built:
@@ -235,6 +259,7 @@ def _of_model(model: keras.Model) -> Subject:
         subject.notes.append(
             f"{type(model).__name__} runs custom code, so its graph of layers is not known."
         )
+        subject.parts = live_parts(model)
     return subject
 
 
