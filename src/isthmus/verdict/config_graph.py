@@ -107,6 +107,8 @@ class ConfigReader:
         if inputs is None:
             shape = record["config"].get("build_input_shape") or _stated(first)
             inputs = [self._input(_name(first), _sample(shape))]
+        else:
+            self._entered(inputs[0], record["config"].get("build_input_shape") or _stated(first))
         if records and first.get("class_name") == "InputLayer":
             records = records[1:]
         tensors, name = inputs, ""
@@ -134,6 +136,8 @@ class ConfigReader:
             _refuse(f"{len(entries)} inputs of the model {path}", str(len(inputs)))
         else:
             known = {wire: i for (wire, _), i in zip(entries, inputs, strict=True)}
+            for wire, tensor in known.items():
+                self._entered(tensor, _stated(layers[wire.layer]))
         ends = list(_wires(config["output_layers"], layers))
         calls, recorded = self._calls(layers, [wire for wire, _ in ends], known)
         for layer, call in calls:
@@ -183,6 +187,11 @@ class ConfigReader:
         self.graph.input_names.append(shown(name))
         return tensor
 
+    def _entered(self, tensor: int, stated: Any) -> None:
+        """Note the shape that a nested model states for its input, if no other is known."""
+        if self.graph.shapes[tensor] is None:
+            self.graph.shapes[tensor] = _sample(stated)
+
     def _call(
         self,
         record: dict[str, Any],
@@ -216,9 +225,36 @@ class ConfigReader:
         if operation:
             self.operations.add(name)
         shapes = [told.get(place) for place in range(max(told, default=0) + 1)]
-        if not custom:
+        if custom:
+            shapes = self._supposed(name, settings, inputs, shapes)
+        else:
             shapes[0] = self._measured(name, kind, settings, inputs, shapes[0])
         return self.graph.call(name, shown(kind), inputs, shapes, settings, custom=custom)
+
+    def _supposed(
+        self,
+        name: str,
+        settings: dict[str, Any],
+        inputs: Sequence[int],
+        told: list[Shape | None],
+    ) -> list[Shape | None]:
+        """Return the output shapes of a layer of unknown content, as far as they can be told.
+
+        Keras 2 does not store them. Layers that join several tensors of one shape, such as a mean
+        and a spread, nearly always return that shape.
+        """
+        stated = settings.get("output_shape")  # of a Lambda
+        if told == [None] and isinstance(stated, list):
+            told = [_sample([None, *stated])]
+        taken = [self.graph.shapes[tensor] for tensor in inputs]
+        alike = len(taken) > 1 and len(set(taken)) == 1 and taken[0] is not None
+        if not (alike and None in told and len(told) in (1, len(taken))):
+            return told
+        self.notes.append(
+            f"The file does not state the output shape of layer {name}; it was assumed to be that "
+            "of its inputs."
+        )
+        return [taken[0] if shape is None else shape for shape in told]
 
     def _measured(
         self,

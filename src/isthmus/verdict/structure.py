@@ -272,8 +272,10 @@ def _without_learning(graph: Graph, start: int) -> set[int]:
 
 
 def _keeps_shapes(graph: Graph, node: Node) -> bool:
-    before, after = ([graph.shapes[t] for t in ends] for ends in (node.inputs, node.outputs))
-    return before == after
+    if len(node.inputs) != len(node.outputs):
+        return False
+    pairs = zip(node.inputs, node.outputs, strict=True)
+    return all(graph.shapes[made] in (None, graph.shapes[taken]) for taken, made in pairs)
 
 
 def _draws(node: Node, heads: list[Node]) -> bool:
