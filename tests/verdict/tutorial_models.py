@@ -406,6 +406,103 @@ def keras_guide_subclassing():
     return called(compiled(VariationalAutoEncoder(784, 64, 32), "mse"), 784)
 
 
+@tutorial(VARIATIONAL, 16)
+def keras_example_deconvolution():
+    inputs = keras.Input((28, 28, 1), name="encoder_input")
+    x = inputs
+    for filters in (32, 64):
+        x = conv(filters, strides=2)(x)
+    x = L.Dense(16, activation="relu")(L.Flatten()(x))
+    z_mean, z_log_var = L.Dense(16, name="z_mean")(x), L.Dense(16, name="z_log_var")(x)
+    z = L.Lambda(draw, output_shape=(16,), name="z")([z_mean, z_log_var])
+    encoder = keras.Model(inputs, [z_mean, z_log_var, z], name="encoder")
+    codes = keras.Input((16,), name="z_sampling")
+    x = L.Reshape((7, 7, 64))(L.Dense(7 * 7 * 64, activation="relu")(codes))
+    for filters in (64, 32):
+        x = L.Conv2DTranspose(filters, 3, strides=2, activation="relu", padding="same")(x)
+    x = L.Conv2DTranspose(1, 3, activation="sigmoid", padding="same", name="decoder_output")(x)
+    decoder = keras.Model(codes, x, name="decoder")
+    return compiled(keras.Model(inputs, decoder(encoder(inputs)[2]), name="vae"), None)
+
+
+@tutorial(UNDER, 16)
+def keras_example_denoising():
+    inputs = x = keras.Input((28, 28, 1), name="encoder_input")
+    for filters in (32, 64):
+        x = L.Conv2D(filters, 3, strides=2, activation="relu", padding="same")(x)
+    encoder = keras.Model(inputs, L.Dense(16, name="latent_vector")(L.Flatten()(x)), name="encoder")
+    codes = keras.Input((16,), name="decoder_input")
+    x = L.Reshape((7, 7, 64))(L.Dense(7 * 7 * 64)(codes))
+    for filters in (64, 32):
+        x = L.Conv2DTranspose(filters, 3, strides=2, activation="relu", padding="same")(x)
+    x = L.Conv2DTranspose(1, 3, padding="same")(x)
+    decoder = keras.Model(codes, L.Activation("sigmoid")(x), name="decoder")
+    return compiled(keras.Model(inputs, decoder(encoder(inputs)), name="autoencoder"), "mse")
+
+
+class RelationalConvolution(layers.Layer):
+    def __init__(self, units=32, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        bonds, features = input_shape[0][1], input_shape[1][2]
+        self.kernel = self.add_weight(shape=(bonds, features, self.units), name="W")
+
+    def call(self, inputs):
+        adjacency, features = inputs
+        x = ops.matmul(adjacency, ops.expand_dims(features, 1))
+        return ops.relu(ops.sum(ops.matmul(x, self.kernel), axis=1))
+
+
+@tutorial(VARIATIONAL)
+def keras_io_molecules():
+    adjacency, features = keras.Input((4, 12, 12)), keras.Input((12, 6))
+    x = RelationalConvolution(9)([adjacency, features])
+    x = L.Dense(32, activation="relu")(L.GlobalAveragePooling1D()(x))
+    z_mean, log_var = L.Dense(8, name="z_mean")(x), L.Dense(8, name="log_var")(x)
+    z = Sampling()([z_mean, log_var])
+    x = L.Dense(32, activation="tanh")(z)
+    a = L.Softmax(axis=1)(L.Reshape((4, 12, 12))(L.Dense(4 * 12 * 12)(x)))
+    f = L.Softmax(axis=2)(L.Reshape((12, 6))(L.Dense(12 * 6)(x)))
+    return keras.Model([adjacency, features], [a, f], name="molecules")
+
+
+@tutorial(DENOISING, forms=LIVE_ONLY)
+def keras_io_masked():
+    width = 16
+
+    class Patches(layers.Layer):
+        def call(self, images):
+            return ops.reshape(images, (-1, 16, 64 * 3))
+
+    class PatchEncoder(layers.Layer):
+        def call(self, patches):
+            return patches[:, :4, :width]
+
+    def transformer(x, ends):
+        a = L.LayerNormalization()(x)
+        x = L.Add()([x, L.MultiHeadAttention(2, width)(a, a)])
+        x = L.LayerNormalization()(L.Dense(width)(x))
+        return ends(x)
+
+    class MaskedAutoencoder(keras.Model):
+        def __init__(self, encoder, decoder, **kwargs):
+            super().__init__(**kwargs)
+            self.patch_layer, self.patch_encoder = Patches(), PatchEncoder()
+            self.encoder, self.decoder = encoder, decoder
+
+        def train_step(self, data):
+            return {}
+
+    shown, every = keras.Input((None, width)), keras.Input((16, width))
+    encoder = keras.Model(shown, transformer(shown, lambda x: x), name="mae_encoder")
+    image = transformer(
+        every, lambda x: L.Reshape((32, 32, 3))(L.Dense(32 * 32 * 3)(L.Flatten()(x)))
+    )
+    return MaskedAutoencoder(encoder, keras.Model(every, image, name="mae_decoder"))
+
+
 # ---------------------------------------------------------------- books
 
 
