@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from models import CLASSIFIER, OVER, UNDER, VARIATIONAL, dense, without_drawing
+from models import CLASSIFIER, DENOISING, OVER, UNDER, VARIATIONAL, dense, without_drawing
 from tutorial_models import TUTORIALS
 
 import isthmus as ist
@@ -229,6 +229,30 @@ def test_names_in_the_evidence_cannot_write_to_the_terminal(tmp_path):
     assert "vae[2j" in text
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) < 250
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts", "target", "likely"),
+    [
+        ("MaskedAutoencoder", True, None, DENOISING),
+        ("ConvVAE", True, None, VARIATIONAL),
+        ("ConvVAE", False, None, None),
+        ("ConvVAE", False, "input", VARIATIONAL),
+        ("ConvVAE", True, "other", None),
+        ("Autoencoder", True, "input", None),  # of which kind?
+        ("MaskedLanguageModel", True, "input", None),
+    ],
+)
+def test_the_name_of_the_class_is_a_sign(kind, parts, target, likely, tmp_path):
+    arrays = {"encoder/odd/vars/0": (2, 3, 4), "decoder/odd/vars/0": (4, 3, 2)} if parts else {}
+    path = custom(tmp_path, arrays)
+    with zipfile.ZipFile(path) as archive:
+        record = json.loads(archive.read("config.json")) | {"class_name": kind}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(record))
+        archive.write(tmp_path / "weights.h5", "model.weights.h5")
+    verdict = ist.inspect(path, target=target)
+    assert (verdict.is_autoencoder, verdict.likely) == (None, likely)
 
 
 def test_models_without_weights_have_no_parts():

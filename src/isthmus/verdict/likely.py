@@ -19,6 +19,13 @@ _ENOUGH = 2
 """Signs that are needed beside an output of the input's shape."""
 _WORDS = ("autoenc", "encod", "decod", "latent", "bottleneck", "reconstruct", "vae", "z_mean")
 _MOST_NAMES = 3
+_KINDS = {
+    "vae": "variational",
+    "variational": "variational",
+    "denois": "denoising",
+    "mask": "denoising",
+}
+"""Words in the names of authors' classes, with the kinds that they mean."""
 
 
 @dataclass
@@ -91,6 +98,22 @@ def _mirrored(graph: Graph, structure: Structure) -> list[int]:
             sizes[node.outputs[0] not in before].append(size)
     down, up = sizes[0][:-1], sizes[1][:-1]
     return [*down, *sizes[0][-1:], *up] if down and down == up[::-1] else []
+
+
+def signs_of_names(author_class: str, *, has_parts: bool) -> tuple[str, Signs]:
+    """Return the kind that the name of an author's class speaks for, and the evidence.
+
+    The kind is empty if the name says none.
+    """
+    found = Signs()
+    name = author_class.lower()
+    kind = next((kind for word, kind in _KINDS.items() if word in name), "")
+    if "autoenc" not in name and "vae" not in name:
+        return "", found
+    found.add(f'its class is named "{author_class}"')
+    if has_parts:
+        found.add('it has parts named "encoder" and "decoder"')
+    return kind, found
 
 
 def named_like_parts(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from isthmus.core.number_format import count
-from isthmus.verdict.likely import signs
+from isthmus.verdict.likely import Signs, signs, signs_of_names
 from isthmus.verdict.losses import compares_classes, is_crossentropy, per_output
 from isthmus.verdict.structure import Structure, ending, expands, look
 from isthmus.verdict.weight_layout import signs_of_parts
@@ -84,9 +84,12 @@ def rule(subject: Subject, structure: Structure | None, evidence: ModelEvidence)
 def _unseen(subject: Subject, evidence: ModelEvidence) -> Ruling:
     """Decide nothing on a model without a graph, but say what its weights speak for."""
     ruling = Ruling(None, Kind.UNDECIDED, ["Missing: the graph of its layers."])
-    if subject.parts is None or evidence.target in ("labels", "other"):
+    if evidence.target in ("labels", "other"):
         return ruling
-    kind, found = signs_of_parts(subject.parts, per_output(subject.loss, ["output"])[0])
+    loss = per_output(subject.loss, ["output"])[0]
+    kind, found = ("", Signs()) if subject.parts is None else signs_of_parts(subject.parts, loss)
+    if not kind:
+        kind, found = signs_of_names(subject.author_class, has_parts=subject.has_parts)
     if evidence.target == "input":
         found.add(f"the loss compares the output with the input{evidence.source}")
     if kind and found.suffice:

@@ -68,7 +68,11 @@ def read_keras_file(path: str | os.PathLike[str]) -> Subject:
     try:
         subject = _subject(config)
         if subject.graph is None:
-            subject.parts = _parts(config, outline or read_stored_outline(Path(path), _WEIGHTS))
+            outline = outline or read_stored_outline(Path(path), _WEIGHTS)
+            subject.parts = _parts(config, outline)
+            subject.author_class = shown(config.get("class_name"))
+            named = {part for path_ in outline.arrays for part in path_.split("/")[:2]}
+            subject.has_parts = {"encoder", "decoder"} <= named
     except IsthmusError as error:
         raise error.about(name) from error
     except Exception as error:

@@ -28,3 +28,7 @@ class Subject:
     live: Live | None = None
     parts: Parts | None = None
     """What the shapes of the weights say if the graph is not known."""
+    author_class: str = ""
+    """The name of the author's class if the graph is not known."""
+    has_parts: bool = False
+    """Whether a model without a graph has parts named ``encoder`` and ``decoder``."""

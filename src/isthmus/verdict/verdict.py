@@ -253,9 +253,14 @@ def _of_model(model: keras.Model) -> Subject:
             f"{type(model).__name__} runs custom code; its decoder was assumed to decode what its "
             "encoder encodes."
         )
-    elif not model.built:
-        subject.notes.append("The model is not built: call it on a batch first.")
     else:
+        subject.author_class = type(model).__name__
+        subject.has_parts = all(
+            isinstance(getattr(model, name, None), keras.Layer) for name in ("encoder", "decoder")
+        )
+        if not model.built:
+            subject.notes.append("The model is not built: call it on a batch first.")
+            return subject
         subject.notes.append(
             f"{type(model).__name__} runs custom code, so its graph of layers is not known."
         )
