@@ -15,6 +15,7 @@ from models import CLASSIFIER, UNDER, VARIATIONAL, ZOO, without_drawing
 
 import isthmus as ist
 from isthmus.core.errors import InvalidArchive
+from isthmus.verdict.hdf5_files import read_outline
 
 
 def record(kind, name, **settings):
@@ -232,6 +233,46 @@ def test_damaged_files_give_a_verdict_or_an_error_of_ours(tmp_path):
         (tmp_path / "model.h5").write_bytes(data)
         with contextlib.suppress(InvalidArchive):
             str(ist.inspect(tmp_path / "model.h5"))
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest", "v108"])
+@pytest.mark.parametrize("many", [3, 100])
+def test_the_layout_is_that_which_h5py_reads(libver, many, tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver=libver) as file:
+        file.attrs["short"], file.attrs["fixed"] = "text", np.bytes_(b"bytes")
+        file.attrs["long"] = "long" * 30_000
+        file.attrs["empty"] = ""
+        file.attrs["unicode"] = "größe"
+        for i in range(many):
+            group = file.create_group(f"group {i}/inner")
+            group[f"array {i}"] = np.zeros((i, 2, 3), "float32")
+            group.attrs["other"] = np.arange(3)
+        file["scalar"] = 3.0
+        file.create_dataset("packed", (50, 4), dtype="f4", chunks=(10, 4), compression="gzip")
+        expected: dict = {}
+        file.visititems(
+            lambda name, item: (
+                expected.update({name: item.shape}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    names = ("short", "fixed", "long", "empty", "unicode", "none")
+    if libver != "earliest" and many > 8:
+        with pytest.raises(InvalidArchive, match="form that Keras does not use"):
+            read_outline(path, names)
+        return
+    outline = read_outline(path, names)
+    assert outline.arrays == expected
+    wanted = {"short": "text", "fixed": "bytes", "long": "long" * 30_000}
+    assert outline.attributes == {**wanted, "empty": "", "unicode": "größe"}
+
+
+def test_files_on_which_the_hdf5_library_does_not_end(tmp_path):
+    data = write(tmp_path, PLAIN).read_bytes()
+    at = data.index(b"GCOL") + 16
+    (tmp_path / "model.h5").write_bytes(data[:at] + bytes(16) + data[at + 16 :])
+    with pytest.raises(InvalidArchive, match="a text is missing"):
+        ist.inspect(tmp_path / "model.h5")
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):

@@ -1,19 +1,22 @@
 """Read the attributes and the layout of an HDF5 file, without reading any of its arrays.
 
-A file may come from anyone. Links are listed and never followed out of the file. The number of
-objects, the depth of groups, the size of attributes and the bytes read in total are limited.
+A file may come from anyone. The HDF5 library does not end on some damaged files, so that the
+structures that Keras' files consist of are read here, with limits on the number of objects, their
+depth, the size of attributes and the bytes read in total. Nothing outside of the file is opened.
+
+Source: the HDF5 File Format Specification, version 3.0.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-import h5py
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from isthmus.core.errors import InvalidArchive
+from isthmus.verdict.archives import HDF5
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,10 +25,20 @@ if TYPE_CHECKING:
 LARGEST_ATTRIBUTE = 32 * 2**20
 _MOST_BYTES = 2 * LARGEST_ATTRIBUTE
 _MOST_OBJECTS = 20_000
+_MOST_MESSAGES = 1_000
 _DEEPEST = 32
+_LONGEST_NAME = 1_024
 _LOCAL_HEADER = 30
 _DISTRUST = "do not trust this file: no model needs this"
 _DAMAGED = "copy or download the file again, or save the model again with model.save"
+
+# Kinds of messages in the header of an object.
+_SPACE, _LINKS, _EXTERNAL, _LINK, _LAYOUT, _ATTRIBUTE, _MORE, _TABLE = (
+    *(0x01, 0x02, 0x07, 0x06),
+    *(0x08, 0x0C, 0x10, 0x11),
+)
+_FIXED_TEXT, _VARIABLE, _VIRTUAL, _SOFT = 3, 9, 3, 2
+_NOWHERE = 2**64 - 1
 
 
 @dataclass
@@ -81,57 +94,17 @@ def read_stored_outline(path: Path, member: str) -> Outline:
         return _read(_Window(file, start, found[0].file_size), name, ())
 
 
-class _Window(io.RawIOBase):
-    """A part of a file, from which a limited number of bytes can be read."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self._file, self._start, self._size = file, start, size
-        self._place, self._left = 0, _MOST_BYTES
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), max(self._size - self._place, 0))
-        self._left -= wanted
-        if self._left < 0:
-            raise InvalidArchive(
-                "the description of the model",
-                expected=f"at most {_MOST_BYTES // 2**20} MiB",
-                received="more",
-                remedy=_DISTRUST,
-            )
-        self._file.seek(self._start + self._place)
-        data = self._file.read(wanted)
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._place = offset + {io.SEEK_CUR: self._place, io.SEEK_END: self._size}.get(whence, 0)
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-
 def _read(window: _Window, name: str, attributes: Sequence[str]) -> Outline:
     try:
-        with h5py.File(window, "r") as file:
-            outline = Outline()
-            for attribute in attributes:
-                text = _attribute(file, attribute)
-                if text is not None:
-                    outline.attributes[attribute] = text
-            outline.arrays.update(_arrays(file.id, "", 0, [_MOST_OBJECTS]))
-            return outline
+        root = _root(window)
+        messages = _messages(window, root)
+        outline = Outline(_attributes(window, messages, attributes))
+        outline.arrays.update(_arrays(window, messages, "", 0, [_MOST_OBJECTS]))
     except InvalidArchive as error:
         raise error.about(name) from error
-    except Exception as error:  # h5py gives errors of several kinds for a damaged file
+    except Exception as error:  # a damaged file
         raise _damaged(name, error) from error
+    return outline
 
 
 def _damaged(name: str, error: Exception) -> InvalidArchive:
@@ -141,56 +114,282 @@ def _damaged(name: str, error: Exception) -> InvalidArchive:
     )
 
 
-def _attribute(file: Any, name: str) -> str | None:
-    """Return an attribute of the whole file that is a single text."""
-    if not h5py.h5a.exists(file.id, name.encode()):
-        return None
-    stored = h5py.h5a.open(file.id, name.encode())
-    kind = stored.get_type()
-    single = stored.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
-    if not single or kind.get_class() != h5py.h5t.STRING:
+def _hostile(what: str, expected: str, received: str) -> NoReturn:
+    raise InvalidArchive(what, expected=expected, received=received, remedy=_DISTRUST)
+
+
+class _Window:
+    """A part of a file, from which a limited number of bytes can be read."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file, self._start, self.size = file, start, size
+        self._left = _MOST_BYTES
+
+    def read(self, place: int, count: int) -> bytes:
+        """Return `count` bytes."""
+        if not 0 <= place <= place + count <= self.size:
+            raise ValueError("it refers to a place after its end")
+        self._left -= count
+        if self._left < 0:
+            limit = f"at most {_MOST_BYTES // 2**20} MiB"
+            _hostile("the description of the model", limit, "more")
+        self._file.seek(self._start + place)
+        data = self._file.read(count)
+        if len(data) != count:
+            raise ValueError("it is shorter than it should be")
+        return data
+
+    def numbers(self, form: str, place: int) -> tuple[int, ...]:
+        """Return numbers in the form of `struct`."""
+        return struct.unpack(f"<{form}", self.read(place, struct.calcsize(f"<{form}")))
+
+    def signed(self, signature: bytes, place: int) -> None:
+        """Check that a structure begins with its signature."""
+        if self.read(place, len(signature)) != signature:
+            raise ValueError(f"{signature.decode('latin1')} is missing")
+
+
+@dataclass(frozen=True)
+class _Message:
+    kind: int
+    data: bytes
+
+    def numbers(self, form: str, place: int = 0) -> tuple[int, ...]:
+        return struct.unpack_from(f"<{form}", self.data, place)
+
+
+def _root(window: _Window) -> int:
+    """Return the place of the root group's header."""
+    window.signed(HDF5, 0)
+    (version,) = window.numbers("B", 8)
+    if version in (0, 1):
+        sizes, at = window.numbers("BB", 13), 24 + 4 * version
+        base, _, end, _, _, root = window.numbers("QQQQQQ", at)
+    elif version in (2, 3):
+        sizes = window.numbers("BB", 9)
+        base, _, end, root = window.numbers("QQQQ", 12)
+    else:
+        raise ValueError(f"version {version} is not known")
+    if sizes != (8, 8) or base != 0:
+        raise ValueError("its addresses are of an unusual kind")
+    if end > window.size:
+        raise ValueError("it is shorter than it should be")
+    return root
+
+
+def _messages(window: _Window, place: int) -> list[_Message]:
+    """Return the messages in the header of an object."""
+    if window.read(place, 4) == b"OHDR":
+        return _messages_of_version_2(window, place)
+    version, _, _, _, size = window.numbers("BBHII", place)
+    if version != 1:
+        raise ValueError("the header of an object is missing")
+    found: list[_Message] = []
+    blocks = [(place + 16, size)]
+    while blocks:
+        start, size = blocks.pop(0)
+        block = window.read(start, size)
+        at = 0
+        while at + 8 <= size:
+            kind, length = struct.unpack_from("<HH", block, at)
+            _add(found, _Message(kind, block[at + 8 : at + 8 + length]), blocks)
+            at += 8 + length
+    return found
+
+
+def _messages_of_version_2(window: _Window, place: int) -> list[_Message]:
+    version, flags = window.numbers("BB", place + 4)
+    if version != 2:
+        raise ValueError("the header of an object is of an unknown version")
+    at = place + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
+    width = 1 << (flags & 3)
+    size = int.from_bytes(window.read(at, width), "little")
+    head = 4 + 2 * bool(flags & 4)
+    found: list[_Message] = []
+    blocks = [(at + width, size)]
+    first = True
+    while blocks:
+        start, size = blocks.pop(0)
+        if not first:  # a signature before and a checksum after
+            window.signed(b"OCHK", start)
+            start, size = start + 4, size - 8
+        first, block, at = False, window.read(start, size), 0
+        while at + head <= size:
+            kind, length = struct.unpack_from("<BH", block, at)
+            _add(found, _Message(kind, block[at + head : at + head + length]), blocks)
+            at += head + length
+    return found
+
+
+def _add(found: list[_Message], message: _Message, blocks: list[tuple[int, int]]) -> None:
+    found.append(message)
+    if len(found) > _MOST_MESSAGES:
+        _hostile("the header of an object", f"at most {_MOST_MESSAGES:,} messages", "more")
+    if message.kind == _MORE:
+        blocks.append(message.numbers("QQ"))  # type: ignore[arg-type]
+
+
+def _attributes(
+    window: _Window, messages: Sequence[_Message], wanted: Sequence[str]
+) -> dict[str, str]:
+    """Return the attributes of these names, which must be single texts."""
+    found = {}
+    for message in messages:
+        if message.kind != _ATTRIBUTE:
+            continue
+        version, flags, *sizes = message.numbers("BBHHH")
+        if version not in (1, 2, 3):
+            raise ValueError("an attribute is of an unknown version")
+        at, parts = 8 + (version == 3), []
+        for size in sizes:
+            parts.append(message.data[at : at + size])
+            at += -(-size // 8) * 8 if version == 1 else size
+        name = parts[0].rstrip(b"\0").decode("utf-8", "replace")
+        if name not in wanted:
+            continue
+        if version != 1 and flags:
+            raise ValueError(f"the type of the attribute {name} lies elsewhere")
+        data = _text(window, name, _Message(0, parts[1]), parts[2], message.data[at:])
+        found[name] = data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return found
+
+
+def _text(window: _Window, name: str, kind: _Message, space: bytes, data: bytes) -> bytes:
+    first, bits, size = kind.numbers("BBxxI")
+    scalar = len(space) >= 4 and space[1] == 0 and not (space[0] == 2 and space[3])
+    variable = first & 15 == _VARIABLE and bits & 15 == 1
+    if not scalar or not (variable or first & 15 == _FIXED_TEXT):
         raise InvalidArchive(
             f"the attribute {name}", expected="a text", received="something else", remedy=_DAMAGED
         )
-    value = "" if kind.get_size() > LARGEST_ATTRIBUTE else file.attrs[name]
-    text = (
-        bytes(value).decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-    )
-    if max(len(text), kind.get_size()) > LARGEST_ATTRIBUTE:
-        raise InvalidArchive(
-            f"the attribute {name}",
-            expected=f"at most {LARGEST_ATTRIBUTE // 2**20} MiB",
-            received="more",
-            remedy=_DISTRUST,
-        )
+    place = index = 0
+    if variable:
+        size, place, index = struct.unpack_from("<IQI", data)
+    if size > LARGEST_ATTRIBUTE:
+        limit = f"at most {LARGEST_ATTRIBUTE // 2**20} MiB"
+        _hostile(f"the attribute {name}", limit, "more")
+    text = _from_heap(window, place, index)[:size] if variable else data[:size]
+    if len(text) != size:
+        raise ValueError(f"the attribute {name} is shorter than it should be")
     return text
 
 
+def _from_heap(window: _Window, place: int, index: int) -> bytes:
+    """Return an object of a collection of texts."""
+    window.signed(b"GCOL", place)
+    (size,) = window.numbers("Q", place + 8)
+    at, end = place + 16, place + size
+    for _ in range(_MOST_OBJECTS):
+        if at + 16 > end:
+            break
+        number, _, length = window.numbers("HHxxxxQ", at)
+        if number == 0:  # free space
+            break
+        if number == index:
+            return window.read(at + 16, min(length, LARGEST_ATTRIBUTE + 1))
+        at += 16 + -(-length // 8) * 8
+    raise ValueError("a text is missing")
+
+
 def _arrays(
-    group: Any, path: str, depth: int, left: list[int]
+    window: _Window, messages: Sequence[_Message], path: str, depth: int, left: list[int]
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """List the arrays of a group and of the groups in it."""
     if depth > _DEEPEST:
-        raise _hostile(f"groups nested at most {_DEEPEST} deep", "more")
-    for name in group:
-        left[0] -= 1
-        if left[0] < 0:
-            raise _hostile(f"at most {_MOST_OBJECTS:,} groups and arrays", "more")
-        if group.links.get_info(name).type != h5py.h5l.TYPE_HARD:
-            raise _hostile("all arrays in the file itself", "a link to another place")
-        inner = h5py.h5o.open(group, name)
-        full = f"{path}{name.decode('utf-8', 'replace')}"
-        if isinstance(inner, h5py.h5g.GroupID):
-            yield from _arrays(inner, f"{full}/", depth + 1, left)
-        elif isinstance(inner, h5py.h5d.DatasetID):
-            settings = inner.get_create_plist()
-            virtual = settings.get_layout() == h5py.h5d.VIRTUAL
-            if virtual or settings.get_external_count():
-                raise _hostile("all arrays in the file itself", "an array that lies in other files")
-            yield full, inner.shape or ()
+        _hostile("the layout of the file", f"groups nested at most {_DEEPEST} deep", "more")
+    for name, place in _members(window, messages, left):
+        inner = _messages(window, place)
+        kinds = {message.kind: message for message in inner}
+        full = f"{path}{name}"
+        if _TABLE in kinds or _LINKS in kinds:
+            yield from _arrays(window, inner, f"{full}/", depth + 1, left)
+        elif _LAYOUT in kinds and _SPACE in kinds:
+            version, *rest = kinds[_LAYOUT].numbers("BBB")
+            if _EXTERNAL in kinds or (version > 2 and rest[0] == _VIRTUAL):
+                _elsewhere("an array that lies in other files")
+            yield full, _shape(kinds[_SPACE])
 
 
-def _hostile(expected: str, received: str) -> InvalidArchive:
-    return InvalidArchive(
-        "the layout of the file", expected=expected, received=received, remedy=_DISTRUST
-    )
+def _elsewhere(received: str) -> NoReturn:
+    _hostile("the layout of the file", "all arrays in the file itself", received)
+
+
+def _shape(space: _Message) -> tuple[int, ...]:
+    version, rank = space.numbers("BB")
+    return space.numbers(f"{rank}Q", 8 if version == 1 else 4)
+
+
+def _members(
+    window: _Window, messages: Sequence[_Message], left: list[int]
+) -> Iterator[tuple[str, int]]:
+    """List the names in a group with the places of their headers."""
+    for message in messages:
+        if message.kind == _TABLE:
+            tree, heap = message.numbers("QQ")
+            window.signed(b"HEAP", heap)
+            _, _, names = window.numbers("QQQ", heap + 8)
+            yield from _tree(window, tree, names, left, depth=0)
+        elif message.kind == _LINK:
+            _count(left)
+            yield _link(message)
+        elif message.kind == _LINKS:
+            flags = message.data[1]
+            (heap,) = message.numbers("Q", 2 + 8 * (flags & 1))
+            if heap != _NOWHERE:
+                raise ValueError("a group is stored in a form that Keras does not use")
+
+
+def _count(left: list[int]) -> None:
+    left[0] -= 1
+    if left[0] < 0:
+        limit = f"at most {_MOST_OBJECTS:,} groups and arrays"
+        _hostile("the layout of the file", limit, "more")
+
+
+def _tree(
+    window: _Window, place: int, names: int, left: list[int], *, depth: int
+) -> Iterator[tuple[str, int]]:
+    """List the members below a node of the tree of a group."""
+    _count(left)
+    if depth > _DEEPEST:
+        raise ValueError("a group is nested too deeply")
+    window.signed(b"TREE", place)
+    kind, level, used = window.numbers("BBH", place + 4)
+    if kind != 0:
+        raise ValueError("the list of a group is missing")
+    children = window.numbers(f"{2 * used + 1}Q", place + 24)[1::2]
+    for child in children:
+        if level:
+            yield from _tree(window, child, names, left, depth=depth + 1)
+            continue
+        window.signed(b"SNOD", child)
+        (symbols,) = window.numbers("H", child + 6)
+        for number in range(symbols):
+            _count(left)
+            offset, header, kind = window.numbers("QQI", child + 8 + 40 * number)
+            if kind == _SOFT:
+                _elsewhere("a link to another place")
+            yield _name(window, names + offset), header
+
+
+def _name(window: _Window, place: int) -> str:
+    found = b""
+    while b"\0" not in found:
+        found += window.read(place + len(found), 8)
+        if len(found) > _LONGEST_NAME:
+            raise ValueError("a name is too long")
+    return found.partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def _link(message: _Message) -> tuple[str, int]:
+    flags = message.data[1]
+    at = 2
+    kind = message.data[at] if flags & 8 else 0
+    at += bool(flags & 8) + 8 * bool(flags & 4) + bool(flags & 16)
+    width = 1 << (flags & 3)
+    length = int.from_bytes(message.data[at : at + width], "little")
+    name = message.data[at + width : at + width + length]
+    if kind != 0:
+        _elsewhere("a link to another place")
+    (place,) = message.numbers("Q", at + width + length)
+    return name.decode("utf-8", "replace"), place
