@@ -143,12 +143,12 @@ def signs_of_parts(parts: Parts, loss: str | None) -> tuple[str, Signs]:
     found = Signs()
     made, taken = _last(parts.encoder), _first(parts.decoder)
     given, back = _first(parts.encoder), _last(parts.decoder)
-    drawn = _draws(parts.encoder, made, taken)
+    encoder, decoder = ("the encoder", "the decoder") if parts.names else ("one", "the other")
+    drawn = _draws(parts.encoder, made, taken, encoder, decoder)
     size, code = _sizes(parts, given, back, taken)
     fits = bool(drawn) or made.out == taken.into
     if not fits or size is None or code is None or compares_classes(loss):
         return "", found
-    what = "channel" if taken.axes else "number"
     if parts.names:
         found.add('the model has parts named "{}" and "{}"'.format(*parts.names))
     else:
@@ -156,8 +156,11 @@ def signs_of_parts(parts: Parts, loss: str | None) -> tuple[str, Signs]:
     if drawn:
         found.add(drawn, 2)
     else:
-        found.add(f"the first ends with the {count(taken.into, what)} with which the second begins")
-    found.add("the second ends with as many as the input has")
+        what = count(taken.into, "channel" if taken.axes else "number")
+        found.add(f"{encoder} ends with the {what} with which {decoder} begins")
+    found.add(
+        f"{decoder} ends with as many {'channels' if back.axes else 'numbers'} as the input has"
+    )
     doubled = sum(unit.kind == "transposed" for unit in parts.decoder)
     if taken.axes:
         each = f"{count(doubled, 'transposed convolution')} {'is' if doubled == 1 else 'are'}"
@@ -190,16 +193,16 @@ def _last(units: Sequence[Unit]) -> Unit:
     return next((u for kind in order for u in reversed(units) if u.kind == kind), units[-1])
 
 
-def _draws(encoder: Sequence[Unit], made: Unit, taken: Unit) -> str:
+def _draws(units: Sequence[Unit], made: Unit, taken: Unit, encoder: str, decoder: str) -> str:
     """Return a clause if the encoder ends with a mean and a spread; empty if it does not."""
-    if made.kind == "dense" and encoder.count(made) == 2 and made.out == taken.into:
+    if made.kind == "dense" and units.count(made) == 2 and made.out == taken.into:
         return (
-            f"two layers of the first take the same {made.into:,} numbers and make the "
-            f"{made.out:,} with which the second begins, as a mean and a spread"
+            f"two layers of {encoder} take the same {made.into:,} numbers and make the "
+            f"{made.out:,} with which {decoder} begins, as a mean and a spread"
         )
     if made.out == 2 * taken.into:
         return (
-            f"the first ends with {made.out:,} numbers and the second begins with half as many, as "
+            f"{encoder} ends with {made.out:,} numbers and {decoder} begins with half as many, as "
             "for a mean and a spread"
         )
     return ""
