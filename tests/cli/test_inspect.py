@@ -25,6 +25,20 @@ def test_a_keras_file_is_judged(keras_file: str, capsys: pytest.CaptureFixture[s
     assert "yes: undercomplete autoencoder" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_what_is_likely_is_shown_beside_what_is_proven(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / f"someone.{suffix}")
+    model = keras.Sequential([keras.Input((9,)), *map(layers.Dense, (2, 9))])
+    model.compile("adam", loss="mse")
+    model.save(path)
+    assert main(["inspect", path]) == 0
+    shown = capsys.readouterr().out
+    assert "autoencoder?  not decidable" in shown
+    assert "likely        an undercomplete autoencoder: the output has the shape" in shown
+
+
 def test_an_archive_is_judged_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(folder / "wine.isthmus")]) == 0
     shown = capsys.readouterr().out

@@ -6,7 +6,16 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from models import CLASSIFIER, DENOISING, TRANSLATOR, UNDER, ZOO, Sampler, without_drawing
+from models import (
+    CLASSIFIER,
+    DENOISING,
+    TRANSLATOR,
+    UNDER,
+    VARIATIONAL,
+    ZOO,
+    Sampler,
+    without_drawing,
+)
 from sklearn.decomposition import PCA
 
 import isthmus as ist
@@ -188,7 +197,11 @@ def test_of_a_subclassed_model_encoder_and_decoder_are_joined():
     assert (verdict.is_autoencoder, verdict.code_size) == (None, 2)
     assert any("variational" in reason for reason in verdict.reasons)
     without_code = Trained(keras.Model(rows, [mean, log_variance]), decoder)
-    assert ist.inspect(without_code).code_size is None
+    assert ist.inspect(without_code, target="input").kind == VARIATIONAL
+    with pytest.raises(InvalidParameter, match="live"):
+        ist.inspect(without_code, X=np.zeros((4, 12)))
+    of_one_size = keras.Model(rows, layers.Dense(5)(x))
+    assert ist.inspect(Trained(of_one_size, decoder)).code_size is None
 
 
 def test_keras_mobilenet_is_a_classifier():

@@ -12,10 +12,10 @@ _VALUES = {"unit": "as fractions of a range", "real": "standardised", "mixed": "
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus or .keras file.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus, .keras or .h5 file.")],
     target: Annotated[
         Literal["input", "labels", "other"] | None,
-        typer.Option(help="What the loss of a .keras model compares the output with, if you know."),
+        typer.Option(help="What the loss of a Keras model compares the output with, if you know."),
     ] = None,
 ) -> None:
     """Show the content of a model file, and its verdict.
@@ -33,7 +33,7 @@ def inspect(
         return
     if target is not None:
         raise typer.BadParameter(
-            "it is for .keras files; the target of an isthmus model is known",
+            "it is for files of Keras; the target of an isthmus model is known",
             param_hint="--target",
         )
     _show_archive(model)

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from isthmus.core.errors import InvalidArchive
 from isthmus.persistence import loading
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+if TYPE_CHECKING:
+    import os
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""The first bytes of an HDF5 file."""
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether to read a file as an isthmus archive instead of a ``.keras`` file.
-
-    Raises
-    ------
-    InvalidArchive
-        The file is an HDF5 file, which is neither of them.
-    """
+    """Whether to read a file as an isthmus archive instead of a Keras file."""
     try:
         with Path(path).open("rb") as file:
-            head = file.read(len(_HDF5))
-    except OSError:
-        return Path(path).suffix.lower() != ".keras"  # the reader reports the error
-    if head == _HDF5:
-        raise InvalidArchive(
-            repr(os.fspath(path)),
-            expected="a .keras or an .isthmus file",
-            received="an HDF5 file (.h5), the format of Keras 2",
-            remedy="if you trust it, open it with keras.models.load_model and save it as "
-            "'model.keras', or pass the live model",
-        )
+            head = file.read(len(HDF5))
+    except OSError:  # the reader reports the error
+        return Path(path).suffix.lower() not in (".keras", ".h5", ".hdf5")
+    if head == HDF5:
+        return False
     return not head.startswith(b"PK") and Path(path).suffix.lower() != ".keras"
 
 

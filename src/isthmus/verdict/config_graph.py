@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.core.errors import InvalidArchive
 from isthmus.verdict.graph import Graph
-from isthmus.verdict.shapes import known_layer, output_shape, whole
+from isthmus.verdict.pairs import code_between
+from isthmus.verdict.shapes import known_layer, known_operation, output_shape, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,6 +73,23 @@ class ConfigReader:
         if max(len(self.graph.inputs), len(self.graph.outputs)) > _MOST_ENDS:
             _refuse(f"at most {_MOST_ENDS} inputs and outputs", "more")
 
+    def read_pair(self, encoder: dict[str, Any], decoder: dict[str, Any]) -> bool:
+        """Read an encoder and a decoder as one model; return whether they fit each other."""
+        own = [is_own(part) and part.get("class_name") in MODELS for part in (encoder, decoder)]
+        if not all(own):
+            return False
+        made, _ = self._model(encoder, None, "encoder/", 1)
+        alone = ConfigReader("decoder")
+        alone.read(decoder)
+        shapes = [alone.graph.shapes[tensor] for tensor in alone.graph.inputs]
+        code = code_between(self.graph, made, shapes[0] if len(shapes) == 1 else None)
+        if code is None:
+            return False
+        self.graph.boundaries.add(code)
+        self.graph.outputs, names = self._model(decoder, [code], "decoder/", 1)
+        self.graph.output_names = [shown(name) for name in names]
+        return True
+
     def _model(
         self, record: dict[str, Any], inputs: list[int] | None, path: str, depth: int
     ) -> tuple[list[int], list[str]]:
@@ -89,6 +107,8 @@ class ConfigReader:
         if inputs is None:
             shape = record["config"].get("build_input_shape") or _stated(first)
             inputs = [self._input(_name(first), _sample(shape))]
+        else:
+            self._entered(inputs[0], record["config"].get("build_input_shape") or _stated(first))
         if records and first.get("class_name") == "InputLayer":
             records = records[1:]
         tensors, name = inputs, ""
@@ -116,6 +136,8 @@ class ConfigReader:
             _refuse(f"{len(entries)} inputs of the model {path}", str(len(inputs)))
         else:
             known = {wire: i for (wire, _), i in zip(entries, inputs, strict=True)}
+            for wire, tensor in known.items():
+                self._entered(tensor, _stated(layers[wire.layer]))
         ends = list(_wires(config["output_layers"], layers))
         calls, recorded = self._calls(layers, [wire for wire, _ in ends], known)
         for layer, call in calls:
@@ -165,6 +187,11 @@ class ConfigReader:
         self.graph.input_names.append(shown(name))
         return tensor
 
+    def _entered(self, tensor: int, stated: Any) -> None:
+        """Note the shape that a nested model states for its input, if no other is known."""
+        if self.graph.shapes[tensor] is None:
+            self.graph.shapes[tensor] = _sample(stated)
+
     def _call(
         self,
         record: dict[str, Any],
@@ -188,15 +215,46 @@ class ConfigReader:
             _refuse(f"at most {_MOST_CALLS} calls of layers", "more")
         module = record.get("module")
         operation = isinstance(module, str) and module.startswith(_OPERATIONS)
+        if module is None and record.get("registered_name") is None and not known_layer(kind):
+            kind = _of_keras_2(kind, settings)
+            operation = known_operation(kind)  # Files in HDF5 name no modules.
+        known = is_own(record) and (known_layer(kind) or kind in _OUR_LAYERS)
         custom = kind == "Lambda" or not (
-            is_own(record) and (operation or known_layer(kind) or kind in _OUR_LAYERS)
+            known or (operation and (module is None or is_own(record)))
         )
         if operation:
             self.operations.add(name)
         shapes = [told.get(place) for place in range(max(told, default=0) + 1)]
-        if not custom:
+        if custom:
+            shapes = self._supposed(name, settings, inputs, shapes)
+        else:
             shapes[0] = self._measured(name, kind, settings, inputs, shapes[0])
         return self.graph.call(name, shown(kind), inputs, shapes, settings, custom=custom)
+
+    def _supposed(
+        self,
+        name: str,
+        settings: dict[str, Any],
+        inputs: Sequence[int],
+        told: list[Shape | None],
+    ) -> list[Shape | None]:
+        """Return the output shapes of a layer of unknown content, as far as they can be told.
+
+        Keras 2 does not store them. Layers that join several tensors of one shape, such as a mean
+        and a spread, nearly always return that shape.
+        """
+        stated = settings.get("output_shape")  # of a Lambda
+        if told == [None] and isinstance(stated, list):
+            told = [_sample([None, *stated])]
+        taken = [self.graph.shapes[tensor] for tensor in inputs]
+        alike = len(taken) > 1 and len(set(taken)) == 1 and taken[0] is not None
+        if not (alike and None in told and len(told) in (1, len(taken))):
+            return told
+        self.notes.append(
+            f"The file does not state the output shape of layer {name}; it was assumed to be that "
+            "of its inputs."
+        )
+        return [taken[0] if shape is None else shape for shape in told]
 
     def _measured(
         self,
@@ -219,6 +277,14 @@ class ConfigReader:
                 "that follows from its settings; the latter was used."
             )
         return made
+
+
+def _of_keras_2(kind: str, settings: dict[str, Any]) -> str:
+    """Return the operation that Keras 2 stores as a layer around a function of TensorFlow."""
+    function = settings.get("function")
+    if kind != "TFOpLambda" or not isinstance(function, str):
+        return kind
+    return function.rpartition(".")[2].capitalize()
 
 
 def _inbound(layers: dict[str, Any], layer: str, call: int) -> list[tuple[Wire, Shape | None]]:

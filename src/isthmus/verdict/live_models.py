@@ -12,10 +12,13 @@ import keras
 from keras.src.models.functional import Functional  # Keras gives no public name to this class.
 
 from isthmus.verdict.graph import Graph
+from isthmus.verdict.pairs import code_between
 from isthmus.verdict.shapes import known_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from isthmus.verdict.shapes import Shape
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Step:
     """A recorded call that can be repeated."""
 
     operation: Any
+    """None if it is not known, so that the call cannot be repeated."""
     arguments: Any
     """Keras' record of the arguments."""
     filled: dict[int, int]
@@ -68,26 +72,75 @@ def read_live(model: keras.Model, path: str = "") -> Live:
 def read_pair(model: keras.Model) -> Live | None:
     """Return the graph of a subclassed model's ``encoder`` followed by its ``decoder``.
 
-    If several outputs of the encoder fit, the decoder takes the one that is computed from the
-    others, such as the code of a variational autoencoder. Return None if there is no such output,
-    or if `encoder` or `decoder` is not a model with a graph.
+    Each may be a model with a graph, or a built layer of Keras. See `code_between` for the tensor
+    that connects them. Return None if there is no such tensor, or the model has no such parts.
     """
-    halves: list[Any] = [getattr(model, name, None) for name in ("encoder", "decoder")]
-    if not all(isinstance(half, keras.Model) and has_graph(half) for half in halves):
+    encoder, decoder = (getattr(model, name, None) for name in ("encoder", "decoder"))
+    if not (_is_part(encoder) and _is_part(decoder)):
         return None
-    encoder, decoder = halves
-    live = read_live(encoder, "encoder/")
-    taken = [tuple(tensor.shape[1:]) for tensor in decoder.inputs]
-    fitting = {t for t in live.graph.outputs if [live.graph.shapes[t]] == taken}
-    codes = [t for t in fitting if fitting <= live.graph.upstream([t])]
-    if not codes:
+    live, taken = Live(Graph(model.name)), _input_shapes(decoder)
+    for shape, name, dtype in _entries(encoder):
+        tensor = live.graph.tensor(shape)
+        live.dtypes[tensor] = dtype
+        live.graph.inputs.append(tensor)
+        live.graph.input_names.append(name)
+    made, _ = _part(live, encoder, live.graph.inputs, "encoder")
+    code = code_between(live.graph, made, taken[0] if len(taken) == 1 else None)
+    if code is None:
         return None
-    known = {id(decoder.inputs[0]): codes[0]}
-    _walk(live, decoder, known, "decoder/")
-    live.graph.boundaries.add(codes[0])
-    live.graph.outputs = [known[id(tensor)] for tensor in decoder.outputs]
-    live.graph.output_names = output_names(decoder)
+    if len(live.steps) < len(live.graph.nodes):
+        live.steps.append(Step(None, None, {}))  # the code that draws the code
+    live.graph.boundaries.add(code)
+    live.graph.outputs, live.graph.output_names = _part(live, decoder, [code], "decoder")
     return live
+
+
+def _is_part(part: Any) -> bool:
+    if isinstance(part, keras.Model):
+        return has_graph(part)
+    plain = isinstance(part, keras.Layer) and part.built and not _is_custom(part)
+    return plain and isinstance(part.get_build_config(), dict)
+
+
+def _input_shapes(part: Any) -> list[Shape]:
+    if isinstance(part, keras.Model):
+        return [tuple(tensor.shape[1:]) for tensor in part.inputs]
+    shape = part.get_build_config().get("input_shape")
+    return [tuple(shape[1:])] if shape else []
+
+
+def _entries(part: Any) -> list[tuple[Shape, str, str]]:
+    """Return the shape, name and dtype of each input of a part."""
+    shapes = _input_shapes(part)
+    if not isinstance(part, keras.Model):
+        return [(shape, "input", str(part.compute_dtype)) for shape in shapes]
+    return [
+        (shape, tensor._keras_history.operation.name, str(tensor.dtype))
+        for shape, tensor in zip(shapes, part.inputs, strict=True)
+    ]
+
+
+def _part(live: Live, part: Any, inputs: list[int], name: str) -> tuple[list[int], list[str]]:
+    """Add a part's calls to the graph; return its outputs and their names."""
+    if isinstance(part, keras.Model):
+        known = {id(t): i for t, i in zip(part.inputs, inputs, strict=True)}
+        _walk(live, part, known, f"{name}/")
+        return [known[id(tensor)] for tensor in part.outputs], output_names(part)
+    taken = live.graph.shapes[inputs[0]] or ()
+    shape = part.compute_output_shape((None, *taken))
+    kind = type(part).__name__
+    made = live.graph.call(f"{name}/{part.name}", kind, inputs, [tuple(shape[1:])], _settings(part))
+    live.steps.append(Step(part, _OneArgument(), {0: inputs[0]}))
+    live.dtypes[made[0]] = str(part.compute_dtype)
+    return made, [part.name]
+
+
+class _OneArgument:
+    """The arguments of a layer that takes one tensor."""
+
+    def fill_in(self, tensors: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the positional and the named arguments."""
+        return tuple(tensors.values()), {}
 
 
 def output_names(model: keras.Model) -> list[str]:

@@ -11,6 +11,12 @@ _SHORT = {
     "bce": "binary_crossentropy",
     "sparse_categorical_cross_entropy": "sparse_categorical_crossentropy",
 }
+_OF_VALUES = frozenset(
+    """mean_squared_error mean_absolute_error binary_crossentropy huber huber_loss log_cosh logcosh
+    mean_squared_logarithmic_error root_mean_squared_error poisson""".split()  # noqa: SIM905
+)
+_OF_PARTS = ("reconstruct", "vae", "elbo", "contractive")
+"""Words in the names of authors' own losses."""
 
 
 def per_output(loss: Any, names: list[str]) -> list[str | None]:
@@ -39,6 +45,11 @@ def per_output(loss: Any, names: list[str]) -> list[str | None]:
     return [_named(loss)] * len(names)
 
 
+def compares_values(name: str | None) -> bool:
+    """Whether a loss is one that reconstructions are compared with."""
+    return name is not None and (name in _OF_VALUES or any(word in name for word in _OF_PARTS))
+
+
 def compares_classes(name: str | None) -> bool:
     """Whether a loss takes class numbers, whose shape differs from that of the output."""
     return name is not None and name.startswith("sparse_categorical")
@@ -58,5 +69,6 @@ def _named(loss: Any) -> str | None:
         loss = inner if isinstance(inner, str) else loss.get("class_name")
     if not isinstance(loss, str):
         loss = getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__)
-    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(loss)[:80]).lower()
+    printable = "".join(letter for letter in str(loss)[:80] if letter.isprintable())
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", printable).lower()
     return _SHORT.get(plain, plain)

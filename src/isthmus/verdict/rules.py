@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from isthmus.core.number_format import count
+from isthmus.verdict.likely import Signs, signs, signs_of_names
 from isthmus.verdict.losses import compares_classes, is_crossentropy, per_output
-from isthmus.verdict.structure import Structure, ending, expands
+from isthmus.verdict.structure import Structure, ending, expands, look
+from isthmus.verdict.weight_layout import signs_of_parts
 
 if TYPE_CHECKING:
     from isthmus.verdict.graph import Graph
@@ -40,6 +42,10 @@ class Ruling:
     is_autoencoder: bool | None
     kind: Kind
     reasons: list[str] = field(default_factory=list)
+    likely: Kind | None = None
+    """What the model probably is, if that is not decided."""
+    evidence: list[str] = field(default_factory=list)
+    """For what is likely, as clauses."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,10 @@ def rule(subject: Subject, structure: Structure | None, evidence: ModelEvidence)
     """Decide whether a model is an autoencoder, and of which kind."""
     graph = subject.graph
     if graph is None or structure is None:
-        return Ruling(None, Kind.UNDECIDED, ["Missing: the graph of its layers."])
-    if any(graph.shapes[tensor] is None for tensor in (*graph.inputs, *graph.outputs)):
-        return Ruling(None, Kind.UNDECIDED, ["Missing: the shapes of its inputs and outputs."])
+        return _unseen(subject, evidence)
+    ends = (*graph.inputs, *(() if structure.endpoint else graph.outputs))
+    if any(graph.shapes[tensor] is None for tensor in ends):
+        return _unmeasured(subject, graph)
     losses = per_output(subject.loss, graph.output_names)
     if not structure.pairs:
         return _unlike(graph, structure, evidence, losses)
@@ -74,12 +81,29 @@ def rule(subject: Subject, structure: Structure | None, evidence: ModelEvidence)
     return _alike(graph, structure, evidence, losses)
 
 
+def _unseen(subject: Subject, evidence: ModelEvidence) -> Ruling:
+    """Decide nothing on a model without a graph, but say what its weights speak for."""
+    ruling = Ruling(None, Kind.UNDECIDED, ["Missing: the graph of its layers."])
+    if evidence.target in ("labels", "other"):
+        return ruling
+    loss = per_output(subject.loss, ["output"])[0]
+    kind, found = ("", Signs()) if subject.parts is None else signs_of_parts(subject.parts, loss)
+    if not kind:
+        kind, found = signs_of_names(subject.author_class, has_parts=subject.has_parts)
+    if evidence.target == "input":
+        found.add(f"the loss compares the output with the input{evidence.source}")
+    if kind and found.suffice:
+        ruling.likely, ruling.evidence = Kind(f"{kind} autoencoder"), found.clauses
+    return ruling
+
+
 def _alike(
     graph: Graph, structure: Structure, evidence: ModelEvidence, losses: list[str | None]
 ) -> Ruling:
     """Decide on a model that has an output of its input's shape."""
     rebuilt = structure.pairs[0][1]
-    loss = losses[graph.outputs.index(rebuilt)]
+    ahead = graph.downstream([rebuilt])
+    loss = losses[next(place for place, tensor in enumerate(graph.outputs) if tensor in ahead)]
     told = evidence.target
     if told is None and compares_classes(loss) and not graph.vocabularies:
         reason = f"Its loss, {loss}, compares the output with class numbers, not with the input."
@@ -126,7 +150,32 @@ def _undecided(graph: Graph, structure: Structure, loss: str | None) -> Ruling:
     hint = []
     if ending(graph, structure.pairs[0][1]) == "softmax":
         hint = ["The output ends in a softmax, as in a classifier."]
-    return Ruling(None, Kind.UNDECIDED, [missing, *hint, *reasons])
+    found = signs(graph, structure, loss)
+    likely = kind if found.suffice else None
+    if not likely and hint and len(graph.shapes[structure.pairs[0][1]] or ()) == 1:
+        likely = Kind.CLASSIFIER if is_crossentropy(loss) else None
+        found.clauses = [f"the output ends in a softmax, and the compiled loss is {loss}"]
+    evidence = found.clauses if likely else []
+    return Ruling(None, Kind.UNDECIDED, [missing, *hint, *reasons], likely, evidence)
+
+
+def _unmeasured(subject: Subject, graph: Graph) -> Ruling:
+    """Decide nothing on a model whose output has an unknown shape, but say what it may be."""
+    ruling = Ruling(None, Kind.UNDECIDED, ["Missing: the shapes of its inputs and outputs."])
+    if not len(graph.inputs) == 1 == len(graph.outputs) or graph.shapes[graph.inputs[0]] is None:
+        return ruling
+    shapes = list(graph.shapes)
+    shapes[graph.outputs[0]] = shapes[graph.inputs[0]]
+    supposed = replace(graph, shapes=shapes)
+    structure = look(supposed)
+    if not structure.pairs:
+        return ruling
+    found = signs(supposed, structure, per_output(subject.loss, graph.output_names)[0])
+    if found.suffice:
+        ruling.likely = _kind(supposed, structure, noisy=False)[0]
+        first = "the shape of the output is not known, but if it is that of the input"
+        ruling.evidence = [first, *found.clauses[1:]]
+    return ruling
 
 
 def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> Ruling | None:
@@ -158,7 +207,17 @@ def _unreached(graph: Graph, structure: Structure, losses: list[str | None]) -> 
 def _kind(graph: Graph, structure: Structure, *, noisy: bool) -> tuple[Kind, list[str]]:
     """Return the kind of an autoencoder, with reasons."""
     reasons = [_width(structure)]
-    if structure.sampled:
+    if structure.endpoint:
+        reasons.append(
+            f"{structure.endpoint}, the last layer, takes the input and its reconstruction, and "
+            "adds the loss."
+        )
+    if structure.halved:
+        reasons.append(
+            "The encoder's output has twice the size of the decoder's input, as the mean and the "
+            "spread that the code is drawn from."
+        )
+    elif structure.sampled:
         reasons.append(
             f"Two layers on the same features feed {structure.sampled}, which draws the code "
             "from the distribution that they parametrize."

@@ -65,6 +65,11 @@ def known_layer(kind: str) -> bool:
     return kind in _KNOWN
 
 
+def known_operation(kind: str) -> bool:
+    """Whether Keras records an operation on one tensor under this name."""
+    return kind in _OPERATIONS
+
+
 def output_shape(
     kind: str, settings: Mapping[str, Any], inputs: Sequence[Shape | None]
 ) -> Shape | None:
@@ -72,6 +77,8 @@ def output_shape(
     rule = _RULES.get(kind)
     if kind in PASSING - _FORMS - _OPERATIONS:
         rule = _unchanged
+    if kind in MERGING:
+        inputs = [shape for shape in inputs if shape is not None]
     if rule is None or not inputs or inputs[0] is None:
         return None
     try:
@@ -222,6 +229,18 @@ def _each_step(settings: Any, inputs: list[Shape]) -> Shape:
     return (inputs[0][0], *made)
 
 
+def _dot(settings: Any, inputs: list[Shape]) -> Shape:
+    axes = settings["axes"]
+    one, other = [axes, axes] if isinstance(axes, int) else axes
+    rest = [
+        axis
+        for shape, without in zip(inputs, (one, other), strict=True)
+        for place, axis in enumerate(shape)
+        if place != (whole(without, least=-9) - 1 if without > 0 else len(shape) + without)
+    ]
+    return tuple(rest) or (1,)
+
+
 def _parted(settings: Any, shape: Shape) -> tuple[list[int | None], int | None]:
     if settings.get("data_format") == "channels_first":
         return list(shape[1:]), shape[0]
@@ -256,6 +275,7 @@ _RULES: dict[str, Any] = {
     "Permute": _permute,
     "RepeatVector": _repeat,
     "Concatenate": _concatenate,
+    "Dot": _dot,
     "MultiHeadAttention": _unchanged,
     "Attention": _unchanged,
     "Bidirectional": _bidirectional,

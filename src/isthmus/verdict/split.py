@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from isthmus.core.errors import InvalidParameter
-from isthmus.verdict.live_models import has_graph, read_live
+from isthmus.verdict.live_models import has_graph, read_live, read_pair
 from isthmus.verdict.model_runs import replay
 from isthmus.verdict.structure import look
 
@@ -26,7 +26,8 @@ def split(model: Any) -> tuple[keras.Model, keras.Model]:
     Parameters
     ----------
     model : keras.Model
-        A functional or sequential model, with or without nested models.
+        A functional or sequential model, with or without nested models; or a subclassed model with
+        the attributes ``encoder`` and ``decoder``, each a built model or layer of Keras.
 
     Returns
     -------
@@ -49,14 +50,7 @@ def split(model: Any) -> tuple[keras.Model, keras.Model]:
     >>> encoder.output_shape, decoder.output_shape
     ((None, 32), (None, 784))
     """
-    if not isinstance(model, keras.Model) or not has_graph(model):
-        raise InvalidParameter(
-            "model",
-            expected="a built functional or sequential keras.Model",
-            received=f"{type(model).__name__}, whose graph of layers is not known",
-            remedy="build it with keras.Model(inputs, outputs), or split it by hand",
-        )
-    live = read_live(model)
+    live = _read(model)
     code, outputs = _bottleneck(live.graph)
     past = [
         tensor
@@ -73,6 +67,29 @@ def split(model: Any) -> tuple[keras.Model, keras.Model]:
             remedy="give its layers different names, and build it from layers only",
         ) from error
     return encoder, decoder
+
+
+def _read(model: Any) -> Live:
+    live = None
+    if isinstance(model, keras.Model):
+        live = read_live(model) if has_graph(model) else read_pair(model)
+    if live is None:
+        raise InvalidParameter(
+            "model",
+            expected="a built functional or sequential keras.Model, or a model with an encoder and "
+            "a decoder of Keras' own layers",
+            received=f"{type(model).__name__}, whose graph of layers is not known",
+            remedy="build it with keras.Model(inputs, outputs), or split it by hand",
+        )
+    if any(step.operation is None for step in live.steps):
+        raise InvalidParameter(
+            f"the model {live.graph.name!r} cannot be split",
+            expected="an encoder that returns the code",
+            received="an encoder that returns a mean and a spread, from which custom code draws "
+            "the code",
+            remedy="use model.encoder and model.decoder",
+        )
+    return live
 
 
 def _bottleneck(graph: Graph) -> tuple[int, list[int]]:

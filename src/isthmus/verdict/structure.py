@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isthmus.verdict.graph import narrowest
+from isthmus.verdict.pairs import SAMPLING
 from isthmus.verdict.shapes import EXPANDING, NOISE
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _SPREADS = frozenset({"exponential", "softplus", "exp"})
 _SAMPLERS = ("sampl", "repar", "stochastic", "gaussian", "posterior")
 _POSTERIORS = ("mean", "mu", "var", "sigma", "std", "scale")
+_LOSSES = ("loss", "endpoint", "elbo", "objective", "variational")
 _UNLIMITED = 2**60
 _MOST_TWINS = 200
 
@@ -46,15 +48,27 @@ class Structure:
     """The layer that corrupts the input before the first layer with parameters."""
     sampled: str | None = None
     """The layer that draws the code from its posterior."""
+    halved: bool = False
+    """Whether the mean and the spread are halves of one layer's output."""
     around: str | None = None
     """A layer with fewer numbers than the narrowest cut, because another path bypasses it."""
+    endpoint: str | None = None
+    """The layer that compares the reconstruction with the input, as its last layer."""
     copies: bool = False
     """Whether no layer with parameters lies between an input and its output."""
 
 
-def look(graph: Graph) -> Structure:
-    """Return the structure of a graph."""
-    found = Structure(pairs=_pairs(graph))
+def look(graph: Graph, *, own_loss: bool = False) -> Structure:
+    """Return the structure of a graph.
+
+    Parameters
+    ----------
+    own_loss : bool
+        Whether the model is compiled without a loss, so that its layers add the loss.
+    """
+    found = Structure()
+    _compared(graph, found, own_loss=own_loss)
+    found.pairs = found.pairs or _pairs(graph)
     sources = [i for i, _ in found.pairs] or list(graph.inputs)
     sinks = [o for _, o in found.pairs] or list(graph.outputs)
     _measure(graph, found, sources, sinks)
@@ -65,8 +79,33 @@ def look(graph: Graph) -> Structure:
     found.noise = next(
         (n.layer for n in graph.nodes if n.kind in NOISE and same[n.inputs[0]] in roots), None
     )
-    found.sampled = _sampling(graph)
+    found.sampled = _sampling(graph, found)
     return found
+
+
+def _compared(graph: Graph, found: Structure, *, own_loss: bool) -> None:
+    """Find a last layer of unknown content that takes the input and its reconstruction.
+
+    Such a layer adds the loss. Its name says so, or there is no other loss.
+    """
+    measures, same = graph.measures(), graph.same()
+    inputs = {same[tensor]: tensor for tensor in graph.inputs}
+    for node in graph.nodes:
+        named = any(word in f"{node.kind} {_last(node)}".lower() for word in _LOSSES)
+        if not node.custom or not (own_loss or named):
+            continue
+        if not set(node.outputs) <= set(graph.outputs):
+            continue
+        for source in (inputs[same[i]] for i in node.inputs if same[i] in inputs):
+            ahead = graph.downstream([source])
+            rebuilt = [
+                t
+                for t in node.inputs
+                if t in ahead and same[t] not in inputs and _alike(graph, measures, source, t)
+            ]
+            if rebuilt:
+                found.pairs, found.endpoint = [(source, rebuilt[0])], node.layer
+                return
 
 
 def _pairs(graph: Graph) -> list[tuple[int, int]]:
@@ -169,7 +208,7 @@ def _once(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _sampling(graph: Graph) -> str | None:
+def _sampling(graph: Graph, found: Structure) -> str | None:
     """Find the layer that draws the code from two layers, one for the mean and one for the spread.
 
     Both have the same shape and take the same features. Kingma and Welling (2014), "Auto-encoding
@@ -177,14 +216,23 @@ def _sampling(graph: Graph) -> str | None:
     """
     same = graph.same()
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    cut = {same[tensor] for tensor in found.cut.tensors} if found.cut and found.pairs else set()
+    for node in graph.nodes:
+        if node.kind == SAMPLING and len(node.inputs) == 1 and same[node.outputs[0]] in cut:
+            found.halved = True
+            return node.layer
     for heads in _twins(graph, same):
         shape = graph.shapes[heads[0]]
         reached = [_without_learning(graph, head) for head in heads]
         for node in graph.nodes:
             joins = all(any(i in r for i in node.inputs) for r in reached)
-            drawn = joins and graph.shapes[node.outputs[0]] == shape and len(node.inputs) > 1
-            named = drawn and _draws(node, [makers[head] for head in heads])
-            if named or (drawn and _spread(graph, reached, node)):
+            made = node.outputs[0]
+            single = len(node.outputs) == 1 and len(node.inputs) > 1
+            if not (joins and single and graph.shapes[made] == shape):
+                continue
+            named = _draws(node, [makers[head] for head in heads])
+            placed = node.custom and len(node.inputs) == 2 and same[made] in cut
+            if named or placed or _spread(graph, reached, node):
                 return node.layer
     return None
 
@@ -206,12 +254,28 @@ def _twins(graph: Graph, same: list[int]) -> list[tuple[int, int]]:
 
 
 def _without_learning(graph: Graph, start: int) -> set[int]:
-    """Return the tensor and all that depend on it through calls without parameters."""
+    """Return the tensor and all that depend on it through calls without parameters.
+
+    A layer of unknown content that returns as many tensors of the same shapes as it takes, such as
+    one that adds a divergence to the loss, is taken to pass on each of them.
+    """
     reached = {start}
     for node in graph.nodes:
-        if not node.learns and not reached.isdisjoint(node.inputs):
+        if reached.isdisjoint(node.inputs):
+            continue
+        if not node.learns:
             reached.update(node.outputs)
+        elif node.custom and _keeps_shapes(graph, node):
+            kept = zip(node.inputs, node.outputs, strict=True)
+            reached.update(made for taken, made in kept if taken in reached)
     return reached
+
+
+def _keeps_shapes(graph: Graph, node: Node) -> bool:
+    if len(node.inputs) != len(node.outputs):
+        return False
+    pairs = zip(node.inputs, node.outputs, strict=True)
+    return all(graph.shapes[made] in (None, graph.shapes[taken]) for taken, made in pairs)
 
 
 def _draws(node: Node, heads: list[Node]) -> bool:
@@ -232,14 +296,14 @@ def _spread(graph: Graph, reached: list[set[int]], joint: Node) -> bool:
     """Whether an exponential and a multiplication each lie on only one of two paths to `joint`."""
     back = graph.upstream(joint.inputs)
     ways = reached[0] ^ reached[1]
-    spread = any(
-        _is_spread(node) and not ways.isdisjoint(node.inputs) and not back.isdisjoint(node.outputs)
-        for node in graph.nodes
-    )
-    return spread and any(
-        node.kind == "Multiply" and not ways.isdisjoint(node.inputs) and set(node.outputs) & back
-        for node in graph.nodes
-    )
+    nodes = [n for n in graph.nodes if not back.isdisjoint(n.outputs)]
+    beside = [node for node in nodes if not ways.isdisjoint(node.inputs)]
+    scaled = [node for node in beside if node.kind == "Multiply"]
+    if any(_is_spread(node) for node in beside):
+        return bool(scaled)
+    # A layer of unknown content may be the exponential if the noise comes from elsewhere.
+    noisy = any(not set(node.inputs) <= reached[0] | reached[1] for node in scaled)
+    return noisy and any(node.custom and len(node.inputs) == 1 for node in beside)
 
 
 def _is_spread(node: Node) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from isthmus.verdict.graph import Graph
     from isthmus.verdict.live_models import Live
     from isthmus.verdict.parameter_table import ParameterTable
+    from isthmus.verdict.weight_layout import Parts
 
 
 @dataclass
@@ -25,3 +26,9 @@ class Subject:
     loss: Any = None
     """As passed to `compile`, or as Keras stores it in a file."""
     live: Live | None = None
+    parts: Parts | None = None
+    """What the shapes of the weights say if the graph is not known."""
+    author_class: str = ""
+    """The name of the author's class if the graph is not known."""
+    has_parts: bool = False
+    """Whether a model without a graph has parts named ``encoder`` and ``decoder``."""

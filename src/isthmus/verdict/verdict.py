@@ -51,12 +51,26 @@ class Verdict:
     decoder: tuple[str, ...]
     heads: tuple[str, ...]
     """Layers that lead to other outputs."""
+    likely: str | None = None
+    """If it is not decided, the kind that the evidence speaks for, as a `Kind`."""
+    evidence: tuple[str, ...] = ()
+    """For what is likely, as clauses of a sentence. It proves nothing."""
 
     def __str__(self) -> str:
         answer = {True: "yes", False: "no", None: "cannot be decided"}[self.is_autoencoder]
         lines = [f"autoencoder?  {answer}: {self.kind}" if self.is_autoencoder is not None else ""]
         if self.is_autoencoder is None:
             lines = [f"autoencoder?  {self.kind}"]
+        if self.likely is not None:
+            article = "an" if self.likely[0] in "aeiou" else "a"
+            *first, last = self.evidence
+            listed = f"{', '.join(first)}, and {last}" if first else last
+            lines += textwrap.wrap(
+                f"{article} {self.likely}: {listed}",
+                _WIDTH,
+                initial_indent="likely        ",
+                subsequent_indent=" " * 14,
+            )
         for reason in self.reasons:
             lines += textwrap.wrap(reason, _WIDTH, initial_indent="  · ", subsequent_indent="    ")
         lines.append("")
@@ -103,7 +117,8 @@ def inspect(
     Parameters
     ----------
     model_or_path : keras.Model, fitted estimator or path
-        A live model; a ``.keras`` file, read without running any of it; or an isthmus archive.
+        A live model; a ``.keras`` or ``.h5`` file, read without running any of it; or an isthmus
+        archive.
     loss : str, callable, list or dict, optional
         As passed to ``compile``. Defaults to the loss of a compiled model.
     target : {"input", "labels", "other"}, optional
@@ -117,7 +132,8 @@ def inspect(
     Returns
     -------
     Verdict
-        ``is_autoencoder`` is True, False, or None if it cannot be decided.
+        ``is_autoencoder`` is True, False, or None if it cannot be decided. In that case ``likely``
+        is the kind that the evidence speaks for, if there is enough.
 
     Raises
     ------
@@ -135,6 +151,8 @@ def inspect(
     >>> isthmus.inspect(net).is_autoencoder is None
     True
     >>> isthmus.inspect(net, target="input").kind
+    'undercomplete autoencoder'
+    >>> isthmus.inspect(net, loss="mse").likely
     'undercomplete autoencoder'
     """
     if target not in (None, *get_args(Target)):
@@ -183,7 +201,9 @@ def _suppose_shape(subject: Subject) -> None:
 def _structure(subject: Subject) -> Structure | None:
     from isthmus.verdict.structure import look
 
-    return None if subject.graph is None else look(subject.graph)
+    if subject.graph is None:
+        return None
+    return look(subject.graph, own_loss=subject.compiled and subject.loss is None)
 
 
 def _verdict(subject: Subject, structure: Structure | None, evidence: ModelEvidence) -> Verdict:
@@ -200,7 +220,13 @@ def _verdict(subject: Subject, structure: Structure | None, evidence: ModelEvide
     if ruling.kind in (Kind.CLASSIFIER, Kind.REGRESSOR, Kind.ENCODER, Kind.DECODER):
         parts |= {"code_size": None, "compression": None}
     return Verdict(
-        ruling.is_autoencoder, str(ruling.kind), reasons, parameters=subject.parameters, **parts
+        ruling.is_autoencoder,
+        str(ruling.kind),
+        reasons,
+        parameters=subject.parameters,
+        likely=None if ruling.likely is None else str(ruling.likely),
+        evidence=tuple(ruling.evidence),
+        **parts,
     )
 
 
@@ -209,6 +235,7 @@ _PARTS = ("encoder", "bottleneck", "decoder", "heads")
 
 def _of_model(model: keras.Model) -> Subject:
     from isthmus.verdict.live_models import has_graph, read_live, read_pair
+    from isthmus.verdict.weight_layout import live_parts
 
     subject = Subject(model.name)
     if model.built:
@@ -220,16 +247,24 @@ def _of_model(model: keras.Model) -> Subject:
         subject.graph = subject.live.graph
     elif (pair := read_pair(model)) is not None:
         subject.live, subject.graph = pair, pair.graph
+        if any(step.operation is None for step in pair.steps):
+            subject.live = None  # it cannot be run
         subject.notes.append(
             f"{type(model).__name__} runs custom code; its decoder was assumed to decode what its "
             "encoder encodes."
         )
-    elif not model.built:
-        subject.notes.append("The model is not built: call it on a batch first.")
     else:
+        subject.author_class = type(model).__name__
+        subject.has_parts = all(
+            isinstance(getattr(model, name, None), keras.Layer) for name in ("encoder", "decoder")
+        )
+        if not model.built:
+            subject.notes.append("The model is not built: call it on a batch first.")
+            return subject
         subject.notes.append(
             f"{type(model).__name__} runs custom code, so its graph of layers is not known."
         )
+        subject.parts = live_parts(model)
     return subject
 
 

@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from isthmus.persistence.config_checks import one_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,6 +36,8 @@ class Convention(NamedTuple):
     @classmethod
     def from_config(cls, config: Any) -> Convention:
         """Rebuild from the result of `to_config`, which may be untrusted; raises InvalidArchive."""
+        from isthmus.persistence.config_checks import one_of  # heavy, and not for every command
+
         return cls(
             one_of(config, "decimal", get_args(Decimal)),
             one_of(config, "dates", get_args(DateOrder)),
