@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core.errors import InvalidArchive, InvalidData, InvalidParameter
+from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.persistence import artifact
 from isthmus.persistence.artifact import Artifact
 
@@ -184,18 +184,6 @@ def test_a_fraction_of_a_range_that_overflows_is_a_finite_bound(tmp_path):
     codec = ist.load(tmp_path / "m")
     X = np.random.default_rng(0).normal(size=(20, arrays["ranges"].size))
     assert np.isfinite(codec.decompress(codec.compress(X))).all()
-
-
-def test_codes_that_are_not_finite_are_no_neighbours(tmp_path):
-    stored = opened("index-euclidean")
-    arrays = dict(stored.arrays)
-    for name, array in arrays.items():
-        if name.startswith("autoencoder/weights/") and array.ndim == 2:
-            arrays[name] = np.full_like(array, 3e38)
-    artifact.write(tmp_path / "m", Artifact(stored.kind, stored.manifest, arrays))
-    index = ist.load(tmp_path / "m")
-    with np.errstate(all="ignore"), pytest.raises(InvalidData, match="encodes as finite numbers"):
-        index.kneighbors(np.full((2, index.n_features_in_), 5.0), 1)
 
 
 # --- checkpoints ------------------------------------------------------------------------------

@@ -343,7 +343,8 @@ class AnomalyDetector(OutlierMixin, Task):
 
     def _prepared(self, X: Any) -> Any:
         """Return rows checked and converted for the fitted detector."""
-        return self._fitted.prepare(self._read(X), self)
+        X = self._read(X)  # checks that the detector is fitted
+        return self._fitted.prepare(X, self)
 
     def _read(self, X: Any) -> Any:
         """Return the rows of the file, if `X` is a path."""

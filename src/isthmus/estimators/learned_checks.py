@@ -99,9 +99,12 @@ def _check_loss(settings: Mapping[str, Any], loss: str, schema: Schema) -> None:
 
 
 def _of_schema(schema: Schema) -> Contradictable:
-    method = schema.scaling.method  # type: ignore[attr-defined]
-    if not schema.segments or any(segment.kind == "numeric" for segment in schema.segments):
-        yield "scale", method
+    scaling = schema.scaling  # type: ignore[attr-defined]
+    # Fractions that are learned as they are have the range from 0 to 1: see `as_fractions`.
+    unscaled = not scaling.center.any() and bool((scaling.scale == 1).all())
+    numeric = not schema.segments or any(s.kind == "numeric" for s in schema.segments)
+    if numeric and not (scaling.method == "range" and unscaled):
+        yield "scale", scaling.method
     if schema.kind == "table":
         yield "unknown", schema.unknown  # type: ignore[attr-defined]
 
