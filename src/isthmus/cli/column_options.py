@@ -35,7 +35,7 @@ _MAX_CODES = 10
 
 def add(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command these options; it receives them in its ``**`` argument."""
-    signature = inspect.signature(command, eval_str=True)
+    signature = inspect.signature(command)
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), *_OPTIONS]
     )

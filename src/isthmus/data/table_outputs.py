@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtr, ndtri
-from sklearn.linear_model import LogisticRegression
 
 from isthmus.data.table_schema import TableSchema
 
@@ -86,6 +85,8 @@ def with_odds(
         What the decoder made of codes drawn from the prior. Their mean probability of the atom is
         its rate in the training rows.
     """
+    from sklearn.linear_model import LogisticRegression  # 60 ms, and few tables need it
+
     domains = {}
     for number, domain, atom in _with_atom(schema):
         known, is_atom = _observed(schema, number, atom, rows)
