@@ -201,3 +201,25 @@ def test_bad_calls_say_what_to_do(small_model, halves):
         referee(model, halves[0], X_train=X)
     with pytest.raises(InvalidData, match="missing cells"):
         referee(model, np.full((3, 6), np.nan), X_train=X)
+
+
+def test_a_network_that_learned_too_little_is_to_train_longer():
+    random = np.random.default_rng(0)
+    angles = random.uniform(0, 2 * np.pi, (1500, 2))
+    X = np.concatenate([np.cos(angles), np.sin(angles), np.cos(2 * angles)], axis=1)
+    train, test = X[:1200], X[1200:]
+    settings = {"latent_dim": 2, "random_state": 0, "verbose": 0}
+    short = ist.Autoencoder(epochs=2, **settings).fit(train)
+    text = referee(short, test, X_train=train).verdict.text
+    assert "has not learned enough: try epochs=300" in text
+    longer = ist.Autoencoder(epochs=300, **settings).fit(train)
+    assert referee(longer, test, X_train=train).verdict.code == "better_than_pca"
+
+
+def test_pca_is_the_answer_where_a_network_learns_noise():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(150, 10)) @ random.normal(size=(10, 40))
+    X += 0.3 * random.normal(size=X.shape)
+    model = ist.Autoencoder(10, random_state=0, verbose=0).fit(X[:120])
+    text = referee(model, X[120:], X_train=X[:120]).verdict.text
+    assert "PCA is the better choice" in text

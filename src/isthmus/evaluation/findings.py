@@ -35,8 +35,6 @@ OVERFIT = 1.25
 """Ratio of held-out to training error that exceeds the usual gap."""
 ROSE = 1.1
 """Ratio of the final to the best validation loss from which the loss counts as risen."""
-UNDERFIT = 0.85
-"""Ratio of training error to PCA's held-out error from which more epochs may help."""
 LONG, MORE = 300, 3
 """Fewest epochs to suggest, and how many times those that there were."""
 STILL_FALLING = 0.02
@@ -171,17 +169,14 @@ def _tied(e: ReconstructionEvidence) -> Finding:
 def _advice(e: ReconstructionEvidence) -> str:
     """Return what to do about PCA's win: train longer, or use PCA.
 
-    A network that reconstructs its training rows no better than PCA has not learned enough. If it
-    does, but not new rows, more training does not help.
+    More training helps a network that is as good on held-out rows as on its training rows. One
+    that overfits would only learn more of what new rows do not have.
     """
     train = e.contest.train_errors
     if max(e.error, e.pca_error) <= PERFECT * e.mean_error:
         return "PCA is simpler and as good here."
-    if train is not None and float(train.mean()) < UNDERFIT * e.pca_error:
-        return (
-            f"On its training rows, the network's error is only {number(float(train.mean()))}: it "
-            "learns what new rows do not have. PCA is the better choice for these rows."
-        )
+    if train is not None and e.error > OVERFIT * float(train.mean()):
+        return "The network overfits, so PCA is the better choice for these rows."
     epochs = max(LONG, MORE * len(e.history.get("epoch", ())))
     return f"The network has not learned enough: try epochs={epochs}, or use PCA."
 
