@@ -90,9 +90,10 @@ def column_errors(contest: Comparison, schema: Any) -> ColumnErrors:
         explained = np.where(mean > 0, 1 - own / mean, np.nan)
     order = [int(i) for i in np.argsort(explained, kind="stable") if not np.isnan(own[i])]
     kinds = [_KINDS[s.kind] for s in schema.segments] or ["numbers"] * len(own)
+    names = _learned(schema)
     rows = [
         ColumnError(
-            schema.columns[i],
+            names[i],
             kinds[i],
             float(np.nan_to_num(explained[i])),
             percent(float(explained[i])),
@@ -118,13 +119,13 @@ def worst_rows(contest: Comparison, schema: Any, X: Any) -> list[WorstRow]:
     prediction = contest.autoencoder.prediction[order]
     errors = np.nan_to_num(cell_errors(contest.target[order], prediction, schema.segments))
     values, rebuilt = _in_own_units(schema, X, contest.rows[order], prediction)
-    listed = []
+    names, listed = _learned(schema), []
     for place, row in enumerate(order):
         shares = errors[place] / errors[place].sum()
         top = [int(i) for i in np.argsort(-shares)[:CELLS_PER_ROW] if shares[i] > 0]
         cells = [
             ColumnCell(
-                schema.columns[i],
+                names[i],
                 cell_text(values[i][place]),
                 cell_text(rebuilt[i][place]),
                 percent(float(shares[i])),
@@ -190,6 +191,11 @@ def _commonest(column: pa.ChunkedArray, most: int = 4) -> str:
     return f"{len(counts):,} different, most often {names}"
 
 
+def _learned(schema: Any) -> list[str]:
+    """Return the names of the columns that have an error: a table may have others."""
+    return [segment.name for segment in schema.segments] or list(schema.columns)
+
+
 def _in_own_units(
     schema: Any, X: Any, rows: NDArray[np.intp], prediction: NDArray[np.float32]
 ) -> tuple[list[Any], list[Any]]:
@@ -198,8 +204,8 @@ def _in_own_units(
         some = to_arrow(X).take(pa.array(rows))
         rebuilt = schema.from_matrix(prediction, like=some)
         return (
-            [some.column(name).to_pylist() for name in schema.columns],
-            [rebuilt.column(name).to_pylist() for name in schema.columns],
+            [some.column(name).to_pylist() for name in _learned(schema)],
+            [rebuilt.column(name).to_pylist() for name in _learned(schema)],
         )
     some = np.asarray(X)[rows]
     rebuilt = np.asarray(schema.from_matrix(prediction))
