@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _BLOCK_CELLS = 1 << 22
 """Limit on the (queries, neighbours, columns) differences held in memory, in cells."""
+_BLOCK_QUERIES = 1 << 12
+"""Queries per search, which has a fixed cost."""
 _TREE_WIDTH = 12
 """Up to this many columns, a tree is faster than brute force."""
 
@@ -67,16 +69,25 @@ class NearestNeighbours:
         chosen = np.empty((len(queries), count), dtype=np.intp)
         own = np.empty(len(queries), dtype=np.intp)
         step = max(1, _BLOCK_CELLS // ((count + 1) * queries.shape[1]))
-        for start in range(0, len(queries), step):
-            part = slice(start, start + step)
-            own_points = None if itself is None else itself[part]
-            distances[part], chosen[part], own[part] = self._find(queries[part], count, own_points)
+        for start in range(0, len(queries), _BLOCK_QUERIES):
+            block = queries[start : start + _BLOCK_QUERIES]
+            rows = self._search.kneighbors(block, count + 1, return_distance=False)
+            for first in range(0, len(block), step):
+                part = slice(first, first + step)
+                whole = slice(start + first, start + first + len(block[part]))
+                own_points = None if itself is None else itself[whole]
+                found = self._nearest(block[part], rows[part], count, own_points)
+                distances[whole], chosen[whole], own[whole] = found
         return NeighbourDistances(distances, chosen, own)
 
-    def _find(
-        self, queries: Floats, count: int, itself: NDArray[np.intp] | None
+    def _nearest(
+        self,
+        queries: Floats,
+        rows: NDArray[np.intp],
+        count: int,
+        itself: NDArray[np.intp] | None,
     ) -> NeighbourDistances:
-        rows = self._search.kneighbors(queries, count + 1, return_distance=False)
+        """Return the nearest of the points `rows`, (n, count + 1), that were found for queries."""
         # The search's rounding depends on the other queries, so recompute the distances.
         away = queries[:, None].astype(np.float64) - self.points[rows]
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away))

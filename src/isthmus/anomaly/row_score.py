@@ -182,8 +182,12 @@ class RowScore:
         logs = fitted._logs(unseen)
         center = np.median(logs, axis=0)
         scale = np.maximum(np.quantile(logs, _UPPER, axis=0) - center, _LEAST_SPREAD)
-        fitted = replace(fitted, center=center, scale=scale)
-        return fitted, fitted._joined(logs)
+        scored = replace(fitted, center=center, scale=scale)
+        # The searches do not depend on these two, and are not prepared again.
+        scored.__dict__.update(
+            {name: fitted.__dict__[name] for name in _SEARCHES & vars(fitted).keys()}
+        )
+        return scored, scored._joined(logs)
 
     def score(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return the score of standardised rows, (n,), above 0; higher is worse.
@@ -306,6 +310,8 @@ def _mean(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 _WHITENINGS = ("codes", "residuals")
 _MEASURES = 6
+_SEARCHES = {"_near_rows", "_near_compressed", "_near_codes", "_radius_and_density"}
+"""What `RowScore` computes once."""
 
 
 def distinct_rows(matrix: Floats, seed: int) -> Floats:
