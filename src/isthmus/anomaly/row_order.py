@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.stats import betabinom
-from sklearn.neighbors import NearestNeighbors
 
+from isthmus.anomaly.nearest_neighbours import NearestNeighbours
 from isthmus.anomaly.standardization import symlog
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _LAST = 0.2
 _ROWS = 2_000
 """About as many rows are compared."""
 _NEIGHBOURS = 3
+_NO_POINT = -1
+"""A row that equals a reference row is another row: it is not left out."""
 _TAIL = 0.2
 """Fraction of earlier rows that count as far away."""
 _EFFECT = 0.3
@@ -59,10 +61,13 @@ def order_effect(matrix: Floats) -> OrderEffect | None:
     rows = symlog(matrix[:: max(1, len(matrix) // _ROWS)])
     last = len(rows) - int(_LAST * len(rows))
     reference, earlier, late = rows[:last:2], rows[1:last:2], rows[last:]
-    if not len(late) or len(earlier) < 1 / _TAIL or len(reference) < _NEIGHBOURS:
+    if not len(late) or len(earlier) < 1 / _TAIL:
         return None
-    neighbours = NearestNeighbors(n_neighbors=_NEIGHBOURS).fit(reference)
-    near, distant = (neighbours.kneighbors(part)[0].mean(axis=1) for part in (earlier, late))
+    points = NearestNeighbours(reference)
+    near, distant = (
+        points.find(part, _NEIGHBOURS, np.full(len(part), _NO_POINT)).distances.mean(axis=1)
+        for part in (earlier, late)
+    )
     beyond = int(_TAIL * len(near))
     count = int((distant > np.sort(near)[-beyond - 1]).sum())
     p_value = betabinom.sf(count - 1, len(late), beyond + 1, len(near) - beyond)

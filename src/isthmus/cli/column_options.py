@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -125,8 +125,6 @@ class ColumnOptions:
         UnreadableFile
             As `isthmus.data.reading.read`.
         """
-        from dataclasses import replace
-
         from isthmus.data import reading
         from isthmus.data.formats.text_options import DETECT
 
@@ -194,7 +192,7 @@ class ColumnOptions:
             return
         given = set(self._names(path, "id", list(schema.columns)))
         fields = [field for field in schema.fields if field.name not in given]  # type: ignore[attr-defined]
-        left = [field.name for field in fields if field.kind in ("identifier", "empty")]
+        left = [field.name for field in fields if field.passed_through]
         if 2 * len(left) > len(fields):
             raise InvalidData(
                 path.name,

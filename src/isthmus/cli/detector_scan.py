@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.cli import carried_columns, error_context
+from isthmus.cli.row_split import take
 from isthmus.core.errors import DataWarning
 from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import number
@@ -136,10 +137,9 @@ def _drift(detector: Any, rows: Any) -> list[Drift]:
     if count < _FEWEST_COMPARED:
         return []
     chosen = np.arange(0, count, max(1, count // _MOST_COMPARED))
-    sample = rows[chosen] if isinstance(rows, np.ndarray) else rows.take(chosen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # given for the whole batch already
-        return [detector.drift(sample)]
+        return [detector.drift(take(rows, chosen))]
 
 
 def _shift(drifts: list[Drift]) -> str:

@@ -66,8 +66,8 @@ def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts
         chosen, train = chosen[~alone], np.concatenate([train, chosen[alone]])
     held_out, train = np.sort(chosen), np.sort(train)
     return RowParts(
-        _take(dataset.X, train),
-        _take(dataset.X, held_out),
+        take(dataset.X, train),
+        take(dataset.X, held_out),
         None if dataset.y is None else dataset.y[held_out],
         "chosen at random, never trained on",
         None if dataset.y is None else dataset.y[train],
@@ -120,5 +120,6 @@ def _hold_unseen_in_column(
     return np.asarray(present[chosen] & ~seen)
 
 
-def _take(rows: Any, chosen: Any) -> Any:
+def take(rows: Any, chosen: Any) -> Any:
+    """Return the rows of an array or table at these places."""
     return rows[chosen] if isinstance(rows, np.ndarray) else rows.take(chosen)

@@ -93,6 +93,11 @@ class TableColumn:
         return {"boolean": "binary", "category": "categorical"}.get(self.kind, "numeric")  # type: ignore[return-value]
 
     @property
+    def passed_through(self) -> bool:
+        """Whether its cells, of any type, are taken from the input to the output."""
+        return self.kind in ("identifier", "empty")
+
+    @property
     def why_not_learned(self) -> str:
         """Why the column is not learned, as part of a sentence; empty if it is."""
         if self.width:
@@ -128,7 +133,7 @@ class TableColumn:
         SchemaMismatch
             Text instead of numbers, for example; the message names the column.
         """
-        if self.kind in ("empty", "identifier"):
+        if self.passed_through:
             return
         expected, received = arrow_types.family(self.type), arrow_types.family(cells.type)
         if received != expected and not pt.is_null(cells.type):

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-_PASSED_THROUGH = ("identifier", "empty")
-
 
 @dataclass(frozen=True, eq=False)
 class TableSchema:
@@ -281,9 +279,9 @@ class TableSchema:
         for field in self.fields:
             if field.kind == "constant":
                 columns[field.name] = field.from_codes(np.zeros(rows, dtype=np.intp))
-            elif field.kind in _PASSED_THROUGH:
+            elif field.passed_through:
                 columns[field.name] = pa.nulls(rows, field.type)
-        wanted = [field.name for field in self.fields if field.kind in _PASSED_THROUGH]
+        wanted = [field.name for field in self.fields if field.passed_through]
         if wanted and frames.is_table(like):
             source = frames.to_arrow(like)
             columns |= {n: source.column(n) for n in wanted if n in source.column_names}

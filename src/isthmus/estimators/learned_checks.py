@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Contradictable = Iterator[tuple[str, Any]]
 
+_STYLE = ("activation", "normalization", "linear_path")
 _SIZES = ("hidden", "filters", "units")
 """What architectures call the sizes of their layers."""
 
@@ -116,9 +117,6 @@ def _of_architecture(architecture: Architecture) -> Contradictable:
     yield from ((name, fields[name]) for name in _STYLE if name in fields)
     if "policy" in fields:
         yield "precision", {policy: name for name, policy in POLICIES.items()}[fields["policy"]]
-
-
-_STYLE = ("activation", "normalization", "linear_path")
 
 
 def _of_head(labelling: Labelling, head: Head) -> Contradictable:

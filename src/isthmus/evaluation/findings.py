@@ -157,13 +157,14 @@ def _tied(e: ReconstructionEvidence) -> Finding:
         f"The autoencoder is no better than PCA: with {_numbers(e)} per row, their errors are "
         f"{number(e.error)} and {number(e.pca_error)}"
     )
+    advice = _advice(e)
     if max(e.error, e.pca_error) <= PERFECT * e.mean_error:
-        reason = ", both close to zero"
+        reason, advice = ", both close to zero", "PCA is simpler and as good here."
     elif abs(e.difference) > MARGIN * e.pca_error:
         reason = f"; on {count(len(e.contest.rows), 'row')}, the difference may be chance"
     else:
         reason = ", a difference too small to matter"
-    return Finding("warning", "no_better_than_pca", f"{start}{reason}. {_advice(e)}")
+    return Finding("warning", "no_better_than_pca", f"{start}{reason}. {advice}")
 
 
 def _advice(e: ReconstructionEvidence) -> str:
@@ -173,8 +174,6 @@ def _advice(e: ReconstructionEvidence) -> str:
     that overfits would only learn more of what new rows do not have.
     """
     train = e.contest.train_errors
-    if max(e.error, e.pca_error) <= PERFECT * e.mean_error:
-        return "PCA is simpler and as good here."
     if train is not None and e.error > OVERFIT * float(train.mean()):
         return "The network overfits, so PCA is the better choice for these rows."
     epochs = max(LONG, MORE * len(e.history.get("epoch", ())))

@@ -172,7 +172,7 @@ def _parsed(
 def _converted(source: _Source, table: pa.Table) -> pa.Table:
     """Return a table whose text of unknown type is numbers and dates where all cells are."""
     for place, field in enumerate(table.schema):
-        if field.name not in source.types and written_values.is_text(field.type):
+        if field.name not in source.types and family(field.type) == "text":
             found = written_values.values(table.column(place), source.dialect.convention)
             table = table if found is None else table.set_column(place, field.name, found)
     return table

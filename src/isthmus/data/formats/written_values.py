@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as pt
 
 if TYPE_CHECKING:
     from isthmus.data.formats.text_options import Convention, DateOrder, Decimal
@@ -190,11 +189,6 @@ def date_order(cells: Cells) -> DateOrder | None:
 def is_date(cells: Cells) -> bool:
     """Whether all cells are dates of which day and month may be confused."""
     return _all(cells, _DATE) and not has(cells, r"^\s*\d{4}")
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether cells of this type are text."""
-    return bool(pt.is_string(kind) or pt.is_large_string(kind))
 
 
 def _all(cells: Cells, pattern: str) -> bool:
