@@ -71,7 +71,12 @@ class Intervals(tuple[Interval, ...]):
         return "\n".join(map(str, self)) or "no alarms"
 
 
-def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> list[AlarmSpan]:
+def merged_alarms(
+    scores: NDArray[np.float64],
+    threshold: float,
+    calm: int,
+    places: NDArray[np.int64] | None = None,
+) -> list[AlarmSpan]:
     """Merge alarms (rows whose score exceeds the threshold) that are close to each other.
 
     Parameters
@@ -82,12 +87,15 @@ def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> l
         A score above it raises an alarm.
     calm : int
         Alarms with at most this many rows between them are merged.
+    places : array of int64, shape (n,), optional
+        The place of each row in time, ascending; by default its number.
     """
     with np.errstate(invalid="ignore"):
         alarms = np.flatnonzero(scores > threshold)
     if not len(alarms):
         return []
-    parts = np.split(alarms, np.flatnonzero(np.diff(alarms) > calm + 1) + 1)
+    where = alarms if places is None else places[alarms]
+    parts = np.split(alarms, np.flatnonzero(np.diff(where) > calm + 1) + 1)
     return [
         AlarmSpan(int(part[0]), int(part[-1]), int(part[scores[part].argmax()])) for part in parts
     ]

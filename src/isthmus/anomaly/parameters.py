@@ -62,6 +62,21 @@ DETECTOR_PARAMETERS = (
         panel=_PANEL,
         metavar="ROWS",
     ),
+    Parameter(
+        "longest_gap",
+        "int or None",
+        None,
+        Integer(optional=True, at_least=0, at_most=_MOST_ROWS),
+        "For a series: the most consecutive missing rows that are filled by interpolation, at most "
+        "`window`. Rows are missing where the time between two rows is longer than the usual step, "
+        "the median. Windows do not cross longer gaps, and filled rows count neither as normal nor "
+        "as anomalous. None: a tenth of a window, but at least 3 rows; up to half a window, if "
+        "many rows would be in no window otherwise (`longest_gap_` is what was chosen).",
+        kinds=_KINDS,
+        summary="For a series: the most missing rows in succession that are filled.",
+        panel=_PANEL,
+        metavar="ROWS",
+    ),
     UNKNOWN,
     Parameter(
         "random_state",

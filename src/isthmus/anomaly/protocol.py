@@ -37,6 +37,7 @@ class FitRequest:
     contaminated: bool
     """Whether some of the rows may be anomalies."""
     window: Any
+    longest_gap: Any
     unknown: Any
     """Whether a value that `X` does not have later counts as anomalous or is refused."""
     seed: int
@@ -102,12 +103,12 @@ class FittedDetector(Protocol):
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for this kind."""
 
-    def check_settings(self, *, window: Any, contaminated: bool) -> None:
+    def check_settings(self, *, window: Any, longest_gap: Any, contaminated: bool) -> None:
         """Check parameters against what was learned.
 
         Parameters
         ----------
-        window : int or None
+        window, longest_gap : int or None
             As in `FitRequest`.
         contaminated : bool
             As in `FitRequest`.

@@ -7,6 +7,7 @@ depend on their neighbours, and `series_training` for fitting.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,32 +15,39 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from isthmus.anomaly.absent_sensors import (
+    absent_in,
+    completed,
+    of_present_sensors,
+    warn_of_absent,
+)
 from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
 from isthmus.anomaly.online import OnlineScorer
 from isthmus.anomaly.series_calibration import SeriesCalibration
+from isthmus.anomaly.series_gaps import default_gap
 from isthmus.anomaly.series_score import STATISTICS, SeriesScore, window_statistics
-from isthmus.anomaly.series_windows import (
-    SensorScaling,
-    longest_gap,
-    reconstructed,
-    standardised_windows,
-)
-from isthmus.core.errors import InvalidArchive, SchemaMismatch
+from isthmus.anomaly.series_windows import SensorScaling, reconstructed, standardised_windows
+from isthmus.core.errors import DataWarning, InvalidArchive, SchemaMismatch
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
+from isthmus.data.time_grid import TimeGrid
 from isthmus.data.windows import per_timestamp
 from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence import strict_json
 from isthmus.persistence.array_checks import check_arrays
+from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from isthmus.anomaly.protocol import StoredDetector
     from isthmus.core.types import Floats
-    from isthmus.data.sensor_series import SeriesChunk
+    from isthmus.data.time_grid import PlacedSeries
+
+_GRID, _COLUMNS = "grid/", "columns"
+"""The prefix of the grid's arrays in an archive, and the name of an array that older ones lack."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +61,11 @@ class SeriesDetector:
     window : int
         Rows per window.
     sensors : tuple of str
-        Column names.
+        Names of the sensors that were learned.
+    columns : tuple of str
+        Names of all columns of numbers, in the order of `fit`; some may have had no values.
+    grid : TimeGrid
+        Places the rows of a series in time.
     scaling : SensorScaling
         Standardises the rows.
     window_score : SeriesScore
@@ -67,6 +79,8 @@ class SeriesDetector:
     autoencoder: Any
     window: int
     sensors: tuple[str, ...]
+    columns: tuple[str, ...]
+    grid: TimeGrid
     scaling: SensorScaling
     window_score: SeriesScore
     calibration: SeriesCalibration
@@ -80,14 +94,16 @@ class SeriesDetector:
         """Return the anomaly score of each row of a series, (n,), at least 0, usually about 1.
 
         A row's score is the mean score of the windows that cover it. It is NaN where none does,
-        for example between two gaps that are less than a window apart.
+        for example between two gaps that are less than a window apart, and in rows without any
+        measurement.
 
         Parameters
         ----------
         rows : series, or iterator of consecutive parts of one
             Anything `as_fitted` accepts. Only the scores and a few windows are held in memory.
         """
-        return self._per_timestamp(rows, lambda block: self.contributions(block).sum(axis=1), ())
+        placed = self._place(rows)
+        return self._per_row(placed, lambda block: self.contributions(block).sum(axis=1), ())
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-values of rows' scores, NaN where there is no score."""
@@ -110,8 +126,8 @@ class SeriesDetector:
 
         Each row sums to its score. A table keeps its times.
         """
-        parts = self._row_contributions(rows)
-        return parts if isinstance(rows, Iterator) else in_container_of(parts, rows, like)
+        parts = self._row_contributions(self._place(rows))
+        return parts if isinstance(rows, Iterator) else in_container_of(parts, rows, like, rest=0.0)
 
     def expected(self, rows: Any, like: Any) -> Any:
         """Return the reconstruction of each row, in the container and units of `like`.
@@ -119,15 +135,21 @@ class SeriesDetector:
         This is the mean over the windows that cover the row, NaN where none does.
         """
         series = self.as_fitted(rows)
-        total, count = np.zeros(series.values.shape), np.zeros((len(series), 1))
-        for start, block in self._windows(series.chunks()):
-            made = reconstructed(self.autoencoder, block)
+        placed = self._place(series)
+        parts = []
+        for start, block in self._windows(placed):
+            made = reconstructed(self.autoencoder, completed(self.autoencoder, block))
+            sums = np.zeros((len(made) + self.window - 1, series.width))
             for offset in range(self.window):
-                rows = slice(start + offset, start + offset + len(made))
-                total[rows] += made[:, offset]
-                count[rows] += 1
+                sums[offset : offset + len(made)] += made[:, offset]
+            parts.append((start, len(made), sums))
+        total, count = np.zeros((placed.slots, series.width)), np.zeros((placed.slots, 1))
+        for start, many, sums in parts:
+            total[start : start + len(sums)] += sums
+            for offset in range(self.window):
+                count[start + offset : start + offset + many] += 1
         with np.errstate(invalid="ignore"):
-            means = total / count
+            means = placed.per_row(total / count)
         return in_container_of(means * self.scaling.scale + self.scaling.centre, series, like)
 
     def intervals(self, rows: Any, rate: float) -> Intervals:
@@ -136,21 +158,27 @@ class SeriesDetector:
         Alarms with at most half a window between them are merged.
         """
         series = self.as_fitted(rows)
-        scores = self.score(series)
-        around = self.window + longest_gap(self.window)
+        placed = self._place(series)
+        scores = self._per_row(placed, lambda block: self.contributions(block).sum(axis=1), ())
+        order, places = placed.in_order(), placed.places(apart=self.window)
+        scores, places = scores[order], places[order]
+        around = 2 * self.window
         intervals = []
-        for span in merged_alarms(scores, self.threshold(rate), self.window // 2):
-            start = max(0, span.first - around)
-            near = self._row_contributions(series.part(start, span.last + 1 + around))
+        for span in merged_alarms(scores, self.threshold(rate), self.window // 2, places=places):
+            start, stop = np.searchsorted(
+                places, [places[span.first] - around, places[span.last] + around]
+            )
+            near = self._contributions_near(series.part(order[start:stop]))
             own = near[span.first - start :][: span.rows]
+            first, last, peak = (int(order[row]) for row in (span.first, span.last, span.peak))
             intervals.append(
                 Interval(
-                    start=series.time(span.first),
-                    end=series.time(span.last),
-                    peak=series.time(span.peak),
+                    start=series.time(first),
+                    end=series.time(last),
+                    peak=series.time(peak),
                     score=float(scores[span.peak]),
                     sensors=responsible_sensors(own, self.sensors),
-                    rows=(span.first, span.last),
+                    rows=(first, last),
                 )
             )
         return Intervals(intervals)
@@ -164,7 +192,13 @@ class SeriesDetector:
         self._online.reset()
 
     def contributions(self, block: Floats) -> NDArray[np.float64]:
-        """Return each sensor's contribution to the scores of windows, (k, sensors)."""
+        """Return each sensor's contribution to the scores of windows, (k, sensors).
+
+        A sensor that is missing in a window contributes nothing to its score.
+        """
+        return of_present_sensors(block, self.autoencoder, self._contributions)
+
+    def _contributions(self, block: Floats) -> NDArray[np.float64]:
         residuals = block - reconstructed(self.autoencoder, block)
         parts = self.window_score.contributions(window_statistics(block, residuals))
         require_finite(parts, "the anomaly score", first_row=None)
@@ -178,28 +212,36 @@ class SeriesDetector:
         InvalidData, SchemaMismatch
             It is not a series, or it has other sensors.
         """
-        series = S if isinstance(S, SensorSeries) else as_series(S)
+        series = S if isinstance(S, SensorSeries) else as_series(S, self.columns)
         names = series.sensors
-        if names == self.sensors or (not series.named and len(names) == len(self.sensors)):
-            return series
-        if sorted(names) == sorted(self.sensors):
-            order = [names.index(name) for name in self.sensors]
-            return SensorSeries(series.values[:, order], series.times, self.sensors)
+        if not series.named and len(names) == len(self.columns):
+            names = self.columns
+        if set(self.sensors) <= set(names) <= set(self.columns):
+            return series.pick(np.array([names.index(name) for name in self.sensors]))
         raise SchemaMismatch(
             "the series",
-            expected=f"the sensors {', '.join(self.sensors)}"[:300],
-            received=", ".join(names)[:300],
+            expected=f"the sensors {', '.join(self.columns)}"[:300],
+            received=", ".join(series.sensors)[:300],
             remedy="pass the same sensors as in fit",
         )
 
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for series."""
-        estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.sensors)
+        estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.columns)
+        estimator.longest_gap_ = self.grid.longest_gap
 
-    def check_settings(self, *, window: Any, contaminated: bool) -> None:  # noqa: ARG002
-        """Check the window; a series may contain a few anomalies in any mode."""
+    def check_settings(
+        self,
+        *,
+        window: Any,
+        longest_gap: Any,
+        contaminated: bool,  # noqa: ARG002
+    ) -> None:
+        """Check window and longest gap; a series may contain a few anomalies in any mode."""
         if window != self.window:
             raise contradicted("window", window, self.window)
+        if longest_gap is not None and longest_gap != self.grid.longest_gap:
+            raise contradicted("longest_gap", longest_gap, self.grid.longest_gap)
 
     def own_schema(self) -> None:
         """Return None: the sensors and their scaling are stored as arrays."""
@@ -207,9 +249,10 @@ class SeriesDetector:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything learned except the autoencoder."""
-        names = json.dumps(self.sensors).encode()
         return {
-            "sensors": np.frombuffer(names, dtype=np.uint8),
+            "sensors": _as_bytes(self.sensors),
+            _COLUMNS: _as_bytes(self.columns),
+            **with_prefix(self.grid.to_arrays(), _GRID),
             "centre": self.scaling.centre,
             "scale": self.scaling.scale,
             "usual": self.window_score.centre,
@@ -231,10 +274,16 @@ class SeriesDetector:
         arrays, window = stored.arrays, _archived_window(stored)
         shape = stored.autoencoder.schema_.sample_shape
         per_sensor, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
+        grid = _archived_grid(arrays, window, shape[1])
+        older = without_prefix(arrays, _GRID) == {} and "sensors" in arrays
+        arrays = {n: array for n, array in arrays.items() if not n.startswith(_GRID)}
+        if older:  # every column is a sensor
+            arrays[_COLUMNS] = arrays["sensors"]
         check_arrays(
             arrays,
             {
                 "sensors": ("uint8", (None,)),
+                _COLUMNS: ("uint8", (None,)),
                 "centre": per_sensor,
                 "scale": per_sensor,
                 "usual": statistics,
@@ -244,13 +293,18 @@ class SeriesDetector:
                 "taus": ("float64", (2,)),
             },
         )
-        names = strict_json.parse(arrays["sensors"].tobytes(), "the sensors' names")
-        _check_values(arrays, names)
+        names, columns = (
+            strict_json.parse(arrays[name].tobytes(), "the sensors' names")
+            for name in ("sensors", _COLUMNS)
+        )
+        _check_values(arrays, names, columns)
         tau, window_tau = map(float, arrays["taus"])
         return cls(
             stored.autoencoder,
             window,
             tuple(names),
+            tuple(columns),
+            grid,
             SensorScaling(arrays["centre"], arrays["scale"]),
             SeriesScore(arrays["usual"], arrays["change"]),
             SeriesCalibration(arrays["scores"], tau),
@@ -259,34 +313,64 @@ class SeriesDetector:
 
     @cached_property
     def _online(self) -> OnlineScorer:
-        return OnlineScorer(self.window, self.scaling, self.contributions)
+        picked = np.array([self.columns.index(name) for name in self.sensors])
+        return OnlineScorer(
+            self.window,
+            self.scaling,
+            self.contributions,
+            self.grid.longest_gaps,
+            columns=len(self.columns),
+            picked=picked,
+        )
 
-    def _row_contributions(self, rows: Any) -> NDArray[np.float64]:
-        return self._per_timestamp(rows, self.contributions, (len(self.sensors),))
+    def _place(self, S: Any) -> PlacedSeries:
+        """Return a series, or the consecutive parts of one, on the grid."""
+        parts = S if isinstance(S, Iterator) else (S,)
+        return self.grid.place(self.as_fitted(part) for part in parts)
 
-    def _per_timestamp(
-        self, S: Any, function: Callable[[Floats], NDArray[np.float64]], shape: tuple[int, ...]
+    def _row_contributions(self, placed: PlacedSeries) -> NDArray[np.float64]:
+        return self._per_row(placed, self.contributions, (len(self.sensors),))
+
+    def _contributions_near(self, part: SensorSeries) -> NDArray[np.float64]:
+        """Return the contributions of some rows, without the warnings given for all."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            return self._row_contributions(self.grid.place([part]))
+
+    def _per_row(
+        self,
+        placed: PlacedSeries,
+        function: Callable[[Floats], NDArray[np.float64]],
+        shape: tuple[int, ...],
     ) -> NDArray[np.float64]:
         """Return for each row the mean of `function` over the windows that cover it."""
-        rows, results = 0, []
-
-        def counted() -> Iterator[SeriesChunk]:
-            nonlocal rows
-            for part in S if isinstance(S, Iterator) else (S,):
-                for chunk in self.as_fitted(part).chunks():
-                    rows += len(chunk.rows)
-                    yield chunk
-
-        for start, block in self._windows(counted()):
-            results.append((start, function(block)))
-        placed = np.full((rows, *shape), np.nan)
+        results = [(start, function(block)) for start, block in self._windows(placed)]
+        by_slot = np.full((placed.slots, *shape), np.nan)
         for start, values in results:
-            placed[start : start + len(values)] = values
-        return per_timestamp(placed, self.window)
+            by_slot[start : start + len(values)] = values
+        return placed.per_row(per_timestamp(by_slot, self.window))
 
-    def _windows(self, chunks: Iterable[SeriesChunk]) -> Iterator[tuple[int, Floats]]:
-        for start, block in standardised_windows(chunks, self.window, self.scaling):
+    def _windows(self, placed: PlacedSeries) -> Iterator[tuple[int, Floats]]:
+        absent = np.zeros(len(self.sensors), dtype=np.int64)
+        for start, block in standardised_windows(placed, self.window, self.scaling, partial=True):
+            absent += absent_in(block).sum(axis=0)
             yield start, np.ascontiguousarray(block)
+        placed.warn()
+        # So many windows contain the shortest gap that is not filled; fewer are at the ends.
+        silent = absent >= self.grid.longest_gaps + self.window
+        warn_of_absent(silent, self.sensors, self.grid.longest_gap)
+
+
+def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
+
+
+def _archived_grid(arrays: Mapping[str, np.ndarray], window: int, sensors: int) -> TimeGrid:
+    """Return the archive's grid; older ones have none, and take the step of each series."""
+    stored = without_prefix(arrays, _GRID)
+    if not stored:
+        return TimeGrid(None, default_gap(window), np.ones(sensors, dtype=np.int64))
+    return TimeGrid.from_arrays(stored, sensors)
 
 
 def _archived_window(stored: StoredDetector) -> int:
@@ -303,11 +387,20 @@ def _archived_window(stored: StoredDetector) -> int:
     return window
 
 
-def _check_values(arrays: Mapping[str, np.ndarray], names: Any) -> None:
+def _check_values(arrays: Mapping[str, np.ndarray], names: Any, columns: Any) -> None:
     positive = all((arrays[name] > 0).all() for name in ("scale", "change", "taus"))
     ordered = all((np.diff(arrays[name]) >= 0).all() for name in ("scores", "window_scores"))
-    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not (positive and ordered and named and len(names) == len(arrays["centre"])):
+    named = all(
+        isinstance(each, list) and all(isinstance(name, str) for name in each)
+        for each in (names, columns)
+    )
+    if not (
+        positive
+        and ordered
+        and named
+        and len(names) == len(arrays["centre"])
+        and set(names) <= set(columns)
+    ):
         raise InvalidArchive(
             "the archive's series detector",
             expected="positive scales, scores in ascending order and a name for each sensor",

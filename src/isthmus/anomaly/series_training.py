@@ -16,14 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.anomaly.series_calibration import SeriesCalibration
 from isthmus.anomaly.series_detector import SeriesDetector
+from isthmus.anomaly.series_gaps import fitted_series, too_short
 from isthmus.anomaly.series_score import SeriesScore, window_statistics
-from isthmus.anomaly.series_windows import (
-    SensorScaling,
-    longest_gap,
-    reconstructed,
-    standardised_windows,
-)
-from isthmus.core.errors import InvalidData, InvalidParameter
+from isthmus.anomaly.series_windows import SensorScaling, reconstructed, standardised_windows
+from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.data.sensor_series import as_series
 from isthmus.data.windows import per_timestamp, pieces
@@ -36,7 +32,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.protocol import FitRequest
     from isthmus.core.types import Floats, RowNumbers
-    from isthmus.data.sensor_series import SensorSeries
+    from isthmus.data.time_grid import PlacedSeries
 
 _FEWEST = 4
 """Fewest training windows, as a multiple of the window's rows."""
@@ -64,17 +60,21 @@ def fit_series_detector(request: FitRequest) -> SeriesDetector:
             received="'outlier'",
             remedy="leave mode out: a few anomalies in a series do little harm",
         )
-    return fit_series(request.X, request.autoencoder, window, request.seed)
+    return fit_series(
+        request.X, request.autoencoder, window, request.seed, longest_gap=request.longest_gap
+    )
 
 
-def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetector:
+def fit_series(
+    S: Any, autoencoder: Any, window: int, seed: int, *, longest_gap: int | None = None
+) -> SeriesDetector:
     """Fit a detector to a series with no or few anomalies.
 
     Parameters
     ----------
     S : DataFrame, Arrow table or array
-        See `as_series`. Rows are evenly spaced. No window crosses a time step of more than four
-        times the usual one, or a gap in a sensor of more than a tenth of a window.
+        See `as_series`; rows are placed in time (`isthmus.data.time_grid`), and no window crosses
+        a gap that is not filled.
     autoencoder : isthmus estimator or None
         An autoencoder for windows, (n, window, sensors); cloned and fitted three times. If it is
         wrapped in scikit-learn's ``FrozenEstimator``, it is used unchanged, and should have been
@@ -83,16 +83,20 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
         Rows per window, at least 2.
     seed : int
         Seeds the default autoencoder.
+    longest_gap : int or None
+        The most consecutive missing rows that are filled; None to choose it (`series_gaps`).
 
     Raises
     ------
     InvalidParameter
-        `autoencoder` is not such an estimator.
+        `autoencoder` is not such an estimator, or `longest_gap` is longer than a window.
     InvalidData
         `S` is not a series, or is too short for the window.
     """
-    series = as_series(S)
-    scaling, many = _measured(series, window)
+    given = as_series(S)
+    series, learned = fitted_series(given, window, longest_gap)
+    sensors = tuple(given.sensors[place] for place in learned)
+    scaling, many = _measured(series, sensors, window)
     block, starts = _sample(series, window, scaling, many)
     middle = int(starts[len(starts) // 2])
     early, late = starts + window <= middle, starts >= middle
@@ -103,13 +107,15 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
     )
     score = SeriesScore.fit(statistics, window)
     scores = score.contributions(statistics).sum(axis=1)
-    by_row = np.full(len(series), np.nan)
+    by_row = np.full(series.slots, np.nan)
     by_row[np.concatenate([starts[early], starts[late]])] = scores
-    by_row = per_timestamp(by_row, window)
+    by_row = per_timestamp(by_row, window)[series.measured()]
     return SeriesDetector(
         autoencoder=_trained(autoencoder, block, derive_seed(seed, "all")),
         window=window,
-        sensors=series.sensors,
+        sensors=sensors,
+        columns=given.sensors,
+        grid=series.grid,
         scaling=scaling,
         window_score=score,
         # A row's score depends on all rows less than a window away, on either side.
@@ -118,12 +124,13 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
     )
 
 
-def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
+def _measured(
+    series: PlacedSeries, sensors: tuple[str, ...], window: int
+) -> tuple[SensorScaling, int]:
     """Return the sensors' means and standard deviations, and the number of windows."""
     rows, many, run = 0, 0, 0
-    mean = np.zeros(len(series.sensors))
-    squares = np.zeros(len(series.sensors))
-    for piece in pieces(series.chunks(), longest_gap(window)):
+    mean, squares = np.zeros(len(sensors)), np.zeros(len(sensors))
+    for piece in pieces(series.chunks(), series.grid.longest_gaps):
         # Combine the means and sums of squares of the parts (Chan et al., 1983).
         here, part = len(piece.rows), piece.rows.mean(axis=0)
         squares += np.square(piece.rows - part).sum(axis=0)
@@ -134,12 +141,7 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
         run = before + here
         many += max(0, run - window + 1) - max(0, before - window + 1)
     if many < _FEWEST * window:
-        raise InvalidData(
-            "a series",
-            expected=f"at least {(_FEWEST + 1) * window - 1} consecutive rows for window={window}",
-            received=f"{len(series)} rows, which contain {many} windows without a gap",
-            remedy="use a smaller window or a longer series",
-        )
+        raise too_short(series, sensors, many, (_FEWEST + 1) * window - 1)
     spread = np.sqrt(squares / rows)
     constant = spread <= _LEAST_SPREAD * np.abs(mean)
     return SensorScaling(
@@ -148,13 +150,13 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
 
 
 def _sample(
-    series: SensorSeries, window: int, scaling: SensorScaling, many: int
+    series: PlacedSeries, window: int, scaling: SensorScaling, many: int
 ) -> tuple[Floats, RowNumbers]:
     """Return training windows, (m, window, sensors), and the number of each one's first row."""
-    most = max(1, min(_MOST_WINDOWS, _MOST_CELLS // (window * len(series.sensors))))
+    most = max(1, min(_MOST_WINDOWS, _MOST_CELLS // (window * len(scaling.centre))))
     every, stretch = -(-many // most), _STRETCH * window
     collected, starts, before = [], [], 0
-    for start, block in standardised_windows(series.chunks(), window, scaling):
+    for start, block in standardised_windows(series, window, scaling):
         number = np.arange(before, before + len(block))
         chosen = (number // stretch) % every == 0
         collected.append(block[chosen])

@@ -123,21 +123,22 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
 
 def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
     """Draw the scores of a series, and list its alarms."""
-    series = as_series(X)
+    times = as_series(X, detector.sensors_).times
     found = detector.intervals(X)
-    times = series.times
+    order = np.arange(len(seen.scores)) if times is None else np.argsort(times, kind="stable")
+    place = np.argsort(order)
     dated = times is not None and times.dtype.kind == "M"
     note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
     chart = timeline_chart(
-        seen.scores,
+        seen.scores[order],
         threshold=seen.threshold,
-        alarms=[one.rows for one in found],
+        alarms=[(int(place[one.rows[0]]), int(place[one.rows[1]])) for one in found],
         name="scores-along-time",
         title="Anomaly scores over time",
         description=note,
         y_label="score",
-        times=times if dated else None,
-        truth=[] if seen.anomalous is None else _stretches(seen.anomalous),
+        times=times[order] if times is not None and dated else None,
+        truth=[] if seen.anomalous is None else _stretches(seen.anomalous[order]),
     )
     legend = [("score", "--c0"), ("alarm", "--c1")]
     if seen.anomalous is not None:

@@ -1,0 +1,82 @@
+"""Scores windows in which some sensors are missing by the others.
+
+The missing cells of a window are replaced by their reconstruction from the others: they start at
+the sensor's mean, and are reconstructed a few times. A sensor with such cells contributes nothing
+to the window's score. The contributions of the others are scaled up, so that the score stays
+comparable with those of complete windows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isthmus.anomaly.series_windows import reconstructed
+from isthmus.core.errors import DataWarning
+from isthmus.core.name_lists import name_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from isthmus.core.types import Floats
+
+_TIMES = 5
+
+
+def absent_in(block: Floats) -> NDArray[np.bool_]:
+    """Return for each of the windows (k, window, sensors) which sensors are missing."""
+    return np.asarray(np.isnan(block.sum(axis=1)))
+
+
+def completed(autoencoder: Any, block: Floats) -> Floats:
+    """Replace the missing cells of standardised windows, (k, window, sensors)."""
+    some = absent_in(block).any(axis=1)
+    if not some.any():
+        return block
+    part = block[some]
+    missing = np.isnan(part)
+    part[missing] = 0
+    for _ in range(_TIMES):
+        part[missing] = reconstructed(autoencoder, part)[missing]
+    block = block.copy()
+    block[some] = part
+    return block
+
+
+def of_present_sensors(
+    block: Floats, autoencoder: Any, contributions: Callable[[Floats], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return each sensor's contribution to the scores of windows, (k, sensors).
+
+    Parameters
+    ----------
+    block : array of shape (k, window, sensors)
+        Standardised windows; NaN where a sensor is missing.
+    autoencoder : fitted isthmus estimator
+        Reconstructs windows.
+    contributions : callable
+        Returns the contributions for windows without missing cells.
+    """
+    absent = absent_in(block)
+    if not absent.any():
+        return contributions(block)
+    parts = np.where(absent, 0.0, contributions(completed(autoencoder, block)))
+    present = np.maximum(1, (~absent).sum(axis=1, keepdims=True))
+    return np.asarray(parts * (absent.shape[1] / present))
+
+
+def warn_of_absent(absent: NDArray[np.bool_], sensors: Sequence[str], longest_gap: int) -> None:
+    """Warn of sensors, (sensors,), that are missing for longer than is filled."""
+    if absent.any():
+        names = [name for name, missing in zip(sensors, absent, strict=True) if missing]
+        warnings.warn(
+            f"Missing in more consecutive rows than are filled (longest_gap={longest_gap}): "
+            f"{name_list(names)}. The scores there are those of the other sensors.",
+            DataWarning,
+            stacklevel=2,
+        )
