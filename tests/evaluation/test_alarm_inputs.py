@@ -1,11 +1,10 @@
-"""Labels, alarms and times in the forms that users have, and what is refused."""
+"""Labels and alarms in the forms that users have, and what is refused."""
 
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pytest
 
 import isthmus as ist
@@ -20,27 +19,6 @@ RESULT = ist.evaluate_alarms(LABELS, SCORES, SCORES > 1, times=TIMES)
 
 def span(first, last):
     return Interval(first, last, first, 1.0, (), (first, last))
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        TIMES.to_series(),
-        TIMES.to_numpy(),
-        TIMES.to_numpy().astype("datetime64[s]"),
-        TIMES.to_pydatetime().tolist(),
-        TIMES.astype(str).tolist(),
-        TIMES.tz_localize("UTC"),
-        TIMES.tz_localize("Europe/Berlin"),
-        TIMES - TIMES[0],
-        [timedelta(hours=i) for i in range(6)],
-        pl.Series(TIMES.to_pydatetime().tolist()),
-        pa.array(TIMES.to_pydatetime().tolist()),
-    ],
-    ids=lambda times: type(times).__name__,
-)
-def test_times_in_any_form(times):
-    assert ist.evaluate_alarms(LABELS, SCORES, SCORES > 1, times=times) == RESULT
 
 
 @pytest.mark.parametrize(

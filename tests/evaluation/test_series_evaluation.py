@@ -1,7 +1,7 @@
 """Figures of a labelled series: counted, by hand, at the limits, and for random scores."""
 
 import dataclasses
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -123,25 +123,6 @@ def test_false_alarms_per_day_are_a_rate():
     result = ist.evaluate_alarms(labels, intervals=raised, times=hours)
     assert result.false_alarms == 4
     assert result.false_alarms_per_day == pytest.approx(2)
-
-
-def test_times_come_from_the_intervals_of_a_detector():
-    start = datetime(2026, 1, 1)
-    minutes = [start + timedelta(minutes=i) for i in range(12)]
-    rows = [(0, 0), (4, 5), (7, 7)]
-    spans = Intervals(
-        Interval(minutes[a], minutes[b], minutes[a], 1.0, (), (a, b)) for a, b in rows
-    )
-    result = ist.evaluate_alarms(BOTH, intervals=spans)
-    assert result == ist.evaluate_alarms(BOTH, intervals=spans, times=MINUTES)
-    assert result.median_delay == timedelta(minutes=2)
-    alone = ist.evaluate_alarms(BOTH, intervals=spans[:1])
-    assert alone.false_alarms_per_day is None
-    assert alone.false_alarms_per_1000_rows == pytest.approx(1000 / 7)
-    durations = Intervals(
-        Interval(minutes[a] - start, minutes[b] - start, start, 1.0, (), (a, b)) for a, b in rows
-    )
-    assert ist.evaluate_alarms(BOTH, intervals=durations) == result
 
 
 def test_intervals_that_adjoin_are_separate_alarms():

@@ -1,23 +1,19 @@
-"""Reads labels, alarms and times of a series for `isthmus.evaluation.series_evaluation`."""
+"""Reads labels, alarms and scores of a series for `isthmus.evaluation.series_evaluation`."""
 
 from __future__ import annotations
 
-import datetime
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.anomaly.intervals import Interval
 from isthmus.core.errors import InvalidData
 from isthmus.evaluation.alarm_evaluation import is_anomaly
+from isthmus.evaluation.row_times import Times, as_times
 from isthmus.evaluation.runs import Runs, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-Times = NDArray[np.datetime64] | NDArray[np.timedelta64]
+    from numpy.typing import NDArray
 
 
 def row_count(labels: Any, scores: Any, alarms: Any, times: Any) -> int:
@@ -93,14 +89,15 @@ def labelled(labels: Any, n: int, times: Times | None) -> NDArray[np.bool_]:
                 received=f"{len(window)} values for an anomaly",
                 remedy="pass a list of pairs",
             )
-        flags |= _inside(window[0], window[1], n, times)
+        flags[_rows_inside(window, n, times)] = True
     return flags
 
 
-def _inside(start: Any, end: Any, n: int, times: Times | None) -> NDArray[np.bool_]:
-    """Return which rows are in a window that includes both ends."""
+def _rows_inside(window: Any, n: int, times: Times | None) -> slice:
+    """Return the rows in a window that includes both ends."""
+    start, end = window
     if isinstance(start, int | np.integer) and isinstance(end, int | np.integer):
-        rows: NDArray[Any] = np.arange(n)
+        first, stop = max(int(start), 0), min(int(end) + 1, n)
     elif times is None:
         raise InvalidData(
             "labels",
@@ -109,21 +106,21 @@ def _inside(start: Any, end: Any, n: int, times: Times | None) -> NDArray[np.boo
             remedy="pass times=, or row numbers",
         )
     else:
-        rows = times
         start, end = _window_times(start, end, times)
-    inside: NDArray[np.bool_] = (rows >= start) & (rows <= end)
-    if not inside.any():
+        first, stop = np.searchsorted(times, start, "left"), np.searchsorted(times, end, "right")
+    if first >= stop:
+        known = (0, n - 1) if times is None else (times[0], times[-1])
         raise InvalidData(
             "labels",
-            expected=f"windows that contain rows, which are from {rows[0]} to {rows[-1]}",
+            expected=f"windows that contain rows, which are from {known[0]} to {known[1]}",
             received=f"({start}, {end})",
             remedy="leave windows outside the series out, and give the start before the end",
         )
-    return inside
+    return slice(first, stop)
 
 
 def _window_times(start: Any, end: Any, times: Times) -> Times:
-    ends = _as_times([start, end], "labels")
+    ends = as_times([start, end], "labels")
     if ends.dtype != times.dtype:
         dates, durations = "dates", "durations"
         expected, received = (dates, durations) if times.dtype.kind == "M" else (durations, dates)
@@ -200,79 +197,3 @@ def as_scores(scores: Any, n: int) -> NDArray[np.float64]:
             remedy="pass the anomaly scores of the same rows, NaN where there is none",
         )
     return values
-
-
-def row_times(times: Any, alarms: Any, n: int) -> Times | None:
-    """Return the times of rows, (n,), from `times` or from the times of alarms; None if unknown.
-
-    Raises
-    ------
-    InvalidData
-        The times are not in order, not dates or durations, or not one per row.
-    """
-    if times is None:
-        return _times_of_intervals(alarms, n) if is_intervals(alarms) else None
-    values = _as_times(times, "times")
-    if values.shape != (n,):
-        raise InvalidData(
-            "times",
-            expected=f"one per row, shape ({n},)",
-            received=f"shape {values.shape}",
-            remedy="pass the times of the same rows",
-        )
-    if np.isnat(values).any() or (np.diff(values).astype(np.int64) < 0).any():
-        raise InvalidData(
-            "times",
-            expected="the time of every row, in order",
-            received="missing times" if np.isnat(values).any() else "times that go back",
-            remedy="sort the rows by time first, and drop those without one",
-        )
-    return values
-
-
-def _times_of_intervals(alarms: Sequence[Interval], n: int) -> Times | None:
-    """Return times of evenly spaced rows, from those of the first and the last alarm."""
-    points = [
-        point
-        for one in (*alarms[:1], *alarms[-1:])
-        for point in zip(one.rows, (one.start, one.end), strict=True)
-    ]
-    if not points:
-        return None
-    (first, start), (last, end) = points[0], points[-1]
-    if first == last or not isinstance(start, datetime.datetime | datetime.timedelta):
-        return None
-    kind = "M8[us]" if isinstance(start, datetime.datetime) else "m8[us]"
-    step = (end - start) / (last - first)
-    offsets = (np.arange(n) - first) * (step / datetime.timedelta(microseconds=1))
-    times: Times = np.array(start, dtype=kind) + offsets.round().astype("m8[us]")
-    return times
-
-
-def _as_times(values: Any, subject: str) -> Times:
-    """Return dates or durations in any form as an array of microseconds; UTC for time zones."""
-    given = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-    if given.dtype.kind == "O":
-        given = np.array([_without_zone(one) for one in given.ravel()], dtype=object)
-    durations = given.dtype.kind == "m" or (
-        given.dtype.kind == "O" and len(given) and isinstance(given[0], datetime.timedelta)
-    )
-    if given.dtype.kind in "MmOUT":
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # NumPy warns of time zones in text
-                return given.astype("m8[us]" if durations else "M8[us]")
-        except (TypeError, ValueError, UserWarning, DeprecationWarning):
-            pass
-    raise InvalidData(
-        subject,
-        expected="dates or durations, as datetime64, datetime or text like 2026-01-31 12:00",
-        received=f"{given.dtype}, such as {given.ravel()[:1].tolist()}",
-        remedy="convert them, for example with pandas.to_datetime",
-    )
-
-
-def _without_zone(moment: Any) -> Any:
-    if getattr(moment, "tzinfo", None) is None:
-        return moment
-    return moment.astimezone(datetime.UTC).replace(tzinfo=None)

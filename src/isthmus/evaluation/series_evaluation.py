@@ -18,6 +18,7 @@ from isthmus.data.sensor_series import as_series
 from isthmus.estimators import parameter_checks
 from isthmus.evaluation import alarm_inputs
 from isthmus.evaluation.range_metrics import range_precision, range_recall
+from isthmus.evaluation.row_times import row_times, times_of_intervals
 from isthmus.evaluation.runs import Runs, flags_of, overlaps, runs
 from isthmus.evaluation.series_figures import AlarmEvaluation
 from isthmus.evaluation.vus import surface_volumes
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.intervals import Intervals
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
-    from isthmus.evaluation.alarm_inputs import Times
+    from isthmus.evaluation.row_times import Times
 
 _LONGEST_BUFFER = 10_000
 
@@ -61,7 +62,7 @@ def evaluate_alarms(
         alarms, there are only the volumes under the surface.
     times : array of shape (n,), optional
         Dates or durations, in order. By default, times of evenly spaced rows that agree with those
-        of the intervals, if they have any.
+        of the intervals, if they have any. Times with a zone are converted to UTC.
     buffer : int, default=100
         The longest buffer of VUS-PR and VUS-ROC, in rows, half of it on either side of an anomaly.
         Longer buffers give higher values; compare only figures with the same one.
@@ -92,7 +93,10 @@ def evaluate_alarms(
             remedy="pass the detector's anomaly_score(X) and intervals(X)",
         )
     n = alarm_inputs.row_count(labels, scores, intervals, times)
-    clock = alarm_inputs.row_times(times, intervals, n)
+    if times is not None:
+        clock: Times | None = row_times(times, n)
+    else:
+        clock = times_of_intervals(intervals, n) if alarm_inputs.is_intervals(intervals) else None
     anomalous = alarm_inputs.labelled(labels, n, clock)
     result = AlarmEvaluation(
         rows=n,
