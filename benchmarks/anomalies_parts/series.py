@@ -43,9 +43,9 @@ from scipy.signal import lfilter
 from sklearn.metrics import average_precision_score
 
 import isthmus as ist
-from anomalies_parts.vus import vus_pr
 from isthmus.anomaly.series_score import SeriesScore
 from isthmus.anomaly.series_training import fit_series
+from isthmus.evaluation.vus import surface_volumes
 
 RATE = 0.01
 TRAINED = 400
@@ -149,7 +149,7 @@ def nab(options: argparse.Namespace) -> None:
         value = []
         for seed in range(options.seeds):
             detector = fit_series(table[:learned], network(options, seed), options.window, seed)
-            value.append(vus_pr(labels, detector.score(table)))
+            value.append(surface_volumes(labels, detector.score(table)).pr)
         found.append(np.mean(value))
         print(f"| {path.stem} | {len(table)} | {learned} | {found[-1]:.3f} |", flush=True)
     print(f"| mean | | | {np.mean(found):.3f} |")

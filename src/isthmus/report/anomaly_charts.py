@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.core.number_format import count, number, percent
 from isthmus.data.sensor_series import as_series
 from isthmus.evaluation import alarm_evaluation
+from isthmus.evaluation.runs import runs
 from isthmus.report.charts import PlotLine, histogram_chart, line_chart
 from isthmus.report.timeline import timeline_chart
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.intervals import Intervals
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _MOST_INTERVALS = 20
@@ -121,11 +123,9 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
     ]
 
 
-def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
+def timeline(X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
     """Draw the scores of a series, and list its alarms."""
-    series = as_series(X)
-    found = detector.intervals(X)
-    times = series.times
+    times = as_series(X).times
     dated = times is not None and times.dtype.kind == "M"
     note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
     chart = timeline_chart(
@@ -137,7 +137,7 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
         description=note,
         y_label="score",
         times=times if dated else None,
-        truth=[] if seen.anomalous is None else _stretches(seen.anomalous),
+        truth=[] if seen.anomalous is None else [(a, b) for a, b in runs(seen.anomalous).tolist()],
     )
     legend = [("score", "--c0"), ("alarm", "--c1")]
     if seen.anomalous is not None:
@@ -167,12 +167,6 @@ def _moment(moment: Any) -> str:
     if isinstance(moment, np.datetime64):
         moment = moment.astype("datetime64[s]")
     return str(moment).replace("T", " ")
-
-
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the first and last row of each run of True."""
-    ends = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return [(int(first), int(last) - 1) for first, last in ends.reshape(-1, 2)]
 
 
 def _groups(
