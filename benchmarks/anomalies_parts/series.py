@@ -13,7 +13,8 @@ nab
     first labelled window. Published means over the series of TSB-AD that come from NAB: POLY 0.404,
     Sub-PCA 0.370, AutoEncoder 0.337. They are not directly comparable: they include other series of
     NAB, and use the training parts of TSB-AD and a longest buffer for each series. The figures here
-    are for the seven series of realKnownCause, with a longest buffer of 100 rows for all.
+    are for the seven series of realKnownCause, with a longest buffer of 100 rows for all. Part
+    tsb_ad follows the protocol of TSB-AD.
 faults
     Faults that need the network: faults in one of six sensors that oscillate together, which keep
     the sensor within its usual range. Average precision, and the fractions of faulty rows and of
