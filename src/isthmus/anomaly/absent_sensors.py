@@ -2,8 +2,7 @@
 
 The missing cells of a window are replaced by their reconstruction from the others: they start at
 the sensor's mean, and are reconstructed a few times. A sensor with such cells contributes nothing
-to the window's score. The contributions of the others are scaled up, so that the score stays
-comparable with those of complete windows.
+to the window's score (`series_score`).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from isthmus.core.errors import DataWarning
 from isthmus.core.name_lists import name_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -46,28 +45,6 @@ def completed(autoencoder: Any, block: Floats) -> Floats:
     block = block.copy()
     block[some] = part
     return block
-
-
-def of_present_sensors(
-    block: Floats, autoencoder: Any, contributions: Callable[[Floats], NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Return each sensor's contribution to the scores of windows, (k, sensors).
-
-    Parameters
-    ----------
-    block : array of shape (k, window, sensors)
-        Standardised windows; NaN where a sensor is missing.
-    autoencoder : fitted isthmus estimator
-        Reconstructs windows.
-    contributions : callable
-        Returns the contributions for windows without missing cells.
-    """
-    absent = absent_in(block)
-    if not absent.any():
-        return contributions(block)
-    parts = np.where(absent, 0.0, contributions(completed(autoencoder, block)))
-    present = np.maximum(1, (~absent).sum(axis=1, keepdims=True))
-    return np.asarray(parts * (absent.shape[1] / present))
 
 
 def warn_of_absent(absent: NDArray[np.bool_], sensors: Sequence[str], longest_gap: int) -> None:

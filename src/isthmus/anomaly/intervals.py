@@ -73,7 +73,7 @@ class Intervals(tuple[Interval, ...]):
 
 def merged_alarms(
     scores: NDArray[np.float64],
-    threshold: float,
+    threshold: float | NDArray[np.float64],
     calm: int,
     places: NDArray[np.int64] | None = None,
 ) -> list[AlarmSpan]:
@@ -83,7 +83,7 @@ def merged_alarms(
     ----------
     scores : array of shape (n,)
         NaN where there is no score.
-    threshold : float
+    threshold : float or array of shape (n,)
         A score above it raises an alarm.
     calm : int
         Alarms with at most this many rows between them are merged.
@@ -104,9 +104,17 @@ def merged_alarms(
 def responsible_sensors(
     contributions: NDArray[np.float64], sensors: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the sensors that contribute most, from contributions of shape (rows, sensors)."""
-    means = np.nanmean(contributions, axis=0)
-    order = np.argsort(-means, kind="stable")
-    reached = np.cumsum(means[order]) / max(float(means.sum()), np.finfo(float).tiny)
+    """Return the sensors that contribute most, largest first.
+
+    Parameters
+    ----------
+    contributions : array of shape (sensors,)
+        What each sensor contributes to the scores.
+    sensors : sequence of str
+        Their names.
+    """
+    order = np.argsort(-contributions, kind="stable")
+    total = max(float(contributions.sum()), np.finfo(float).tiny)
+    reached = np.cumsum(contributions[order]) / total
     many = min(_MOST_SENSORS, int((reached < _RESPONSIBLE).sum()) + 1)
     return tuple(sensors[i] for i in order[:many])

@@ -6,7 +6,6 @@ depend on their neighbours, and `series_training` for fitting.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,39 +14,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from isthmus.anomaly.absent_sensors import (
-    absent_in,
-    completed,
-    of_present_sensors,
-    warn_of_absent,
-)
+from isthmus.anomaly.absent_sensors import absent_in, completed, warn_of_absent
+from isthmus.anomaly.alarm_threshold import thresholds
 from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
 from isthmus.anomaly.online import OnlineScorer
-from isthmus.anomaly.series_calibration import SeriesCalibration
-from isthmus.anomaly.series_gaps import default_gap
-from isthmus.anomaly.series_score import STATISTICS, SeriesScore, window_statistics
+from isthmus.anomaly.series_archive import SeriesParts, read_parts
+from isthmus.anomaly.series_score import Level, SeriesScore, window_statistics
 from isthmus.anomaly.series_windows import SensorScaling, reconstructed, standardised_windows
-from isthmus.core.errors import DataWarning, InvalidArchive, SchemaMismatch
+from isthmus.core.errors import DataWarning, SchemaMismatch
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
-from isthmus.data.time_grid import TimeGrid
 from isthmus.data.windows import per_timestamp
 from isthmus.estimators.learned_checks import contradicted
-from isthmus.persistence import strict_json
-from isthmus.persistence.array_checks import check_arrays
-from isthmus.persistence.prefixes import with_prefix, without_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from isthmus.anomaly.protocol import StoredDetector
+    from isthmus.anomaly.series_calibration import SeriesCalibration
     from isthmus.core.types import Floats
-    from isthmus.data.time_grid import PlacedSeries
-
-_GRID, _COLUMNS = "grid/", "columns"
-"""The prefix of the grid's arrays in an archive, and the name of an array that older ones lack."""
+    from isthmus.data.time_grid import PlacedSeries, TimeGrid
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +90,7 @@ class SeriesDetector:
         rows : series, or iterator of consecutive parts of one
             Anything `as_fitted` accepts. Only the scores and a few windows are held in memory.
         """
-        placed = self._place(rows)
-        return self._per_row(placed, lambda block: self.contributions(block).sum(axis=1), ())
+        return self._scores(self._place(rows))
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-values of rows' scores, NaN where there is no score."""
@@ -120,6 +107,16 @@ class SeriesDetector:
             runs of about a window.
         """
         return self.calibration.threshold(rate)
+
+    def thresholds(self, scores: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+        """Return the threshold for each of the scores of successive rows, (n,).
+
+        It begins with `threshold`, and follows slow changes (`alarm_threshold`).
+        """
+        start = self.threshold(rate)
+        if not self.window_score.step:
+            return np.full(len(scores), start)
+        return thresholds(scores, start, rate, self.calibration.tau)
 
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`.
@@ -159,17 +156,14 @@ class SeriesDetector:
         """
         series = self.as_fitted(rows)
         placed = self._place(series)
-        scores = self._per_row(placed, lambda block: self.contributions(block).sum(axis=1), ())
+        scores = self._scores(placed)
         order, places = placed.in_order(), placed.places(apart=self.window)
-        scores, places = scores[order], places[order]
-        around = 2 * self.window
+        scores, places, slots = scores[order], places[order], placed.slot_of_rows()[order]
+        limits = self.thresholds(scores, rate)
+        spans = merged_alarms(scores, limits, self.window // 2, places=places)
+        parts = self._span_contributions(placed, [(slots[s.first], slots[s.last]) for s in spans])
         intervals = []
-        for span in merged_alarms(scores, self.threshold(rate), self.window // 2, places=places):
-            start, stop = np.searchsorted(
-                places, [places[span.first] - around, places[span.last] + around]
-            )
-            near = self._contributions_near(series.part(order[start:stop]))
-            own = near[span.first - start :][: span.rows]
+        for span, part in zip(spans, parts, strict=True):
             first, last, peak = (int(order[row]) for row in (span.first, span.last, span.peak))
             intervals.append(
                 Interval(
@@ -177,7 +171,7 @@ class SeriesDetector:
                     end=series.time(last),
                     peak=series.time(peak),
                     score=float(scores[span.peak]),
-                    sensors=responsible_sensors(own, self.sensors),
+                    sensors=responsible_sensors(part, self.sensors),
                     rows=(first, last),
                 )
             )
@@ -191,16 +185,22 @@ class SeriesDetector:
         """Forget the rows passed to `score_next`."""
         self._online.reset()
 
-    def contributions(self, block: Floats) -> NDArray[np.float64]:
-        """Return each sensor's contribution to the scores of windows, (k, sensors).
+    def contributions(self, block: Floats, level: Level) -> NDArray[np.float64]:
+        """Return each sensor's contribution to the scores of the next windows, (k, sensors).
 
         A sensor that is missing in a window contributes nothing to its score.
-        """
-        return of_present_sensors(block, self.autoencoder, self._contributions)
 
-    def _contributions(self, block: Floats) -> NDArray[np.float64]:
+        Parameters
+        ----------
+        block : array of shape (k, window, sensors)
+            Standardised windows; NaN where a sensor is missing.
+        level : Level
+            The level of the statistics in the windows before.
+        """
+        absent = absent_in(block)
+        block = completed(self.autoencoder, block)
         residuals = block - reconstructed(self.autoencoder, block)
-        parts = self.window_score.contributions(window_statistics(block, residuals))
+        parts = level.contributions(window_statistics(block, residuals), absent)
         require_finite(parts, "the anomaly score", first_row=None)
         return parts
 
@@ -249,18 +249,7 @@ class SeriesDetector:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything learned except the autoencoder."""
-        return {
-            "sensors": _as_bytes(self.sensors),
-            _COLUMNS: _as_bytes(self.columns),
-            **with_prefix(self.grid.to_arrays(), _GRID),
-            "centre": self.scaling.centre,
-            "scale": self.scaling.scale,
-            "usual": self.window_score.centre,
-            "change": self.window_score.change,
-            "scores": self.calibration.scores,
-            "window_scores": self.window_calibration.scores,
-            "taus": np.array([self.calibration.tau, self.window_calibration.tau]),
-        }
+        return SeriesParts(*(getattr(self, name) for name in SeriesParts._fields)).to_arrays()
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
@@ -271,53 +260,16 @@ class SeriesDetector:
         InvalidArchive
             The archive does not contain such a detector.
         """
-        arrays, window = stored.arrays, _archived_window(stored)
-        shape = stored.autoencoder.schema_.sample_shape
-        per_sensor, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
-        grid = _archived_grid(arrays, window, shape[1])
-        older = without_prefix(arrays, _GRID) == {} and "sensors" in arrays
-        arrays = {n: array for n, array in arrays.items() if not n.startswith(_GRID)}
-        if older:  # every column is a sensor
-            arrays[_COLUMNS] = arrays["sensors"]
-        check_arrays(
-            arrays,
-            {
-                "sensors": ("uint8", (None,)),
-                _COLUMNS: ("uint8", (None,)),
-                "centre": per_sensor,
-                "scale": per_sensor,
-                "usual": statistics,
-                "change": statistics,
-                "scores": ("float64", (None,)),
-                "window_scores": ("float64", (None,)),
-                "taus": ("float64", (2,)),
-            },
-        )
-        names, columns = (
-            strict_json.parse(arrays[name].tobytes(), "the sensors' names")
-            for name in ("sensors", _COLUMNS)
-        )
-        _check_values(arrays, names, columns)
-        tau, window_tau = map(float, arrays["taus"])
-        return cls(
-            stored.autoencoder,
-            window,
-            tuple(names),
-            tuple(columns),
-            grid,
-            SensorScaling(arrays["centre"], arrays["scale"]),
-            SeriesScore(arrays["usual"], arrays["change"]),
-            SeriesCalibration(arrays["scores"], tau),
-            SeriesCalibration(arrays["window_scores"], window_tau),
-        )
+        return cls(stored.autoencoder, *read_parts(stored))
 
     @cached_property
     def _online(self) -> OnlineScorer:
         picked = np.array([self.columns.index(name) for name in self.sensors])
+        level = Level(self.window_score, self.window)
         return OnlineScorer(
             self.window,
             self.scaling,
-            self.contributions,
+            lambda block: self.contributions(block, level),
             self.grid.longest_gaps,
             columns=len(self.columns),
             picked=picked,
@@ -328,14 +280,36 @@ class SeriesDetector:
         parts = S if isinstance(S, Iterator) else (S,)
         return self.grid.place(self.as_fitted(part) for part in parts)
 
-    def _row_contributions(self, placed: PlacedSeries) -> NDArray[np.float64]:
-        return self._per_row(placed, self.contributions, (len(self.sensors),))
+    def _scores(self, placed: PlacedSeries) -> NDArray[np.float64]:
+        level = Level(self.window_score, self.window)
+        return self._per_row(placed, lambda block: self.contributions(block, level).sum(axis=1), ())
 
-    def _contributions_near(self, part: SensorSeries) -> NDArray[np.float64]:
-        """Return the contributions of some rows, without the warnings given for all."""
-        with warnings.catch_warnings():
+    def _row_contributions(self, placed: PlacedSeries) -> NDArray[np.float64]:
+        level = Level(self.window_score, self.window)
+        shape = (len(self.sensors),)
+        return self._per_row(placed, lambda block: self.contributions(block, level), shape)
+
+    def _span_contributions(
+        self, placed: PlacedSeries, spans: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float64]:
+        """Return each sensor's share of the scores of spans of slots, (spans, sensors).
+
+        Both ends of a span are included. Each window counts by how many of the slots it covers.
+        """
+        shares = np.zeros((len(spans), len(self.sensors)))
+        if not spans:
+            return shares
+        level = Level(self.window_score, self.window)
+        with warnings.catch_warnings():  # given for the scores already
             warnings.simplefilter("ignore", DataWarning)
-            return self._row_contributions(self.grid.place([part]))
+            for start, block in self._windows(placed):
+                parts = self.contributions(block, level)
+                starts = start + np.arange(len(parts))
+                for share, (first, last) in zip(shares, spans, strict=True):
+                    if starts[0] <= last and starts[-1] + self.window > first:
+                        covered = np.minimum(starts + self.window - 1, last)
+                        share += np.maximum(0, covered - np.maximum(starts, first) + 1) @ parts
+        return shares
 
     def _per_row(
         self,
@@ -359,50 +333,3 @@ class SeriesDetector:
         # So many windows contain the shortest gap that is not filled; fewer are at the ends.
         silent = absent >= self.grid.longest_gaps + self.window
         warn_of_absent(silent, self.sensors, self.grid.longest_gap)
-
-
-def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
-    return np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
-
-
-def _archived_grid(arrays: Mapping[str, np.ndarray], window: int, sensors: int) -> TimeGrid:
-    """Return the archive's grid; older ones have none, and take the step of each series."""
-    stored = without_prefix(arrays, _GRID)
-    if not stored:
-        return TimeGrid(None, default_gap(window), np.ones(sensors, dtype=np.int64))
-    return TimeGrid.from_arrays(stored, sensors)
-
-
-def _archived_window(stored: StoredDetector) -> int:
-    """Return the archive's window after checking it against the autoencoder."""
-    window, shape = stored.window, stored.autoencoder.schema_.sample_shape
-    if type(window) is not int or window < 2:
-        raise InvalidArchive("the archive's window", expected="an integer of at least 2")
-    if len(shape) != 2 or shape[0] != window:
-        raise InvalidArchive(
-            "the archive's autoencoder",
-            expected=f"an autoencoder for windows of {window} rows",
-            received=f"samples of shape {shape}",
-        )
-    return window
-
-
-def _check_values(arrays: Mapping[str, np.ndarray], names: Any, columns: Any) -> None:
-    positive = all((arrays[name] > 0).all() for name in ("scale", "change", "taus"))
-    ordered = all((np.diff(arrays[name]) >= 0).all() for name in ("scores", "window_scores"))
-    named = all(
-        isinstance(each, list) and all(isinstance(name, str) for name in each)
-        for each in (names, columns)
-    )
-    if not (
-        positive
-        and ordered
-        and named
-        and len(names) == len(arrays["centre"])
-        and set(names) <= set(columns)
-    ):
-        raise InvalidArchive(
-            "the archive's series detector",
-            expected="positive scales, scores in ascending order and a name for each sensor",
-            received="other values",
-        )

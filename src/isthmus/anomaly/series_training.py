@@ -105,8 +105,8 @@ def fit_series(
     statistics = np.concatenate(
         [_statistics(by_late, block[early]), _statistics(by_early, block[late])]
     )
-    score = SeriesScore.fit(statistics, window)
-    scores = score.contributions(statistics).sum(axis=1)
+    score, parts = SeriesScore.fit(statistics, window)
+    scores = parts.sum(axis=1)
     by_row = np.full(series.slots, np.nan)
     by_row[np.concatenate([starts[early], starts[late]])] = scores
     by_row = per_timestamp(by_row, window)[series.measured()]

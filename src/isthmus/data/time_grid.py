@@ -172,21 +172,21 @@ class PlacedSeries:
 
         They are NaN for rows in which no sensor was measured.
         """
-        found = np.asarray(values[self._slot_of_rows()], dtype=np.float64)
+        found = np.asarray(values[self.slot_of_rows()], dtype=np.float64)
         found[~self._measured_rows()] = np.nan
         return found
 
     def measured(self) -> Slots:
         """Return the slots in which a sensor was measured, in order."""
-        return np.unique(self._slot_of_rows()[self._measured_rows()])
+        return np.unique(self.slot_of_rows()[self._measured_rows()])
 
     def in_order(self) -> NDArray[np.intp]:
         """Return the numbers of the user's rows in order of time, (n,)."""
-        return np.argsort(self._slot_of_rows(), kind="stable")
+        return np.argsort(self.slot_of_rows(), kind="stable")
 
     def places(self, apart: int) -> Slots:
         """Return a place in time for each row, (n,): its slot, with breaks `apart` slots long."""
-        slots = self._slot_of_rows()
+        slots = self.slot_of_rows()
         return slots + apart * np.searchsorted(self.breaks(), slots, side="right")
 
     def warn(self) -> None:
@@ -198,15 +198,16 @@ class PlacedSeries:
         """Return the slots before which there is a gap that is not filled."""
         return np.asarray(self._breaks, dtype=np.int64)
 
+    def slot_of_rows(self) -> Slots:
+        """Return the slot of each row in the user's order, (n,)."""
+        return np.concatenate([np.zeros(0, dtype=np.int64), *self._slots])
+
     def _clear(self) -> None:
         self._next = 0
         self._breaks: list[int] = []
         self._slots: list[Slots] = []
         self._measured: list[NDArray[np.bool_]] = []
         self._notes = {}
-
-    def _slot_of_rows(self) -> Slots:
-        return np.concatenate([np.zeros(0, dtype=np.int64), *self._slots])
 
     def _measured_rows(self) -> NDArray[np.bool_]:
         return np.concatenate([np.zeros(0, dtype=bool), *self._measured])
