@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from isthmus.data.time_grid import PlacedSeries
 
 _GRID, _COLUMNS = "grid/", "columns"
-"""The prefix of the grid's arrays in an archive, and the name of an array that older ones lack."""
+"""The prefix of the grid's arrays in an archive, and the name of the array of columns. An archive
+has none of them if rows are evenly spaced, every column is a sensor and the longest gap is the
+default, as in older versions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,9 +252,8 @@ class SeriesDetector:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything learned except the autoencoder."""
         return {
+            **self._grid_arrays(),
             "sensors": _as_bytes(self.sensors),
-            _COLUMNS: _as_bytes(self.columns),
-            **with_prefix(self.grid.to_arrays(), _GRID),
             "centre": self.scaling.centre,
             "scale": self.scaling.scale,
             "usual": self.window_score.centre,
@@ -274,11 +275,7 @@ class SeriesDetector:
         arrays, window = stored.arrays, _archived_window(stored)
         shape = stored.autoencoder.schema_.sample_shape
         per_sensor, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
-        grid = _archived_grid(arrays, window, shape[1])
-        older = without_prefix(arrays, _GRID) == {} and "sensors" in arrays
-        arrays = {n: array for n, array in arrays.items() if not n.startswith(_GRID)}
-        if older:  # every column is a sensor
-            arrays[_COLUMNS] = arrays["sensors"]
+        grid, arrays = _archived_grid(arrays, window, shape[1])
         check_arrays(
             arrays,
             {
@@ -323,6 +320,13 @@ class SeriesDetector:
             picked=picked,
         )
 
+    def _grid_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the grid and the columns, unless they are the default."""
+        plain = self.grid.is_evenly_spaced and self.grid.longest_gap == default_gap(self.window)
+        if plain and self.columns == self.sensors:
+            return {}
+        return {_COLUMNS: _as_bytes(self.columns), **with_prefix(self.grid.to_arrays(), _GRID)}
+
     def _place(self, S: Any) -> PlacedSeries:
         """Return a series, or the consecutive parts of one, on the grid."""
         parts = S if isinstance(S, Iterator) else (S,)
@@ -365,12 +369,17 @@ def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
     return np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
 
 
-def _archived_grid(arrays: Mapping[str, np.ndarray], window: int, sensors: int) -> TimeGrid:
-    """Return the archive's grid; older ones have none, and take the step of each series."""
+def _archived_grid(
+    arrays: Mapping[str, np.ndarray], window: int, sensors: int
+) -> tuple[TimeGrid, dict[str, np.ndarray]]:
+    """Return the archive's grid, and its other arrays with that of the columns."""
     stored = without_prefix(arrays, _GRID)
-    if not stored:
-        return TimeGrid(None, default_gap(window), np.ones(sensors, dtype=np.int64))
-    return TimeGrid.from_arrays(stored, sensors)
+    others = {n: array for n, array in arrays.items() if not n.startswith(_GRID)}
+    if stored:
+        return TimeGrid.from_arrays(stored, sensors), others
+    if "sensors" in others:
+        others.setdefault(_COLUMNS, others["sensors"])
+    return TimeGrid.evenly_spaced(default_gap(window), sensors), others
 
 
 def _archived_window(stored: StoredDetector) -> int:
