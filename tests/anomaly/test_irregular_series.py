@@ -265,6 +265,14 @@ def test_a_series_that_is_too_gappy_says_what_to_do():
         fitted(table(np.repeat(np.arange(100) * 60.0, 4) + np.tile(np.arange(4) / 60, 100)))
 
 
+def test_too_few_times_are_counted():
+    with (
+        pytest.warns(DataWarning, match="the same time"),
+        pytest.raises(InvalidData, match="the 400 rows have 2 times"),
+    ):
+        fitted(table(np.repeat([0, 5], 200)))
+
+
 def test_a_report_of_unsorted_rows_can_be_written(regular, tmp_path):
     faulty = REGULAR.copy()
     faulty.iloc[200:240, 2] += 2

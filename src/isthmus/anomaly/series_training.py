@@ -94,7 +94,7 @@ def fit_series(
         `S` is not a series, or is too short for the window.
     """
     given = as_series(S)
-    series, learned = fitted_series(given, window, longest_gap)
+    series, learned = fitted_series(given, window, longest_gap, _FEWEST * window)
     sensors = tuple(given.sensors[place] for place in learned)
     scaling, many = _measured(series, sensors, window)
     block, starts = _sample(series, window, scaling, many)
