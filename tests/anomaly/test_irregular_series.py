@@ -1,12 +1,16 @@
 """Detectors of series whose times, columns or cells are not as a clock would give them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
 import isthmus as ist
-from isthmus.core.errors import DataWarning, InvalidData, InvalidParameter
+from isthmus.anomaly.protocol import StoredDetector
+from isthmus.anomaly.series_detector import SeriesDetector
+from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, InvalidParameter
 
 WINDOW = 16
 START = pd.Timestamp("2026-01-01")
@@ -76,6 +80,27 @@ def test_the_step_of_fit_counts(regular, tmp_path):
     loaded = ist.load(tmp_path / "series.isthmus")
     assert loaded.longest_gap_ == regular.longest_gap_
     assert (loaded.anomaly_score(slow) == scores).all()
+
+
+def test_an_evenly_spaced_series_is_stored_as_before():
+    def stored(S, **settings):
+        return {name for name in fitted(S, **settings)._fitted.to_arrays() if "/" in name}
+
+    names = {"grid/step", "grid/gap", "grid/every"}
+    assert not stored(REGULAR.to_numpy())
+    assert stored(REGULAR) == stored(REGULAR.to_numpy(), longest_gap=5) == names
+
+
+def test_every_array_of_an_archive_is_checked(regular):
+    fitted_ = regular._fitted
+    arrays = fitted_.to_arrays()
+    stored = StoredDetector(regular.autoencoder_, arrays, None, WINDOW, "warn")
+    assert SeriesDetector.from_archive(stored).grid.step == 300e6
+    for name, array in arrays.items():
+        wrong = [{n: a for n, a in arrays.items() if n != name}, {**arrays, name: array[None]}]
+        for each in wrong:
+            with pytest.raises(InvalidArchive):
+                SeriesDetector.from_archive(replace(stored, arrays=each))
 
 
 def test_a_jittered_clock_changes_nothing(regular):
@@ -238,6 +263,14 @@ def test_a_setting_that_contradicts_the_fit_is_not_saved(regular, tmp_path):
 def test_a_series_that_is_too_gappy_says_what_to_do():
     with pytest.raises(InvalidData, match=r"0 windows .* 1 s, and there are 99 longer gaps"):
         fitted(table(np.repeat(np.arange(100) * 60.0, 4) + np.tile(np.arange(4) / 60, 100)))
+
+
+def test_too_few_times_are_counted():
+    with (
+        pytest.warns(DataWarning, match="the same time"),
+        pytest.raises(InvalidData, match="the 400 rows have 2 times"),
+    ):
+        fitted(table(np.repeat([0, 5], 200)))
 
 
 def test_a_report_of_unsorted_rows_can_be_written(regular, tmp_path):

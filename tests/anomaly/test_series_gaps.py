@@ -20,7 +20,7 @@ def chosen(S, gap=None):
     return fitted_series(as_series(S), WINDOW, gap).series.grid
 
 
-@pytest.mark.parametrize(("window", "gap"), [(2, 3), (30, 3), (31, 3), (40, 4), (1000, 100)])
+@pytest.mark.parametrize(("window", "gap"), [(2, 2), (30, 3), (31, 3), (40, 4), (1000, 100)])
 def test_a_tenth_of_a_window_is_filled(window, gap):
     assert default_gap(window) == gap
 
@@ -44,7 +44,8 @@ def test_frequent_gaps_are_filled(missing, gap):
 
 
 def test_gaps_of_more_than_half_a_window_are_the_users_decision():
-    minutes = np.arange(500.0) + 15 * (np.arange(500) // 9)
+    minutes = np.arange(500.0)
+    minutes[300:] += 15 * (np.arange(200) // 9)
     assert chosen(table(minutes)).longest_gap == 3  # more would not help
     series = fitted_series(as_series(table(minutes)), WINDOW, 15).series
     assert series.grid.longest_gap == 15
@@ -98,3 +99,15 @@ def test_gaps_that_hide_most_rows_are_named():
     assert "300 rows, which contain 5 windows without a gap of more than 3 rows" in str(error)
     assert "longest_gap" in error.remedy
     assert "without their times" in error.remedy
+
+
+def test_long_gaps_are_filled_where_there_is_too_little_else():
+    minutes = np.arange(120.0) + 15 * (np.arange(120) // 9)
+    series = as_series(table(minutes))
+    with pytest.warns(DataWarning, match=r"Gaps of up to 20 rows are filled, .* 6\d.* are filled"):
+        found = fitted_series(series, WINDOW, None, 80).series
+    assert found.grid.longest_gap == 20
+    assert (
+        fitted_series(as_series(table(np.arange(50))), WINDOW, None, 80).series.grid.longest_gap
+        == 3
+    )

@@ -87,6 +87,8 @@ class AnomalyDetector(OutlierMixin, Task):
         Maps the data to numbers and back. Not for series.
     sensors_ : tuple of str
         Names of the columns that were learned. Only for series.
+    window_ : int
+        Rows of a window. Only for series.
     longest_gap_ : int
         The most consecutive missing rows that are filled. Only for series.
     n_features_in_, feature_names_in_
@@ -111,7 +113,7 @@ class AnomalyDetector(OutlierMixin, Task):
         *,
         false_alarm_rate: float = 0.01,
         mode: str = "novelty",
-        window: int | None = None,
+        window: int | str | None = None,
         longest_gap: int | None = None,
         unknown: str = "warn",
         random_state: Any = None,
@@ -201,8 +203,12 @@ class AnomalyDetector(OutlierMixin, Task):
         return -self.anomaly_score(X)
 
     def decision_function(self, X: Any) -> Scores:
-        """Return `score_samples` minus ``offset_``: values below 0 are alarms."""
-        return self.score_samples(X) - self.offset_
+        """Return `score_samples` minus ``offset_``: values below 0 are alarms.
+
+        With `window`, the offset follows slow changes (see `thresholds_of`).
+        """
+        scores = self.anomaly_score(X)
+        return self.thresholds_of(scores) - scores
 
     def p_values(self, X: Any) -> Scores:
         """Return the p-value of each row's score among those of normal rows, (n,), in (0, 1].
@@ -224,6 +230,17 @@ class AnomalyDetector(OutlierMixin, Task):
         """Return the p-values of scores from `anomaly_score`, (n,)."""
         check_is_fitted(self)
         values: Scores = self._fitted.p_values(scores)
+        return values
+
+    def thresholds_of(self, scores: Scores) -> Scores:
+        """Return the threshold for each of the scores from `anomaly_score`, (n,).
+
+        It is ``threshold_`` for rows. With `window`, it is ``threshold_`` for the first of the
+        scores, which are in order of time, and then follows slow changes so that the false-alarm
+        rate is kept (`isthmus.anomaly.alarm_threshold`).
+        """
+        check_is_fitted(self)
+        values: Scores = self._fitted.thresholds(scores, self.false_alarm_rate)
         return values
 
     def predict(self, X: Any, *, fdr: float | None = None) -> NDArray[np.int64]:

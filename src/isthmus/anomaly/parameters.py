@@ -44,21 +44,22 @@ DETECTOR_PARAMETERS = (
         OneOf(names=("novelty", "outlier")),
         '"novelty": the training rows are normal. "outlier": some are not, so far outliers are '
         "excluded from training and from the held-out rows that set the threshold. The false-alarm "
-        "rate is then only as accurate as that exclusion. Not for series, which may contain a few "
-        "anomalies in any case.",
+        "rate is then only as accurate as that exclusion. A series may contain a few anomalies in "
+        "either mode.",
         kinds=_KINDS,
         summary="novelty if all rows of DATA are normal; outlier if some may be anomalies.",
         panel=_PANEL,
     ),
     Parameter(
         "window",
-        "int or None",
+        'int, "auto" or None',
         None,
-        Integer(optional=True, at_least=2, at_most=_MOST_ROWS),
+        Integer(auto=True, optional=True, at_least=2, at_most=_MOST_ROWS),
         "For a series: the rows of X are successive measurements, and this many form one sample. "
-        "None: rows are independent.",
+        '"auto": a sixteenth of the rows, from 50 to 250, and a multiple of the period if the '
+        "series repeats itself (`window_` is what was chosen). None: rows are independent.",
         kinds=_KINDS,
-        summary="Treat DATA as a series, with windows of this many rows.",
+        summary="Treat DATA as a series, with windows of this many rows, or auto.",
         panel=_PANEL,
         metavar="ROWS",
     ),

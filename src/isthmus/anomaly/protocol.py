@@ -86,6 +86,9 @@ class FittedDetector(Protocol):
     def threshold(self, rate: float) -> float:
         """Return the score above which an alarm is raised at a false-alarm rate."""
 
+    def thresholds(self, scores: Scores, rate: float) -> Scores:
+        """Return the threshold for each of the scores of successive rows, (n,)."""
+
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each cell contributes to the score, in the container and shape of `like`.
 

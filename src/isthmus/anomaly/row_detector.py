@@ -124,6 +124,10 @@ class RowDetector:
         """Return the score above which an alarm is raised at a false-alarm rate."""
         return conformal.threshold(self.calibration, rate)
 
+    def thresholds(self, scores: Scores, rate: float) -> Scores:
+        """Return `threshold` for each of the scores, (n,)."""
+        return np.full(len(scores), self.threshold(rate))
+
     def explain(self, rows: ScoredRows, like: Any) -> Any:
         """Return what each cell adds to its row's score, in the container and shape of `like`."""
         parts = self._of_all_columns(contributions(self.row_score, self.cells, rows.matrix))

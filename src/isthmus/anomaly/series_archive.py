@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from isthmus.anomaly.protocol import StoredDetector
 
 _GRID, _COLUMNS, _LEVELS = "grid/", "columns", "levels"
-"""The prefix of the grid's arrays, and names of arrays that older archives lack."""
+"""The prefix of the grid's arrays, and names of arrays that may be absent. There is neither a grid
+nor columns if rows are evenly spaced, all columns are sensors and the longest gap is the default."""
 
 
 class SeriesParts(NamedTuple):
@@ -45,9 +46,8 @@ class SeriesParts(NamedTuple):
         """Return everything except the window, which is in the autoencoder's shape."""
         score = self.window_score
         return {
+            **self._grid_arrays(),
             "sensors": _as_bytes(self.sensors),
-            _COLUMNS: _as_bytes(self.columns),
-            **with_prefix(self.grid.to_arrays(), _GRID),
             "centre": self.scaling.centre,
             "scale": self.scaling.scale,
             _LEVELS: score.levels,
@@ -58,15 +58,17 @@ class SeriesParts(NamedTuple):
             "taus": np.array([self.calibration.tau, self.window_calibration.tau]),
         }
 
+    def _grid_arrays(self) -> dict[str, np.ndarray]:
+        plain = self.grid.is_evenly_spaced and self.grid.longest_gap == default_gap(self.window)
+        if plain and self.columns == self.sensors:
+            return {}
+        return {_COLUMNS: _as_bytes(self.columns), **with_prefix(self.grid.to_arrays(), _GRID)}
+
 
 def read_parts(stored: StoredDetector) -> SeriesParts:
     """Return the parts in an archive; raises InvalidArchive."""
-    arrays, window = dict(stored.arrays), _archived_window(stored)
-    shape = stored.autoencoder.schema_.sample_shape
-    grid = _archived_grid(arrays, window, shape[1])
-    if not without_prefix(arrays, _GRID) and "sensors" in arrays:  # every column is a sensor
-        arrays[_COLUMNS] = arrays["sensors"]
-    arrays = {name: array for name, array in arrays.items() if not name.startswith(_GRID)}
+    window, shape = _archived_window(stored), stored.autoencoder.schema_.sample_shape
+    grid, arrays = _archived_grid(stored.arrays, window, shape[1])
     earlier = _LEVELS not in arrays
     per_sensor, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
     scores: dict[str, tuple[str, tuple[int | None, ...]]] = (
@@ -124,19 +126,26 @@ def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
     return np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
 
 
-def _archived_grid(arrays: Mapping[str, np.ndarray], window: int, sensors: int) -> TimeGrid:
-    """Return the archive's grid; older ones have none, and take the step of each series."""
+def _archived_grid(
+    arrays: Mapping[str, np.ndarray], window: int, sensors: int
+) -> tuple[TimeGrid, dict[str, np.ndarray]]:
+    """Return the archive's grid, and its other arrays with that of the columns."""
     stored = without_prefix(arrays, _GRID)
-    if not stored:
-        return TimeGrid(None, default_gap(window), np.ones(sensors, dtype=np.int64))
-    return TimeGrid.from_arrays(stored, sensors)
+    others = {n: array for n, array in arrays.items() if not n.startswith(_GRID)}
+    if stored:
+        return TimeGrid.from_arrays(stored, sensors), others
+    if "sensors" in others:
+        others.setdefault(_COLUMNS, others["sensors"])
+    return TimeGrid.evenly_spaced(default_gap(window), sensors), others
 
 
 def _archived_window(stored: StoredDetector) -> int:
     """Return the archive's window after checking it against the autoencoder."""
     window, shape = stored.window, stored.autoencoder.schema_.sample_shape
+    if window == "auto" and len(shape) == 2:
+        window = shape[0]
     if type(window) is not int or window < 2:
-        raise InvalidArchive("the archive's window", expected="an integer of at least 2")
+        raise InvalidArchive("the archive's window", expected="an integer of at least 2, or 'auto'")
     if len(shape) != 2 or shape[0] != window:
         raise InvalidArchive(
             "the archive's autoencoder",

@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy import stats
 
-from isthmus.anomaly.conformal import far_out
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -60,16 +58,9 @@ class SeriesCalibration:
 
     @classmethod
     def fit(cls, scores: NDArray[np.float64], shortest: int) -> Self:
-        """Calibrate on the scores of consecutive rows, (n,); tau is at least `shortest`.
-
-        Scores whose logarithms are far out in Tukey's sense are those of anomalies in the training
-        rows, and are left out.
-        """
+        """Calibrate on the scores of consecutive rows, (n,); tau is at least `shortest`."""
         logs = np.log(np.maximum(scores, _SMALLEST))
-        usual = ~far_out(logs)
-        return cls(
-            np.sort(scores[usual]), max(float(shortest), correlation_time(logs[usual]))
-        )
+        return cls(np.sort(scores), max(float(shortest), correlation_time(logs)))
 
     @property
     def observations(self) -> float:

@@ -228,7 +228,7 @@ class SeriesDetector:
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for series."""
         estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.columns)
-        estimator.longest_gap_ = self.grid.longest_gap
+        estimator.longest_gap_, estimator.window_ = self.grid.longest_gap, self.window
 
     def check_settings(
         self,
@@ -238,7 +238,7 @@ class SeriesDetector:
         contaminated: bool,  # noqa: ARG002
     ) -> None:
         """Check window and longest gap; a series may contain a few anomalies in any mode."""
-        if window != self.window:
+        if window not in ("auto", self.window):
             raise contradicted("window", window, self.window)
         if longest_gap is not None and longest_gap != self.grid.longest_gap:
             raise contradicted("longest_gap", longest_gap, self.grid.longest_gap)

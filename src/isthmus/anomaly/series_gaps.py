@@ -2,7 +2,8 @@
 
 The longest gap that is filled is a tenth of a window, but at least three rows. If that leaves many
 rows without a window, it is doubled until windows cover at least nine tenths of the rows that they
-would cover if gaps of half a window were filled.
+would cover if gaps of half a window were filled. If there are still too few windows to fit on, it
+is doubled up to a whole window, with a warning.
 """
 
 from __future__ import annotations
@@ -48,10 +49,12 @@ class FittedSeries(NamedTuple):
 
 def default_gap(window: int) -> int:
     """Return the most consecutive missing rows that are filled, unless more are needed."""
-    return max(_FEWEST_ROWS, window // _PART)
+    return min(window, max(_FEWEST_ROWS, window // _PART))
 
 
-def fitted_series(series: SensorSeries, window: int, longest_gap: int | None) -> FittedSeries:
+def fitted_series(
+    series: SensorSeries, window: int, longest_gap: int | None, fewest: int = 1
+) -> FittedSeries:
     """Place a series in time.
 
     Parameters
@@ -62,6 +65,8 @@ def fitted_series(series: SensorSeries, window: int, longest_gap: int | None) ->
         Rows per window.
     longest_gap : int or None
         The most consecutive missing rows that are filled, at most `window`; None to choose it.
+    fewest : int, default=1
+        The least number of windows to fit on.
 
     Raises
     ------
@@ -73,7 +78,8 @@ def fitted_series(series: SensorSeries, window: int, longest_gap: int | None) ->
     Warns
     -----
     DataWarning
-        A sensor has no values, many rows share their time, or many rows are in no window.
+        A sensor has no values, many rows share their time, many rows are in no window, or gaps of
+        more than half a window are filled.
     """
     if longest_gap is not None and longest_gap > window:
         raise InvalidParameter(
@@ -91,16 +97,12 @@ def fitted_series(series: SensorSeries, window: int, longest_gap: int | None) ->
     learned = np.flatnonzero(every)
     _check_learned(series.sensors, learned)
     series, every = series.pick(learned), every[learned]
-    placed, covered = _coverages(series, window, step, every, gap, fixed=longest_gap is not None)
-    placed.warn()
-    if 0 < covered < 1 - _MANY_LEFT_OUT:
-        warnings.warn(
-            f"Only {percent(covered)} of the rows are in a window without a gap and are learned "
-            f"from; longest_gap={placed.grid.longest_gap}. {_blame(placed, series.sensors)}",
-            DataWarning,
-            stacklevel=2,
-        )
-    return FittedSeries(placed, learned)
+    candidates = _Candidates(series, window, step, every)
+    found = candidates.of(gap) if longest_gap is not None else candidates.chosen(gap, fewest)
+    found.placed.warn()
+    names = [series.sensors[place] for place in learned]
+    _tell_coverage(found, window, names, chosen=longest_gap is None)
+    return FittedSeries(found.placed, learned)
 
 
 def too_short(
@@ -155,42 +157,75 @@ def _every(placed: PlacedSeries, sensors: int, window: int) -> NDArray[np.int64]
     return np.where(seen, np.maximum(median, 1), 0)
 
 
-def _coverages(
-    series: SensorSeries,
-    window: int,
-    step: float | None,
-    every: NDArray[np.int64],
-    gap: int,
-    *,
-    fixed: bool,
-) -> tuple[PlacedSeries, float]:
-    """Return the series on the grid with the gap that is filled, and the part of rows covered."""
+class _Candidate(NamedTuple):
+    """A series placed with a longest gap."""
 
-    def tried(gap: int) -> tuple[PlacedSeries, float]:
-        placed = TimeGrid(step, gap, every).place([series])
-        return placed, _coverage(placed, window)
+    placed: PlacedSeries
+    covered: float
+    """The fraction of measured rows that windows cover."""
+    windows: int
+    """The number of windows."""
 
-    found = tried(gap)
-    if fixed or found[1] >= _ENOUGH:
-        return found
-    best = tried(max(gap, window // 2))
-    while found[1] < _ENOUGH * best[1]:
-        gap *= 2
-        found = tried(gap) if gap < window // 2 else best
-    return found
+    @property
+    def gap(self) -> int:
+        """The longest gap."""
+        return self.placed.grid.longest_gap
 
 
-def _coverage(placed: PlacedSeries, window: int) -> float:
-    """Return the fraction of measured rows that windows cover."""
-    covered = rows = measured = 0
-    for piece in pieces(placed.chunks(), placed.grid.longest_gaps):
-        if not piece.continues:
-            covered += measured * (rows >= window)
-            rows = measured = 0
-        rows += len(piece.rows)
-        measured += int(piece.measured.sum())
-    covered += measured * (rows >= window)
-    return covered / max(1, len(placed.measured()))
+class _Candidates(NamedTuple):
+    """A series that is yet to be placed; the fields are those of `fitted_series` and `TimeGrid`."""
+
+    series: SensorSeries
+    window: int
+    step: float | None
+    every: NDArray[np.int64]
+
+    def chosen(self, gap: int, fewest: int) -> _Candidate:
+        """Return the series with the longest gap that the module's rule chooses."""
+        found, half = self.of(gap), self.window // 2
+        if found.covered < _ENOUGH and gap < half:
+            best = self.of(half)
+            while found.covered < _ENOUGH * best.covered:
+                found = self.of(2 * found.gap) if 2 * found.gap < half else best
+        larger = found
+        while larger.windows < fewest and larger.gap < self.window:
+            larger = self.of(min(2 * larger.gap, self.window))
+        return larger if larger.windows >= fewest else found
+
+    def of(self, gap: int) -> _Candidate:
+        """Return the series with a longest gap."""
+        placed = TimeGrid(self.step, gap, self.every).place([self.series])
+        covered = windows = rows = measured = 0
+        for piece in pieces(placed.chunks(), placed.grid.longest_gaps):
+            if not piece.continues:
+                rows = measured = 0
+            before = rows >= self.window
+            rows, here = rows + len(piece.rows), int(piece.measured.sum())
+            windows += max(0, min(len(piece.rows), rows - self.window + 1))
+            measured += here
+            if rows >= self.window:
+                covered += here if before else measured
+        return _Candidate(placed, covered / max(1, len(placed.measured())), windows)
+
+
+def _tell_coverage(found: _Candidate, window: int, sensors: Sequence[str], *, chosen: bool) -> None:
+    """Warn if few rows are in a window, or if the chosen gap is long."""
+    if 0 < found.covered < 1 - _MANY_LEFT_OUT:
+        warnings.warn(
+            f"Only {percent(found.covered)} of the rows are in a window without a gap and are "
+            f"learned from; longest_gap={found.gap}. {_blame(found.placed, sensors)}.",
+            DataWarning,
+            stacklevel=2,
+        )
+    if chosen and found.gap > max(window // 2, default_gap(window)):
+        filled = 1 - len(found.placed.measured()) / found.placed.slots
+        warnings.warn(
+            f"Gaps of up to {found.gap} rows are filled, because there would be too few windows to "
+            f"fit on otherwise; {percent(filled)} of the rows are filled. Try a smaller window or "
+            "a longer series.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _check_learned(names: Sequence[str], learned: NDArray[np.intp]) -> None:
@@ -235,6 +270,11 @@ def _blame(placed: PlacedSeries, sensors: Sequence[str]) -> str:
         return (
             f"Sensor {sensors[worst]!r} is missing in {percent(missing[worst] / rows)} of the "
             "rows: leave it out"
+        )
+    if placed.slots < placed.rows / 2:
+        return (
+            f"Rows of the same time are averaged, and the {placed.rows:,} rows have "
+            f"{placed.slots:,} times. Without their times, rows count as evenly spaced"
         )
     if placed.grid.step is None:
         return "Missing cells can be filled with a larger longest_gap"

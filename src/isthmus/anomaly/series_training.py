@@ -8,23 +8,24 @@ too small. A third network, which is the one kept, is trained on all windows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.anomaly.conformal import far_out
 from isthmus.anomaly.series_calibration import SeriesCalibration
 from isthmus.anomaly.series_detector import SeriesDetector
 from isthmus.anomaly.series_gaps import fitted_series, too_short
 from isthmus.anomaly.series_score import SeriesScore, window_statistics
 from isthmus.anomaly.series_windows import SensorScaling, reconstructed, standardised_windows
+from isthmus.anomaly.window_choice import chosen_window
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.data.sensor_series import as_series
 from isthmus.data.windows import per_timestamp, pieces
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.estimators.parameter_checks import count
 from isthmus.tasks.base import unwrapped
 
 if TYPE_CHECKING:
@@ -50,25 +51,45 @@ _LEAST_SPREAD = 1e-9
 """Relative to a sensor's mean; a smaller standard deviation is rounding error."""
 
 
+class _Sample(NamedTuple):
+    """Windows to train on."""
+
+    windows: Floats
+    """(m, window, sensors), standardised."""
+    starts: RowNumbers
+    """(m,), the slot of each one's first row, in order."""
+
+
+class _HeldOut(NamedTuple):
+    """Windows scored by a network that was not trained on them."""
+
+    model: SeriesScore
+    starts: RowNumbers
+    scores: NDArray[np.float64]
+
+
 def fit_series_detector(request: FitRequest) -> SeriesDetector:
-    """Check the request and fit the detector; raises the same errors as `fit_series`."""
-    window = count("window", request.window, at_least=2)
-    if request.contaminated:
-        raise InvalidParameter(
-            "mode",
-            expected="'novelty' with a window",
-            received="'outlier'",
-            remedy="leave mode out: a few anomalies in a series do little harm",
-        )
+    """Fit the detector; raises the same errors as `fit_series`."""
     return fit_series(
-        request.X, request.autoencoder, window, request.seed, longest_gap=request.longest_gap
+        request.X,
+        request.autoencoder,
+        request.window,
+        request.seed,
+        longest_gap=request.longest_gap,
+        contaminated=request.contaminated,
     )
 
 
 def fit_series(
-    S: Any, autoencoder: Any, window: int, seed: int, *, longest_gap: int | None = None
+    S: Any,
+    autoencoder: Any,
+    window: int | str,
+    seed: int,
+    *,
+    longest_gap: int | None = None,
+    contaminated: bool = False,
 ) -> SeriesDetector:
-    """Fit a detector to a series with no or few anomalies.
+    """Fit a detector to a series.
 
     Parameters
     ----------
@@ -79,12 +100,15 @@ def fit_series(
         An autoencoder for windows, (n, window, sensors); cloned and fitted three times. If it is
         wrapped in scikit-learn's ``FrozenEstimator``, it is used unchanged, and should have been
         trained on other rows.
-    window : int
-        Rows per window, at least 2.
+    window : int or "auto"
+        Rows per window, at least 2; see `window_choice` for "auto".
     seed : int
         Seeds the default autoencoder.
     longest_gap : int or None
         The most consecutive missing rows that are filled; None to choose it (`series_gaps`).
+    contaminated : bool
+        Whether the series may contain many anomalies. Windows whose held-out score is far out are
+        then left out, and the detector is fitted again to the others.
 
     Raises
     ------
@@ -94,34 +118,52 @@ def fit_series(
         `S` is not a series, or is too short for the window.
     """
     given = as_series(S)
-    series, learned = fitted_series(given, window, longest_gap)
+    width = chosen_window(given) if isinstance(window, str) else window
+    series, learned = fitted_series(given, width, longest_gap, _FEWEST * width)
     sensors = tuple(given.sensors[place] for place in learned)
-    scaling, many = _measured(series, sensors, window)
-    block, starts = _sample(series, window, scaling, many)
+    scaling, many = _measured(series, sensors, width)
+    sample = _sample(series, width, scaling, many)
+    held_out = _held_out(sample, autoencoder, seed)
+    if contaminated:
+        sample = _without_far_out(sample, held_out)
+        held_out = _held_out(sample, autoencoder, seed)
+    by_slot = np.full(series.slots, np.nan)
+    by_slot[held_out.starts] = held_out.scores
+    by_row = per_timestamp(by_slot, width)[series.measured()]
+    return SeriesDetector(
+        autoencoder=_trained(autoencoder, sample.windows, derive_seed(seed, "all")),
+        window=width,
+        sensors=sensors,
+        columns=given.sensors,
+        grid=series.grid,
+        scaling=scaling,
+        window_score=held_out.model,
+        # A row's score depends on all rows less than a window away, on either side.
+        calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * width),
+        window_calibration=SeriesCalibration.fit(held_out.scores, width),
+    )
+
+
+def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:
+    """Score each half of the windows by a network that is trained on the other half."""
+    block, starts = sample
     middle = int(starts[len(starts) // 2])
-    early, late = starts + window <= middle, starts >= middle
+    early, late = starts + block.shape[1] <= middle, starts >= middle
     by_late = _trained(autoencoder, block[late], derive_seed(seed, "late"))
     by_early = _trained(autoencoder, block[early], derive_seed(seed, "early"))
     statistics = np.concatenate(
         [_statistics(by_late, block[early]), _statistics(by_early, block[late])]
     )
-    score, parts = SeriesScore.fit(statistics, window)
-    scores = parts.sum(axis=1)
-    by_row = np.full(series.slots, np.nan)
-    by_row[np.concatenate([starts[early], starts[late]])] = scores
-    by_row = per_timestamp(by_row, window)[series.measured()]
-    return SeriesDetector(
-        autoencoder=_trained(autoencoder, block, derive_seed(seed, "all")),
-        window=window,
-        sensors=sensors,
-        columns=given.sensors,
-        grid=series.grid,
-        scaling=scaling,
-        window_score=score,
-        # A row's score depends on all rows less than a window away, on either side.
-        calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * window),
-        window_calibration=SeriesCalibration.fit(scores, window),
-    )
+    model, parts = SeriesScore.fit(statistics, block.shape[1])
+    return _HeldOut(model, np.concatenate([starts[early], starts[late]]), parts.sum(axis=1))
+
+
+def _without_far_out(sample: _Sample, held_out: _HeldOut) -> _Sample:
+    """Leave out the windows that are anomalous, at most half of them."""
+    scores = np.log(np.maximum(held_out.scores, np.finfo(float).tiny))
+    far = far_out(scores) & (scores > np.median(scores))
+    kept = ~np.isin(sample.starts, held_out.starts[far])
+    return _Sample(sample.windows[kept], sample.starts[kept])
 
 
 def _measured(
@@ -149,10 +191,8 @@ def _measured(
     ), many
 
 
-def _sample(
-    series: PlacedSeries, window: int, scaling: SensorScaling, many: int
-) -> tuple[Floats, RowNumbers]:
-    """Return training windows, (m, window, sensors), and the number of each one's first row."""
+def _sample(series: PlacedSeries, window: int, scaling: SensorScaling, many: int) -> _Sample:
+    """Return training windows."""
     most = max(1, min(_MOST_WINDOWS, _MOST_CELLS // (window * len(scaling.centre))))
     every, stretch = -(-many // most), _STRETCH * window
     collected, starts, before = [], [], 0
@@ -162,7 +202,7 @@ def _sample(
         collected.append(block[chosen])
         starts.append(start + np.flatnonzero(chosen))
         before += len(block)
-    return np.concatenate(collected), np.concatenate(starts)
+    return _Sample(np.concatenate(collected), np.concatenate(starts))
 
 
 def _trained(given: Any, block: Floats, seed: int) -> Any:

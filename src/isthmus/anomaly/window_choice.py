@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.data.sensor_series import SensorSeries
+
 _PART, _LARGEST_PART = 16, 8
 _SHORT, _LONG = 50, 250
 _FEWEST = 4
@@ -22,14 +24,12 @@ _MOST_ROWS = 20_000
 """Rows from which the period is found."""
 
 
-def chosen_window(rows: NDArray[np.float64]) -> int:
-    """Return a window, in rows, for a series (n, sensors); NaN marks a missing cell."""
-    count = len(rows)
+def chosen_window(series: SensorSeries) -> int:
+    """Return a window, in rows."""
+    count = len(series)
     window = max(_FEWEST, min(max(count // _PART, min(_SHORT, count // _LARGEST_PART)), _LONG))
-    repeats = period(rows[:_MOST_ROWS], 2 * window)
-    if repeats is None:
-        return window
-    return max(1, round(window / repeats)) * repeats
+    repeats = period(np.asarray(series.values[:_MOST_ROWS], dtype=np.float64), 2 * window)
+    return window if repeats is None else max(1, round(window / repeats)) * repeats
 
 
 def period(rows: NDArray[np.float64], longest: int) -> int | None:
@@ -37,7 +37,9 @@ def period(rows: NDArray[np.float64], longest: int) -> int | None:
 
     It is the lag of the highest peak of the sensors' mean autocorrelation.
     """
-    filled = np.nan_to_num(rows - np.nanmean(rows, axis=0))
+    seen = np.isfinite(rows)
+    mean = np.where(seen, rows, 0.0).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
+    filled = np.where(seen, rows - mean, 0.0)
     spread = filled.std(axis=0)
     filled = filled[:, spread > 0] / spread[spread > 0]
     if not filled.size:

@@ -63,6 +63,16 @@ class TimeGrid:
     longest_gap: int
     every: NDArray[np.int64]
 
+    @classmethod
+    def evenly_spaced(cls, longest_gap: int, sensors: int) -> Self:
+        """Return the grid of a series without times, all of whose sensors are in every row."""
+        return cls(None, longest_gap, np.ones(sensors, dtype=np.int64))
+
+    @property
+    def is_evenly_spaced(self) -> bool:
+        """Whether this is `evenly_spaced`."""
+        return self.step is None and bool((self.every == 1).all())
+
     @property
     def longest_gaps(self) -> NDArray[np.int64]:
         """The most consecutive missing cells of each sensor that are filled, (sensors,)."""
