@@ -3,7 +3,8 @@
 The missing cells of a window are replaced by their reconstruction from the others: they start at
 the sensor's mean, and are reconstructed a few times. A sensor with such cells contributes nothing
 to the window's score. The contributions of the others are scaled up, so that the score stays
-comparable with those of complete windows.
+comparable with those of complete windows. If more than half of the sensors are missing, their
+reconstruction is arbitrary, and the window has no score.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
 
-_TIMES = 5
+_TIMES = 10
+"""With fewer passes, several missing sensors are still near their means; with more, a network that
+hardly constrains a sensor carries it away from its values."""
+_MOST_ABSENT = 0.5
 
 
 def absent_in(block: Floats) -> NDArray[np.bool_]:
@@ -53,6 +57,8 @@ def of_present_sensors(
 ) -> NDArray[np.float64]:
     """Return each sensor's contribution to the scores of windows, (k, sensors).
 
+    They are NaN for windows in which more than half of the sensors are missing.
+
     Parameters
     ----------
     block : array of shape (k, window, sensors)
@@ -65,9 +71,12 @@ def of_present_sensors(
     absent = absent_in(block)
     if not absent.any():
         return contributions(block)
-    parts = np.where(absent, 0.0, contributions(completed(autoencoder, block)))
-    present = np.maximum(1, (~absent).sum(axis=1, keepdims=True))
-    return np.asarray(parts * (absent.shape[1] / present))
+    parts, enough = np.full(absent.shape, np.nan), absent.mean(axis=1) <= _MOST_ABSENT
+    if enough.any():
+        present = ~absent[enough]
+        found = contributions(completed(autoencoder, block[enough]))
+        parts[enough] = np.where(present, found, 0.0) / present.mean(axis=1, keepdims=True)
+    return parts
 
 
 def warn_of_absent(absent: NDArray[np.bool_], sensors: Sequence[str], longest_gap: int) -> None:
@@ -76,7 +85,8 @@ def warn_of_absent(absent: NDArray[np.bool_], sensors: Sequence[str], longest_ga
         names = [name for name, missing in zip(sensors, absent, strict=True) if missing]
         warnings.warn(
             f"Missing in more consecutive rows than are filled (longest_gap={longest_gap}): "
-            f"{name_list(names)}. The scores there are those of the other sensors.",
+            f"{name_list(names)}. The scores there are those of the other sensors, and the "
+            "false-alarm rate is not guaranteed.",
             DataWarning,
             stacklevel=2,
         )

@@ -96,8 +96,8 @@ class SeriesDetector:
         """Return the anomaly score of each row of a series, (n,), at least 0, usually about 1.
 
         A row's score is the mean score of the windows that cover it. It is NaN where none does,
-        for example between two gaps that are less than a window apart, and in rows without any
-        measurement.
+        for example between two gaps that are less than a window apart, where more than half of the
+        sensors are missing, and in rows without any measurement.
 
         Parameters
         ----------
@@ -196,7 +196,8 @@ class SeriesDetector:
     def contributions(self, block: Floats) -> NDArray[np.float64]:
         """Return each sensor's contribution to the scores of windows, (k, sensors).
 
-        A sensor that is missing in a window contributes nothing to its score.
+        A sensor that is missing in a window contributes nothing to its score. All are NaN if more
+        than half of the sensors are missing.
         """
         return of_present_sensors(block, self.autoencoder, self._contributions)
 
