@@ -13,7 +13,8 @@ nab
     first labelled window. Published means over the series of TSB-AD that come from NAB: POLY 0.404,
     Sub-PCA 0.370, AutoEncoder 0.337. They are not directly comparable: they include other series of
     NAB, and use the training parts of TSB-AD and a longest buffer for each series. The figures here
-    are for the seven series of realKnownCause, with a longest buffer of 100 rows for all.
+    are for the seven series of realKnownCause, with a longest buffer of 100 rows for all. Part
+    tsb_ad follows the protocol of TSB-AD.
 faults
     Faults that need the network: faults in one of six sensors that oscillate together, which keep
     the sensor within its usual range. Average precision, and the fractions of faulty rows and of
@@ -43,9 +44,9 @@ from scipy.signal import lfilter
 from sklearn.metrics import average_precision_score
 
 import isthmus as ist
-from anomalies_parts.vus import vus_pr
 from isthmus.anomaly.series_score import SeriesScore
 from isthmus.anomaly.series_training import fit_series
+from isthmus.evaluation.vus import surface_volumes
 
 RATE = 0.01
 TRAINED = 400
@@ -149,7 +150,7 @@ def nab(options: argparse.Namespace) -> None:
         value = []
         for seed in range(options.seeds):
             detector = fit_series(table[:learned], network(options, seed), options.window, seed)
-            value.append(vus_pr(labels, detector.score(table)))
+            value.append(surface_volumes(labels, detector.score(table)).pr)
         found.append(np.mean(value))
         print(f"| {path.stem} | {len(table)} | {learned} | {found[-1]:.3f} |", flush=True)
     print(f"| mean | | | {np.mean(found):.3f} |")

@@ -20,6 +20,8 @@ from .estimators.supervised import SupervisedAutoencoder as SupervisedAutoencode
 from .estimators.variational import VariationalAutoencoder as VariationalAutoencoder
 from .evaluation.judgement import Judgement as Judgement
 from .evaluation.referee import referee as referee
+from .evaluation.series_evaluation import evaluate_alarms as evaluate_alarms
+from .evaluation.series_figures import AlarmEvaluation as AlarmEvaluation
 from .persistence.loading import load as load
 from .report.page import write_report as write_report
 from .tasks.maps import LatentMap as LatentMap

@@ -53,3 +53,13 @@ def test_large_constants_tell_programs_apart(arguments):
         for table in tables
     ]
     assert (np.asarray(made[0]) != np.asarray(made[1])).all()
+
+
+def test_a_brief_program_is_compiled_by_itself_and_agrees(arguments):
+    def function(tree, x):
+        return jnp.tanh(tree["a"] / 7) * x
+
+    usual, brief = Program(function), Program(function, brief=True)
+    expected = usual(*arguments)
+    assert compilations(lambda: brief(*arguments)) == (jax.default_backend() == "cpu")
+    np.testing.assert_allclose(brief(*arguments), expected, rtol=1e-6)

@@ -113,7 +113,7 @@ def test_pictures(digits, tmp_path):
 def test_a_series(series, tmp_path):
     detector, new, labels = series
     page = page_of(write_report(detector, new, tmp_path / "page.html", y=labels))
-    assert set(page.ids) >= COMMON | {"timeline", "curves", "scores-along-time-t"}
+    assert set(page.ids) >= COMMON | {"timeline", "evaluation", "curves", "scores-along-time-t"}
     assert not {"top", "blind-spots", "drift"} & set(page.ids)
     intervals = detector.intervals(new)
     assert page.html.count('<rect class="alarm"') == len(intervals) >= 1
@@ -122,6 +122,24 @@ def test_a_series(series, tmp_path):
     assert ", ".join(highest.sensors) in page.text
     assert str(pd.Timestamp(highest.start)) in page.text
     assert "runs of about a window" in page.text
+    result = ist.evaluate_alarms(labels, detector.anomaly_score(new), intervals)
+    for sentence in result.sentences():
+        assert sentence in page.text
+    for row in result.table()[1]:
+        for text in row:
+            assert f">{text}<" in page.html
+    assert f"VUS-PR {result.vus_pr:.3f}, VUS-ROC {result.vus_roc:.3f}" in page.text
+
+
+def test_a_series_without_labels_or_without_anomalies(series, tmp_path):
+    detector, new, _ = series
+    page = page_of(write_report(detector, new, tmp_path / "unknown.html"))
+    assert {"timeline"} <= set(page.ids)
+    assert not {"evaluation", "curves"} & set(page.ids)
+    page = page_of(write_report(detector, new, tmp_path / "calm.html", y=np.zeros(200)))
+    assert {"timeline", "evaluation"} <= set(page.ids)
+    assert "No row is labelled as an anomaly." in page.text
+    assert "VUS-PR –" not in page.text
 
 
 def test_what_stands_there_and_wrong_labels(table, tmp_path):

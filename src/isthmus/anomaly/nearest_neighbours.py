@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
 
-_BLOCK_CELLS = 1 << 22
-"""Limit on the (queries, neighbours, columns) differences held in memory, in cells."""
+_BLOCK_CELLS = 1 << 18
+"""Limit on the (queries, neighbours, columns) differences computed at a time, so that they stay in
+the processor's cache."""
 _BLOCK_QUERIES = 1 << 12
 """Queries per search, which has a fixed cost."""
 _TREE_WIDTH = 12

@@ -68,6 +68,7 @@ def detect(
     from isthmus.core.number_format import count
     from isthmus.data import writing
     from isthmus.evaluation.alarm_evaluation import seen_from, told
+    from isthmus.evaluation.series_evaluation import evaluate_series
 
     detector = model_files.detector(model, normal=normal)
     max_p_value = detector.false_alarm_rate if fdr is None else fdr
@@ -80,16 +81,19 @@ def detect(
     seen = seen_from(detector, found.scores, found.p_values, y=found.labels, fdr=fdr)
     writing.write(output, found.table(seen), overwrite=force)
     typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.path_and_size(output)}")
-    if intervals is not None and whole is not None:
-        table = series_files.intervals(detector, whole.rows)
-        writing.write(intervals, table, overwrite=force)
-        typer.echo(
-            f"Wrote {count(len(table), 'alarm')} to {output_checks.path_and_size(intervals)}"
-        )
+    evaluation = None
+    if whole is not None and (intervals is not None or label is not None):
+        alarms = detector.intervals(whole.rows)
+        evaluation = evaluate_series(whole.rows, seen, alarms)
+        if intervals is not None:
+            writing.write(intervals, series_files.intervals_table(alarms), overwrite=force)
+            typer.echo(
+                f"Wrote {count(len(alarms), 'alarm')} to {output_checks.path_and_size(intervals)}"
+            )
     if report is not None:
         rows = _all_rows(detector, data) if whole is None else whole.rows
         _report(detector, rows, seen, data, report)
-    for sentence in (*told(seen), *filter(None, [found.shift])):
+    for sentence in (*told(seen, evaluation), *filter(None, [found.shift])):
         typer.echo(sentence)
 
 

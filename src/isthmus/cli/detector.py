@@ -19,6 +19,7 @@ from isthmus.data import reading
 from isthmus.data.schema import infer_schema
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.evaluation import alarm_evaluation
+from isthmus.evaluation.series_evaluation import evaluate_series
 from isthmus.report.anomaly_page import write_anomaly_report
 from isthmus.training.interrupt import Interrupt
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.blind_spots import BlindSpots
     from isthmus.cli.column_options import ColumnOptions
+    from isthmus.evaluation.series_figures import AlarmEvaluation
 
 _HELD_OUT_PARTS = 10
 """The last tenth of a series is held out."""
@@ -95,7 +97,11 @@ def _judge(
 ) -> None:
     seen = alarm_evaluation.look(detector, parts.held_out, y=parts.held_out_labels)
     blind = None if detector.is_series else detector.blind_spots()
-    _print_results(seen, blind)
+    evaluation = None
+    if detector.is_series and seen.anomalous is not None:
+        alarms = detector.intervals(parts.held_out)
+        evaluation = evaluate_series(parts.held_out, seen, alarms)
+    _print_results(seen, evaluation, blind)
     typer.echo(f"Wrote {output_checks.path_and_size(output)}")
     if page is not None:
         write_anomaly_report(
@@ -173,10 +179,14 @@ def _split_series(
     return RowParts(whole.rows[:first], whole.rows[first:], labels, "the end of the series")
 
 
-def _print_results(seen: alarm_evaluation.AlarmCounts, blind: BlindSpots | None) -> None:
+def _print_results(
+    seen: alarm_evaluation.AlarmCounts,
+    evaluation: AlarmEvaluation | None,
+    blind: BlindSpots | None,
+) -> None:
     """Print the false-alarm rate, how often a spike is detected, and what is not detected."""
     typer.echo()
-    for sentence in alarm_evaluation.told(seen):
+    for sentence in alarm_evaluation.told(seen, evaluation):
         typer.echo(sentence)
     spots = [] if blind is None else blind.spots
     powers = {s.column: s.power for s in spots if s.kind == "spike" and s.size == _SPIKE_SIZE}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.intervals import Intervals
+
 TIME_HELP = "For a series: the column of times, as dates or as seconds since 1970."
 TIME_DEFAULT = "the column of dates"
 Time = Annotated[
@@ -90,11 +92,10 @@ def read(
     return SeriesFile(table.select(names), carried, dataset.y)
 
 
-def intervals(detector: Any, rows: Any) -> pa.Table:
+def intervals_table(found: Intervals) -> pa.Table:
     """Return the alarms of a series as a table: start, end and sensors of each."""
     import pyarrow as pa
 
-    found = detector.intervals(rows)
     return pa.table(
         {
             "start": pa.array([one.start for one in found]),

@@ -1,1 +1,1 @@
-"""Evaluation: the referee for autoencoders, and alarm counts for detectors."""
+"""Evaluation: the referee for autoencoders, and the alarms of detectors against labels."""

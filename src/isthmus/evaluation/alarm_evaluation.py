@@ -24,6 +24,8 @@ from isthmus.estimators import parameter_checks as checks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from isthmus.evaluation.series_figures import AlarmEvaluation
+
 Flags = NDArray[np.bool_]
 
 _SURE = 0.95
@@ -136,7 +138,7 @@ def seen_from(
     )
 
 
-def is_anomaly(labels: Any, n: int) -> Flags:
+def is_anomaly(labels: Any, n: int, *, subject: str = "labels") -> Flags:
     """Read labels as True for an anomaly, (n,).
 
     Parameters
@@ -145,6 +147,8 @@ def is_anomaly(labels: Any, n: int) -> Flags:
         Booleans, 1 and 0, or -1 for anomalies and 1 for normal rows as `predict` returns them.
     n : int
         The number of rows.
+    subject : str
+        What error messages call them.
 
     Raises
     ------
@@ -154,10 +158,10 @@ def is_anomaly(labels: Any, n: int) -> Flags:
     given = np.asarray(labels)
     if given.shape != (n,):
         raise InvalidData(
-            "labels",
+            subject,
             expected=f"one per row, shape ({n},)",
             received=f"shape {given.shape}",
-            remedy="pass the labels of the same rows",
+            remedy=f"pass the {subject} of the same rows",
         )
     values = _different(given)
     if values <= {0, 1}:
@@ -165,7 +169,7 @@ def is_anomaly(labels: Any, n: int) -> Flags:
     if values <= {-1, 1}:
         return np.asarray(given.astype(np.float64) == -1)
     raise InvalidData(
-        "labels",
+        subject,
         expected="1 for an anomaly and 0 for a normal row, or True and False, or -1 and 1",
         received=", ".join(sorted(map(str, values))[:5]),
         remedy="convert them to one of these forms, and leave out rows without a label",
@@ -257,13 +261,20 @@ def _between(low: int, high: int) -> str:
     return f"{low:,} to {high:,}" if high > low else f"{low:,}"
 
 
-def told(seen: AlarmCounts) -> Sequence[str]:
-    """Describe the number of alarms and, with labels, the detection results."""
+def told(seen: AlarmCounts, evaluation: AlarmEvaluation | None = None) -> Sequence[str]:
+    """Describe the number of alarms and, with labels, the detection results.
+
+    Parameters
+    ----------
+    seen : AlarmCounts
+    evaluation : AlarmEvaluation, optional
+        For a labelled series; it is described instead of counts of rows.
+    """
     result = found(seen)
     if result is None:
         return [against_promise(seen)[1]]
     kept = [] if seen.fdr or not result.normal else [promise_kept(seen, result)[1]]
-    return [*sentences(result), *kept]
+    return [*(sentences(result) if evaluation is None else [str(evaluation)]), *kept]
 
 
 def sentences(result: DetectionFigures) -> Sequence[str]:

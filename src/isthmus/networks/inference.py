@@ -145,7 +145,10 @@ class Function:
         if len(block) == 1:
             return [self._run(block)]
         while done < len(block):
-            tile = _FEW if len(block) - done <= _FEW else self._tile
+            few = len(block) - done <= _FEW
+            if few and done and _FEW not in self._programs:
+                few = False  # padding takes less time than compiling
+            tile = _FEW if few else self._tile
             outputs.append(self._run(_padded(block[done : done + tile], tile)))
             done += tile
         return outputs

@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.core.number_format import count, number, percent
 from isthmus.data.sensor_series import as_series
 from isthmus.evaluation import alarm_evaluation
+from isthmus.evaluation.runs import runs
 from isthmus.report.charts import PlotLine, histogram_chart, line_chart
 from isthmus.report.timeline import timeline_chart
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from numpy.typing import NDArray
 
+    from isthmus.anomaly.intervals import Intervals
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _MOST_INTERVALS = 20
@@ -121,10 +123,9 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
     ]
 
 
-def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
+def timeline(X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
     """Draw the scores of a series, and list its alarms."""
-    times = as_series(X, detector.sensors_).times
-    found = detector.intervals(X)
+    times = as_series(X, ()).times
     order = np.arange(len(seen.scores)) if times is None else np.argsort(times, kind="stable")
     place = np.argsort(order)
     dated = times is not None and times.dtype.kind == "M"
@@ -138,7 +139,9 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts) -> Timeline:
         description=note,
         y_label="score",
         times=times[order] if times is not None and dated else None,
-        truth=[] if seen.anomalous is None else _stretches(seen.anomalous[order]),
+        truth=[]
+        if seen.anomalous is None
+        else [(a, b) for a, b in runs(seen.anomalous[order]).tolist()],
     )
     legend = [("score", "--c0"), ("alarm", "--c1")]
     if seen.anomalous is not None:
@@ -168,12 +171,6 @@ def _moment(moment: Any) -> str:
     if isinstance(moment, np.datetime64):
         moment = moment.astype("datetime64[s]")
     return str(moment).replace("T", " ")
-
-
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the first and last row of each run of True."""
-    ends = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return [(int(first), int(last) - 1) for first, last in ends.reshape(-1, 2)]
 
 
 def _groups(

@@ -10,7 +10,9 @@ from isthmus._version import __version__
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.number_format import count, number, percent
 from isthmus.evaluation import alarm_evaluation
+from isthmus.evaluation.series_evaluation import evaluate_series
 from isthmus.report import anomaly_charts, anomaly_rows
+from isthmus.report.evaluation_table import evaluation_table, evaluation_tiles
 from isthmus.report.template import colophon, filled, free_path
 from isthmus.verdict.parameter_table import parameter_table
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.blind_spots import BlindSpots
     from isthmus.evaluation.alarm_evaluation import AlarmCounts, DetectionFigures
+    from isthmus.evaluation.series_figures import AlarmEvaluation
 
 _LEVELS = {"good": "Good", "note": "Note", "warning": "Warning"}
 _ALPHA = 0.05
@@ -111,6 +114,8 @@ def render(
     seen = seen or alarm_evaluation.look(detector, X, y=y)
     found = alarm_evaluation.found(seen)
     series = detector.is_series
+    intervals = detector.intervals(X) if series else None
+    evaluation = None if intervals is None else evaluate_series(X, seen, intervals)
     blind = None if series else blind or detector.blind_spots()
     drift = None if series else detector.drift(X)
     table = parameter_table(detector.autoencoder_)
@@ -119,10 +124,11 @@ def render(
         "title": title or "Anomalies",
         "subtitle": _subtitle(detector, seen),
         "levels": _LEVELS,
-        "verdict": _verdict(seen, found),
-        "tiles": _tiles(seen, found),
+        "verdict": _verdict(seen, found, evaluation),
+        "tiles": _tiles(seen, found, evaluation),
         "findings": _findings(seen, found, blind, drift),
-        "timeline": anomaly_charts.timeline(detector, X, seen) if series else None,
+        "timeline": None if intervals is None else anomaly_charts.timeline(X, seen, intervals),
+        "evaluation": evaluation_table(evaluation) if evaluation else None,
         "histogram": anomaly_charts.histogram(seen),
         "p_chart": anomaly_charts.p_values(seen),
         "curves": anomaly_charts.curves(seen),
@@ -149,19 +155,26 @@ def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     )
 
 
-def _verdict(seen: AlarmCounts, found: DetectionFigures | None) -> AnomalyFinding:
+def _verdict(
+    seen: AlarmCounts, found: DetectionFigures | None, evaluation: AlarmEvaluation | None
+) -> AnomalyFinding:
     kept, text = alarm_evaluation.against_promise(seen)
     if found is not None:
         kept = seen.fdr or alarm_evaluation.promise_kept(seen, found)[0]
-        weak = found.recall is not None and found.recall < _WEAK
+        recall, said = found.recall, alarm_evaluation.sentences(found)[:3]
+        if evaluation is not None:
+            recall, said = evaluation.event_recall, evaluation.sentences()
+        weak = recall is not None and recall < _WEAK
         level = "warning" if not kept else ("note" if weak else "good")
-        return AnomalyFinding(level, " ".join(alarm_evaluation.sentences(found)[:3]))
+        return AnomalyFinding(level, " ".join(said))
     if not kept:
         return AnomalyFinding("note", f"{text} There are more, so some rows are not normal.")
     return AnomalyFinding("note" if seen.fdr else "good", text)
 
 
-def _tiles(seen: AlarmCounts, found: DetectionFigures | None) -> list[tuple[str, str, str]]:
+def _tiles(
+    seen: AlarmCounts, found: DetectionFigures | None, evaluation: AlarmEvaluation | None
+) -> list[tuple[str, str, str]]:
     n, raised = int(seen.scored.sum()), int(seen.raised.sum())
     promise = "false discoveries" if seen.fdr else "false alarms"
     tiles = [
@@ -171,6 +184,8 @@ def _tiles(seen: AlarmCounts, found: DetectionFigures | None) -> list[tuple[str,
     ]
     if found is None:
         return [*tiles, ("Smallest p-value", number(float(np.nanmin(seen.p_values)), 2), "")]
+    if evaluation is not None:
+        return [*evaluation_tiles(evaluation), *tiles[1:]]
     return [
         *tiles,
         ("Precision", percent(found.precision), "of alarms are anomalies"),

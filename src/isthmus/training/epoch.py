@@ -91,6 +91,7 @@ def compile_programs(
     *,
     missing: bool,
     corruption: Corruption | None = None,
+    brief: bool = False,
 ) -> Programs:
     """Build the programs of a run; they compile when they are first called.
 
@@ -106,6 +107,8 @@ def compile_programs(
         Whether the matrix contains NaN for missing cells.
     corruption : callable or None
         Corrupts the inputs of each step; the target stays clean.
+    brief : bool
+        Whether the run takes less time than compiling (`isthmus.core.program_cache.Program`).
     """
     loss = partial(_loss, network, network.fast(), objective)
     gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)
@@ -161,7 +164,7 @@ def compile_programs(
 
         return jax.lax.while_loop(unfinished, body, fresh_tally(len(objective.metrics)))
 
-    return Programs(Program(train, donate=(0, 1)), Program(evaluate))
+    return Programs(Program(train, donate=(0, 1), brief=brief), Program(evaluate, brief=brief))
 
 
 def _loss(

@@ -36,6 +36,9 @@ _EVALUATION_ROWS = 1024
 _PADDED_BYTES = 1 << 24
 # Target time in seconds between checks for an interrupt and updates of the progress bar.
 _RESPONSE_SECONDS = 0.3
+# Most steps, and most products of rows and weights, of a run that takes less time than compiling.
+_BRIEF_STEPS = 512
+_BRIEF_PRODUCTS = 2e9
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,7 @@ class _Run:
             self._update,
             missing=bool(np.isnan(data.matrix).any()),
             corruption=corruption,
+            brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
         self._matrix = jax.device_put(_in_bucket(data.matrix))
@@ -380,3 +384,8 @@ def _in_bucket(matrix: Floats) -> Floats:
     if missing == 0 or matrix.nbytes > _PADDED_BYTES:
         return matrix
     return np.pad(matrix, [(0, missing), *((0, 0) for _ in matrix.shape[1:])])
+
+
+def _is_brief(network: Network, steps: int, batch_size: int) -> bool:
+    weights = sum(int(np.prod(v.shape)) for v in network.full.trainable_variables)
+    return steps <= _BRIEF_STEPS and steps * batch_size * weights <= _BRIEF_PRODUCTS
