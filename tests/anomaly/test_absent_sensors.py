@@ -60,6 +60,15 @@ def test_a_missing_sensor_contributes_nothing(autoencoder):
     assert (np.delete(parts, 3, axis=0) == squares(np.delete(block, 3, axis=0))).all()
 
 
+def test_windows_with_few_sensors_have_no_score(autoencoder):
+    block = windows(5, 1)
+    block[2, :, :2] = np.nan
+    parts = of_present_sensors(block, autoencoder, squares)
+    assert np.isnan(parts[2]).all()
+    assert (np.delete(parts, 2, axis=0) == squares(np.delete(block, 2, axis=0))).all()
+    assert np.isnan(of_present_sensors(block[2:3], autoencoder, squares)).all()
+
+
 def test_missing_sensors_are_named():
     with pytest.warns(DataWarning, match=r"longest_gap=3\): 'b'"):
         warn_of_absent(np.array([False, True]), ("a", "b"), 3)

@@ -301,30 +301,6 @@ def test_a_series_has_intervals(
     assert pd.read_csv(why)["column"].tolist()[0] == "s1"
 
 
-def test_a_series_is_evaluated_by_its_labels_in_fit_too(
-    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ("fit", series / "log.csv", "--kind", "detector", "--window", 10, *SMALL)
-    log = pd.read_csv(series / "log.csv").assign(fault=0)
-    log.to_csv(tmp_path / "log.csv", index=False)
-    arguments = ("fit", tmp_path / "log.csv", *arguments[2:], "--test", series / "later.csv")
-    assert run(*arguments, "--label", "fault", "--no-report", "-o", tmp_path / "d.isthmus") == 0
-    assert "1 of 1 anomaly found" in capsys.readouterr().out
-
-
-def test_false_discoveries_in_a_series(
-    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ("detect", series / "s.isthmus", series / "later.csv", "--label", "fault")
-    alarms = tmp_path / "a.csv"
-    assert run(*arguments, "--fdr", 0.1, "-o", alarms) == 0
-    found = pd.read_csv(alarms)
-    result = ist.evaluate_alarms(
-        found["fault"], found["score"], found["alarm"], times=pd.to_datetime(found["time"])
-    )
-    assert str(result) in capsys.readouterr().out
-
-
 def test_a_log_may_be_irregular(
     series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -349,6 +325,30 @@ def test_a_log_may_be_irregular(
     faulty = found["time"].between(found["time"].min() + pd.Timedelta("100min"), "2026-01-01 07:10")
     assert found.loc[faulty, "alarm"].mean() > 0.5 > found.loc[~faulty, "alarm"].mean()
     assert len(pd.read_csv(spans)) >= 1
+
+
+def test_a_series_is_evaluated_by_its_labels_in_fit_too(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("fit", series / "log.csv", "--kind", "detector", "--window", 10, *SMALL)
+    log = pd.read_csv(series / "log.csv").assign(fault=0)
+    log.to_csv(tmp_path / "log.csv", index=False)
+    arguments = ("fit", tmp_path / "log.csv", *arguments[2:], "--test", series / "later.csv")
+    assert run(*arguments, "--label", "fault", "--no-report", "-o", tmp_path / "d.isthmus") == 0
+    assert "1 of 1 anomaly found" in capsys.readouterr().out
+
+
+def test_false_discoveries_in_a_series(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("detect", series / "s.isthmus", series / "later.csv", "--label", "fault")
+    alarms = tmp_path / "a.csv"
+    assert run(*arguments, "--fdr", 0.1, "-o", alarms) == 0
+    found = pd.read_csv(alarms)
+    result = ist.evaluate_alarms(
+        found["fault"], found["score"], found["alarm"], times=pd.to_datetime(found["time"])
+    )
+    assert str(result) in capsys.readouterr().out
 
 
 def test_times_may_be_seconds(series: Path, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 The missing cells of a window are replaced by their reconstruction from the others: they start at
 the sensor's mean, and are reconstructed a few times. A sensor with such cells contributes nothing
-to the window's score (`series_score`).
+to the window's score (`series_score`). If more than half of the sensors are missing, their
+reconstruction is arbitrary, and the window has no score.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
 
-_TIMES = 5
+_TIMES = 10
+"""With fewer passes, several missing sensors are still near their means; with more, a network that
+hardly constrains a sensor carries it away from its values."""
+MOST_ABSENT = 0.5
 
 
 def absent_in(block: Floats) -> NDArray[np.bool_]:
@@ -53,7 +57,8 @@ def warn_of_absent(absent: NDArray[np.bool_], sensors: Sequence[str], longest_ga
         names = [name for name, missing in zip(sensors, absent, strict=True) if missing]
         warnings.warn(
             f"Missing in more consecutive rows than are filled (longest_gap={longest_gap}): "
-            f"{name_list(names)}. The scores there are those of the other sensors.",
+            f"{name_list(names)}. The scores there are those of the other sensors, and the "
+            "false-alarm rate is not guaranteed.",
             DataWarning,
             stacklevel=2,
         )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from isthmus.anomaly.protocol import StoredDetector
 
 _GRID, _COLUMNS, _LEVELS = "grid/", "columns", "levels"
-"""The prefix of the grid's arrays, and names of arrays that may be absent. There is neither a grid
-nor columns if rows are evenly spaced, all columns are sensors and the longest gap is the default."""
+"""The prefix of the grid's arrays, and names of arrays that may be absent. There is no grid and
+there are no columns if rows are evenly spaced, all columns are sensors and the gap is the default."""
 
 
 class SeriesParts(NamedTuple):

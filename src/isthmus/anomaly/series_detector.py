@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from isthmus.anomaly.absent_sensors import absent_in, completed, warn_of_absent
+from isthmus.anomaly.absent_sensors import MOST_ABSENT, absent_in, completed, warn_of_absent
 from isthmus.anomaly.alarm_threshold import thresholds
 from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
 from isthmus.anomaly.online import OnlineScorer
@@ -82,8 +82,8 @@ class SeriesDetector:
         """Return the anomaly score of each row of a series, (n,), at least 0, usually about 1.
 
         A row's score is the mean score of the windows that cover it. It is NaN where none does,
-        for example between two gaps that are less than a window apart, and in rows without any
-        measurement.
+        for example between two gaps that are less than a window apart, where more than half of the
+        sensors are missing, and in rows without any measurement.
 
         Parameters
         ----------
@@ -188,7 +188,8 @@ class SeriesDetector:
     def contributions(self, block: Floats, level: Level) -> NDArray[np.float64]:
         """Return each sensor's contribution to the scores of the next windows, (k, sensors).
 
-        A sensor that is missing in a window contributes nothing to its score.
+        A sensor that is missing in a window contributes nothing to its score. All are NaN if more
+        than half of the sensors are missing.
 
         Parameters
         ----------
@@ -198,10 +199,13 @@ class SeriesDetector:
             The level of the statistics in the windows before.
         """
         absent = absent_in(block)
-        block = completed(self.autoencoder, block)
-        residuals = block - reconstructed(self.autoencoder, block)
-        parts = level.contributions(window_statistics(block, residuals), absent)
-        require_finite(parts, "the anomaly score", first_row=None)
+        enough = absent.mean(axis=1) <= MOST_ABSENT
+        parts = np.full(absent.shape, np.nan)
+        if enough.any():
+            block = completed(self.autoencoder, block if enough.all() else block[enough])
+            residuals = block - reconstructed(self.autoencoder, block)
+            parts[enough] = level.contributions(window_statistics(block, residuals), absent[enough])
+            require_finite(parts[enough], "the anomaly score", first_row=None)
         return parts
 
     def as_fitted(self, S: Any) -> SensorSeries:
@@ -308,7 +312,8 @@ class SeriesDetector:
                 for share, (first, last) in zip(shares, spans, strict=True):
                     if starts[0] <= last and starts[-1] + self.window > first:
                         covered = np.minimum(starts + self.window - 1, last)
-                        share += np.maximum(0, covered - np.maximum(starts, first) + 1) @ parts
+                        rows = np.maximum(0, covered - np.maximum(starts, first) + 1)
+                        share += rows @ np.nan_to_num(parts)
         return shares
 
     def _per_row(

@@ -123,9 +123,9 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
     ]
 
 
-def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
+def timeline(X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
     """Draw the scores of a series, and list its alarms."""
-    times, anomalous = as_series(X, detector.sensors_).times, seen.anomalous
+    times = as_series(X, ()).times
     order = np.arange(len(seen.scores)) if times is None else np.argsort(times, kind="stable")
     place = np.argsort(order)
     dated = times is not None and times.dtype.kind == "M"
@@ -139,7 +139,9 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Time
         description=note,
         y_label="score",
         times=times[order] if times is not None and dated else None,
-        truth=[] if anomalous is None else [(a, b) for a, b in runs(anomalous[order]).tolist()],
+        truth=[]
+        if seen.anomalous is None
+        else [(a, b) for a, b in runs(seen.anomalous[order]).tolist()],
     )
     legend = [("score", "--c0"), ("alarm", "--c1")]
     if seen.anomalous is not None:

@@ -127,9 +127,7 @@ def render(
         "verdict": _verdict(seen, found, evaluation),
         "tiles": _tiles(seen, found, evaluation),
         "findings": _findings(seen, found, blind, drift),
-        "timeline": None
-        if intervals is None
-        else anomaly_charts.timeline(detector, X, seen, intervals),
+        "timeline": None if intervals is None else anomaly_charts.timeline(X, seen, intervals),
         "evaluation": evaluation_table(evaluation) if evaluation else None,
         "histogram": anomaly_charts.histogram(seen),
         "p_chart": anomaly_charts.p_values(seen),
