@@ -116,7 +116,7 @@ class SeriesDetector:
         start = self.threshold(rate)
         if not self.window_score.step:
             return np.full(len(scores), start)
-        return thresholds(scores, start, rate, self.calibration.tau)
+        return thresholds(scores, start, rate, self.calibration.tau, self.calibration.spread)
 
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`.
@@ -161,7 +161,9 @@ class SeriesDetector:
         scores, places, slots = scores[order], places[order], placed.slot_of_rows()[order]
         limits = self.thresholds(scores, rate)
         spans = merged_alarms(scores, limits, self.window // 2, places=places)
-        parts = self._span_contributions(placed, [(slots[s.first], slots[s.last]) for s in spans])
+        parts = self._span_contributions(
+            self._place(series), [(slots[s.first], slots[s.last]) for s in spans]
+        )
         intervals = []
         for span, part in zip(spans, parts, strict=True):
             first, last, peak = (int(order[row]) for row in (span.first, span.last, span.peak))
@@ -183,7 +185,7 @@ class SeriesDetector:
 
     def reset(self) -> None:
         """Forget the rows passed to `score_next`."""
-        self._online.reset()
+        self.__dict__.pop("_online", None)
 
     def contributions(self, block: Floats, level: Level) -> NDArray[np.float64]:
         """Return each sensor's contribution to the scores of the next windows, (k, sensors).
@@ -295,26 +297,24 @@ class SeriesDetector:
 
     def _span_contributions(
         self, placed: PlacedSeries, spans: Sequence[tuple[int, int]]
-    ) -> NDArray[np.float64]:
-        """Return each sensor's share of the scores of spans of slots, (spans, sensors).
+    ) -> list[NDArray[np.float64]]:
+        """Return each sensor's mean contribution in spans of slots, (sensors,) for each.
 
-        Both ends of a span are included. Each window counts by how many of the slots it covers.
+        Both ends of a span are included.
         """
-        shares = np.zeros((len(spans), len(self.sensors)))
         if not spans:
-            return shares
-        level = Level(self.window_score, self.window)
+            return []
+        level, before = Level(self.window_score, self.window), self.window - 1
+        held = [np.full((b - a + self.window, len(self.sensors)), np.nan) for a, b in spans]
         with warnings.catch_warnings():  # given for the scores already
             warnings.simplefilter("ignore", DataWarning)
             for start, block in self._windows(placed):
                 parts = self.contributions(block, level)
-                starts = start + np.arange(len(parts))
-                for share, (first, last) in zip(shares, spans, strict=True):
-                    if starts[0] <= last and starts[-1] + self.window > first:
-                        covered = np.minimum(starts + self.window - 1, last)
-                        rows = np.maximum(0, covered - np.maximum(starts, first) + 1)
-                        share += rows @ np.nan_to_num(parts)
-        return shares
+                for rows, (first, last) in zip(held, spans, strict=True):
+                    a = max(start, first - before)
+                    b = max(a, min(start + len(parts), last + 1))
+                    rows[a - first + before : b - first + before] = parts[a - start : b - start]
+        return [np.nanmean(per_timestamp(rows, self.window)[before:], axis=0) for rows in held]
 
     def _per_row(
         self,
