@@ -258,3 +258,60 @@ def test_values_at_the_pointer(browser, page):
     before = browser.run(read)
     browser.mouse("mouseMoved", x + width / 2, y + 80)
     browser.wait(f"{read} !== {before!r}")
+
+
+@pytest.mark.parametrize("part", [1, 3, 40, 400])
+def test_no_extreme_is_lost_at_any_zoom(browser, page, detector_and_series, part):
+    _, frame = detector_and_series
+    values = frame["b"].to_numpy(np.float32)
+    browser.open(page)
+    length = N // part
+    for start in np.random.default_rng(part).integers(0, N - length + 1, 5).tolist():
+        low, high, first, last, marks = browser.run(
+            "(() => { const text = document.getElementById('timeline-data').textContent;"
+            "const data = JSON.parse(text);"
+            "const block = makeBlock(data.overview, data.step);"
+            "const plot = { left: 0, width: 700, ratio: 1 };"
+            f"const marks = marksOf(block, plot, {start}, {start + length - 1}, data.gap);"
+            "const { bottom, top } = extremes(marks, 2);"
+            "const end = marks.first + marks.total - 1;"
+            "return [Math.min(...bottom), Math.max(...top), block.from[marks.first],"
+            "block.to[end], marks.count]; })()"
+        )
+        drawn = values[int(first) : int(last) + 1]
+        assert (low, high) == (drawn.min(), drawn.max())
+        assert first <= start
+        assert last >= start + length - 1
+        assert marks <= 702
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "text"),
+    [
+        (0, 1, "0"),
+        (-2.5, 0.5, "−2.5"),
+        (1e8, 1e7, "1e8"),
+        (-1.25e-7, 1e-8, "−1.25e−7"),
+        (7.00005, 5e-5, "7.00005"),
+        (500_000, 1e5, "500000"),
+    ],
+)
+def test_texts_of_numbers(browser, page, value, step, text):
+    browser.open(page)
+    assert browser.run(f"numberText({value}, {step})") == text
+
+
+def test_ticks_are_at_round_times(browser, page):
+    browser.open(page)
+    origin = pd.Timestamp("2026-03-01 22:30").timestamp() * 1000
+    ticks = browser.run(
+        "timeTicks({ start: 0, end: 4 * 3600 }, { width: 500 },"
+        f"{{ dated: true, origin: {origin} }})"
+    )
+    times = [f"{tick['day']} {tick['text']}" for tick in ticks]
+    assert times == [
+        "2026-03-01 23:00",
+        "2026-03-02 00:00",
+        "2026-03-02 01:00",
+        "2026-03-02 02:00",
+    ]

@@ -12,11 +12,18 @@ function niceStep(least) {
   return power * [1, 2, 5, 10].find((m) => m * power >= least * 0.999);
 }
 
+// A value on a scale with ticks every `step`.
 function numberText(value, step) {
-  if (value === 0) return "0";
-  if (Math.abs(value) >= 1e6 || step < 1e-4) return value.toExponential(2).replace(/-/g, "−");
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 1e6 || (size < 1e-3 && step < 1e-4)) return powerText(value);
+  const decimals = Math.min(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)), 9);
   return value.toFixed(decimals).replace("-", "−");
+}
+
+// Such as 1e8 or 2.5e−7.
+function powerText(value) {
+  return value.toExponential(2).replace(/\.?0*e\+?/, "e").replaceAll("-", "−");
 }
 
 const readText = (value) => numberText(value, niceStep(Math.max(Math.abs(value), 1e-30) / 1000));
@@ -58,14 +65,15 @@ function verticalScale(low, high, top, height, log) {
     [low, high] = Number.isFinite(low) ? [low - room, low + room] : [0, 1];
   }
   if (log) {
-    const least = Math.max(low, high * 1e-6, Number.MIN_VALUE);
+    const least = Math.max(low, high * 1e-12); // the scores on such a scale are positive
     const span = Math.log(high / least) * 1.05;
     const y = (v) => top + height - (height * Math.log(Math.max(v, least) / least)) / span;
     const ticks = [];
     const every = Math.ceil(Math.log10(high / least) / 3);
     for (let p = Math.ceil(Math.log10(least)); 10 ** p <= high; p += every) ticks.push(10 ** p);
     if (ticks.length === 0) ticks.push(least, high);
-    return { y, ticks: ticks.map((at) => ({ at, text: readText(at) })) };
+    const text = (at) => (at >= 1e6 || at < 1e-3 ? powerText(at) : `${Number(at.toPrecision(3))}`);
+    return { y, ticks: ticks.map((at) => ({ at, text: text(at) })) };
   }
   const margin = (high - low) * 0.06;
   const y = (v) => top + height - (height * (v - low + margin)) / (high - low + 2 * margin);
