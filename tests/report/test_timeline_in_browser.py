@@ -1,7 +1,6 @@
 """The timeline of a page in a real browser: what it shows, and that it zooms and pans."""
 
 import re
-import time
 
 import numpy as np
 import pandas as pd
@@ -40,12 +39,14 @@ def page(detector_and_series, tmp_path_factory):
 
 
 def visible(browser):
-    """Return the first and the last visible row, and what is said of them, once it is settled."""
-    texts = ["", None]
-    while texts[-1] != texts[-2] or not texts[-1]:
-        time.sleep(0.25)
-        texts.append(browser.run("document.getElementById('timeline-visible').textContent"))
-    first, last, said = re.fullmatch(r"Visible: row (\S+) to row (\S+); (.*)\.", texts[-1]).groups()
+    """Return the first and the last visible row, and what is said of them."""
+    # A change is drawn in the next frame, and said 150 ms later.
+    browser.run(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame("
+        "() => setTimeout(done, 200))))"
+    )
+    text = browser.run("document.getElementById('timeline-visible').textContent")
+    first, last, said = re.fullmatch(r"Visible: row (\S+) to row (\S+); (.*)\.", text).groups()
     return int(first.replace(",", "")), int(last.replace(",", "")), said
 
 
