@@ -148,7 +148,7 @@ def render(
 def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     rows = count(len(seen.scores), "row")
     if detector.is_series:
-        return f"A series of {rows}, in windows of {count(detector.window, 'row')}"
+        return f"A series of {rows}, in windows of {count(detector.window_, 'row')}"
     held_out = len(detector.calibration_scores_)
     left = detector.schema_.not_learned
     return (
