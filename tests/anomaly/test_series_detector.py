@@ -116,10 +116,10 @@ def test_what_is_expected_comes_in_the_series_units(detector, normal):
     assert np.corrcoef(found["left"], normal["left"])[0, 1] > 0.9
 
 
-def test_gaps_and_missing_cells_leave_rows_without_a_score(detector, normal):
+def test_gaps_and_rows_without_a_value_have_no_score(detector, normal):
     new = normal.copy()
     new.iloc[100, 0] = np.nan  # filled in
-    new.iloc[200:230, 1] = np.nan
+    new.iloc[200:230] = np.nan
     new = pd.concat([new[:300], new[300 + 2 * WINDOW : 305 + 2 * WINDOW], new[400:]])
     scores = detector.anomaly_score(new)
     assert set(np.flatnonzero(np.isnan(scores))) == {*range(200, 230), *range(300, 305)}
@@ -225,7 +225,10 @@ def test_a_detector_is_saved_and_loaded(detector, faulty, tmp_path):
         ("taus", np.array([np.nan, 1.0])),
         ("sensors", np.frombuffer(b'["a"]', np.uint8)),
         ("sensors", np.frombuffer(b"\xff", np.uint8)),
-        ("usual", np.zeros((2, 3))),
+        ("levels", np.zeros((2, 3))),
+        ("levels", np.zeros((0, 3, 3))),
+        ("follow", np.array([1.0, 2.5])),
+        ("follow", np.array([0.0, 8.0])),
     ],
 )
 def test_a_strangers_archive_is_checked(detector, name, value):
@@ -245,16 +248,34 @@ def test_an_impossible_window_is_refused(normal, window):
         ist.AnomalyDetector(window=window).fit(normal)
 
 
-def test_a_contaminated_series_has_no_mode(normal):
-    with pytest.raises(InvalidParameter, match="mode: expected 'novelty' with a window"):
-        ist.AnomalyDetector(network(), window=WINDOW, mode="outlier").fit(normal)
+def test_anomalies_in_the_training_rows_are_left_out(normal, faulty):
+    rows = np.concatenate([normal, faulty])
+    found = ist.AnomalyDetector(network(), window=WINDOW, mode="outlier", random_state=0).fit(rows)
+    scores = found.anomaly_score(faulty)
+    assert scores[205:235].min() > np.median(scores)
+    assert scores[405:425].min() > np.quantile(scores, 0.8)
+
+
+def test_a_window_is_chosen(normal, tmp_path):
+    found = ist.AnomalyDetector(network(), window="auto", random_state=0).fit(normal)
+    assert 4 <= found.window_ <= len(normal) // 4
+    found.save(tmp_path / "auto.isthmus")
+    loaded = ist.load(tmp_path / "auto.isthmus")
+    assert (loaded.window, loaded.window_) == ("auto", found.window_)
+    np.testing.assert_array_equal(loaded.anomaly_score(normal), found.anomaly_score(normal))
+
+
+def test_the_threshold_of_the_first_row_is_that_of_fit(detector, faulty):
+    scores = detector.anomaly_score(faulty)
+    limits = detector.thresholds_of(scores)
+    assert limits[0] == pytest.approx(detector.threshold_)
+    np.testing.assert_array_equal(detector.decision_function(faulty), limits - scores)
+    np.testing.assert_array_equal(detector.predict(faulty) == -1, scores > limits)
 
 
 def test_a_short_series_is_refused(normal):
-    with pytest.raises(InvalidData, match="at least 59 consecutive rows"):
+    with pytest.raises(InvalidData, match=r"at least 59 consecutive rows.* a smaller window"):
         ist.AnomalyDetector(window=WINDOW).fit(normal[:58])
-    with pytest.raises(InvalidData, match="contain 0 windows"):
-        ist.AnomalyDetector(window=WINDOW).fit(normal.assign(left=np.nan))
 
 
 def test_another_estimator_is_refused(normal):

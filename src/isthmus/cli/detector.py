@@ -174,7 +174,8 @@ def _split_series(
         other = series_files.read(test, time=time, label=label, files=files)
         return RowParts(whole.rows, other.rows, other.labels, f"the rows of {test.name}")
     rows = len(whole.rows)
-    first = rows - min(max(rows // _HELD_OUT_PARTS, 2 * window), rows // 2)
+    windows = 0 if window == "auto" else 2 * window
+    first = rows - min(max(rows // _HELD_OUT_PARTS, windows), rows // 2)
     labels = None if whole.labels is None else whole.labels[first:]
     return RowParts(whole.rows[:first], whole.rows[first:], labels, "the end of the series")
 

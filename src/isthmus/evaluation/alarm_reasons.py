@@ -58,7 +58,8 @@ def reasons(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
 
 def _of_series(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
     series, filled, shared = (
-        as_series(each) for each in (X, detector.expected(X), detector.explain(X))
+        as_series(each, detector.sensors_)
+        for each in (X, detector.expected(X), detector.explain(X))
     )
     cells, expected = _cells(series.values[rows]), _cells(filled.values[rows])
     return Reasons(series.sensors, cells, expected, np.asarray(shared.values[rows]))

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from isthmus.core.number_format import count, number, percent
-from isthmus.data.sensor_series import as_series
+from isthmus.core.number_format import number, percent
 from isthmus.evaluation import alarm_evaluation
-from isthmus.evaluation.runs import runs
 from isthmus.report.charts import PlotLine, histogram_chart, line_chart
-from isthmus.report.timeline import timeline_chart
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from numpy.typing import NDArray
 
-    from isthmus.anomaly.intervals import Intervals
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
-_MOST_INTERVALS = 20
 _MOST_POINTS = 400
 _P_EDGES = np.linspace(0.0, 1.0, 21)
 
@@ -31,27 +26,6 @@ class AnomalyChart(NamedTuple):
     chart: Markup
     legend: list[tuple[str, str]]
     caption: str
-
-
-class AnomalyChartRow(NamedTuple):
-    """One interval of alarms."""
-
-    start: str
-    end: str
-    peak: str
-    rows: str
-    score: str
-    sensors: str
-
-
-class Timeline(NamedTuple):
-    """The scores over time and the alarms."""
-
-    note: str
-    chart: Markup
-    legend: list[tuple[str, str]]
-    intervals: list[AnomalyChartRow]
-    more: str
 
 
 def histogram(seen: AlarmCounts) -> AnomalyChart:
@@ -121,52 +95,6 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
             mark=recall,
         ),
     ]
-
-
-def timeline(X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
-    """Draw the scores of a series, and list its alarms."""
-    times = as_series(X).times
-    dated = times is not None and times.dtype.kind == "M"
-    note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
-    chart = timeline_chart(
-        seen.scores,
-        threshold=seen.threshold,
-        alarms=[one.rows for one in found],
-        name="scores-along-time",
-        title="Anomaly scores over time",
-        description=note,
-        y_label="score",
-        times=times if dated else None,
-        truth=[] if seen.anomalous is None else [(a, b) for a, b in runs(seen.anomalous).tolist()],
-    )
-    legend = [("score", "--c0"), ("alarm", "--c1")]
-    if seen.anomalous is not None:
-        legend.append(("labelled as an anomaly, at the top", "--c3"))
-    highest = sorted(found, key=lambda one: -one.score)[:_MOST_INTERVALS]
-    more = (
-        f"The {_MOST_INTERVALS} of {len(found):,} alarms with the highest scores are listed."
-        if len(found) > _MOST_INTERVALS
-        else ""
-    )
-    return Timeline(note, chart, legend, [_row(one) for one in highest], more)
-
-
-def _row(one: Any) -> AnomalyChartRow:
-    first, last = one.rows
-    return AnomalyChartRow(
-        start=_moment(one.start),
-        end=_moment(one.end),
-        peak=_moment(one.peak),
-        rows=f"{first:,} to {last:,}",
-        score=number(one.score),
-        sensors=", ".join(one.sensors),
-    )
-
-
-def _moment(moment: Any) -> str:
-    if isinstance(moment, np.datetime64):
-        moment = moment.astype("datetime64[s]")
-    return str(moment).replace("T", " ")
 
 
 def _groups(
