@@ -41,10 +41,15 @@ MODES = Catalogue("mode", {"novelty": False, "outlier": True})
 """For each mode, whether the training rows may contain anomalies."""
 
 
-def kind_for(window: Any) -> DetectorKind:
-    """Return the kind of detector for a `window`. No other code makes this choice."""
+def kind_for(window: Any, group: Any) -> DetectorKind:
+    """Return the kind of detector for a `window` and a `group`; no other code makes this choice."""
     if window is None:
         return DetectorKind(RowDetector, fit_rows)
+    if group is not None:
+        from isthmus.anomaly.fleet_detector import FleetDetector
+        from isthmus.anomaly.fleet_training import fit_fleet
+
+        return DetectorKind(FleetDetector, fit_fleet)
     from isthmus.anomaly.series_detector import SeriesDetector  # not needed for rows
     from isthmus.anomaly.series_training import fit_series_detector
 
@@ -60,7 +65,7 @@ def _if_kind_has(name: str) -> Callable[[Method], Method]:
 
 
 class AnomalyDetector(OutlierMixin, Task):
-    """Detects anomalous rows, images, or periods of a sensor series.
+    """Detects anomalous rows, images, or periods of one sensor series or of many.
 
     Accepts the same data as the autoencoders: arrays, images, and tables with categories and
     missing cells. You do not have to guess a contamination rate: some rows are held out from
@@ -87,6 +92,11 @@ class AnomalyDetector(OutlierMixin, Task):
         Maps the data to numbers and back. Not for series.
     sensors_ : tuple of str
         Column names. Only for series.
+    units_ : tuple of str or int
+        The units that were learned from. Only with `group`.
+    unit_levels_ : array of shape (units,)
+        What the scores of each unit are divided by, so that `threshold_` holds for all units. Only
+        with `group`.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -110,6 +120,7 @@ class AnomalyDetector(OutlierMixin, Task):
         false_alarm_rate: float = 0.01,
         mode: str = "novelty",
         window: int | None = None,
+        group: str | None = None,
         unknown: str = "warn",
         random_state: Any = None,
     ) -> None:
@@ -117,6 +128,7 @@ class AnomalyDetector(OutlierMixin, Task):
         self.false_alarm_rate = false_alarm_rate
         self.mode = mode
         self.window = window
+        self.group = group
         self.unknown = unknown
         self.random_state = random_state
 
@@ -157,12 +169,13 @@ class AnomalyDetector(OutlierMixin, Task):
             false_alarm_rate=float(self.false_alarm_rate),
             contaminated=MODES[self.mode],
             window=self.window,
+            group=self.group,
             unknown=self.unknown,
             seed=resolve_seed(self.random_state),
         )
         before = self.__dict__.copy()
         try:
-            self._keep_fitted(kind_for(self.window).fit(request))
+            self._keep_fitted(kind_for(self.window, self.group).fit(request))
         except BaseException:
             self.__dict__ = before
             raise
@@ -339,7 +352,9 @@ class AnomalyDetector(OutlierMixin, Task):
     @property
     def _kind(self) -> FittedDetector | type[FittedDetector]:
         """The fitted detector or, before `fit`, the class it will have."""
-        return self._fitted if hasattr(self, "_fitted") else kind_for(self.window).detector
+        return (
+            self._fitted if hasattr(self, "_fitted") else kind_for(self.window, self.group).detector
+        )
 
     def _prepared(self, X: Any) -> Any:
         """Return rows checked and converted for the fitted detector."""
@@ -377,11 +392,15 @@ class AnomalyDetector(OutlierMixin, Task):
         return detector
 
     def _check_learned(self) -> None:
-        self._fitted.check_settings(window=self.window, contaminated=MODES[self.mode])
+        self._fitted.check_settings(
+            window=self.window, group=self.group, contaminated=MODES[self.mode]
+        )
 
     def _restore(self, arrays: Mapping[str, np.ndarray], schema: Any = None) -> None:
-        stored = StoredDetector(self.autoencoder_, arrays, schema, self.window, self.unknown)
-        self._keep_fitted(kind_for(self.window).detector.from_archive(stored))
+        stored = StoredDetector(
+            self.autoencoder_, arrays, schema, self.window, self.unknown, self.group
+        )
+        self._keep_fitted(kind_for(self.window, self.group).detector.from_archive(stored))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

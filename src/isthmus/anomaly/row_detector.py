@@ -189,10 +189,11 @@ class RowDetector:
         estimator.calibration_scores_ = self.calibration
         input_checks.remember_columns(estimator, self.schema)
 
-    def check_settings(self, *, window: Any, contaminated: bool) -> None:
-        """Check that there is no window, and whether training rows may contain anomalies."""
-        if window is not None:
-            raise contradicted("window", window, None)
+    def check_settings(self, *, window: Any, group: Any, contaminated: bool) -> None:
+        """Check that it is not for series, and whether training rows may contain anomalies."""
+        for name, value in (("window", window), ("group", group)):
+            if value is not None:
+                raise contradicted(name, value, None)
         if contaminated != self.row_score.contaminated:
             modes = {False: "novelty", True: "outlier"}
             raise contradicted("mode", modes[contaminated], modes[not contaminated])

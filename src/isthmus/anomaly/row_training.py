@@ -25,7 +25,7 @@ from isthmus.anomaly.standardization import (
     standardised,
     symlog,
 )
-from isthmus.core.errors import DataWarning, InvalidData
+from isthmus.core.errors import DataWarning, InvalidData, InvalidParameter
 from isthmus.core.randomness import derive_seed, generator_for
 from isthmus.data.schema import infer_schema
 from isthmus.data.sparse_rows import SparseRows
@@ -102,6 +102,13 @@ def fit_rows(request: FitRequest) -> RowDetector:
         There are too few rows to guarantee the false-alarm rate, or the last rows differ from those
         before.
     """
+    if request.group is not None:
+        raise InvalidParameter(
+            "group",
+            expected="None without a window",
+            received=repr(request.group),
+            remedy="set window, too, if the rows are series of several units",
+        )
     X = input_checks.checked(request.estimator, request.X, reset=True)
     rows = X.num_rows if hasattr(X, "num_rows") else len(X)
     if rows < _FEWEST:

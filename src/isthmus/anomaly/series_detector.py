@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -20,6 +20,7 @@ from isthmus.anomaly.series_calibration import SeriesCalibration
 from isthmus.anomaly.series_score import STATISTICS, SeriesScore, window_statistics
 from isthmus.anomaly.series_windows import (
     SensorScaling,
+    gathered,
     longest_gap,
     reconstructed,
     standardised_windows,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.anomaly.protocol import StoredDetector
-    from isthmus.core.types import Floats
+    from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.sensor_series import SeriesChunk
 
 
@@ -120,12 +121,11 @@ class SeriesDetector:
         """
         series = self.as_fitted(rows)
         total, count = np.zeros(series.values.shape), np.zeros((len(series), 1))
-        for start, block in self._windows(series.chunks()):
+        for starts, block in self._windows(series.chunks()):
             made = reconstructed(self.autoencoder, block)
             for offset in range(self.window):
-                rows = slice(start + offset, start + offset + len(made))
-                total[rows] += made[:, offset]
-                count[rows] += 1
+                total[starts + offset] += made[:, offset]
+                count[starts + offset] += 1
         with np.errstate(invalid="ignore"):
             means = total / count
         return in_container_of(means * self.scaling.scale + self.scaling.centre, series, like)
@@ -184,7 +184,7 @@ class SeriesDetector:
             return series
         if sorted(names) == sorted(self.sensors):
             order = [names.index(name) for name in self.sensors]
-            return SensorSeries(series.values[:, order], series.times, self.sensors)
+            return replace(series, values=series.values[:, order], sensors=self.sensors)
         raise SchemaMismatch(
             "the series",
             expected=f"the sensors {', '.join(self.sensors)}"[:300],
@@ -196,10 +196,12 @@ class SeriesDetector:
         """Set the fitted attributes that `AnomalyDetector` documents for series."""
         estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.sensors)
 
-    def check_settings(self, *, window: Any, contaminated: bool) -> None:  # noqa: ARG002
+    def check_settings(self, *, window: Any, group: Any, contaminated: bool) -> None:  # noqa: ARG002
         """Check the window; a series may contain a few anomalies in any mode."""
         if window != self.window:
             raise contradicted("window", window, self.window)
+        if group is not None:
+            raise contradicted("group", group, None)
 
     def own_schema(self) -> None:
         """Return None: the sensors and their scaling are stored as arrays."""
@@ -277,16 +279,15 @@ class SeriesDetector:
                     rows += len(chunk.rows)
                     yield chunk
 
-        for start, block in self._windows(counted()):
-            results.append((start, function(block)))
+        for starts, block in self._windows(counted()):
+            results.append((starts, function(block)))
         placed = np.full((rows, *shape), np.nan)
-        for start, values in results:
-            placed[start : start + len(values)] = values
+        for starts, values in results:
+            placed[starts] = values
         return per_timestamp(placed, self.window)
 
-    def _windows(self, chunks: Iterable[SeriesChunk]) -> Iterator[tuple[int, Floats]]:
-        for start, block in standardised_windows(chunks, self.window, self.scaling):
-            yield start, np.ascontiguousarray(block)
+    def _windows(self, chunks: Iterable[SeriesChunk]) -> Iterator[tuple[RowNumbers, Floats]]:
+        return gathered(standardised_windows(chunks, self.window, self.scaling))
 
 
 def _archived_window(stored: StoredDetector) -> int:

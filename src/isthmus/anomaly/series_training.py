@@ -8,7 +8,7 @@ too small. A third network, which is the one kept, is trained on all windows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -54,8 +54,28 @@ _LEAST_SPREAD = 1e-9
 """Relative to a sensor's mean; a smaller standard deviation is rounding error."""
 
 
+class SeriesFit(NamedTuple):
+    """A detector, and the scores that it is calibrated on."""
+
+    detector: SeriesDetector
+    held_out: NDArray[np.float64]
+    """The score of each row by a network that was not trained on it, (n,); NaN for rows that no
+    window covers or that were not sampled."""
+
+
 def fit_series_detector(request: FitRequest) -> SeriesDetector:
     """Check the request and fit the detector; raises the same errors as `fit_series`."""
+    return fit_series(request.X, request.autoencoder, checked_window(request), request.seed)
+
+
+def checked_window(request: FitRequest) -> int:
+    """Return the window of a request, after checking the parameters for series.
+
+    Raises
+    ------
+    InvalidParameter
+        The window is not an integer of at least 2, or the mode is not for series.
+    """
     window = count("window", request.window, at_least=2)
     if request.contaminated:
         raise InvalidParameter(
@@ -64,7 +84,7 @@ def fit_series_detector(request: FitRequest) -> SeriesDetector:
             received="'outlier'",
             remedy="leave mode out: a few anomalies in a series do little harm",
         )
-    return fit_series(request.X, request.autoencoder, window, request.seed)
+    return window
 
 
 def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetector:
@@ -91,7 +111,11 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
     InvalidData
         `S` is not a series, or is too short for the window.
     """
-    series = as_series(S)
+    return fit_with_scores(as_series(S), autoencoder, window, seed).detector
+
+
+def fit_with_scores(series: SensorSeries, autoencoder: Any, window: int, seed: int) -> SeriesFit:
+    """Fit a detector as `fit_series` does, and return the scores that it is calibrated on, too."""
     scaling, many = _measured(series, window)
     block, starts = _sample(series, window, scaling, many)
     middle = int(starts[len(starts) // 2])
@@ -106,7 +130,7 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
     by_row = np.full(len(series), np.nan)
     by_row[np.concatenate([starts[early], starts[late]])] = scores
     by_row = per_timestamp(by_row, window)
-    return SeriesDetector(
+    detector = SeriesDetector(
         autoencoder=_trained(autoencoder, block, derive_seed(seed, "all")),
         window=window,
         sensors=series.sensors,
@@ -116,6 +140,7 @@ def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetect
         calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * window),
         window_calibration=SeriesCalibration.fit(scores, window),
     )
+    return SeriesFit(detector, by_row)
 
 
 def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:

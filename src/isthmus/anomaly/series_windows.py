@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from isthmus.core.types import Floats
+    from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.sensor_series import SeriesChunk
 
 _BLOCK_CELLS = 1 << 21
@@ -46,6 +46,41 @@ def standardised_windows(
     for start, values in windows(scaled, window):
         for first in range(0, len(values), size):
             yield start + first, values[first : first + size]
+
+
+def gathered(
+    blocks: Iterable[tuple[int, Floats]],
+) -> Iterator[tuple[RowNumbers, Floats]]:
+    """Join the blocks of short pieces, so that a network is called less often.
+
+    Parameters
+    ----------
+    blocks : iterable of (int, array)
+        As `standardised_windows` yields them.
+
+    Yields
+    ------
+    (array of int, array of float32)
+        The first row's number of each window, (k,), and the windows, (k, window, sensors).
+    """
+    held: list[tuple[int, Floats]] = []
+    cells = 0
+    for start, block in blocks:
+        if held and cells + block.size > _BLOCK_CELLS:
+            yield _joined(held)
+            held, cells = [], 0
+        held.append((start, block))
+        cells += block.size
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: list[tuple[int, Floats]]) -> tuple[RowNumbers, Floats]:
+    starts = [np.arange(start, start + len(block)) for start, block in held]
+    blocks = [block for _, block in held]
+    joined = np.empty((sum(map(len, blocks)), *blocks[0].shape[1:]), dtype=np.float32)
+    np.concatenate(blocks, out=joined)  # contiguous, which the views are not
+    return np.concatenate(starts), joined
 
 
 def longest_gap(window: int) -> int:

@@ -49,12 +49,15 @@ class SensorSeries:
         The names of the columns.
     named : bool
         Whether these are the user's names; those of an array are generated.
+    starts : array of bool, shape (n,), or None
+        True where the rows of another unit begin; None if all rows are of one unit.
     """
 
     values: NDArray[Any] | SparseRows
     times: NDArray[Any] | None
     sensors: tuple[str, ...]
     named: bool = True
+    starts: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -67,23 +70,26 @@ class SensorSeries:
 
     def part(self, start: int, stop: int) -> SensorSeries:
         """Return the rows from `start` up to but excluding `stop`."""
-        times = None if self.times is None else self.times[start:stop]
-        return replace(self, values=self.values[start:stop], times=times)
+        own = slice(start, stop)
+        times = None if self.times is None else self.times[own]
+        starts = None if self.starts is None else self.starts[own]
+        return replace(self, values=self.values[own], times=times, starts=starts)
 
     def chunks(self) -> Iterator[SeriesChunk]:
         """Yield the rows in float64, a chunk at a time."""
-        breaks = np.zeros(len(self), dtype=bool)
+        breaks = np.zeros(len(self), dtype=bool) if self.starts is None else self.starts.copy()
         if self.times is not None and len(self) > 1:
             steps = np.diff(self.times).astype(np.int64)
-            usual = np.median(steps[steps > 0]) if (steps > 0).any() else np.inf
-            breaks[1:] = steps > _GAP * usual
+            within = steps[(steps > 0) & ~breaks[1:]]  # not from one unit to the next
+            usual = np.median(within) if len(within) else np.inf
+            breaks[1:] |= steps > _GAP * usual
         size = max(1, _CHUNK_CELLS // self.values.shape[1])
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             yield SeriesChunk(np.asarray(self.values[part], dtype=np.float64), breaks[part])
 
 
-def as_series(S: Any) -> SensorSeries:
+def as_series(S: Any, *, ordered: bool = True) -> SensorSeries:
     """Return the user's data as a series.
 
     Parameters
@@ -92,6 +98,8 @@ def as_series(S: Any) -> SensorSeries:
         Rows in order of time. The times of a table are pandas' index, if it holds dates or
         durations, or its only column of dates; all other columns are sensors. An array is
         (n, sensors), or (n,) for one sensor, with evenly spaced rows; a memory map stays on disk.
+    ordered : bool, default=True
+        Whether rows must be in order of time.
 
     Raises
     ------
@@ -100,7 +108,7 @@ def as_series(S: Any) -> SensorSeries:
         missing or out of order.
     """
     if is_table(S):
-        return _from_table(S)
+        return _from_table(S, ordered=ordered)
     array = SparseRows(S) if is_sparse(S) else without_mask(S)
     array = array if isinstance(array, np.ndarray | SparseRows) else np.asarray(array)
     if array.ndim == 1:
@@ -145,7 +153,7 @@ def in_container_of(values: Float64s, series: SensorSeries, S: Any) -> Any:
     return S
 
 
-def _from_table(S: Any) -> SensorSeries:
+def _from_table(S: Any, *, ordered: bool) -> SensorSeries:
     times = None
     if container_of(S) == "pandas" and S.index.dtype.kind in "mM":
         index = S.index
@@ -171,7 +179,9 @@ def _from_table(S: Any) -> SensorSeries:
             remedy="pass one row for each timestamp and one column for each sensor",
         )
     if times is not None:
-        _check_order(times)
+        _check_present(times)
+        if ordered:
+            _check_order(times)
     sensors = [_numbers(table[name], name) for name in table.column_names]
     return SensorSeries(np.stack(sensors, axis=1), times, tuple(table.column_names))
 
@@ -191,7 +201,7 @@ def _times(column: Any, name: str) -> NDArray[Any]:
     return np.asarray(column.to_numpy())
 
 
-def _check_order(times: NDArray[Any]) -> None:
+def _check_present(times: NDArray[Any]) -> None:
     if np.isnat(times).any():
         raise InvalidData(
             "times",
@@ -199,6 +209,9 @@ def _check_order(times: NDArray[Any]) -> None:
             received=f"none in row {int(np.isnat(times).argmax())}",
             remedy="drop the rows without a time",
         )
+
+
+def _check_order(times: NDArray[Any]) -> None:
     back = np.diff(times).astype(np.int64) < 0
     if back.any():
         row = int(back.argmax())
@@ -206,7 +219,8 @@ def _check_order(times: NDArray[Any]) -> None:
             "times",
             expected="rows in order of time",
             received=f"{times[row + 1]} in row {row + 1} after {times[row]}",
-            remedy="sort the rows by time first",
+            remedy="sort the rows by time first; if they come from several machines, name the "
+            "column that tells them apart: group='machine'",
         )
 
 
@@ -223,7 +237,8 @@ def _numbers(column: Any, name: str) -> Float64s:
             f"column {name!r} of a series",
             expected="numbers of a sensor, or times as dates",
             received=str(type_),
-            remedy="drop the column, or convert it, for example with pandas.to_datetime",
+            remedy="drop the column, or convert it, for example with pandas.to_datetime; if it "
+            f"tells machines apart, pass group={name!r}",
         )
     if pt.is_boolean(type_):
         column = column.cast(pa.int8())

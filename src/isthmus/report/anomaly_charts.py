@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from isthmus.core.number_format import count, number, percent
+from isthmus.data.fleet import as_fleet
 from isthmus.data.sensor_series import as_series
 from isthmus.evaluation import alarm_evaluation
 from isthmus.evaluation.runs import runs
@@ -36,6 +37,7 @@ class AnomalyChart(NamedTuple):
 class AnomalyChartRow(NamedTuple):
     """One interval of alarms."""
 
+    unit: str
     start: str
     end: str
     peak: str
@@ -123,24 +125,29 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
     ]
 
 
-def timeline(X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
-    """Draw the scores of a series, and list its alarms."""
-    times = as_series(X).times
+def timeline(X: Any, seen: AlarmCounts, found: Intervals, group: str | None = None) -> Timeline:
+    """Draw the scores of a series, or of units one after the other, and list the alarms."""
+    order = np.arange(len(seen.scores)) if group is None else as_fleet(X, group).order
+    place = np.argsort(order)
+    times = as_series(X).times if group is None else None
     dated = times is not None and times.dtype.kind == "M"
     note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
+    if group is not None:
+        note += " The rows are drawn unit after unit."
+    anomalous = None if seen.anomalous is None else seen.anomalous[order]
     chart = timeline_chart(
-        seen.scores,
+        seen.scores[order],
         threshold=seen.threshold,
-        alarms=[one.rows for one in found],
+        alarms=[(int(place[one.rows[0]]), int(place[one.rows[1]])) for one in found],
         name="scores-along-time",
         title="Anomaly scores over time",
         description=note,
         y_label="score",
         times=times if dated else None,
-        truth=[] if seen.anomalous is None else [(a, b) for a, b in runs(seen.anomalous).tolist()],
+        truth=[] if anomalous is None else [(a, b) for a, b in runs(anomalous).tolist()],
     )
     legend = [("score", "--c0"), ("alarm", "--c1")]
-    if seen.anomalous is not None:
+    if anomalous is not None:
         legend.append(("labelled as an anomaly, at the top", "--c3"))
     highest = sorted(found, key=lambda one: -one.score)[:_MOST_INTERVALS]
     more = (
@@ -154,6 +161,7 @@ def timeline(X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
 def _row(one: Any) -> AnomalyChartRow:
     first, last = one.rows
     return AnomalyChartRow(
+        unit="" if one.unit is None else str(one.unit),
         start=_moment(one.start),
         end=_moment(one.end),
         peak=_moment(one.peak),
