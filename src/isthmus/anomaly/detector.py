@@ -140,7 +140,8 @@ class AnomalyDetector(OutlierMixin, Task):
         ----------
         X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
-            (timestamps, sensors), or a DataFrame with a time index. A path is read by
+            (timestamps, sensors), or a DataFrame with a time index. With `group`, too, a table of
+            the series of all units, in any order of rows. A path is read by
             `isthmus.data.reading.read`. All other methods accept the same.
         y : array of shape (n,), optional
             Labels, for an autoencoder that learns from them; otherwise ignored.
@@ -157,7 +158,8 @@ class AnomalyDetector(OutlierMixin, Task):
         Warns
         -----
         DataWarning
-            There are too few rows to guarantee the false-alarm rate.
+            There are too few rows to guarantee the false-alarm rate, or, with `group`, units
+            shorter than a window.
         """
         refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)
@@ -190,7 +192,8 @@ class AnomalyDetector(OutlierMixin, Task):
         """Return the anomaly score of each row, (n,), above 0; higher is more anomalous.
 
         A training row is not compared with itself. With `window`, each timestamp has a score,
-        which is NaN where no window covers it.
+        which is NaN where no window covers it. With `group`, scores are in the order of the rows
+        given, and those of different units can be compared.
 
         Parameters
         ----------
@@ -325,6 +328,11 @@ class AnomalyDetector(OutlierMixin, Task):
         ----------
         X : array, DataFrame or Arrow table
             A series like the one given to `fit`.
+
+        Returns
+        -------
+        Intervals
+            In chronological order. With `group`, unit by unit, and each has its `unit`.
         """
         rows = self._prepared(X)
         intervals: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
