@@ -108,8 +108,8 @@ def plain_params(model: Any) -> dict[str, Any]:
 def new_defaults(kind: type, known: dict[str, Any]) -> dict[str, Any]:
     """Return the defaults of the parameters that the version which wrote the file did not have."""
     parameters = inspect.signature(kind).parameters.values()
-    added = {"unknown", "group"}
-    return {p.name: p.default for p in parameters if p.name not in known and p.name in added}
+    new = {"unknown", "group", "longest_gap"} - set(known)
+    return {p.name: p.default for p in parameters if p.name in new}
 
 
 def weights_digest(model: Any) -> str:

@@ -64,8 +64,6 @@ def test_a_fleet_with_too_few_windows_is_refused():
 def test_rows_without_a_window_have_no_group():
     with pytest.raises(InvalidParameter, match="group: expected None without a window"):
         fit(rows(60), window=None)
-    with pytest.raises(InvalidParameter, match="mode"):
-        fit(rows(60), mode="outlier")
 
 
 @pytest.mark.parametrize("group", ["", 3, ["unit"]])

@@ -41,16 +41,36 @@ def test_what_was_seen_is_forgotten(detector):
     assert (scored(detector, ROWS[:50])[WINDOW:] == first[WINDOW:]).all()
 
 
-def test_a_sensor_may_be_silent_for_a_tenth_of_a_window(detector):
+def test_a_missing_sensor_keeps_its_value_for_the_longest_gap(detector):
     rows = ROWS[:100].copy()
-    rows[50:52, 1] = np.nan
-    rows[60:63, 2] = np.nan
+    rows[50:53, 1] = np.nan
     held = rows.copy()
-    held[50:52, 1] = held[49, 1]
+    held[50:53, 1] = held[49, 1]
+    assert detector.longest_gap_ == 3
     found = scored(detector, rows)
-    assert np.flatnonzero(np.isnan(found[WINDOW - 1 :])).tolist() == list(range(43, 63))
     detector.reset()
-    assert (found[49:60] == scored(detector, held)[49:60]).all()
+    assert (found[49:] == scored(detector, held)[49:]).all()
+
+
+def test_the_other_sensors_are_scored_while_one_is_missing(detector):
+    rows = ROWS[:100].copy()
+    rows[50:, 1] = np.nan
+    found = scored(detector, rows)
+    assert np.isfinite(found[WINDOW - 1 :]).all()
+    rows[70:90, 0] += 100
+    detector.reset()
+    assert scored(detector, rows)[85] > 100 * found[85]
+
+
+def test_a_gap_in_all_sensors_begins_a_new_window(detector):
+    rows = ROWS[:100].copy()
+    rows[50:53] = np.nan
+    found = scored(detector, rows)
+    assert np.flatnonzero(np.isnan(found[WINDOW - 1 :])).tolist() == [31, 32, 33]
+    detector.reset()
+    rows[50:54] = np.nan
+    found = scored(detector, rows)
+    assert np.flatnonzero(np.isnan(found[WINDOW - 1 :])).tolist() == list(range(31, 54))
 
 
 def test_a_sensor_that_was_never_heard_is_waited_for(detector):

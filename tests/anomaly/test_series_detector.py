@@ -116,10 +116,10 @@ def test_what_is_expected_comes_in_the_series_units(detector, normal):
     assert np.corrcoef(found["left"], normal["left"])[0, 1] > 0.9
 
 
-def test_gaps_and_missing_cells_leave_rows_without_a_score(detector, normal):
+def test_gaps_and_rows_without_a_value_have_no_score(detector, normal):
     new = normal.copy()
     new.iloc[100, 0] = np.nan  # filled in
-    new.iloc[200:230, 1] = np.nan
+    new.iloc[200:230] = np.nan
     new = pd.concat([new[:300], new[300 + 2 * WINDOW : 305 + 2 * WINDOW], new[400:]])
     scores = detector.anomaly_score(new)
     assert set(np.flatnonzero(np.isnan(scores))) == {*range(200, 230), *range(300, 305)}
@@ -251,10 +251,8 @@ def test_a_contaminated_series_has_no_mode(normal):
 
 
 def test_a_short_series_is_refused(normal):
-    with pytest.raises(InvalidData, match="at least 59 consecutive rows"):
+    with pytest.raises(InvalidData, match=r"at least 59 consecutive rows.* a smaller window"):
         ist.AnomalyDetector(window=WINDOW).fit(normal[:58])
-    with pytest.raises(InvalidData, match="contain 0 windows"):
-        ist.AnomalyDetector(window=WINDOW).fit(normal.assign(left=np.nan))
 
 
 def test_another_estimator_is_refused(normal):

@@ -324,6 +324,32 @@ def test_a_series_has_intervals(
     assert pd.read_csv(why)["column"].tolist()[0] == "s1"
 
 
+def test_a_log_may_be_irregular(
+    series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(series / "log.csv").assign(state=["on", "off", "on"] * 100)
+    gappy = frame[(frame.index % 50 < 40) | (frame.index % 2 == 0)]
+    gappy.sample(frac=1, random_state=0).to_csv(tmp_path / "log.csv", index=False)
+    arguments = ("fit", tmp_path / "log.csv", "--kind", "detector", "--window", 10, *SMALL)
+    options = ("--longest-gap", 2, "-o", tmp_path / "s.isthmus", "--no-report")
+    assert run(*arguments, *options) == 0
+    err = capsys.readouterr().err
+    assert "'state'" in err
+    assert "not in order of time" in err
+    assert ist.load(tmp_path / "s.isthmus").longest_gap_ == 2
+    later = pd.read_csv(series / "later.csv").sample(frac=1, random_state=0)
+    later.to_csv(tmp_path / "later.csv", index=False)
+    alarms, spans = tmp_path / "alarms.csv", tmp_path / "intervals.csv"
+    arguments = ("detect", tmp_path / "s.isthmus", tmp_path / "later.csv", "-o", alarms)
+    assert run(*arguments, "--intervals", spans) == 0
+    found = pd.read_csv(alarms, parse_dates=["time"])
+    assert found["time"].astype(str).tolist() == later["time"].tolist()
+    assert found["score"].notna().all()
+    faulty = found["time"].between(found["time"].min() + pd.Timedelta("100min"), "2026-01-01 07:10")
+    assert found.loc[faulty, "alarm"].mean() > 0.5 > found.loc[~faulty, "alarm"].mean()
+    assert len(pd.read_csv(spans)) >= 1
+
+
 def test_a_series_is_evaluated_by_its_labels_in_fit_too(
     series: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data.fleet import as_fleet, unit_column, without_units
+from isthmus.data.time_grid import TimeGrid, usual_step
 from isthmus.data.windows import pieces, windows
+
+
+def placed(fleet):
+    """Return the units of a fleet on a grid that fills gaps of one row."""
+    series = fleet.whole(fleet.values)
+    grid = TimeGrid(usual_step(series.ticks(), series.starts), 1, np.ones(1, dtype=np.int64))
+    return grid.place([series])
+
 
 MINUTE = np.timedelta64(60, "s")
 
@@ -80,7 +89,7 @@ def test_no_window_contains_rows_of_two_units(counts, width, timed, seed):
     fleet = as_fleet(frame if timed else frame.drop(columns="at"), "unit")
     found = [
         rows[:, 0]
-        for _, block in windows(pieces(fleet.whole(fleet.values).chunks(), 1), width)
+        for _, block in windows(pieces(placed(fleet).chunks(), 1), width)
         for rows in block
     ]
     assert all(len(set(rows // 100)) == 1 for rows in found)
@@ -91,13 +100,15 @@ def test_gaps_in_time_are_those_within_units():
     frame = table((6, 6)).drop(index=[3, 4])
     frame.loc[frame["unit"] == "b", "at"] += np.timedelta64(900, "D")
     fleet = as_fleet(frame.drop(index=1), "unit")
-    breaks = np.concatenate([each.breaks for each in fleet.whole(fleet.values).chunks()])
-    assert breaks.tolist() == [True, False, False, True, *[False] * 5]
+    series = placed(fleet)
+    breaks = np.concatenate([each.breaks for each in series.chunks()])
+    assert np.flatnonzero(breaks).tolist() == [3, 4]  # the gap of one row is filled
+    assert series.begins().tolist() == [0, 4]
     frame = table((6, 6))
     frame.loc[3:5, "at"] += np.timedelta64(1, "h")
     fleet = as_fleet(frame, "unit")
-    breaks = np.concatenate([each.breaks for each in fleet.whole(fleet.values).chunks()])
-    assert np.flatnonzero(breaks).tolist() == [0, 3, 6]
+    breaks = np.concatenate([each.breaks for each in placed(fleet).chunks()])
+    assert np.flatnonzero(breaks).tolist() == [3, 6]
 
 
 def test_units_are_selected():

@@ -91,7 +91,11 @@ class AnomalyDetector(OutlierMixin, Task):
     schema_ : Schema
         Maps the data to numbers and back. Not for series.
     sensors_ : tuple of str
-        Column names. Only for series.
+        Names of the columns that were learned. Only for series.
+    window_ : int
+        Rows of a window. Only for series.
+    longest_gap_ : int
+        The most consecutive missing rows that are filled. Only for series.
     units_ : tuple of str or int
         The units that were learned from. Only with `group`.
     unit_levels_ : array of shape (units,)
@@ -119,8 +123,9 @@ class AnomalyDetector(OutlierMixin, Task):
         *,
         false_alarm_rate: float = 0.01,
         mode: str = "novelty",
-        window: int | None = None,
+        window: int | str | None = None,
         group: str | None = None,
+        longest_gap: int | None = None,
         unknown: str = "warn",
         random_state: Any = None,
     ) -> None:
@@ -129,6 +134,7 @@ class AnomalyDetector(OutlierMixin, Task):
         self.mode = mode
         self.window = window
         self.group = group
+        self.longest_gap = longest_gap
         self.unknown = unknown
         self.random_state = random_state
 
@@ -140,9 +146,9 @@ class AnomalyDetector(OutlierMixin, Task):
         ----------
         X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
-            (timestamps, sensors), or a DataFrame with a time index. With `group`, too, a table of
-            the series of all units, in any order of rows. A path is read by
-            `isthmus.data.reading.read`. All other methods accept the same.
+            (timestamps, sensors), or a DataFrame with a time index or a column of times. Times
+            may be irregular. With `group`, too, a table of the series of all units, in any order of
+            rows. A path is read by `isthmus.data.reading.read`. All other methods accept the same.
         y : array of shape (n,), optional
             Labels, for an autoencoder that learns from them; otherwise ignored.
 
@@ -158,8 +164,10 @@ class AnomalyDetector(OutlierMixin, Task):
         Warns
         -----
         DataWarning
-            There are too few rows to guarantee the false-alarm rate, or, with `group`, units
-            shorter than a window.
+            There are too few rows to guarantee the false-alarm rate. With `window`: rows are not in
+            order of time or share their times, columns of text are left out, or sensors have no
+            values, or, with `group`, units are shorter than a
+            window.
         """
         refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)
@@ -172,6 +180,7 @@ class AnomalyDetector(OutlierMixin, Task):
             contaminated=MODES[self.mode],
             window=self.window,
             group=self.group,
+            longest_gap=self.longest_gap,
             unknown=self.unknown,
             seed=resolve_seed(self.random_state),
         )
@@ -191,9 +200,9 @@ class AnomalyDetector(OutlierMixin, Task):
     def anomaly_score(self, X: Any) -> Scores:
         """Return the anomaly score of each row, (n,), above 0; higher is more anomalous.
 
-        A training row is not compared with itself. With `window`, each timestamp has a score,
-        which is NaN where no window covers it. With `group`, scores are in the order of the rows
-        given, and those of different units can be compared.
+        A training row is not compared with itself. With `window`, each row has a score, which is
+        NaN where nothing was measured and where no window fits between two gaps.
+        With `group`, scores of different units can be compared.
 
         Parameters
         ----------
@@ -209,8 +218,12 @@ class AnomalyDetector(OutlierMixin, Task):
         return -self.anomaly_score(X)
 
     def decision_function(self, X: Any) -> Scores:
-        """Return `score_samples` minus ``offset_``: values below 0 are alarms."""
-        return self.score_samples(X) - self.offset_
+        """Return `score_samples` minus ``offset_``: values below 0 are alarms.
+
+        With `window`, the offset follows slow changes (see `thresholds_of`).
+        """
+        scores = self.anomaly_score(X)
+        return self.thresholds_of(scores) - scores
 
     def p_values(self, X: Any) -> Scores:
         """Return the p-value of each row's score among those of normal rows, (n,), in (0, 1].
@@ -232,6 +245,17 @@ class AnomalyDetector(OutlierMixin, Task):
         """Return the p-values of scores from `anomaly_score`, (n,)."""
         check_is_fitted(self)
         values: Scores = self._fitted.p_values(scores)
+        return values
+
+    def thresholds_of(self, scores: Scores) -> Scores:
+        """Return the threshold for each of the scores from `anomaly_score`, (n,).
+
+        It is ``threshold_`` for rows. With `window`, it is ``threshold_`` for the first of the
+        scores, which are in order of time, and then follows slow changes so that the false-alarm
+        rate is kept (`isthmus.anomaly.alarm_threshold`).
+        """
+        check_is_fitted(self)
+        values: Scores = self._fitted.thresholds(scores, self.false_alarm_rate)
         return values
 
     def predict(self, X: Any, *, fdr: float | None = None) -> NDArray[np.int64]:
@@ -401,7 +425,10 @@ class AnomalyDetector(OutlierMixin, Task):
 
     def _check_learned(self) -> None:
         self._fitted.check_settings(
-            window=self.window, group=self.group, contaminated=MODES[self.mode]
+            window=self.window,
+            group=self.group,
+            longest_gap=self.longest_gap,
+            contaminated=MODES[self.mode],
         )
 
     def _restore(self, arrays: Mapping[str, np.ndarray], schema: Any = None) -> None:

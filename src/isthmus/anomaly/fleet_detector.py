@@ -104,7 +104,7 @@ class FleetDetector:
         DataWarning
             There are units that were not in `fit`, or units shorter than a window.
         """
-        fleet = self._as_fitted(as_fleet(S, self.group))
+        fleet = self._as_fitted(as_fleet(S, self.group, self.series.columns))
         known = np.array([self._numbers.get(str(name), -1) for name in fleet.names])
         self._warn_of_new(fleet, known)
         figures = self.scaling.of(fleet, known)
@@ -134,10 +134,13 @@ class FleetDetector:
         """
         return self.series.threshold(rate)
 
+    def thresholds(self, scores: Float64s, rate: float) -> Float64s:
+        """Return `threshold` for each score, (n,): rows of a fleet do not follow each other."""
+        return np.full(len(scores), self.threshold(rate))
+
     def explain(self, rows: FleetRows, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`."""
-        parts = self.series.explain(rows.series, rows.series.values) / rows.levels[:, None]
-        return self._returned(parts, rows, like)
+        return self._returned(self._contributions(rows), rows, like)
 
     def expected(self, rows: FleetRows, like: Any) -> Any:
         """Return the reconstruction of each row, in the container and units of `like`."""
@@ -149,30 +152,34 @@ class FleetDetector:
 
         Alarms of a unit with at most half a window between them are merged.
         """
-        scores, threshold = self._scores(rows), self.threshold(rate)
+        parts = self._contributions(rows)
+        scores, threshold = parts.sum(axis=1), self.threshold(rate)
         with np.errstate(invalid="ignore"):
             alarmed = np.unique(rows.fleet.unit_of_rows[scores > threshold])
-        spans: list[tuple[int, AlarmSpan]] = []
-        for unit in alarmed:
+        found = []
+        for unit in alarmed.tolist():
             first, stop = rows.fleet.bounds[unit : unit + 2].tolist()
-            merged = merged_alarms(scores[first:stop], threshold, self.series.window // 2)
-            spans += [(int(unit), AlarmSpan(*(first + row for row in span))) for span in merged]
-        shares = self._near(rows, spans)
-        return Intervals(
-            self._interval(rows.fleet, unit, span, float(scores[span.peak]), own)
-            for (unit, span), own in zip(spans, shares, strict=True)
-        )
+            for span in merged_alarms(scores[first:stop], threshold, self.series.window // 2):
+                whole = AlarmSpan(*(first + row for row in span))
+                shares = np.nansum(parts[whole.first : whole.last + 1], axis=0)
+                score = float(scores[whole.peak])
+                found.append(self._interval(rows.fleet, unit, whole, score, shares))
+        return Intervals(found)
 
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for fleets."""
         self.series.set_attributes(estimator)
         estimator.units_, estimator.unit_levels_ = self.names, self.levels
 
-    def check_settings(self, *, window: Any, group: Any, contaminated: bool) -> None:
+    def check_settings(
+        self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
+    ) -> None:
         """Check the window and the column of units."""
         if group != self.group:
             raise contradicted("group", group, self.group)
-        self.series.check_settings(window=window, group=None, contaminated=contaminated)
+        self.series.check_settings(
+            window=window, group=None, longest_gap=longest_gap, contaminated=contaminated
+        )
 
     def own_schema(self) -> None:
         """Return None: units, sensors and their scaling are stored as arrays."""
@@ -234,8 +241,8 @@ class FleetDetector:
 
     def _as_fitted(self, fleet: Fleet) -> Fleet:
         """Return the fleet with its sensors in the order of `fit`; raises SchemaMismatch."""
-        series = self.series.as_fitted(SensorSeries(fleet.values, None, fleet.sensors))
-        return replace(fleet, values=np.asarray(series.values), sensors=series.sensors)
+        self.series.as_fitted(SensorSeries(fleet.values, None, fleet.sensors))
+        return fleet.of_sensors(self.series.sensors)
 
     def _warn_of_new(self, fleet: Fleet, known: RowNumbers) -> None:
         new = [str(fleet.names[unit]) for unit in np.flatnonzero(known < 0)]
@@ -260,29 +267,10 @@ class FleetDetector:
         """Return the scores of the rows of the fleet, in its order."""
         return self.series.score(rows.series) / rows.levels
 
-    def _near(self, rows: FleetRows, spans: list[tuple[int, AlarmSpan]]) -> list[Float64s]:
-        """Return the contributions to the scores of each span, (rows of the span, sensors)."""
-        if not spans:
-            return []
-        around = 2 * self.series.window
-        bounds = rows.fleet.bounds
-        parts = [
-            np.arange(
-                max(int(bounds[unit]), span.first - around),
-                min(int(bounds[unit + 1]), span.last + 1 + around),
-            )
-            for unit, span in spans
-        ]
-        chosen = np.concatenate(parts)
-        ends = np.cumsum([len(part) for part in parts])
-        starts = np.zeros(len(chosen), dtype=bool)
-        starts[[0, *ends[:-1]]] = True
-        series = rows.fleet.joined(rows.series.values[chosen], chosen, starts)
-        shares = self.series.explain(series, series.values) / rows.levels[chosen, None]
-        return [
-            own[span.first - part[0] :][: span.rows]
-            for own, part, (_, span) in zip(np.split(shares, ends[:-1]), parts, spans, strict=True)
-        ]
+    def _contributions(self, rows: FleetRows) -> Float64s:
+        """Return what each sensor contributes to the rows' scores, in the order of the fleet."""
+        parts = self.series.explain(rows.series, rows.series.values)
+        return np.asarray(parts) / rows.levels[:, None]
 
     def _interval(
         self, fleet: Fleet, unit: int, span: AlarmSpan, score: float, shares: Float64s

@@ -16,9 +16,10 @@ import numpy as np
 
 from isthmus.anomaly.fleet_detector import FleetDetector
 from isthmus.anomaly.series_calibration import SeriesCalibration
-from isthmus.anomaly.series_training import checked_window, fit_with_scores
+from isthmus.anomaly.series_training import fit_with_scores
 from isthmus.anomaly.unit_levels import fitted_levels
 from isthmus.anomaly.unit_scaling import UnitScaling, standardised
+from isthmus.anomaly.window_choice import chosen_window
 from isthmus.core.errors import DataWarning, InvalidData
 from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import count
@@ -50,13 +51,24 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
     DataWarning
         Some units are shorter than a window.
     """
-    window = checked_window(request)
-    fleet = _long_enough(as_fleet(request.X, request.group), window)
+    fleet = as_fleet(request.X, request.group)
+    window = request.window
+    if isinstance(window, str):
+        window = chosen_window(fleet.longest())
+    fleet = _long_enough(fleet, window)
     scaling = UnitScaling.fit(fleet)
     values = standardised(fleet, scaling.figures)
     rows, starts = _halved(fleet, window)
     joined = fleet.joined(values[rows], rows, starts)
-    series, held_out = fit_with_scores(joined, request.autoencoder, window, request.seed)
+    series, held_out = fit_with_scores(
+        joined,
+        request.autoencoder,
+        window,
+        request.seed,
+        longest_gap=request.longest_gap,
+        contaminated=request.contaminated,
+    )
+    learned = np.array([fleet.sensors.index(name) for name in series.sensors])
     levels = fitted_levels(fleet, series.score(fleet.whole(values)))
     held_out = held_out / levels[fleet.unit_of_rows[rows]]
     calibration = SeriesCalibration.fit(held_out[np.isfinite(held_out)], 2 * window)
@@ -64,7 +76,7 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
         series=replace(series, calibration=calibration),
         group=request.group,
         names=fleet.names,
-        scaling=scaling,
+        scaling=scaling.of_sensors(learned),
         levels=levels,
     )
 

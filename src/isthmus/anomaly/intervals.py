@@ -76,23 +76,31 @@ class Intervals(tuple[Interval, ...]):
         return "\n".join(map(str, self)) or "no alarms"
 
 
-def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> list[AlarmSpan]:
+def merged_alarms(
+    scores: NDArray[np.float64],
+    threshold: float | NDArray[np.float64],
+    calm: int,
+    places: NDArray[np.int64] | None = None,
+) -> list[AlarmSpan]:
     """Merge alarms (rows whose score exceeds the threshold) that are close to each other.
 
     Parameters
     ----------
     scores : array of shape (n,)
         NaN where there is no score.
-    threshold : float
+    threshold : float or array of shape (n,)
         A score above it raises an alarm.
     calm : int
         Alarms with at most this many rows between them are merged.
+    places : array of int64, shape (n,), optional
+        The place of each row in time, ascending; by default its number.
     """
     with np.errstate(invalid="ignore"):
         alarms = np.flatnonzero(scores > threshold)
     if not len(alarms):
         return []
-    parts = np.split(alarms, np.flatnonzero(np.diff(alarms) > calm + 1) + 1)
+    where = alarms if places is None else places[alarms]
+    parts = np.split(alarms, np.flatnonzero(np.diff(where) > calm + 1) + 1)
     return [
         AlarmSpan(int(part[0]), int(part[-1]), int(part[scores[part].argmax()])) for part in parts
     ]
@@ -101,9 +109,17 @@ def merged_alarms(scores: NDArray[np.float64], threshold: float, calm: int) -> l
 def responsible_sensors(
     contributions: NDArray[np.float64], sensors: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the sensors that contribute most, from contributions of shape (rows, sensors)."""
-    means = np.nanmean(contributions, axis=0)
-    order = np.argsort(-means, kind="stable")
-    reached = np.cumsum(means[order]) / max(float(means.sum()), np.finfo(float).tiny)
+    """Return the sensors that contribute most, largest first.
+
+    Parameters
+    ----------
+    contributions : array of shape (sensors,)
+        What each sensor contributes to the scores.
+    sensors : sequence of str
+        Their names.
+    """
+    order = np.argsort(-contributions, kind="stable")
+    total = max(float(contributions.sum()), np.finfo(float).tiny)
+    reached = np.cumsum(contributions[order]) / total
     many = min(_MOST_SENSORS, int((reached < _RESPONSIBLE).sum()) + 1)
     return tuple(sensors[i] for i in order[:many])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.anomaly.series_windows import SensorScaling, longest_gap, standardised_rows
+from isthmus.anomaly.series_windows import SensorScaling, standardised_rows
 from isthmus.core.errors import InvalidData
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ class OnlineScorer:
     contributions : callable
         Maps standardised windows, (k, window, sensors), to each sensor's contribution to their
         scores, (k, sensors).
+    longest_gaps : array of int, shape (sensors,)
+        In how many rows in succession a missing sensor keeps its last value.
+    columns : int
+        The number of columns of a row.
+    picked : array of int, shape (sensors,)
+        Which of them are the sensors.
     """
 
     def __init__(
@@ -39,8 +45,13 @@ class OnlineScorer:
         window: int,
         scaling: SensorScaling,
         contributions: Callable[[Floats], NDArray[np.float64]],
+        longest_gaps: NDArray[np.int64],
+        *,
+        columns: int,
+        picked: NDArray[np.intp],
     ) -> None:
         self._window, self._scaling, self._contributions = window, scaling, contributions
+        self._longest_gaps, self._columns, self._picked = longest_gaps, columns, picked
         sensors = len(scaling.centre)
         # Each row is stored twice, a window apart, so the last window is always contiguous.
         self._rows = np.zeros((2 * window, sensors), dtype=np.float32)
@@ -58,8 +69,10 @@ class OnlineScorer:
         Parameters
         ----------
         row : array of shape (sensors,)
-            In the units of the series. A sensor that is NaN keeps its last value for a tenth of a
-            window; after that, a new window begins when all sensors are back.
+            In the units of the series. A sensor that is NaN keeps its last value for
+            `longest_gap_` rows, or as many of its own steps if it is measured less often. After
+            that, scores are those of the other sensors. If all are NaN for so long, a new window
+            begins when one is back.
 
         Raises
         ------
@@ -69,38 +82,36 @@ class OnlineScorer:
         values = self._checked(row)
         scaled = standardised_rows(values, self._scaling)
         missing = np.isnan(values)
-        if missing.any() and not self._filled(scaled, missing):
+        self._missing_for = np.where(missing, self._missing_for + 1, 0)
+        self._hold(scaled, missing)
+        if np.isnan(scaled).all():
             self.reset()
             return float("nan")
-        self._missing_for[~missing] = 0
         width = self._window
         place = self._seen % width
         self._rows[place] = self._rows[place + width] = scaled
         self._seen += 1
-        if self._seen < width:
+        if self._seen < width or missing.all():
             return float("nan")
         window = self._rows[None, place + 1 : place + 1 + width]
         return float(self._contributions(window).sum())
 
-    def _filled(self, scaled: NDArray[np.float32], missing: NDArray[np.bool_]) -> bool:
-        """Fill missing values with the last ones; return False if that is not allowed."""
-        self._missing_for[missing] += 1
-        if not self._seen or self._missing_for.max() > longest_gap(self._window):
-            return False
-        scaled[missing] = self._rows[(self._seen - 1) % self._window][missing]
-        return True
+    def _hold(self, scaled: NDArray[np.float32], missing: NDArray[np.bool_]) -> None:
+        """Replace missing values with the last ones, where that is allowed."""
+        held = missing & (self._missing_for <= self._longest_gaps)
+        if self._seen and held.any():
+            scaled[held] = self._rows[(self._seen - 1) % self._window][held]
 
     def _checked(self, row: Any) -> NDArray[np.float64]:
-        sensors = len(self._scaling.centre)
         try:
             values = np.asarray(row, dtype=np.float64)
         except (TypeError, ValueError):
             values = np.empty(0)
-        if values.shape != (sensors,) or np.isinf(values).any():
+        if values.shape != (self._columns,) or np.isinf(values).any():
             raise InvalidData(
                 "a row",
-                expected=f"{sensors} finite numbers, with NaN for missing values",
+                expected=f"{self._columns} finite numbers, with NaN for missing values",
                 received=repr(row)[:200],
                 remedy="pass one value for each sensor, in the order used in fit",
             )
-        return values
+        return np.asarray(values[self._picked])

@@ -44,21 +44,37 @@ DETECTOR_PARAMETERS = (
         OneOf(names=("novelty", "outlier")),
         '"novelty": the training rows are normal. "outlier": some are not, so far outliers are '
         "excluded from training and from the held-out rows that set the threshold. The false-alarm "
-        "rate is then only as accurate as that exclusion. Not for series, which may contain a few "
-        "anomalies in any case.",
+        "rate is then only as accurate as that exclusion. A series may contain a few anomalies in "
+        "either mode.",
         kinds=_KINDS,
         summary="novelty if all rows of DATA are normal; outlier if some may be anomalies.",
         panel=_PANEL,
     ),
     Parameter(
         "window",
+        'int, "auto" or None',
+        None,
+        Integer(auto=True, optional=True, at_least=2, at_most=_MOST_ROWS),
+        "For a series: the rows of X are successive measurements, and this many form one sample. "
+        '"auto": a sixteenth of the rows, from 50 to 250, and a multiple of the period if the '
+        "series repeats itself (`window_` is what was chosen). None: rows are independent.",
+        kinds=_KINDS,
+        summary="Treat DATA as a series, with windows of this many rows, or auto.",
+        panel=_PANEL,
+        metavar="ROWS",
+    ),
+    Parameter(
+        "longest_gap",
         "int or None",
         None,
-        Integer(optional=True, at_least=2, at_most=_MOST_ROWS),
-        "For a series: the rows of X are successive measurements, and this many form one sample. "
-        "None: rows are independent.",
+        Integer(optional=True, at_least=0, at_most=_MOST_ROWS),
+        "For a series: the most consecutive missing rows that are filled by interpolation, at most "
+        "`window`. Rows are missing where the time between two rows is longer than the usual step, "
+        "the median. Windows do not cross longer gaps, and filled rows count neither as normal nor "
+        "as anomalous. None: a tenth of a window, but at least 3 rows; up to half a window, if "
+        "many rows would be in no window otherwise (`longest_gap_` is what was chosen).",
         kinds=_KINDS,
-        summary="Treat DATA as a series, with windows of this many rows.",
+        summary="For a series: the most missing rows in succession that are filled.",
         panel=_PANEL,
         metavar="ROWS",
     ),

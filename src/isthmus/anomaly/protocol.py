@@ -40,6 +40,7 @@ class FitRequest:
     window: Any
     group: Any
     """The column that says which unit each row belongs to, or None."""
+    longest_gap: Any
     unknown: Any
     """Whether a value that `X` does not have later counts as anomalous or is refused."""
     seed: int
@@ -89,6 +90,9 @@ class FittedDetector(Protocol):
     def threshold(self, rate: float) -> float:
         """Return the score above which an alarm is raised at a false-alarm rate."""
 
+    def thresholds(self, scores: Scores, rate: float) -> Scores:
+        """Return the threshold for each of the scores of successive rows, (n,)."""
+
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each cell contributes to the score, in the container and shape of `like`.
 
@@ -106,12 +110,14 @@ class FittedDetector(Protocol):
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for this kind."""
 
-    def check_settings(self, *, window: Any, group: Any, contaminated: bool) -> None:
+    def check_settings(
+        self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
+    ) -> None:
         """Check parameters against what was learned.
 
         Parameters
         ----------
-        window : int or None
+        window, longest_gap : int or None
             As in `FitRequest`.
         group : str or None
             As in `FitRequest`.

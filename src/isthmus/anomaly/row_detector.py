@@ -124,6 +124,10 @@ class RowDetector:
         """Return the score above which an alarm is raised at a false-alarm rate."""
         return conformal.threshold(self.calibration, rate)
 
+    def thresholds(self, scores: Scores, rate: float) -> Scores:
+        """Return `threshold` for each of the scores, (n,)."""
+        return np.full(len(scores), self.threshold(rate))
+
     def explain(self, rows: ScoredRows, like: Any) -> Any:
         """Return what each cell adds to its row's score, in the container and shape of `like`."""
         parts = self._of_all_columns(contributions(self.row_score, self.cells, rows.matrix))
@@ -189,9 +193,11 @@ class RowDetector:
         estimator.calibration_scores_ = self.calibration
         input_checks.remember_columns(estimator, self.schema)
 
-    def check_settings(self, *, window: Any, group: Any, contaminated: bool) -> None:
+    def check_settings(
+        self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
+    ) -> None:
         """Check that it is not for series, and whether training rows may contain anomalies."""
-        for name, value in (("window", window), ("group", group)):
+        for name, value in (("window", window), ("group", group), ("longest_gap", longest_gap)):
             if value is not None:
                 raise contradicted(name, value, None)
         if contaminated != self.row_score.contaminated:

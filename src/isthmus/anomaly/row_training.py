@@ -109,6 +109,13 @@ def fit_rows(request: FitRequest) -> RowDetector:
             received=repr(request.group),
             remedy="set window, too, if the rows are series of several units",
         )
+    if request.longest_gap is not None:
+        raise InvalidParameter(
+            "longest_gap",
+            expected="None without a window",
+            received=repr(request.longest_gap),
+            remedy="set window, too, if the rows are a series",
+        )
     X = input_checks.checked(request.estimator, request.X, reset=True)
     rows = X.num_rows if hasattr(X, "num_rows") else len(X)
     if rows < _FEWEST:

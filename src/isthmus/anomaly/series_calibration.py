@@ -5,15 +5,15 @@ exchangeable. n rows are worth m = n / tau independent ones, where tau is the in
 autocorrelation time of the scores. Therefore
 
 - each score is first divided by a margin, because m observations predict the next m only roughly.
-  The margin is the upper 10% point of the F distribution with m and m degrees of freedom: 2.6 for
-  8 observations, 1.3 for 100, with limit 1;
-- a p-value counts held-out rows in units of tau, as if there were m of them plus the new one;
-- beyond the highest held-out score, where there is nothing to count, the logarithms of scores are
-  assumed to be normal, and the p-value is that of Student's t prediction from m observations.
+  The margin is the upper quartile of the F distribution with m and m degrees of freedom: 2.4 for 3
+  observations, 1.3 for 30, with limit 1;
+- a p-value is the fraction of held-out rows above a score, if these are worth more than 1.5
+  independent ones;
+- where they are not, the logarithms of scores are assumed to be normal, and the p-value is that of
+  Student's t prediction from m observations, but at least this fraction.
 
 In the long run, while the series behaves as before, the fraction of false alarms among timestamps
-is at most the requested rate: by counting for rates above 1 / (m + 1), and as far as the
-extrapolation is accurate for lower rates.
+is at most the requested rate in three fits of four; `alarm_threshold` corrects it as rows arrive.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from scipy import stats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_VAGUE = 0.1
+_VAGUE = 0.25
 """Probability that the next observations vary more than the margin allows for."""
-_FEWEST = 5.0
+_FEWEST = 3.0
 """Least number of observations; with fewer, the formulas above would hardly ever raise an alarm."""
+_COUNTED = 1.5
+"""Fewest independent observations above a score for their fraction to be used as it is."""
 _SMALLEST = 1e-12
 """Scores are clipped here, because logarithms of smaller ones are meaningless."""
 _HIGHEST = 500.0
@@ -62,7 +64,7 @@ class SeriesCalibration:
 
     @property
     def observations(self) -> float:
-        """Effective number of independent observations; fewer than 5 count as 5."""
+        """Effective number of independent observations; fewer than 3 count as 3."""
         return max(_FEWEST, len(self.scores) / self.tau)
 
     @property
@@ -74,22 +76,30 @@ class SeriesCalibration:
         """Return the p-value of each score, in (0, 1]; NaN where there is none."""
         scaled = scores / self.margin
         above = len(self.scores) - np.searchsorted(self.scores, scaled, side="left")
-        counted = (self.tau + above) / (self.tau + len(self.scores))
-        centre, spread, m = self._tail
-        with np.errstate(invalid="ignore"):
-            distance = (np.log(np.maximum(scaled, _SMALLEST)) - centre) / spread
-            beyond = np.maximum(stats.t.sf(distance, m - 1), np.finfo(float).tiny)
-            values = np.where(above == 0, np.minimum(counted, beyond), counted)
+        counted = above / len(self.scores)
+        enough = _COUNTED / self.observations
+        few = np.maximum(counted, np.minimum(self.tail_p(scaled), enough))
+        values = np.where(counted < enough, few, counted)
         return np.where(np.isnan(scores), np.nan, np.minimum(values, 1.0))
 
     def threshold(self, rate: float) -> float:
         """Return the score above which a row's p-value is at most `rate`."""
-        allowed = rate * (self.tau + len(self.scores)) - self.tau
-        if allowed >= 0:
-            return self.margin * float(self.scores[-int(allowed) - 1])
+        score = float(self.scores[max(0, len(self.scores) - 1 - int(rate * len(self.scores)))])
+        if rate < _COUNTED / self.observations:
+            score = max(score, self.tail_score(rate))
+        return self.margin * max(score, _SMALLEST)
+
+    def tail_p(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return p-values, (n,), of scores divided by the margin, if log scores are normal."""
         centre, spread, m = self._tail
-        tail = np.exp(min(centre + stats.t.isf(rate, m - 1) * spread, _HIGHEST))
-        return self.margin * float(max(self.scores[-1], tail))
+        with np.errstate(invalid="ignore"):
+            distance = (np.log(np.maximum(scaled, _SMALLEST)) - centre) / spread
+            return np.asarray(np.maximum(stats.t.sf(distance, m - 1), np.finfo(float).tiny))
+
+    def tail_score(self, rate: float) -> float:
+        """Return the score with a `tail_p` of `rate`."""
+        centre, spread, m = self._tail
+        return float(np.exp(min(centre + stats.t.isf(rate, m - 1) * spread, _HIGHEST)))
 
     @property
     def _tail(self) -> tuple[float, float, float]:

@@ -6,41 +6,41 @@ depend on their neighbours, and `series_training` for fitting.
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from isthmus.anomaly.absent_sensors import MOST_ABSENT, absent_in, completed, warn_of_absent
+from isthmus.anomaly.alarm_threshold import thresholds
 from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
 from isthmus.anomaly.online import OnlineScorer
-from isthmus.anomaly.series_calibration import SeriesCalibration
-from isthmus.anomaly.series_score import STATISTICS, SeriesScore, window_statistics
+from isthmus.anomaly.series_archive import SeriesParts, read_parts
+from isthmus.anomaly.series_score import Level, SeriesScore, window_statistics
 from isthmus.anomaly.series_windows import (
     SensorScaling,
     gathered,
-    longest_gap,
     reconstructed,
     standardised_windows,
 )
-from isthmus.core.errors import InvalidArchive, SchemaMismatch
+from isthmus.core.errors import DataWarning, SchemaMismatch
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
 from isthmus.data.windows import per_timestamp
 from isthmus.estimators.learned_checks import contradicted
-from isthmus.persistence import strict_json
-from isthmus.persistence.array_checks import check_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from isthmus.anomaly.protocol import StoredDetector
+    from isthmus.anomaly.series_calibration import SeriesCalibration
     from isthmus.core.types import Floats, RowNumbers
-    from isthmus.data.sensor_series import SeriesChunk
+    from isthmus.data.time_grid import PlacedSeries, TimeGrid
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,11 @@ class SeriesDetector:
     window : int
         Rows per window.
     sensors : tuple of str
-        Column names.
+        Names of the sensors that were learned.
+    columns : tuple of str
+        Names of all columns of numbers, in the order of `fit`; some may have had no values.
+    grid : TimeGrid
+        Places the rows of a series in time.
     scaling : SensorScaling
         Standardises the rows.
     window_score : SeriesScore
@@ -68,6 +72,8 @@ class SeriesDetector:
     autoencoder: Any
     window: int
     sensors: tuple[str, ...]
+    columns: tuple[str, ...]
+    grid: TimeGrid
     scaling: SensorScaling
     window_score: SeriesScore
     calibration: SeriesCalibration
@@ -81,14 +87,15 @@ class SeriesDetector:
         """Return the anomaly score of each row of a series, (n,), at least 0, usually about 1.
 
         A row's score is the mean score of the windows that cover it. It is NaN where none does,
-        for example between two gaps that are less than a window apart.
+        for example between two gaps that are less than a window apart, where more than half of the
+        sensors are missing, and in rows without any measurement.
 
         Parameters
         ----------
         rows : series, or iterator of consecutive parts of one
             Anything `as_fitted` accepts. Only the scores and a few windows are held in memory.
         """
-        return self._per_timestamp(rows, lambda block: self.contributions(block).sum(axis=1), ())
+        return self._scores(self._place(rows))
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-values of rows' scores, NaN where there is no score."""
@@ -106,13 +113,23 @@ class SeriesDetector:
         """
         return self.calibration.threshold(rate)
 
+    def thresholds(self, scores: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+        """Return the threshold for each of the scores of successive rows, (n,).
+
+        It begins with `threshold`, and follows slow changes (`alarm_threshold`).
+        """
+        start = self.threshold(rate)
+        if not self.window_score.step:
+            return np.full(len(scores), start)
+        return thresholds(scores, start, rate, self.calibration.tau)
+
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`.
 
         Each row sums to its score. A table keeps its times.
         """
-        parts = self._row_contributions(rows)
-        return parts if isinstance(rows, Iterator) else in_container_of(parts, rows, like)
+        parts = self._row_contributions(self._place(rows))
+        return parts if isinstance(rows, Iterator) else in_container_of(parts, rows, like, rest=0.0)
 
     def expected(self, rows: Any, like: Any) -> Any:
         """Return the reconstruction of each row, in the container and units of `like`.
@@ -120,14 +137,21 @@ class SeriesDetector:
         This is the mean over the windows that cover the row, NaN where none does.
         """
         series = self.as_fitted(rows)
-        total, count = np.zeros(series.values.shape), np.zeros((len(series), 1))
-        for starts, block in self._windows(series.chunks()):
-            made = reconstructed(self.autoencoder, block)
+        placed = self._place(series)
+        parts = []
+        for start, block in self._windows(placed):
+            made = reconstructed(self.autoencoder, completed(self.autoencoder, block))
+            sums = np.zeros((len(made) + self.window - 1, series.width))
             for offset in range(self.window):
-                total[starts + offset] += made[:, offset]
-                count[starts + offset] += 1
+                sums[offset : offset + len(made)] += made[:, offset]
+            parts.append((start, len(made), sums))
+        total, count = np.zeros((placed.slots, series.width)), np.zeros((placed.slots, 1))
+        for start, many, sums in parts:
+            total[start : start + len(sums)] += sums
+            for offset in range(self.window):
+                count[start + offset : start + offset + many] += 1
         with np.errstate(invalid="ignore"):
-            means = total / count
+            means = placed.per_row(total / count)
         return in_container_of(means * self.scaling.scale + self.scaling.centre, series, like)
 
     def intervals(self, rows: Any, rate: float) -> Intervals:
@@ -136,21 +160,24 @@ class SeriesDetector:
         Alarms with at most half a window between them are merged.
         """
         series = self.as_fitted(rows)
-        scores = self.score(series)
-        around = self.window + longest_gap(self.window)
+        placed = self._place(series)
+        scores = self._scores(placed)
+        order, places = placed.in_order(), placed.places(apart=self.window)
+        scores, places, slots = scores[order], places[order], placed.slot_of_rows()[order]
+        limits = self.thresholds(scores, rate)
+        spans = merged_alarms(scores, limits, self.window // 2, places=places)
+        parts = self._span_contributions(placed, [(slots[s.first], slots[s.last]) for s in spans])
         intervals = []
-        for span in merged_alarms(scores, self.threshold(rate), self.window // 2):
-            start = max(0, span.first - around)
-            near = self._row_contributions(series.part(start, span.last + 1 + around))
-            own = near[span.first - start :][: span.rows]
+        for span, part in zip(spans, parts, strict=True):
+            first, last, peak = (int(order[row]) for row in (span.first, span.last, span.peak))
             intervals.append(
                 Interval(
-                    start=series.time(span.first),
-                    end=series.time(span.last),
-                    peak=series.time(span.peak),
+                    start=series.time(first),
+                    end=series.time(last),
+                    peak=series.time(peak),
                     score=float(scores[span.peak]),
-                    sensors=responsible_sensors(own, self.sensors),
-                    rows=(span.first, span.last),
+                    sensors=responsible_sensors(part, self.sensors),
+                    rows=(first, last),
                 )
             )
         return Intervals(intervals)
@@ -163,11 +190,36 @@ class SeriesDetector:
         """Forget the rows passed to `score_next`."""
         self._online.reset()
 
-    def contributions(self, block: Floats) -> NDArray[np.float64]:
-        """Return each sensor's contribution to the scores of windows, (k, sensors)."""
-        residuals = block - reconstructed(self.autoencoder, block)
-        parts = self.window_score.contributions(window_statistics(block, residuals))
-        require_finite(parts, "the anomaly score", first_row=None)
+    def contributions(
+        self, block: Floats, level: Level, begins: RowNumbers | tuple[()] = ()
+    ) -> NDArray[np.float64]:
+        """Return each sensor's contribution to the scores of the next windows, (k, sensors).
+
+        A sensor that is missing in a window contributes nothing to its score. All are NaN if more
+        than half of the sensors are missing.
+
+        Parameters
+        ----------
+        block : array of shape (k, window, sensors)
+            Standardised windows; NaN where a sensor is missing.
+        level : Level
+            The level of the statistics in the windows before.
+        begins : array of int, optional
+            Which windows are the first ones of another unit.
+        """
+        absent = absent_in(block)
+        enough = absent.mean(axis=1) <= MOST_ABSENT
+        parts = np.full(absent.shape, np.nan)
+        if enough.any():
+            block = completed(self.autoencoder, block if enough.all() else block[enough])
+            residuals = block - reconstructed(self.autoencoder, block)
+            seen = np.cumsum(enough)
+            parts[enough] = level.of_units(
+                window_statistics(block, residuals),
+                absent[enough],
+                [int(seen[first] - enough[first]) for first in begins],
+            )
+            require_finite(parts[enough], "the anomaly score", first_row=None)
         return parts
 
     def as_fitted(self, S: Any) -> SensorSeries:
@@ -178,30 +230,39 @@ class SeriesDetector:
         InvalidData, SchemaMismatch
             It is not a series, or it has other sensors.
         """
-        series = S if isinstance(S, SensorSeries) else as_series(S)
+        series = S if isinstance(S, SensorSeries) else as_series(S, self.columns)
         names = series.sensors
-        if names == self.sensors or (not series.named and len(names) == len(self.sensors)):
-            return series
-        if sorted(names) == sorted(self.sensors):
-            order = [names.index(name) for name in self.sensors]
-            return replace(series, values=series.values[:, order], sensors=self.sensors)
+        if not series.named and len(names) == len(self.columns):
+            names = self.columns
+        if set(self.sensors) <= set(names) <= set(self.columns):
+            return series.pick(np.array([names.index(name) for name in self.sensors]))
         raise SchemaMismatch(
             "the series",
-            expected=f"the sensors {', '.join(self.sensors)}"[:300],
-            received=", ".join(names)[:300],
+            expected=f"the sensors {', '.join(self.columns)}"[:300],
+            received=", ".join(series.sensors)[:300],
             remedy="pass the same sensors as in fit",
         )
 
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for series."""
-        estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.sensors)
+        estimator.sensors_, estimator.n_features_in_ = self.sensors, len(self.columns)
+        estimator.longest_gap_, estimator.window_ = self.grid.longest_gap, self.window
 
-    def check_settings(self, *, window: Any, group: Any, contaminated: bool) -> None:  # noqa: ARG002
-        """Check the window; a series may contain a few anomalies in any mode."""
-        if window != self.window:
-            raise contradicted("window", window, self.window)
+    def check_settings(
+        self,
+        *,
+        window: Any,
+        group: Any,
+        longest_gap: Any,
+        contaminated: bool,  # noqa: ARG002
+    ) -> None:
+        """Check window and longest gap; a series may contain a few anomalies in any mode."""
         if group is not None:
             raise contradicted("group", group, None)
+        if window not in ("auto", self.window):
+            raise contradicted("window", window, self.window)
+        if longest_gap is not None and longest_gap != self.grid.longest_gap:
+            raise contradicted("longest_gap", longest_gap, self.grid.longest_gap)
 
     def own_schema(self) -> None:
         """Return None: the sensors and their scaling are stored as arrays."""
@@ -209,17 +270,7 @@ class SeriesDetector:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything learned except the autoencoder."""
-        names = json.dumps(self.sensors).encode()
-        return {
-            "sensors": np.frombuffer(names, dtype=np.uint8),
-            "centre": self.scaling.centre,
-            "scale": self.scaling.scale,
-            "usual": self.window_score.centre,
-            "change": self.window_score.change,
-            "scores": self.calibration.scores,
-            "window_scores": self.window_calibration.scores,
-            "taus": np.array([self.calibration.tau, self.window_calibration.tau]),
-        }
+        return SeriesParts(*(getattr(self, name) for name in SeriesParts._fields)).to_arrays()
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
@@ -230,87 +281,82 @@ class SeriesDetector:
         InvalidArchive
             The archive does not contain such a detector.
         """
-        arrays, window = stored.arrays, _archived_window(stored)
-        shape = stored.autoencoder.schema_.sample_shape
-        per_sensor, statistics = ("float64", (shape[1],)), ("float64", (STATISTICS, shape[1]))
-        check_arrays(
-            arrays,
-            {
-                "sensors": ("uint8", (None,)),
-                "centre": per_sensor,
-                "scale": per_sensor,
-                "usual": statistics,
-                "change": statistics,
-                "scores": ("float64", (None,)),
-                "window_scores": ("float64", (None,)),
-                "taus": ("float64", (2,)),
-            },
-        )
-        names = strict_json.parse(arrays["sensors"].tobytes(), "the sensors' names")
-        _check_values(arrays, names)
-        tau, window_tau = map(float, arrays["taus"])
-        return cls(
-            stored.autoencoder,
-            window,
-            tuple(names),
-            SensorScaling(arrays["centre"], arrays["scale"]),
-            SeriesScore(arrays["usual"], arrays["change"]),
-            SeriesCalibration(arrays["scores"], tau),
-            SeriesCalibration(arrays["window_scores"], window_tau),
-        )
+        return cls(stored.autoencoder, *read_parts(stored))
 
     @cached_property
     def _online(self) -> OnlineScorer:
-        return OnlineScorer(self.window, self.scaling, self.contributions)
+        picked = np.array([self.columns.index(name) for name in self.sensors])
+        level = Level(self.window_score, self.window)
+        return OnlineScorer(
+            self.window,
+            self.scaling,
+            lambda block: self.contributions(block, level),
+            self.grid.longest_gaps,
+            columns=len(self.columns),
+            picked=picked,
+        )
 
-    def _row_contributions(self, rows: Any) -> NDArray[np.float64]:
-        return self._per_timestamp(rows, self.contributions, (len(self.sensors),))
+    def _place(self, S: Any) -> PlacedSeries:
+        """Return a series, or the consecutive parts of one, on the grid."""
+        parts = S if isinstance(S, Iterator) else (S,)
+        return self.grid.place(self.as_fitted(part) for part in parts)
 
-    def _per_timestamp(
-        self, S: Any, function: Callable[[Floats], NDArray[np.float64]], shape: tuple[int, ...]
+    def _scores(self, placed: PlacedSeries) -> NDArray[np.float64]:
+        return self._per_row(placed, lambda parts: parts.sum(axis=1), ())
+
+    def _row_contributions(self, placed: PlacedSeries) -> NDArray[np.float64]:
+        return self._per_row(placed, lambda parts: parts, (len(self.sensors),))
+
+    def _span_contributions(
+        self, placed: PlacedSeries, spans: Sequence[tuple[int, int]]
     ) -> NDArray[np.float64]:
-        """Return for each row the mean of `function` over the windows that cover it."""
-        rows, results = 0, []
+        """Return each sensor's share of the scores of spans of slots, (spans, sensors).
 
-        def counted() -> Iterator[SeriesChunk]:
-            nonlocal rows
-            for part in S if isinstance(S, Iterator) else (S,):
-                for chunk in self.as_fitted(part).chunks():
-                    rows += len(chunk.rows)
-                    yield chunk
+        Both ends of a span are included. Each window counts by how many of the slots it covers.
+        """
+        shares = np.zeros((len(spans), len(self.sensors)))
+        if not spans:
+            return shares
+        with warnings.catch_warnings():  # given for the scores already
+            warnings.simplefilter("ignore", DataWarning)
+            for starts, parts in self._window_contributions(placed):
+                for share, (first, last) in zip(shares, spans, strict=True):
+                    if starts[0] <= last and starts[-1] + self.window > first:
+                        covered = np.minimum(starts + self.window - 1, last)
+                        rows = np.maximum(0, covered - np.maximum(starts, first) + 1)
+                        share += rows @ np.nan_to_num(parts)
+        return shares
 
-        for starts, block in self._windows(counted()):
-            results.append((starts, function(block)))
-        placed = np.full((rows, *shape), np.nan)
+    def _window_contributions(
+        self, placed: PlacedSeries
+    ) -> Iterator[tuple[RowNumbers, NDArray[np.float64]]]:
+        """Yield the first slots of windows, (k,), and their contributions, (k, sensors)."""
+        level, before = Level(self.window_score, self.window), 0
+        for starts, block in gathered(self._windows(placed)):
+            begins = placed.begins()
+            begins = begins[(begins >= before) & (begins <= starts[-1])]
+            before = int(starts[-1]) + 1
+            yield starts, self.contributions(block, level, np.searchsorted(starts, begins))
+
+    def _per_row(
+        self,
+        placed: PlacedSeries,
+        function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        shape: tuple[int, ...],
+    ) -> NDArray[np.float64]:
+        """Return for each row the mean of `function` of the windows that cover it."""
+        results = [(at, function(parts)) for at, parts in self._window_contributions(placed)]
+        by_slot = np.full((placed.slots, *shape), np.nan)
         for starts, values in results:
-            placed[starts] = values
-        return per_timestamp(placed, self.window)
+            by_slot[starts] = values
+        return placed.per_row(per_timestamp(by_slot, self.window))
 
-    def _windows(self, chunks: Iterable[SeriesChunk]) -> Iterator[tuple[RowNumbers, Floats]]:
-        return gathered(standardised_windows(chunks, self.window, self.scaling))
-
-
-def _archived_window(stored: StoredDetector) -> int:
-    """Return the archive's window after checking it against the autoencoder."""
-    window, shape = stored.window, stored.autoencoder.schema_.sample_shape
-    if type(window) is not int or window < 2:
-        raise InvalidArchive("the archive's window", expected="an integer of at least 2")
-    if len(shape) != 2 or shape[0] != window:
-        raise InvalidArchive(
-            "the archive's autoencoder",
-            expected=f"an autoencoder for windows of {window} rows",
-            received=f"samples of shape {shape}",
-        )
-    return window
-
-
-def _check_values(arrays: Mapping[str, np.ndarray], names: Any) -> None:
-    positive = all((arrays[name] > 0).all() for name in ("scale", "change", "taus"))
-    ordered = all((np.diff(arrays[name]) >= 0).all() for name in ("scores", "window_scores"))
-    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not (positive and ordered and named and len(names) == len(arrays["centre"])):
-        raise InvalidArchive(
-            "the archive's series detector",
-            expected="positive scales, scores in ascending order and a name for each sensor",
-            received="other values",
-        )
+    def _windows(self, placed: PlacedSeries) -> Iterator[tuple[int, Floats]]:
+        absent = np.zeros(len(self.sensors), dtype=np.int64)
+        for start, block in standardised_windows(placed, self.window, self.scaling, partial=True):
+            absent += absent_in(block).sum(axis=0)
+            yield start, np.ascontiguousarray(block)
+        placed.warn()
+        # So many windows contain the shortest gap that is not filled; fewer are at the ends.
+        silent = absent >= self.grid.longest_gaps + self.window
+        warn_of_absent(silent, self.sensors, self.grid.longest_gap)

@@ -14,21 +14,18 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.anomaly.conformal import far_out
 from isthmus.anomaly.series_calibration import SeriesCalibration
 from isthmus.anomaly.series_detector import SeriesDetector
+from isthmus.anomaly.series_gaps import fitted_series, too_short
 from isthmus.anomaly.series_score import SeriesScore, window_statistics
-from isthmus.anomaly.series_windows import (
-    SensorScaling,
-    longest_gap,
-    reconstructed,
-    standardised_windows,
-)
-from isthmus.core.errors import InvalidData, InvalidParameter
+from isthmus.anomaly.series_windows import SensorScaling, reconstructed, standardised_windows
+from isthmus.anomaly.window_choice import chosen_window
+from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
 from isthmus.data.sensor_series import as_series
 from isthmus.data.windows import per_timestamp, pieces
 from isthmus.estimators.autoencoder import Autoencoder
-from isthmus.estimators.parameter_checks import count
 from isthmus.tasks.base import unwrapped
 
 if TYPE_CHECKING:
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from isthmus.anomaly.protocol import FitRequest
     from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.sensor_series import SensorSeries
+    from isthmus.data.time_grid import PlacedSeries
 
 _FEWEST = 4
 """Fewest training windows, as a multiple of the window's rows."""
@@ -63,92 +61,144 @@ class SeriesFit(NamedTuple):
     window covers or that were not sampled."""
 
 
+class _Sample(NamedTuple):
+    """Windows to train on."""
+
+    windows: Floats
+    """(m, window, sensors), standardised."""
+    starts: RowNumbers
+    """(m,), the slot of each one's first row, in order."""
+
+
+class _HeldOut(NamedTuple):
+    """Windows scored by a network that was not trained on them."""
+
+    model: SeriesScore
+    starts: RowNumbers
+    scores: NDArray[np.float64]
+
+
 def fit_series_detector(request: FitRequest) -> SeriesDetector:
-    """Check the request and fit the detector; raises the same errors as `fit_series`."""
-    return fit_series(request.X, request.autoencoder, checked_window(request), request.seed)
+    """Fit the detector; raises the same errors as `fit_series`."""
+    return fit_series(
+        request.X,
+        request.autoencoder,
+        request.window,
+        request.seed,
+        longest_gap=request.longest_gap,
+        contaminated=request.contaminated,
+    )
 
 
-def checked_window(request: FitRequest) -> int:
-    """Return the window of a request, after checking the parameters for series.
-
-    Raises
-    ------
-    InvalidParameter
-        The window is not an integer of at least 2, or the mode is not for series.
-    """
-    window = count("window", request.window, at_least=2)
-    if request.contaminated:
-        raise InvalidParameter(
-            "mode",
-            expected="'novelty' with a window",
-            received="'outlier'",
-            remedy="leave mode out: a few anomalies in a series do little harm",
-        )
-    return window
-
-
-def fit_series(S: Any, autoencoder: Any, window: int, seed: int) -> SeriesDetector:
-    """Fit a detector to a series with no or few anomalies.
+def fit_series(
+    S: Any,
+    autoencoder: Any,
+    window: int | str,
+    seed: int,
+    *,
+    longest_gap: int | None = None,
+    contaminated: bool = False,
+) -> SeriesDetector:
+    """Fit a detector to a series.
 
     Parameters
     ----------
     S : DataFrame, Arrow table or array
-        See `as_series`. Rows are evenly spaced. No window crosses a time step of more than four
-        times the usual one, or a gap in a sensor of more than a tenth of a window.
+        See `as_series`; rows are placed in time (`isthmus.data.time_grid`), and no window crosses
+        a gap that is not filled.
     autoencoder : isthmus estimator or None
         An autoencoder for windows, (n, window, sensors); cloned and fitted three times. If it is
         wrapped in scikit-learn's ``FrozenEstimator``, it is used unchanged, and should have been
         trained on other rows.
-    window : int
-        Rows per window, at least 2.
+    window : int or "auto"
+        Rows per window, at least 2; see `window_choice` for "auto".
     seed : int
         Seeds the default autoencoder.
+    longest_gap : int or None
+        The most consecutive missing rows that are filled; None to choose it (`series_gaps`).
+    contaminated : bool
+        Whether the series may contain many anomalies. Windows whose held-out score is far out are
+        then left out, and the detector is fitted again to the others.
 
     Raises
     ------
     InvalidParameter
-        `autoencoder` is not such an estimator.
+        `autoencoder` is not such an estimator, or `longest_gap` is longer than a window.
     InvalidData
         `S` is not a series, or is too short for the window.
     """
-    return fit_with_scores(as_series(S), autoencoder, window, seed).detector
+    return fit_with_scores(
+        as_series(S), autoencoder, window, seed, longest_gap=longest_gap, contaminated=contaminated
+    ).detector
 
 
-def fit_with_scores(series: SensorSeries, autoencoder: Any, window: int, seed: int) -> SeriesFit:
+def fit_with_scores(
+    given: SensorSeries,
+    autoencoder: Any,
+    window: int | str,
+    seed: int,
+    *,
+    longest_gap: int | None,
+    contaminated: bool,
+) -> SeriesFit:
     """Fit a detector as `fit_series` does, and return the scores that it is calibrated on, too."""
-    scaling, many = _measured(series, window)
-    block, starts = _sample(series, window, scaling, many)
+    width = chosen_window(given) if isinstance(window, str) else window
+    series, learned = fitted_series(given, width, longest_gap, _FEWEST * width)
+    sensors = tuple(given.sensors[place] for place in learned)
+    scaling, many = _measured(series, sensors, width)
+    sample = _sample(series, width, scaling, many)
+    held_out = _held_out(sample, autoencoder, seed)
+    if contaminated:
+        sample = _without_far_out(sample, held_out)
+        held_out = _held_out(sample, autoencoder, seed)
+    by_slot = np.full(series.slots, np.nan)
+    by_slot[held_out.starts] = held_out.scores
+    by_slot = per_timestamp(by_slot, width)
+    by_row = by_slot[series.measured()]
+    detector = SeriesDetector(
+        autoencoder=_trained(autoencoder, sample.windows, derive_seed(seed, "all")),
+        window=width,
+        sensors=sensors,
+        columns=given.sensors,
+        grid=series.grid,
+        scaling=scaling,
+        window_score=held_out.model,
+        # A row's score depends on all rows less than a window away, on either side.
+        calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * width),
+        window_calibration=SeriesCalibration.fit(held_out.scores, width),
+    )
+    return SeriesFit(detector, series.per_row(by_slot))
+
+
+def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:
+    """Score each half of the windows by a network that is trained on the other half."""
+    block, starts = sample
     middle = int(starts[len(starts) // 2])
-    early, late = starts + window <= middle, starts >= middle
+    early, late = starts + block.shape[1] <= middle, starts >= middle
     by_late = _trained(autoencoder, block[late], derive_seed(seed, "late"))
     by_early = _trained(autoencoder, block[early], derive_seed(seed, "early"))
     statistics = np.concatenate(
         [_statistics(by_late, block[early]), _statistics(by_early, block[late])]
     )
-    score = SeriesScore.fit(statistics, window)
-    scores = score.contributions(statistics).sum(axis=1)
-    by_row = np.full(len(series), np.nan)
-    by_row[np.concatenate([starts[early], starts[late]])] = scores
-    by_row = per_timestamp(by_row, window)
-    detector = SeriesDetector(
-        autoencoder=_trained(autoencoder, block, derive_seed(seed, "all")),
-        window=window,
-        sensors=series.sensors,
-        scaling=scaling,
-        window_score=score,
-        # A row's score depends on all rows less than a window away, on either side.
-        calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * window),
-        window_calibration=SeriesCalibration.fit(scores, window),
-    )
-    return SeriesFit(detector, by_row)
+    model, parts = SeriesScore.fit(statistics, block.shape[1])
+    return _HeldOut(model, np.concatenate([starts[early], starts[late]]), parts.sum(axis=1))
 
 
-def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
+def _without_far_out(sample: _Sample, held_out: _HeldOut) -> _Sample:
+    """Leave out the windows that are anomalous, at most half of them."""
+    scores = np.log(np.maximum(held_out.scores, np.finfo(float).tiny))
+    far = far_out(scores) & (scores > np.median(scores))
+    kept = ~np.isin(sample.starts, held_out.starts[far])
+    return _Sample(sample.windows[kept], sample.starts[kept])
+
+
+def _measured(
+    series: PlacedSeries, sensors: tuple[str, ...], window: int
+) -> tuple[SensorScaling, int]:
     """Return the sensors' means and standard deviations, and the number of windows."""
     rows, many, run = 0, 0, 0
-    mean = np.zeros(len(series.sensors))
-    squares = np.zeros(len(series.sensors))
-    for piece in pieces(series.chunks(), longest_gap(window)):
+    mean, squares = np.zeros(len(sensors)), np.zeros(len(sensors))
+    for piece in pieces(series.chunks(), series.grid.longest_gaps):
         # Combine the means and sums of squares of the parts (Chan et al., 1983).
         here, part = len(piece.rows), piece.rows.mean(axis=0)
         squares += np.square(piece.rows - part).sum(axis=0)
@@ -159,12 +209,7 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
         run = before + here
         many += max(0, run - window + 1) - max(0, before - window + 1)
     if many < _FEWEST * window:
-        raise InvalidData(
-            "a series",
-            expected=f"at least {(_FEWEST + 1) * window - 1} consecutive rows for window={window}",
-            received=f"{len(series)} rows, which contain {many} windows without a gap",
-            remedy="use a smaller window or a longer series",
-        )
+        raise too_short(series, sensors, many, (_FEWEST + 1) * window - 1)
     spread = np.sqrt(squares / rows)
     constant = spread <= _LEAST_SPREAD * np.abs(mean)
     return SensorScaling(
@@ -172,20 +217,18 @@ def _measured(series: SensorSeries, window: int) -> tuple[SensorScaling, int]:
     ), many
 
 
-def _sample(
-    series: SensorSeries, window: int, scaling: SensorScaling, many: int
-) -> tuple[Floats, RowNumbers]:
-    """Return training windows, (m, window, sensors), and the number of each one's first row."""
-    most = max(1, min(_MOST_WINDOWS, _MOST_CELLS // (window * len(series.sensors))))
+def _sample(series: PlacedSeries, window: int, scaling: SensorScaling, many: int) -> _Sample:
+    """Return training windows."""
+    most = max(1, min(_MOST_WINDOWS, _MOST_CELLS // (window * len(scaling.centre))))
     every, stretch = -(-many // most), _STRETCH * window
     collected, starts, before = [], [], 0
-    for start, block in standardised_windows(series.chunks(), window, scaling):
+    for start, block in standardised_windows(series, window, scaling):
         number = np.arange(before, before + len(block))
         chosen = (number // stretch) % every == 0
         collected.append(block[chosen])
         starts.append(start + np.flatnonzero(chosen))
         before += len(block)
-    return np.concatenate(collected), np.concatenate(starts)
+    return _Sample(np.concatenate(collected), np.concatenate(starts))
 
 
 def _trained(given: Any, block: Floats, seed: int) -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats, RowNumbers
-    from isthmus.data.sensor_series import SeriesChunk
+    from isthmus.data.time_grid import PlacedSeries
 
 _BLOCK_CELLS = 1 << 21
 """Limit on the cells of the windows scored at a time: 8 MiB."""
@@ -37,10 +37,22 @@ def standardised_rows(rows: NDArray[Any], scaling: SensorScaling) -> Floats:
 
 
 def standardised_windows(
-    chunks: Iterable[SeriesChunk], window: int, scaling: SensorScaling
+    series: PlacedSeries, window: int, scaling: SensorScaling, *, partial: bool = False
 ) -> Iterator[tuple[int, Floats]]:
-    """Yield blocks of windows, (k, window, sensors), as views, with their first row's number."""
-    unbroken = pieces(chunks, longest_gap(window))
+    """Yield blocks of windows, (k, window, sensors), as views, with their first slot's number.
+
+    Parameters
+    ----------
+    series : PlacedSeries
+        The series.
+    window : int
+        Rows of a window.
+    scaling : SensorScaling
+        Standardises rows.
+    partial : bool, default=False
+        Include windows in which sensors are missing, as NaN.
+    """
+    unbroken = pieces(series.chunks(), series.grid.longest_gaps, partial=partial)
     scaled = (piece._replace(rows=standardised_rows(piece.rows, scaling)) for piece in unbroken)
     size = max(1, _BLOCK_CELLS // (window * len(scaling.centre)))
     for start, values in windows(scaled, window):
@@ -81,11 +93,6 @@ def _joined(held: list[tuple[int, Floats]]) -> tuple[RowNumbers, Floats]:
     joined = np.empty((sum(map(len, blocks)), *blocks[0].shape[1:]), dtype=np.float32)
     np.concatenate(blocks, out=joined)  # contiguous, which the views are not
     return np.concatenate(starts), joined
-
-
-def longest_gap(window: int) -> int:
-    """Return how many missing rows of a sensor are filled in: a tenth of a window."""
-    return max(1, window // 10)
 
 
 def reconstructed(autoencoder: Any, block: Floats) -> Floats:

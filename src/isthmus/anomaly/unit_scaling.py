@@ -71,6 +71,15 @@ class UnitScaling:
         )
         return cls(centres, scales, floor, used)
 
+    def of_sensors(self, places: RowNumbers) -> UnitScaling:
+        """Return the scaling of some of the sensors."""
+        return UnitScaling(
+            self.centres.of_figures(places),
+            self.scales.of_figures(places),
+            self.floor[places],
+            UnitFigures(self.figures.means[:, places], self.figures.logs[:, places]),
+        )
+
     def of(self, fleet: Fleet, known: RowNumbers) -> UnitFigures:
         """Return the centres and the logarithms of the scales of the units of a fleet.
 

@@ -71,6 +71,10 @@ class UnitShrinkage:
         chance = np.where(known, within / rows, 0.0).sum(axis=0) / many
         return cls(centre, np.maximum(spread - chance, 0.0), within)
 
+    def of_figures(self, places: RowNumbers) -> UnitShrinkage:
+        """Return the shrinkage of some of the figures."""
+        return UnitShrinkage(self.centre[places], self.between[places], self.within[places])
+
     def estimates(self, values: Float64s, counts: RowNumbers) -> Float64s:
         """Return the figures that are used for units, (units, figures).
 

@@ -190,7 +190,8 @@ def _split_series(
 
 def _held_out_rows(rows: NDArray[Any], window: Any) -> NDArray[Any]:
     """Return how many of the rows of each series are held out."""
-    return np.asarray(np.minimum(np.maximum(rows // _HELD_OUT_PARTS, 2 * window), rows // 2))
+    fewest = 0 if isinstance(window, str) else 2 * window  # "auto" is not known yet
+    return np.asarray(np.minimum(np.maximum(rows // _HELD_OUT_PARTS, fewest), rows // 2))
 
 
 def _ends(fleet: Fleet, window: Any) -> NDArray[np.bool_]:

@@ -149,7 +149,7 @@ def _explain_batch(
     elif top is not None:
         chosen = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:top]
     else:
-        chosen = np.flatnonzero(np.nan_to_num(scores, nan=-np.inf) > detector.threshold_)
+        chosen = np.flatnonzero(np.nan_to_num(scores, nan=-np.inf) > detector.thresholds_of(scores))
     if not len(chosen):
         return []
     why = reasons(detector, rows, chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from isthmus.data.frames import container_of, is_table, to_arrow
 from isthmus.data.sensor_series import SensorSeries, as_series
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import RowNumbers
@@ -130,6 +132,18 @@ class Fleet:
         starts[self.bounds[:-1]] = True
         return self.joined(values, np.arange(len(self)), starts)
 
+    def longest(self) -> SensorSeries:
+        """Return the series of the unit with the most rows."""
+        unit = int(self.counts.argmax())
+        own = slice(int(self.bounds[unit]), int(self.bounds[unit + 1]))
+        times = None if self.times is None else self.times[own]
+        return SensorSeries(self.values[own], times, self.sensors)
+
+    def of_sensors(self, names: tuple[str, ...]) -> Fleet:
+        """Return the fleet with some of its sensors, in another order."""
+        places = [self.sensors.index(name) for name in names]
+        return replace(self, values=self.values[:, places], sensors=names)
+
     def in_user_order(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return a value for each row, (n, ...), in the order of the user's rows."""
         placed = np.empty_like(values)
@@ -137,7 +151,7 @@ class Fleet:
         return placed
 
 
-def as_fleet(S: Any, group: str) -> Fleet:
+def as_fleet(S: Any, group: str, known: Collection[str] | None = None) -> Fleet:
     """Return the user's table as a fleet.
 
     Parameters
@@ -148,6 +162,8 @@ def as_fleet(S: Any, group: str) -> Fleet:
         each other, and are put in order of time.
     group : str
         The name of that column.
+    known : collection of str, optional
+        As in `as_series`.
 
     Raises
     ------
@@ -155,9 +171,9 @@ def as_fleet(S: Any, group: str) -> Fleet:
         It is no such table, the unit or the time of a row is missing, or a value is infinite.
     """
     codes, names = _units(S, group)
-    series = as_series(without_units(S, group), ordered=False)
+    series = as_series(without_units(S, group), known)
     order = _in_order(codes, series.times)
-    values = np.asarray(series.values)
+    values = np.asarray(series.values, dtype=np.float64)
     times = series.times
     if (np.diff(order) != 1).any():
         values, codes = values[order], codes[order]

@@ -1,8 +1,8 @@
 """Cuts a series into windows, and averages window scores to one score per timestamp.
 
 `pieces` cuts a series at gaps, `windows` slides over the pieces, and `per_timestamp` gives each row
-the mean score of the windows that cover it. Only a few blocks are in memory at a time. The rows of
-a piece are treated as evenly spaced.
+the mean score of the windows that cover it. Only a few blocks are in memory at a time. Rows are
+evenly spaced: they are the slots of a grid (`isthmus.data.time_grid`).
 """
 
 from __future__ import annotations
@@ -14,23 +14,29 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from isthmus.core.errors import InvalidData
-from isthmus.data.sensor_series import SeriesChunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from isthmus.data.time_grid import SeriesChunk
+
 Float64s = NDArray[np.float64]
+
+_LEAST_MEASURED = 0.1
+"""A window in which a smaller fraction of rows was measured is left out; the others are filled."""
 
 
 class Piece(NamedTuple):
-    """Consecutive rows of a series without missing cells."""
+    """Consecutive rows of a series, after short runs of missing cells are filled."""
 
     start: int
     """The number of its first row in the series."""
     rows: NDArray[Any]
-    """(k, sensors), finite."""
+    """(k, sensors), finite unless `pieces` is asked for partial rows."""
     continues: bool
     """Whether it follows the previous piece without a gap."""
+    measured: NDArray[np.bool_]
+    """(k,), False for rows of which every cell was filled."""
 
 
 class Windows(NamedTuple):
@@ -42,7 +48,17 @@ class Windows(NamedTuple):
     """(k, window, sensors), a read-only view: nothing is copied."""
 
 
-def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
+class _Held(NamedTuple):
+    """Rows from which later ones may be interpolated; the fields are those of chunk and piece."""
+
+    rows: Float64s
+    breaks: NDArray[np.bool_]
+    measured: NDArray[np.bool_]
+
+
+def pieces(
+    chunks: Iterable[SeriesChunk], longest: int | NDArray[np.int64], *, partial: bool = False
+) -> Iterator[Piece]:
     """Cut a series at its gaps, and interpolate over short runs of missing cells.
 
     A missing cell is interpolated linearly between the sensor's values before and after it, if at
@@ -53,39 +69,40 @@ def pieces(chunks: Iterable[SeriesChunk], longest: int) -> Iterator[Piece]:
     ----------
     chunks : iterable of SeriesChunk
         The series.
-    longest : int
+    longest : int or array of int, shape (sensors,)
         The largest number of consecutive missing cells that are filled.
-
-    Raises
-    ------
-    InvalidData
-        A value is infinite.
+    partial : bool, default=False
+        Keep rows in which only some of the sensors are still missing, as NaN.
     """
-    held: SeriesChunk | None = None
+    held: _Held | None = None
     # How many rows of `held` were yielded already (one is kept to interpolate from), and the
     # number in the series of the first row of `held`.
     done, number, complete = 0, 0, False
     for chunk in _with_end(chunks):
         if chunk is not None:
-            _check_finite(chunk.rows, number + (0 if held is None else len(held.rows)))
-            held = chunk if held is None else SeriesChunk(*map(_join, held, chunk))
+            new = _Held(*chunk, np.asarray(np.isfinite(chunk.rows).any(axis=1)))
+            held = new if held is None else _Held(*map(_join, held, new))
         if held is None:
             return
-        rows = _filled(held, longest)
-        ready = len(rows) if chunk is None else len(rows) - _undecided(held.rows, longest)
-        for start, stop in _complete_runs(rows, held.breaks, done, ready):
+        most = np.broadcast_to(longest, held.rows.shape[1])
+        rows = _filled(held, most)
+        ready = len(rows) if chunk is None else len(rows) - _undecided(held.rows, most)
+        finite = np.isfinite(rows)
+        present = np.asarray(finite.any(axis=1) if partial else finite.all(axis=1))
+        for start, stop in _runs(present, held.breaks, done, ready):
             follows = start == done and complete and not held.breaks[start]
-            yield Piece(number + start, rows[start:stop], follows)
+            own = slice(start, stop)
+            yield Piece(number + start, rows[own], follows, held.measured[own])
         if ready > done:
-            complete = bool(np.isfinite(rows[ready - 1]).all())
+            complete = bool(present[ready - 1])
             kept = ready - 1
             # Filled, because the value from which a cell was interpolated may be dropped here.
-            held = SeriesChunk(rows[kept:], held.breaks[kept:])
+            held = _Held(rows[kept:], held.breaks[kept:], held.measured[kept:])
             done, number = 1, number + kept
 
 
 def windows(series: Iterable[Piece], width: int) -> Iterator[Windows]:
-    """Slide a window over the pieces, row by row.
+    """Slide a window over the pieces, row by row; leave out windows with hardly a measured row.
 
     Parameters
     ----------
@@ -94,14 +111,24 @@ def windows(series: Iterable[Piece], width: int) -> Iterator[Windows]:
     width : int
         Rows of a window.
     """
-    before: NDArray[Any] | None = None
+    before: tuple[NDArray[Any], NDArray[np.bool_]] | None = None
     for piece in series:
-        rows, start = piece.rows, piece.start
+        rows, measured, start = piece.rows, piece.measured, piece.start
         if before is not None and piece.continues:
-            rows, start = np.concatenate([before, rows]), start - len(before)
+            start -= len(before[0])
+            rows, measured = map(np.concatenate, zip(before, (rows, measured), strict=True))
         if len(rows) >= width:
-            yield Windows(start, windows_of(rows, width))
-        before = rows[max(0, len(rows) - width + 1) :]
+            values, enough = windows_of(rows, width), _enough(measured, width)
+            for first, stop in _runs(enough, np.zeros_like(enough), 0, len(enough)):
+                yield Windows(start + first, values[first:stop])
+        kept = max(0, len(rows) - width + 1)
+        before = rows[kept:], measured[kept:]
+
+
+def _enough(measured: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Return for each window whether enough of its rows were measured."""
+    count = np.concatenate([[0], np.cumsum(measured)])
+    return np.asarray(count[width:] - count[:-width] >= _LEAST_MEASURED * width)
 
 
 def windows_of(rows: NDArray[Any], width: int) -> NDArray[Any]:
@@ -145,21 +172,9 @@ def _join(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([before, after])
 
 
-def _check_finite(rows: Float64s, number: int) -> None:
-    bad = np.argwhere(np.isinf(rows))
-    if len(bad):
-        row, sensor = bad[0]
-        raise InvalidData(
-            f"row {number + row}, sensor {sensor} of the series",
-            expected="a finite number, or NaN for a missing cell",
-            received=str(rows[row, sensor]),
-            remedy="replace infinities with NaN",
-        )
-
-
-def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
+def _filled(held: _Held, longest: NDArray[np.int64]) -> Float64s:
     """Return the rows with short runs of missing cells interpolated linearly."""
-    rows, breaks = chunk
+    rows, breaks, _ = held
     missing = np.isnan(rows)
     if not missing.any():
         return rows
@@ -170,27 +185,28 @@ def _filled(chunk: SeriesChunk, longest: int) -> Float64s:
         inside = (after > 0) & (after < len(observed))
         holes = places[missing[:, sensor]][inside]
         left, right = observed[after[inside] - 1], observed[after[inside]]
-        short = (right - left - 1 <= longest) & (stretch[left] == stretch[right])
+        short = (right - left - 1 <= longest[sensor]) & (stretch[left] == stretch[right])
         if len(observed):
             rows[holes[short], sensor] = np.interp(holes[short], observed, rows[observed, sensor])
     return rows
 
 
-def _undecided(rows: Float64s, longest: int) -> int:
+def _undecided(rows: Float64s, longest: NDArray[np.int64]) -> int:
     """Count the last rows with a missing cell that a later row may help to fill."""
-    last: NDArray[np.bool_] = np.isnan(rows[-longest - 1 :])
-    # A sensor that is missing in all of these rows cannot be filled any more.
-    silent = np.where(last.all(axis=0), 0, last[::-1].argmin(axis=0))
-    return int(silent.max())
+    missing = np.isnan(rows[-int(longest.max()) - 1 :])
+    silent = np.where(missing.all(axis=0), len(missing), missing[::-1].argmin(axis=0))
+    # A sensor that is missing in this many rows cannot be filled any more.
+    hopeless = np.minimum(longest + 1, len(rows))
+    return int(np.where(silent >= hopeless, 0, silent).max())
 
 
-def _complete_runs(
-    rows: Float64s, breaks: NDArray[np.bool_], start: int, stop: int
+def _runs(
+    wanted: NDArray[np.bool_], breaks: NDArray[np.bool_], start: int, stop: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield the bounds of runs of complete rows without a break, between `start` and `stop`."""
-    complete = np.asarray(np.isfinite(rows[start:stop]).all(axis=1))
-    follows = complete[1:] & complete[:-1] & ~breaks[start + 1 : stop]
-    firsts = np.flatnonzero(complete & ~np.concatenate([[False], follows]))
-    lasts = np.flatnonzero(complete & ~np.concatenate([follows, [False]]))
+    """Yield the bounds of runs of wanted rows without a break, between `start` and `stop`."""
+    wanted = wanted[start:stop]
+    follows = wanted[1:] & wanted[:-1] & ~breaks[start + 1 : stop]
+    firsts = np.flatnonzero(wanted & ~np.concatenate([[False], follows]))
+    lasts = np.flatnonzero(wanted & ~np.concatenate([follows, [False]]))
     for first, last in zip(firsts, lasts, strict=True):
         yield int(start + first), int(start + last + 1)

@@ -46,7 +46,7 @@ class AlarmCounts:
     fdr: bool
     """Whether the guarantee is about false discoveries."""
     threshold: float
-    """Higher scores raise an alarm.
+    """Higher scores raise an alarm; for a series, at first.
 
     With `fdr`, the lowest score of an alarm, or the highest score if there is no alarm."""
     held_out: int | None
@@ -121,7 +121,7 @@ def seen_from(
     share = None if fdr is None else checks.number("fdr", fdr, above=0, below=1)
     raised = np.zeros(len(scores), dtype=bool)
     if share is None:
-        raised[there] = scores[there] > threshold
+        raised[there] = scores[there] > detector.thresholds_of(scores)[there]
     else:
         raised = conformal.discoveries(np.nan_to_num(p_values, nan=1.0), share)
         if there.any():

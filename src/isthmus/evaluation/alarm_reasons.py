@@ -60,7 +60,7 @@ def reasons(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
 def _of_series(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
     group = detector.group
     series, filled, shared = (
-        as_series(each if group is None else without_units(each, group), ordered=group is None)
+        as_series(each if group is None else without_units(each, group), detector.sensors_)
         for each in (X, detector.expected(X), detector.explain(X))
     )
     cells, expected = _cells(series.values[rows]), _cells(filled.values[rows])

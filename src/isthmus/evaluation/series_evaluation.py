@@ -129,12 +129,19 @@ def evaluate_series(
         The scores, alarms and labels.
     intervals : Intervals
         The detector's intervals. Alarms chosen by a false discovery rate are not merged into
-        intervals, and are evaluated instead of these.
+        intervals, and are evaluated instead of these; so are those of rows not in order of time.
     """
     if seen.anomalous is None or detector.group is not None:
         return None
+    times = as_series(X, ()).times
+    if times is not None and (times[1:] < times[:-1]).any():
+        order = np.argsort(times, kind="stable")
+        labels, scores, raised = (
+            each[order] for each in (seen.anomalous, seen.scores, seen.raised)
+        )
+        return evaluate_alarms(labels, scores, raised, times=times[order])
     alarms = seen.raised if seen.fdr else intervals
-    return evaluate_alarms(seen.anomalous, seen.scores, alarms, times=as_series(X).times)
+    return evaluate_alarms(seen.anomalous, seen.scores, alarms, times=times)
 
 
 def _with_alarms(

@@ -68,7 +68,7 @@ def _make(digits: Digits, plan: RecipePlan) -> RecipeResult:  # noqa: ARG001 - n
         Autoencoder(16, scale="none", **settings), window=_WINDOW, random_state=plan.seed
     ).fit(normal.rows)
     scores = detector.anomaly_score(new.rows)
-    alarms = scores > detector.threshold_
+    alarms = scores > detector.thresholds_of(scores)
     faulty = new.fault > 0
     # A row near a fault is in windows that contain a part of the fault.
     near = np.convolve(faulty, np.ones(2 * _WINDOW + 1), "same") > 0

@@ -127,9 +127,11 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
 
 def timeline(X: Any, seen: AlarmCounts, found: Intervals, group: str | None = None) -> Timeline:
     """Draw the scores of a series, or of units one after the other, and list the alarms."""
-    order = np.arange(len(seen.scores)) if group is None else as_fleet(X, group).order
+    times = as_series(X, ()).times if group is None else None
+    order = np.arange(len(seen.scores)) if times is None else np.argsort(times, kind="stable")
+    if group is not None:
+        order = np.asarray(as_fleet(X, group, ()).order)
     place = np.argsort(order)
-    times = as_series(X).times if group is None else None
     dated = times is not None and times.dtype.kind == "M"
     note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
     if group is not None:
@@ -143,7 +145,7 @@ def timeline(X: Any, seen: AlarmCounts, found: Intervals, group: str | None = No
         title="Anomaly scores over time",
         description=note,
         y_label="score",
-        times=times if dated else None,
+        times=times[order] if times is not None and dated else None,
         truth=[] if anomalous is None else [(a, b) for a, b in runs(anomalous).tolist()],
     )
     legend = [("score", "--c0"), ("alarm", "--c1")]

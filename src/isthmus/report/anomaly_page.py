@@ -163,10 +163,10 @@ def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     rows = count(len(seen.scores), "row")
     if detector.group is not None:
         units = count(len(detector.units_), "unit")
-        windows = count(detector.window, "row")
+        windows = count(detector.window_, "row")
         return f"{rows}, detector for the series of {units} in windows of {windows}"
     if detector.is_series:
-        return f"A series of {rows}, in windows of {count(detector.window, 'row')}"
+        return f"A series of {rows}, in windows of {count(detector.window_, 'row')}"
     held_out = len(detector.calibration_scores_)
     left = detector.schema_.not_learned
     return (

@@ -1,0 +1,76 @@
+"""The threshold of a series' alarms, which keeps the false-alarm rate while the data change slowly.
+
+The logarithm of the threshold follows the alarms, as the quantile tracking of conformal prediction
+does: it moves up by ``step * (1 - rate)`` for each row with an alarm, and down by ``step * rate``
+for each row without. If all alarms counted, the fraction of alarms among T rows would differ from
+`rate` by at most ``(range + step) / (step * T)``, whatever the data do, where `range` bounds the
+logarithms of the scores (Angelopoulos, Candes and Tibshirani, 2023, "Conformal PID Control for Time
+Series Prediction", Proposition 1).
+
+So that faults do not raise the threshold, an alarm counts only if it is like a false one: its
+highest score is below `_CLEAR` thresholds, and it is over after `_LONGEST` times the time in which
+scores are correlated. The guarantee is about these alarms.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_STEP = 0.5
+"""How far an alarm as long as the scores' correlation time moves the logarithm."""
+_CLEAR = 3.0
+_LONGEST = 2.0
+_DOWN, _UP = 1.5, 3.0
+"""Largest moves from the start, in logarithms: after a week at rest, a series would otherwise raise
+alarms at anything."""
+
+
+class AlarmThreshold:
+    """The threshold as rows arrive.
+
+    Parameters
+    ----------
+    start : float
+        The threshold for the first row, above 0.
+    rate : float
+        The fraction of rows that may be false alarms.
+    tau : float
+        Number of rows that are worth one independent row.
+    """
+
+    def __init__(self, start: float, rate: float, tau: float) -> None:
+        self._step, self._rate, self._most_rows = _STEP / tau, rate, _LONGEST * tau
+        self._log = math.log(start)
+        self._lowest, self._most = self._log - _DOWN, self._log + _UP
+        self._rows, self._highest = 0, 0.0
+
+    def at_next(self, score: float) -> float:
+        """Return the threshold for the next row, and take its score (NaN for none) into account."""
+        threshold = math.exp(self._log)
+        if score > threshold:
+            self._rows += 1
+            self._highest = max(self._highest, score / threshold)
+        elif score <= threshold:
+            self._close()
+            self._log = max(self._lowest, self._log - self._step * self._rate)
+        return threshold
+
+    def _close(self) -> None:
+        if self._rows and self._highest < _CLEAR and self._rows <= self._most_rows:
+            moved = self._log + self._step * (1 - self._rate) * self._rows
+            self._log = min(self._most, moved)
+        self._rows, self._highest = 0, 0.0
+
+
+def thresholds(
+    scores: NDArray[np.float64], start: float, rate: float, tau: float
+) -> NDArray[np.float64]:
+    """Return the threshold for each of the scores of successive rows, (n,)."""
+    threshold = AlarmThreshold(start, rate, tau)
+    return np.fromiter(map(threshold.at_next, scores.tolist()), np.float64, len(scores))
