@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.anomaly.absent_sensors import (
-    absent_in,
-    completed,
-    of_present_sensors,
-    warn_of_absent,
-)
+from isthmus.anomaly.absent_sensors import absent_in, completed, warn_of_absent
 from isthmus.core.errors import DataWarning
 
 WIDTH = 10
-
-
-def squares(block):
-    return np.square(block).mean(axis=1, dtype=np.float64)
 
 
 def windows(count=400, seed=0):
@@ -36,7 +27,6 @@ def autoencoder():
 def test_complete_windows_stay(autoencoder):
     block = windows(5, 1)
     assert completed(autoencoder, block) is block
-    assert (of_present_sensors(block, autoencoder, squares) == squares(block)).all()
 
 
 def test_missing_cells_are_reconstructed_from_the_others(autoencoder):
@@ -50,23 +40,10 @@ def test_missing_cells_are_reconstructed_from_the_others(autoencoder):
     assert error < 0.3 * np.square(block[::2, :, 1]).mean()
 
 
-def test_a_missing_sensor_contributes_nothing(autoencoder):
+def test_a_missing_cell_is_that_of_its_window_and_sensor():
     block = windows(50, 1)
     block[3, 2:4, 0] = np.nan
     assert np.argwhere(absent_in(block)).tolist() == [[3, 0]]
-    parts = of_present_sensors(block, autoencoder, squares)
-    assert parts[3, 0] == 0
-    assert parts[3, 1:] == pytest.approx(1.5 * squares(block[3:4])[0, 1:])
-    assert (np.delete(parts, 3, axis=0) == squares(np.delete(block, 3, axis=0))).all()
-
-
-def test_windows_with_few_sensors_have_no_score(autoencoder):
-    block = windows(5, 1)
-    block[2, :, :2] = np.nan
-    parts = of_present_sensors(block, autoencoder, squares)
-    assert np.isnan(parts[2]).all()
-    assert (np.delete(parts, 2, axis=0) == squares(np.delete(block, 2, axis=0))).all()
-    assert np.isnan(of_present_sensors(block[2:3], autoencoder, squares)).all()
 
 
 def test_missing_sensors_are_named():

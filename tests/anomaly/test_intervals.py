@@ -39,11 +39,7 @@ def test_intervals_are_those_of_a_walk(scores, threshold, calm):
     assert [span.rows for span in found] == [len(range(s[0], s[1] + 1)) for s in found]
 
 
-def slow_responsible(contributions, sensors):
-    means = []
-    for column in range(len(sensors)):
-        there = [row[column] for row in contributions if row[column] == row[column]]
-        means.append(sum(there) / len(there))
+def slow_responsible(means, sensors):
     named, reached = [], 0.0
     while len(named) < 3 and reached < 0.8 * sum(means) and len(named) < len(sensors):
         best = max((s for s in range(len(sensors)) if s not in named), key=lambda s: means[s])
@@ -52,12 +48,9 @@ def slow_responsible(contributions, sensors):
     return tuple(sensors[s] for s in named)
 
 
-@given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 10_000), st.booleans())
-def test_responsible_sensors_are_those_of_a_plain_loop(width, rows, seed, gaps):
-    rng = np.random.default_rng(seed)
-    contributions = rng.exponential(size=(rows + 1, width)) ** 3
-    if gaps:
-        contributions[0] = np.nan
+@given(st.integers(1, 6), st.integers(0, 10_000))
+def test_responsible_sensors_are_those_of_a_plain_loop(width, seed):
+    contributions = np.random.default_rng(seed).exponential(size=width) ** 3
     names = [f"s{column}" for column in range(width)]
     expected = slow_responsible(contributions.tolist(), names)
     assert responsible_sensors(contributions, names) == expected

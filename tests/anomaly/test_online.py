@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus.anomaly.series_score import Level
 from isthmus.core.errors import InvalidData
 from isthmus.data.windows import windows_of
 
@@ -32,7 +33,9 @@ def test_a_row_has_the_score_of_the_window_that_ends_with_it(detector):
     series = detector._fitted
     scaled = ((ROWS[:100] - series.scaling.centre) / series.scaling.scale).astype(np.float32)
     windows = np.ascontiguousarray(windows_of(scaled, WINDOW))
-    assert found[WINDOW - 1 :] == pytest.approx(series.contributions(windows).sum(axis=1), rel=1e-3)
+    level = Level(series.window_score, WINDOW)
+    expected = series.contributions(windows, level).sum(axis=1)
+    assert found[WINDOW - 1 :] == pytest.approx(expected, rel=1e-3)
 
 
 def test_what_was_seen_is_forgotten(detector):

@@ -9,7 +9,6 @@ from scipy.signal import lfilter
 
 from isthmus.anomaly.intervals import merged_alarms, responsible_sensors
 from isthmus.anomaly.series_calibration import SeriesCalibration, correlation_time
-from isthmus.anomaly.series_score import SeriesScore, window_statistics
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
@@ -42,7 +41,7 @@ def test_a_score_above_the_threshold_has_a_p_value_below_the_rate(scores, new, r
 
 def test_the_margin_falls_with_the_number_of_observations():
     rng = np.random.default_rng(0)
-    margins = [SeriesCalibration.fit(rng.random(n), 10).margin for n in (20, 100, 1000, 100_000)]
+    margins = [SeriesCalibration.fit(rng.random(n), 10).margin for n in (40, 100, 1000, 100_000)]
     assert margins == sorted(margins, reverse=True)
     assert margins[-1] < 1.05
 
@@ -55,32 +54,6 @@ def test_counting_gives_a_share_of_the_promise():
         assert (new > found.threshold(rate)).mean() == pytest.approx(rate, rel=0.35)
 
 
-def test_the_score_forgives_a_wandering_sensor():
-    rng = np.random.default_rng(0)
-    # Of the same deviation, the first back and forth in no time, the second slowly.
-    slow = lfilter([1], [1, -0.999], rng.standard_normal(4000))
-    rows = np.stack([rng.standard_normal(4000), slow / slow.std()], axis=1).astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(rows, 20, axis=0).transpose(0, 2, 1)
-    score = SeriesScore.fit(window_statistics(windows, windows), 20)
-    new = windows[:1] + np.float32(2)
-    quick, wandering = score.contributions(window_statistics(new, new))[0]
-    assert quick > 5 * wandering
-
-
-def test_usual_windows_score_about_one():
-    rng = np.random.default_rng(0)
-    windows = rng.standard_normal((2000, 10, 4)).astype(np.float32)
-    score = SeriesScore.fit(window_statistics(windows, windows / 2), 10)
-    scores = score.contributions(window_statistics(windows, windows / 2)).sum(axis=1)
-    assert scores.mean() == pytest.approx(1, rel=0.05)
-
-
-def test_a_constant_statistic_does_not_divide_by_nothing():
-    windows = np.zeros((50, 10, 2), dtype=np.float32)
-    score = SeriesScore.fit(window_statistics(windows, windows), 10)
-    assert (score.contributions(window_statistics(windows, windows)) == 0).all()
-
-
 def test_alarms_with_little_calm_between_them_are_one():
     scores = np.array([0, 5, 9, 0, 0, 6, 0, 0, 0, 7, np.nan])
     assert merged_alarms(scores, 4, calm=2) == [(1, 5, 2), (9, 9, 9)]
@@ -90,6 +63,6 @@ def test_alarms_with_little_calm_between_them_are_one():
 
 def test_the_sensors_that_make_most_of_the_score_are_responsible_sensors():
     names = ["a", "b", "c", "d", "e"]
-    assert responsible_sensors(np.array([[1, 9, 0, 0, 0], [1, 8, 0, 0, 0]]), names) == ("b",)
-    assert responsible_sensors(np.array([[4, 3, 2, 1, 0]]), names) == ("a", "b", "c")
-    assert responsible_sensors(np.ones((1, 5)), names) == ("a", "b", "c")
+    assert responsible_sensors(np.array([1, 9, 0, 0, 0]), names) == ("b",)
+    assert responsible_sensors(np.array([4, 3, 2, 1, 0]), names) == ("a", "b", "c")
+    assert responsible_sensors(np.ones(5), names) == ("a", "b", "c")

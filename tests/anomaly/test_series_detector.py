@@ -225,7 +225,10 @@ def test_a_detector_is_saved_and_loaded(detector, faulty, tmp_path):
         ("taus", np.array([np.nan, 1.0])),
         ("sensors", np.frombuffer(b'["a"]', np.uint8)),
         ("sensors", np.frombuffer(b"\xff", np.uint8)),
-        ("usual", np.zeros((2, 3))),
+        ("levels", np.zeros((2, 3))),
+        ("levels", np.zeros((0, 3, 3))),
+        ("follow", np.array([1.0, 2.5])),
+        ("follow", np.array([0.0, 8.0])),
     ],
 )
 def test_a_strangers_archive_is_checked(detector, name, value):
@@ -245,9 +248,29 @@ def test_an_impossible_window_is_refused(normal, window):
         ist.AnomalyDetector(window=window).fit(normal)
 
 
-def test_a_contaminated_series_has_no_mode(normal):
-    with pytest.raises(InvalidParameter, match="mode: expected 'novelty' with a window"):
-        ist.AnomalyDetector(network(), window=WINDOW, mode="outlier").fit(normal)
+def test_anomalies_in_the_training_rows_are_left_out(normal, faulty):
+    rows = np.concatenate([normal, faulty])
+    found = ist.AnomalyDetector(network(), window=WINDOW, mode="outlier", random_state=0).fit(rows)
+    scores = found.anomaly_score(faulty)
+    assert scores[205:235].min() > np.median(scores)
+    assert scores[405:425].min() > np.quantile(scores, 0.8)
+
+
+def test_a_window_is_chosen(normal, tmp_path):
+    found = ist.AnomalyDetector(network(), window="auto", random_state=0).fit(normal)
+    assert 4 <= found.window_ <= len(normal) // 4
+    found.save(tmp_path / "auto.isthmus")
+    loaded = ist.load(tmp_path / "auto.isthmus")
+    assert (loaded.window, loaded.window_) == ("auto", found.window_)
+    np.testing.assert_array_equal(loaded.anomaly_score(normal), found.anomaly_score(normal))
+
+
+def test_the_threshold_of_the_first_row_is_that_of_fit(detector, faulty):
+    scores = detector.anomaly_score(faulty)
+    limits = detector.thresholds_of(scores)
+    assert limits[0] == pytest.approx(detector.threshold_)
+    np.testing.assert_array_equal(detector.decision_function(faulty), limits - scores)
+    np.testing.assert_array_equal(detector.predict(faulty) == -1, scores > limits)
 
 
 def test_a_short_series_is_refused(normal):

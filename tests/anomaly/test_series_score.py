@@ -1,13 +1,16 @@
 """The score of a window and the p-values of a series, against plain loops."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from isthmus.anomaly.series_calibration import SeriesCalibration, correlation_time
-from isthmus.anomaly.series_score import SeriesScore, window_statistics
+from isthmus.anomaly.series_score import Level, SeriesScore, window_statistics
 
 
 def walk(n, seed, sensors=3):
@@ -35,39 +38,113 @@ def slow_statistics(windows, residuals):
     return np.array(found)
 
 
-def slow_change(values, width):
-    """Half the mean square by which a statistic changes over eight lags, at least a thousandth."""
-    rows = len(values) + width
-    longest = max(1, rows // 4)
-    shortest = min(width, longest)
-    lags = {int(shortest + (longest - shortest) * step / 7) for step in range(8)}
-    means = []
-    for lag in lags:
-        squares = [(values[k + lag] - values[k]) ** 2 for k in range(len(values) - lag)]
-        if squares:
-            means.append(sum(squares) / len(squares))
-    return max(sum(means) / len(means) / 2, 1e-3)
+def slow_levels(statistics, width):
+    """The level before each window: an exponentially weighted mean that moves every few windows."""
+    step = max(8, width // 4)
+    pace = 1 - math.exp(-step / (10 * width))
+    level = statistics[: 10 * width].mean(axis=0)
+    levels = []
+    for k in range(len(statistics)):
+        if k and k % step == 0:
+            level = level + pace * (statistics[k - step : k].mean(axis=0) - level)
+        levels.append(level)
+    return np.array(levels)
 
 
-@pytest.mark.parametrize(("n", "width"), [(90, 6), (40, 10), (12, 5)])
+def slow_score(away, change):
+    """The root mean square over the sensors of their mean squared distances."""
+    statistics, sensors = away.shape
+    squares = [
+        sum(away[i, s] ** 2 / change[i, s] for i in range(statistics)) / statistics
+        for s in range(sensors)
+    ]
+    return math.sqrt(sum(square**2 for square in squares) / sensors), squares
+
+
+@pytest.mark.parametrize(("n", "width"), [(90, 6), (140, 10), (30, 5)])
 @pytest.mark.parametrize("seed", range(3))
 def test_contributions_are_those_of_a_plain_loop(n, width, seed):
     windows = windows_of(walk(n, seed), width)
     residuals = windows - np.float32(0.8) * windows.mean(axis=1, keepdims=True)
     statistics = window_statistics(windows, residuals)
-    expected = slow_statistics(windows, residuals)
-    np.testing.assert_allclose(statistics, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        statistics, slow_statistics(windows, residuals), rtol=1e-4, atol=1e-5
+    )
 
-    score = SeriesScore.fit(expected, width)
-    new = slow_statistics(*[windows_of(walk(n, seed + 50), width)] * 2)
-    found = score.contributions(new)
-    for k, s in np.ndindex(found.shape):
-        total = 0.0
-        for statistic in range(3):
-            learned = expected[:, statistic, s]
-            away = new[k, statistic, s] - sum(learned) / len(learned)
-            total += away**2 / slow_change(learned, width)
-        assert found[k, s] == pytest.approx(total / (3 * found.shape[1]), rel=1e-9)
+    score, parts = SeriesScore.fit(statistics, width)
+    away = statistics - slow_levels(statistics, width)
+    change = np.maximum((away**2).mean(axis=0), 1e-3)
+    np.testing.assert_allclose(score.change, change)
+    for k in range(len(statistics)):
+        total, squares = slow_score(away[k], change)
+        assert parts[k].sum() == pytest.approx(total, rel=1e-9)
+        shares = np.array(squares) ** 2 / sum(square**2 for square in squares)
+        np.testing.assert_allclose(parts[k], total * shares, rtol=1e-9)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8))
+def test_the_level_does_not_depend_on_how_windows_arrive(sizes):
+    rng = np.random.default_rng(0)
+    score, _ = SeriesScore.fit(rng.normal(size=(200, 3, 2)), 20)
+    statistics = rng.normal(size=(sum(sizes), 3, 2))
+    absent = np.zeros((len(statistics), 2), dtype=bool)
+    whole = Level(score, 20).contributions(statistics, absent)
+    level, cuts = Level(score, 20), np.cumsum([0, *sizes])
+    parts = [level.contributions(statistics[a:b], absent[a:b]) for a, b in pairwise(cuts)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-12)
+
+
+def learned_level(width=20):
+    rng = np.random.default_rng(0)
+    score, _ = SeriesScore.fit(rng.normal(size=(4000, 3, 2)), width)
+    return Level(score, width), rng
+
+
+def scores_of(level, statistics):
+    absent = np.zeros((len(statistics), 2), dtype=bool)
+    return level.contributions(statistics, absent).sum(axis=1)
+
+
+def test_slow_drift_is_followed():
+    level, rng = learned_level()
+    drift = np.linspace(0, 20, 20_000)[:, None, None]
+    scores = scores_of(level, rng.normal(size=(20_000, 3, 2)) + drift)
+    assert scores[-2000:].mean() < 1.2 * scores[:500].mean()
+
+
+def test_a_fault_is_not_learned_until_it_has_lasted_for_ten_windows():
+    level, rng = learned_level()
+    fault = scores_of(level, rng.normal(size=(1000, 3, 2)) + 9)
+    usual = scores_of(learned_level()[0], rng.normal(size=(1000, 3, 2)))
+    assert fault[180:200].min() > 10 * np.median(usual)
+    assert np.median(fault[-100:]) < 3 * np.median(usual)
+
+
+def test_a_series_begins_at_the_nearest_level_of_training():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4000, 3, 2)) + np.linspace(0, 30, 4000)[:, None, None]
+    score, _ = SeriesScore.fit(rows, 20)
+    for near in (rows[:50], rows[-50:]):
+        assert scores_of(Level(score, 20), near).mean() < 3
+
+
+def test_a_missing_sensor_contributes_nothing_and_is_not_learned():
+    level, rng = learned_level()
+    statistics = rng.normal(size=(2000, 3, 2))
+    absent = np.zeros((2000, 2), dtype=bool)
+    absent[:1000, 1] = True
+    wrong = statistics.copy()
+    wrong[:1000, :, 1] = 1e6
+    parts = level.contributions(wrong, absent)
+    assert (parts[:1000, 1] == 0).all()
+    assert parts[:1000].sum(axis=1).mean() == pytest.approx(1, abs=0.3)
+    assert parts[1000:].sum(axis=1).mean() < 2
+
+
+def test_a_constant_statistic_does_not_divide_by_nothing():
+    windows = np.zeros((50, 10, 2), dtype=np.float32)
+    _, parts = SeriesScore.fit(window_statistics(windows, windows), 10)
+    assert (parts == 0).all()
 
 
 def slow_correlation_time(values):
@@ -90,18 +167,17 @@ def test_the_correlation_time_is_that_of_a_plain_loop(seed):
 
 
 def slow_p_value(score, held_out, tau):
-    """Count in units of tau; beyond all held-out scores, Student's t from the logarithms."""
-    m = max(5.0, len(held_out) / tau)
-    score = score / stats.f.ppf(0.9, m, m)
-    above = sum(other >= score for other in held_out)
-    counted = (tau + above) / (tau + len(held_out))
-    if above:
+    """Count; where few are above, Student's t from the logarithms, but no less than counted."""
+    m = max(3.0, len(held_out) / tau)
+    score = score / stats.f.ppf(0.75, m, m)
+    counted = sum(other >= score for other in held_out) / len(held_out)
+    if counted >= 1.5 / m:
         return counted
     logs = [math.log(other) for other in held_out]
     mean = sum(logs) / len(logs)
     variance = sum((x - mean) ** 2 for x in logs) / len(logs) * m / (m - 1)
     distance = (math.log(score) - mean) / math.sqrt(variance * (1 + 1 / m))
-    return min(counted, stats.t.cdf(-distance, m - 1))
+    return max(counted, min(1.5 / m, stats.t.cdf(-distance, m - 1)))
 
 
 @pytest.mark.parametrize("shortest", [1, 7, 40])

@@ -1,5 +1,10 @@
 """The page on anomalies stands alone, says what the detector says, and runs nothing of the data."""
 
+import base64
+import hashlib
+import json
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +14,9 @@ import isthmus as ist
 from isthmus.core.errors import CannotWrite, InvalidData
 from isthmus.evaluation import alarm_evaluation
 from isthmus.report.page import write_report
+from isthmus.report.template import script
 from isthmus.report.timeline import timeline_chart
+from isthmus.report.timeline_views import TIMELINE_SCRIPTS
 
 COMMON = {"verdict", "scores", "promise", "network", "load", "histogram-t", "p-values-t"}
 ROWS = COMMON | {"top", "blind-spots", "drift"}
@@ -118,6 +125,13 @@ def test_a_series(series, tmp_path):
     intervals = detector.intervals(new)
     assert page.html.count('<rect class="alarm"') == len(intervals) >= 1
     assert page.html.count('<rect class="truth"') == 1
+    data, run = page.scripts
+    assert data[0] == {"type": "application/json", "id": "timeline-data"}
+    assert len(json.loads(data[1])["alarms"]) == len(intervals)
+    # The only script that runs is the package's: the page gives its hash to the browser.
+    assert run == ({}, script(*TIMELINE_SCRIPTS).text)
+    digest = base64.b64encode(hashlib.sha256(run[1].encode()).digest()).decode()
+    assert re.search("Content-Security-Policy.*script-src.*", page.html)[0].count(digest) == 1
     highest = max(intervals, key=lambda one: one.score)
     assert ", ".join(highest.sensors) in page.text
     assert str(pd.Timestamp(highest.start)) in page.text

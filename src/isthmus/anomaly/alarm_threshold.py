@@ -7,9 +7,10 @@ for each row without. If all alarms counted, the fraction of alarms among T rows
 logarithms of the scores (Angelopoulos, Candes and Tibshirani, 2023, "Conformal PID Control for Time
 Series Prediction", Proposition 1).
 
-So that faults do not raise the threshold, an alarm counts only if it is like a false one: its
-highest score is below `_CLEAR` thresholds, and it is over after `_LONGEST` times the time in which
-scores are correlated. The guarantee is about these alarms.
+So that faults do not raise the threshold, an alarm counts only if it is like a false one: the
+logarithm of its highest score is at most `_CLEAR` standard deviations above that of the threshold,
+and it is over after `_LONGEST` times the time in which scores are correlated. The guarantee is
+about these alarms.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _STEP = 0.5
 """How far an alarm as long as the scores' correlation time moves the logarithm."""
-_CLEAR = 3.0
+_CLEAR = 2.5
 _LONGEST = 2.0
 _DOWN, _UP = 1.5, 3.0
 """Largest moves from the start, in logarithms: after a week at rest, a series would otherwise raise
@@ -42,10 +43,13 @@ class AlarmThreshold:
         The fraction of rows that may be false alarms.
     tau : float
         Number of rows that are worth one independent row.
+    spread : float
+        Standard deviation of the logarithms of normal rows' scores.
     """
 
-    def __init__(self, start: float, rate: float, tau: float) -> None:
+    def __init__(self, start: float, rate: float, tau: float, spread: float) -> None:
         self._step, self._rate, self._most_rows = _STEP / tau, rate, _LONGEST * tau
+        self._clear = math.exp(_CLEAR * spread)
         self._log = math.log(start)
         self._lowest, self._most = self._log - _DOWN, self._log + _UP
         self._rows, self._highest = 0, 0.0
@@ -62,15 +66,15 @@ class AlarmThreshold:
         return threshold
 
     def _close(self) -> None:
-        if self._rows and self._highest < _CLEAR and self._rows <= self._most_rows:
+        if self._rows and self._highest <= self._clear and self._rows <= self._most_rows:
             moved = self._log + self._step * (1 - self._rate) * self._rows
             self._log = min(self._most, moved)
         self._rows, self._highest = 0, 0.0
 
 
 def thresholds(
-    scores: NDArray[np.float64], start: float, rate: float, tau: float
+    scores: NDArray[np.float64], start: float, rate: float, tau: float, spread: float
 ) -> NDArray[np.float64]:
     """Return the threshold for each of the scores of successive rows, (n,)."""
-    threshold = AlarmThreshold(start, rate, tau)
+    threshold = AlarmThreshold(start, rate, tau, spread)
     return np.fromiter(map(threshold.at_next, scores.tolist()), np.float64, len(scores))

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from isthmus.anomaly.protocol import StoredDetector
 
 _GRID, _COLUMNS, _LEVELS = "grid/", "columns", "levels"
-"""The prefix of the grid's arrays, and names of arrays that may be absent. There is no grid and
-there are no columns if rows are evenly spaced, all columns are sensors, and the gap is the default
-one."""
+"""The prefix of the grid's arrays, and names of arrays that may be absent. Grid and columns are
+absent if rows are evenly spaced, all columns are sensors and the longest gap is the default."""
 
 
 class SeriesParts(NamedTuple):
@@ -46,14 +45,16 @@ class SeriesParts(NamedTuple):
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything except the window, which is in the autoencoder's shape."""
         score = self.window_score
+        levels = {_LEVELS: score.levels, "follow": np.array([score.limit, score.step])}
+        if not score.step:  # as in older archives
+            levels = {"usual": score.levels[0]}
         return {
             **self._grid_arrays(),
             "sensors": _as_bytes(self.sensors),
             "centre": self.scaling.centre,
             "scale": self.scaling.scale,
-            _LEVELS: score.levels,
             "change": score.change,
-            "follow": np.array([score.limit, score.step]),
+            **levels,
             "scores": self.calibration.scores,
             "window_scores": self.window_calibration.scores,
             "taus": np.array([self.calibration.tau, self.window_calibration.tau]),

@@ -72,6 +72,11 @@ class SeriesCalibration:
         """What scores are divided by before they are compared."""
         return float(stats.f.isf(_VAGUE, self.observations, self.observations))
 
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the logarithms of the held-out scores."""
+        return float(np.log(np.maximum(self.scores, _SMALLEST)).std())
+
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-value of each score, in (0, 1]; NaN where there is none."""
         scaled = scores / self.margin

@@ -121,7 +121,7 @@ class SeriesDetector:
         start = self.threshold(rate)
         if not self.window_score.step:
             return np.full(len(scores), start)
-        return thresholds(scores, start, rate, self.calibration.tau)
+        return thresholds(scores, start, rate, self.calibration.tau, self.calibration.spread)
 
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`.
@@ -166,7 +166,9 @@ class SeriesDetector:
         scores, places, slots = scores[order], places[order], placed.slot_of_rows()[order]
         limits = self.thresholds(scores, rate)
         spans = merged_alarms(scores, limits, self.window // 2, places=places)
-        parts = self._span_contributions(placed, [(slots[s.first], slots[s.last]) for s in spans])
+        parts = self._span_contributions(
+            self._place(series), [(slots[s.first], slots[s.last]) for s in spans]
+        )
         intervals = []
         for span, part in zip(spans, parts, strict=True):
             first, last, peak = (int(order[row]) for row in (span.first, span.last, span.peak))
@@ -188,7 +190,7 @@ class SeriesDetector:
 
     def reset(self) -> None:
         """Forget the rows passed to `score_next`."""
-        self._online.reset()
+        self.__dict__.pop("_online", None)
 
     def contributions(
         self, block: Floats, level: Level, begins: RowNumbers | tuple[()] = ()
@@ -309,23 +311,22 @@ class SeriesDetector:
 
     def _span_contributions(
         self, placed: PlacedSeries, spans: Sequence[tuple[int, int]]
-    ) -> NDArray[np.float64]:
-        """Return each sensor's share of the scores of spans of slots, (spans, sensors).
+    ) -> list[NDArray[np.float64]]:
+        """Return each sensor's mean contribution in spans of slots, (sensors,) for each.
 
-        Both ends of a span are included. Each window counts by how many of the slots it covers.
+        Both ends of a span are included.
         """
-        shares = np.zeros((len(spans), len(self.sensors)))
         if not spans:
-            return shares
+            return []
+        before = self.window - 1
+        held = [np.full((b - a + self.window, len(self.sensors)), np.nan) for a, b in spans]
         with warnings.catch_warnings():  # given for the scores already
             warnings.simplefilter("ignore", DataWarning)
             for starts, parts in self._window_contributions(placed):
-                for share, (first, last) in zip(shares, spans, strict=True):
-                    if starts[0] <= last and starts[-1] + self.window > first:
-                        covered = np.minimum(starts + self.window - 1, last)
-                        rows = np.maximum(0, covered - np.maximum(starts, first) + 1)
-                        share += rows @ np.nan_to_num(parts)
-        return shares
+                for rows, (first, last) in zip(held, spans, strict=True):
+                    a, b = np.searchsorted(starts, [first - before, last + 1])
+                    rows[starts[a:b] - first + before] = parts[a:b]
+        return [np.nanmean(per_timestamp(rows, self.window)[before:], axis=0) for rows in held]
 
     def _window_contributions(
         self, placed: PlacedSeries

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _PART, _LARGEST_PART = 16, 8
 _SHORT, _LONG = 50, 250
 _FEWEST = 4
-_LEAST_CORRELATION = 0.3
+_LEAST_CORRELATION, _NEARLY = 0.3, 0.9
+_APART = 1.25
+"""Peaks closer to each other than by this factor are one, split by noise."""
 _MOST_ROWS = 20_000
 """Rows from which the period is found."""
 
@@ -35,24 +37,28 @@ def chosen_window(series: SensorSeries) -> int:
 def period(rows: NDArray[np.float64], longest: int) -> int | None:
     """Return the period of a series (n, sensors) in rows, at most `longest`; None without one.
 
-    It is the lag of the highest peak of the sensors' mean autocorrelation.
+    It is the shortest lag at which the sensors' mean autocorrelation has a peak that is nearly as
+    high as the highest.
     """
-    seen = np.isfinite(rows)
-    mean = np.where(seen, rows, 0.0).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
-    filled = np.where(seen, rows - mean, 0.0)
-    spread = filled.std(axis=0)
-    filled = filled[:, spread > 0] / spread[spread > 0]
-    if not filled.size:
+    filled = [_filled(column) for column in rows.T if np.isfinite(column).any()]
+    scaled = [column / column.std() for column in filled if column.std() > 0]
+    if not scaled:
         return None
-    spectrum = np.square(np.abs(np.fft.rfft(filled, 2 * len(filled), axis=0))).mean(axis=1)
-    correlation = np.fft.irfft(spectrum)[: longest + 2]
-    correlation = (
-        correlation
-        / correlation[0]
-        * len(filled)
-        / np.arange(len(filled), 0, -1)[: len(correlation)]
-    )
+    count, lags = len(rows), min(longest + 2, len(rows))
+    spectrum = np.mean([np.abs(np.fft.rfft(column, 2 * count)) ** 2 for column in scaled], axis=0)
+    correlation = np.fft.irfft(spectrum)[:lags] / np.arange(count, count - lags, -1)
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:]))
     peaks = peaks[(peaks >= _FEWEST) & (correlation[peaks] > _LEAST_CORRELATION)]
-    return int(peaks[correlation[peaks].argmax()]) if len(peaks) else None
+    if not len(peaks):
+        return None
+    first = peaks[(correlation[peaks] >= _NEARLY * correlation[peaks].max()).argmax()]
+    near = peaks[(peaks >= first) & (peaks < _APART * first)]
+    return int(near[correlation[near].argmax()])
+
+
+def _filled(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a sensor's values, (n,), without their mean and with missing cells interpolated."""
+    places, seen = np.arange(len(column)), np.isfinite(column)
+    filled = np.interp(places, places[seen], column[seen])
+    return np.asarray(filled - filled.mean())

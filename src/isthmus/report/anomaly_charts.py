@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from isthmus.core.number_format import count, number, percent
-from isthmus.data.fleet import as_fleet
-from isthmus.data.sensor_series import as_series
+from isthmus.core.number_format import number, percent
 from isthmus.evaluation import alarm_evaluation
-from isthmus.evaluation.runs import runs
 from isthmus.report.charts import PlotLine, histogram_chart, line_chart
-from isthmus.report.timeline import timeline_chart
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from numpy.typing import NDArray
 
-    from isthmus.anomaly.intervals import Intervals
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
-_MOST_INTERVALS = 20
 _MOST_POINTS = 400
 _P_EDGES = np.linspace(0.0, 1.0, 21)
 
@@ -32,28 +26,6 @@ class AnomalyChart(NamedTuple):
     chart: Markup
     legend: list[tuple[str, str]]
     caption: str
-
-
-class AnomalyChartRow(NamedTuple):
-    """One interval of alarms."""
-
-    unit: str
-    start: str
-    end: str
-    peak: str
-    rows: str
-    score: str
-    sensors: str
-
-
-class Timeline(NamedTuple):
-    """The scores over time and the alarms."""
-
-    note: str
-    chart: Markup
-    legend: list[tuple[str, str]]
-    intervals: list[AnomalyChartRow]
-    more: str
 
 
 def histogram(seen: AlarmCounts) -> AnomalyChart:
@@ -123,60 +95,6 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
             mark=recall,
         ),
     ]
-
-
-def timeline(X: Any, seen: AlarmCounts, found: Intervals, group: str | None = None) -> Timeline:
-    """Draw the scores of a series, or of units one after the other, and list the alarms."""
-    times = as_series(X, ()).times if group is None else None
-    order = np.arange(len(seen.scores)) if times is None else np.argsort(times, kind="stable")
-    if group is not None:
-        order = np.asarray(as_fleet(X, group, ()).order)
-    place = np.argsort(order)
-    dated = times is not None and times.dtype.kind == "M"
-    note = f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close."
-    if group is not None:
-        note += " The rows are drawn unit after unit."
-    anomalous = None if seen.anomalous is None else seen.anomalous[order]
-    chart = timeline_chart(
-        seen.scores[order],
-        threshold=seen.threshold,
-        alarms=[(int(place[one.rows[0]]), int(place[one.rows[1]])) for one in found],
-        name="scores-along-time",
-        title="Anomaly scores over time",
-        description=note,
-        y_label="score",
-        times=times[order] if times is not None and dated else None,
-        truth=[] if anomalous is None else [(a, b) for a, b in runs(anomalous).tolist()],
-    )
-    legend = [("score", "--c0"), ("alarm", "--c1")]
-    if anomalous is not None:
-        legend.append(("labelled as an anomaly, at the top", "--c3"))
-    highest = sorted(found, key=lambda one: -one.score)[:_MOST_INTERVALS]
-    more = (
-        f"The {_MOST_INTERVALS} of {len(found):,} alarms with the highest scores are listed."
-        if len(found) > _MOST_INTERVALS
-        else ""
-    )
-    return Timeline(note, chart, legend, [_row(one) for one in highest], more)
-
-
-def _row(one: Any) -> AnomalyChartRow:
-    first, last = one.rows
-    return AnomalyChartRow(
-        unit="" if one.unit is None else str(one.unit),
-        start=_moment(one.start),
-        end=_moment(one.end),
-        peak=_moment(one.peak),
-        rows=f"{first:,} to {last:,}",
-        score=number(one.score),
-        sensors=", ".join(one.sensors),
-    )
-
-
-def _moment(moment: Any) -> str:
-    if isinstance(moment, np.datetime64):
-        moment = moment.astype("datetime64[s]")
-    return str(moment).replace("T", " ")
 
 
 def _groups(

@@ -13,7 +13,8 @@ from isthmus.evaluation import alarm_evaluation
 from isthmus.evaluation.series_evaluation import evaluate_series
 from isthmus.report import anomaly_charts, anomaly_rows
 from isthmus.report.evaluation_table import evaluation_table, evaluation_tiles
-from isthmus.report.template import colophon, filled, free_path
+from isthmus.report.template import colophon, filled, free_path, script
+from isthmus.report.timeline_views import TIMELINE_SCRIPTS, timeline
 from isthmus.verdict.parameter_table import parameter_table
 
 if TYPE_CHECKING:
@@ -134,9 +135,8 @@ def render(
         "verdict": _verdict(seen, found, evaluation),
         "tiles": _tiles(seen, found, evaluation),
         "findings": _findings(seen, found, blind, drift),
-        "timeline": None
-        if intervals is None
-        else anomaly_charts.timeline(X, seen, intervals, detector.group),
+        "timeline": None if intervals is None else timeline(detector, X, seen, intervals),
+        "script": None if intervals is None else script(*TIMELINE_SCRIPTS),
         "evaluation": evaluation_table(evaluation) if evaluation else None,
         "histogram": anomaly_charts.histogram(seen),
         "p_chart": anomaly_charts.p_values(seen),

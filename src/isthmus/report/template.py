@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,6 +17,13 @@ from isthmus.core.errors import CannotWrite
 
 if TYPE_CHECKING:
     import os
+
+
+class PageScript(NamedTuple):
+    """A script of this package, and its hash: a page lets the browser run no other script."""
+
+    text: Markup
+    digest: str
 
 
 def filled(name: str, parts: dict[str, Any]) -> str:
@@ -45,6 +54,13 @@ def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
 def style() -> Markup:
     """Return the pages' style sheet."""
     return Markup(_text("style.css"))  # noqa: S704 - our own file
+
+
+def script(*names: str) -> PageScript:
+    """Return the scripts called `names` as one, to be written into a page."""
+    text = "\n".join(_text(name) for name in names)
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return PageScript(Markup(text), f"sha256-{digest}")  # noqa: S704 - our own files
 
 
 def colophon() -> str:
