@@ -29,6 +29,9 @@ RTOL = 1e-5
 SETTINGS = {"hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
 """Of the run whose checkpoints are kept: a checkpoint is only taken by the same settings."""
 
+ADDED_FIELDS = {"unit"}
+"""Fields of results that the versions which wrote the files did not have."""
+
 
 @cache
 def manifest() -> dict[str, Any]:
@@ -64,7 +67,7 @@ def flat(value: Any, name: str) -> dict[str, np.ndarray]:
     if isinstance(value, dict):
         parts = value
     elif dataclasses.is_dataclass(value):
-        fields = dataclasses.fields(value)
+        fields = [field for field in dataclasses.fields(value) if field.name not in ADDED_FIELDS]
         parts = {field.name: getattr(value, field.name) for field in fields}
     elif isinstance(value, list | tuple) and not all(np.isscalar(each) for each in value):
         parts = dict(zip(getattr(value, "_fields", range(len(value))), value, strict=True))
@@ -105,7 +108,7 @@ def plain_params(model: Any) -> dict[str, Any]:
 def new_defaults(kind: type, known: dict[str, Any]) -> dict[str, Any]:
     """Return the defaults of the parameters that the version which wrote the file did not have."""
     parameters = inspect.signature(kind).parameters.values()
-    new = {"unknown", "longest_gap"} - set(known)
+    new = {"unknown", "group", "longest_gap"} - set(known)
     return {p.name: p.default for p in parameters if p.name in new}
 
 

@@ -1,4 +1,4 @@
-"""The contract of fitted detectors, which one of rows and one of a series both keep."""
+"""The contract of fitted detectors, which those of rows, of a series and of a fleet all keep."""
 
 import json
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import isthmus as ist
+from isthmus.anomaly.fleet_detector import FleetDetector
 from isthmus.anomaly.protocol import FittedDetector, StoredDetector
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.series_detector import SeriesDetector
@@ -21,6 +22,7 @@ ROWS = pd.DataFrame(
     np.random.default_rng(0).standard_normal((240, 3)) @ np.array([[1, 2, 0], [0, 1, 1], [0, 0, 3]])
     + np.array([5.0, -7.0, 0.0]),
     columns=["a", "b", "c"],
+    index=pd.Index(np.repeat(["left", "right"], 120), name="unit"),
 )
 QUICK = {"hidden": (8,), "epochs": 2, "verbose": 0, "random_state": 0}
 
@@ -34,6 +36,9 @@ MADE = {
     "rows, own network": lambda: of(autoencoder=ist.Autoencoder(2, **QUICK)),
     "rows, some anomalous": lambda: of(mode="outlier"),
     "series": lambda: of(autoencoder=ist.Autoencoder(3, scale="none", **QUICK), window=WINDOW),
+    "fleet": lambda: of(
+        autoencoder=ist.Autoencoder(3, scale="none", **QUICK), window=WINDOW, group="unit"
+    ),
 }
 
 
@@ -55,13 +60,19 @@ def prepared(detector, fitted):
 @pytest.fixture
 def stored(detector, fitted):
     return StoredDetector(
-        detector.autoencoder_, fitted.to_arrays(), fitted.own_schema(), detector.window, "warn"
+        detector.autoencoder_,
+        fitted.to_arrays(),
+        fitted.own_schema(),
+        detector.window,
+        "warn",
+        detector.group,
     )
 
 
-def test_both_kinds_satisfy_the_protocol(detector, fitted):
+def test_all_kinds_satisfy_the_protocol(detector, fitted):
     assert isinstance(fitted, FittedDetector)
-    assert type(fitted) is (SeriesDetector if detector.window else RowDetector)
+    series = FleetDetector if detector.group else SeriesDetector
+    assert type(fitted) is (series if detector.window else RowDetector)
     assert fitted.is_series == detector.is_series == (detector.window is not None)
     assert fitted.autoencoder is detector.autoencoder_
 
@@ -136,6 +147,7 @@ def test_every_array_of_an_archive_is_checked(fitted, stored):
 def test_methods_of_the_other_kind_are_absent(detector, fitted):
     of_rows, of_series = {"repair", "blind_spots", "drift"}, {"intervals", "score_next", "reset"}
     there = of_series if fitted.is_series else of_rows
+    there = {"intervals"} if detector.group else there
     for name in of_rows | of_series:
         assert hasattr(detector, name) == (name in there)
 

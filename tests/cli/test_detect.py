@@ -73,6 +73,29 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the interleaved series of units, others with a fault, and a detector."""
+    folder = tmp_path_factory.mktemp("fleet")
+    random = np.random.default_rng(0)
+    units, t = np.arange(6), np.arange(260)
+    own = 10 * random.normal(size=(6, 1, 2))
+    swing = np.sin(t[None, :, None] / 7 + units[:, None, None] + np.arange(2))
+    values = own + swing + random.normal(size=(6, 260, 2)) / 20
+    frame = pd.DataFrame(values.reshape(-1, 2), columns=["s0", "s1"])
+    frame.insert(0, "time", np.tile(pd.Timestamp("2026-01-01") + pd.to_timedelta(t, "min"), 6))
+    frame.insert(0, "pump", np.repeat([f"pump {unit}" for unit in units], 260))
+    early = frame["time"] < pd.Timestamp("2026-01-01 03:00")
+    frame[early].sort_values("time").to_csv(folder / "log.csv", index=False)
+    later = frame[~early].reset_index(drop=True).assign(fault=0)
+    later.loc[later.index[later["pump"] == "pump 2"][30:50], ["s1", "fault"]] += [4, 1]
+    later.sort_values("time", kind="stable").to_csv(folder / "later.csv", index=False)
+    arguments = ("fit", folder / "log.csv", "--kind", "detector", "--window", 10, *SMALL)
+    arguments = (*arguments, "--group", "pump", "-o", folder / "f.isthmus", "--no-report")
+    assert run(*arguments) == 0
+    return folder
+
+
 def known(folder: Path) -> tuple[ist.AnomalyDetector, Any]:
     """Return the detector, and the rows it was given less what it does not know."""
     new = pd.read_csv(folder / "new.csv").drop(columns=["name", "fault"])
@@ -351,6 +374,40 @@ def test_false_discoveries_in_a_series(
     assert str(result) in capsys.readouterr().out
 
 
+def test_alarms_of_a_fleet_say_the_unit(
+    fleet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarms, intervals, page = (tmp_path / name for name in ("a.csv", "i.csv", "p.html"))
+    arguments = ("detect", fleet / "f.isthmus", fleet / "later.csv", "--label", "fault")
+    assert run(*arguments, "-o", alarms, "--intervals", intervals, "--report", page) == 0
+    assert "anomalies found (recall" in capsys.readouterr().out
+    found = pd.read_csv(alarms, keep_default_na=False)
+    names = ["pump", "time", "fault", "row", "score", "p_value", "alarm", "top_columns"]
+    assert list(found.columns) == names
+    assert found["pump"].tolist() == pd.read_csv(fleet / "later.csv")["pump"].tolist()
+    faulty = found[found["fault"] == 1]
+    assert faulty["alarm"][5:15].all()
+    spans = pd.read_csv(intervals)
+    assert list(spans.columns)[:3] == ["unit", "start", "end"]
+    assert "pump 2" in set(spans["unit"])
+    assert "pump 2" in page.read_text("utf-8")
+    assert "unit after unit" in page.read_text("utf-8")
+    why = tmp_path / "why.csv"
+    assert run("explain", fleet / "f.isthmus", fleet / "later.csv", "--top", 1, "-o", why) == 0
+    assert pd.read_csv(why)[["unit", "column"]].iloc[0].tolist() == ["pump 2", "s1"]
+
+
+def test_the_end_of_each_unit_is_held_out(
+    fleet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("fit", fleet / "log.csv", "--kind", "detector", "--window", 10, *SMALL)
+    arguments = (*arguments, "--group", "pump", "--report", tmp_path / "r.html")
+    assert run(*arguments, "-o", tmp_path / "d.isthmus") == 0
+    out = capsys.readouterr().out
+    assert "960 rows to fit on, 120 to evaluate on (the end of each unit)" in out
+    assert "detector for the series of 6 units" in (tmp_path / "r.html").read_text("utf-8")
+
+
 def test_times_may_be_seconds(series: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(series / "later.csv", parse_dates=["time"])
     frame["time"] = frame["time"].astype("datetime64[s]").astype("int64")
@@ -377,6 +434,7 @@ def test_times_may_be_seconds(series: Path, tmp_path: Path) -> None:
         (("detect", "MODEL", "DATA", "-o", "a.csv", "--label", "town"), "1 for an anomaly"),
         (("detect", "MODEL", "DATA", "-o", "a.csv", "--intervals", "i.csv"), "--window"),
         (("detect", "MODEL", "DATA", "-o", "a.csv", "--time", "name"), "--window"),
+        (("fit", "DATA", "--kind", "detector", "--group", "town", "-o", "a.isthmus"), "set window"),
         (("detect", "MODEL", "none.csv", "-o", "a.csv"), "none.csv"),
         (("detect", "MODEL", "OTHER", "-o", "a.csv"), "weight"),
         (("explain", "MODEL", "DATA", "-o", "w.csv", "--rows", "68"), "0 to 67"),

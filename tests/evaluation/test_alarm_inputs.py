@@ -105,3 +105,9 @@ def test_what_is_refused(arguments, subject):
 def test_a_buffer_is_a_number_of_rows(buffer):
     with pytest.raises(InvalidParameter, match="buffer"):
         ist.evaluate_alarms(LABELS, SCORES, buffer=buffer)
+
+
+def test_intervals_of_several_units_are_refused():
+    one = Interval(0, 1, 0, 9.0, ("x",), (0, 1), unit="a")
+    with pytest.raises(InvalidData, match="those of one series"):
+        ist.evaluate_alarms(LABELS, SCORES, Intervals([one]))

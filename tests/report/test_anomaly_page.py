@@ -196,3 +196,18 @@ def test_timelines_stay_inside(step, n):
     )
     assert "nan" not in chart
     assert "inf" not in chart
+
+
+def test_a_fleet(tmp_path):
+    random = np.random.default_rng(0)
+    t = np.tile(np.arange(150), 3)
+    units = np.repeat(["first", "second", "third"], 150)
+    frame = pd.DataFrame({"s": np.sin(t / 7) + random.normal(size=450) / 20, "unit": units})
+    detector = ist.AnomalyDetector(small(), window=10, group="unit", random_state=0).fit(frame)
+    new = frame.sort_index(key=lambda rows: t[rows], kind="stable").reset_index(drop=True)
+    odd = (new["unit"] == "second") & (np.arange(450) > 300)
+    new.loc[odd, "s"] += 9
+    page = page_of(write_report(detector, new, tmp_path / "page.html", y=odd.to_numpy()))
+    for words in ("second", "unit after unit", "detector for the series of 3 units"):
+        assert words in page.text
+    assert "score_next" not in page.text

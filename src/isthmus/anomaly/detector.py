@@ -41,10 +41,15 @@ MODES = Catalogue("mode", {"novelty": False, "outlier": True})
 """For each mode, whether the training rows may contain anomalies."""
 
 
-def kind_for(window: Any) -> DetectorKind:
-    """Return the kind of detector for a `window`. No other code makes this choice."""
+def kind_for(window: Any, group: Any) -> DetectorKind:
+    """Return the kind of detector for a `window` and a `group`; no other code makes this choice."""
     if window is None:
         return DetectorKind(RowDetector, fit_rows)
+    if group is not None:
+        from isthmus.anomaly.fleet_detector import FleetDetector
+        from isthmus.anomaly.fleet_training import fit_fleet
+
+        return DetectorKind(FleetDetector, fit_fleet)
     from isthmus.anomaly.series_detector import SeriesDetector  # not needed for rows
     from isthmus.anomaly.series_training import fit_series_detector
 
@@ -60,7 +65,7 @@ def _if_kind_has(name: str) -> Callable[[Method], Method]:
 
 
 class AnomalyDetector(OutlierMixin, Task):
-    """Detects anomalous rows, images, or periods of a sensor series.
+    """Detects anomalous rows, images, or periods of one sensor series or of many.
 
     Accepts the same data as the autoencoders: arrays, images, and tables with categories and
     missing cells. You do not have to guess a contamination rate: some rows are held out from
@@ -91,6 +96,11 @@ class AnomalyDetector(OutlierMixin, Task):
         Rows of a window. Only for series.
     longest_gap_ : int
         The most consecutive missing rows that are filled. Only for series.
+    units_ : tuple of str or int
+        The units that were learned from. Only with `group`.
+    unit_levels_ : array of shape (units,)
+        What the scores of each unit are divided by, so that `threshold_` holds for all units. Only
+        with `group`.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -114,6 +124,7 @@ class AnomalyDetector(OutlierMixin, Task):
         false_alarm_rate: float = 0.01,
         mode: str = "novelty",
         window: int | str | None = None,
+        group: str | None = None,
         longest_gap: int | None = None,
         unknown: str = "warn",
         random_state: Any = None,
@@ -122,6 +133,7 @@ class AnomalyDetector(OutlierMixin, Task):
         self.false_alarm_rate = false_alarm_rate
         self.mode = mode
         self.window = window
+        self.group = group
         self.longest_gap = longest_gap
         self.unknown = unknown
         self.random_state = random_state
@@ -135,8 +147,8 @@ class AnomalyDetector(OutlierMixin, Task):
         X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
             (timestamps, sensors), or a DataFrame with a time index or a column of times. Times
-            may be irregular. A path is read by `isthmus.data.reading.read`. All other methods
-            accept the same.
+            may be irregular. With `group`, too, a table of the series of all units, in any order of
+            rows. A path is read by `isthmus.data.reading.read`. All other methods accept the same.
         y : array of shape (n,), optional
             Labels, for an autoencoder that learns from them; otherwise ignored.
 
@@ -154,7 +166,8 @@ class AnomalyDetector(OutlierMixin, Task):
         DataWarning
             There are too few rows to guarantee the false-alarm rate. With `window`: rows are not in
             order of time or share their times, columns of text are left out, or sensors have no
-            values.
+            values, or, with `group`, units are shorter than a
+            window.
         """
         refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)
@@ -166,13 +179,14 @@ class AnomalyDetector(OutlierMixin, Task):
             false_alarm_rate=float(self.false_alarm_rate),
             contaminated=MODES[self.mode],
             window=self.window,
+            group=self.group,
             longest_gap=self.longest_gap,
             unknown=self.unknown,
             seed=resolve_seed(self.random_state),
         )
         before = self.__dict__.copy()
         try:
-            self._keep_fitted(kind_for(self.window).fit(request))
+            self._keep_fitted(kind_for(self.window, self.group).fit(request))
         except BaseException:
             self.__dict__ = before
             raise
@@ -188,6 +202,7 @@ class AnomalyDetector(OutlierMixin, Task):
 
         A training row is not compared with itself. With `window`, each row has a score, which is
         NaN where nothing was measured and where no window fits between two gaps.
+        With `group`, scores of different units can be compared.
 
         Parameters
         ----------
@@ -337,6 +352,11 @@ class AnomalyDetector(OutlierMixin, Task):
         ----------
         X : array, DataFrame or Arrow table
             A series like the one given to `fit`.
+
+        Returns
+        -------
+        Intervals
+            In chronological order. With `group`, unit by unit, and each has its `unit`.
         """
         rows = self._prepared(X)
         intervals: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
@@ -364,7 +384,9 @@ class AnomalyDetector(OutlierMixin, Task):
     @property
     def _kind(self) -> FittedDetector | type[FittedDetector]:
         """The fitted detector or, before `fit`, the class it will have."""
-        return self._fitted if hasattr(self, "_fitted") else kind_for(self.window).detector
+        return (
+            self._fitted if hasattr(self, "_fitted") else kind_for(self.window, self.group).detector
+        )
 
     def _prepared(self, X: Any) -> Any:
         """Return rows checked and converted for the fitted detector."""
@@ -404,13 +426,16 @@ class AnomalyDetector(OutlierMixin, Task):
     def _check_learned(self) -> None:
         self._fitted.check_settings(
             window=self.window,
+            group=self.group,
             longest_gap=self.longest_gap,
             contaminated=MODES[self.mode],
         )
 
     def _restore(self, arrays: Mapping[str, np.ndarray], schema: Any = None) -> None:
-        stored = StoredDetector(self.autoencoder_, arrays, schema, self.window, self.unknown)
-        self._keep_fitted(kind_for(self.window).detector.from_archive(stored))
+        stored = StoredDetector(
+            self.autoencoder_, arrays, schema, self.window, self.unknown, self.group
+        )
+        self._keep_fitted(kind_for(self.window, self.group).detector.from_archive(stored))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

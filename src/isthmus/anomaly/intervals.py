@@ -46,6 +46,9 @@ class Interval:
         80% of it, at most 3.
     rows : (int, int)
         Numbers of the first and the last row.
+    unit : str or int, optional
+        The unit of a fleet; None for a single series. Rows between the first and the last may
+        belong to other units.
     """
 
     start: Any
@@ -54,16 +57,18 @@ class Interval:
     score: float
     sensors: tuple[str, ...]
     rows: tuple[int, int]
+    unit: str | int | None = None
 
     def __str__(self) -> str:
+        unit = "" if self.unit is None else f"{self.unit}: "
         return (
-            f"{self.start} to {self.end}, peak {self.peak}, score {self.score:.3g}: "
+            f"{unit}{self.start} to {self.end}, peak {self.peak}, score {self.score:.3g}: "
             f"{', '.join(self.sensors)}"
         )
 
 
 class Intervals(tuple[Interval, ...]):
-    """Intervals in chronological order; ``str()`` gives one line for each."""
+    """Intervals in chronological order, unit by unit; ``str()`` gives one line for each."""
 
     __slots__ = ()
 

@@ -5,7 +5,7 @@ They have the format of `isthmus.estimators.parameters`. This module imports not
 
 from __future__ import annotations
 
-from isthmus.estimators.constraints import Integer, Model, OneOf, Real, Seed
+from isthmus.estimators.constraints import Integer, Label, Model, OneOf, Real, Seed
 from isthmus.estimators.parameters import UNKNOWN, Parameter
 
 _MOST_ROWS = 2**24
@@ -77,6 +77,19 @@ DETECTOR_PARAMETERS = (
         summary="For a series: the most missing rows in succession that are filled.",
         panel=_PANEL,
         metavar="ROWS",
+    ),
+    Parameter(
+        "group",
+        "str or None",
+        None,
+        Label(optional=True),
+        "For the series of several units, such as machines, in one table: the column that says "
+        "which unit each row belongs to. No window contains rows of two units. All units share one "
+        "network; sensors are standardised, and alarms calibrated, for each unit. Needs `window`.",
+        kinds=_KINDS,
+        summary="For series of several units, such as machines: the column that names the unit.",
+        panel=_PANEL,
+        metavar="COLUMN",
     ),
     UNKNOWN,
     Parameter(

@@ -1,10 +1,11 @@
-"""The interface that the detectors for independent rows and for series share.
+"""The interface that the detectors for independent rows, for series and for fleets share.
 
 `AnomalyDetector` picks one kind in `fit` and on loading, and delegates to it::
 
     fitted = fit_rows(request)                   # row_training.py -> RowDetector
     fitted = fit_series_detector(request)        # series_training.py -> SeriesDetector
-    fitted = RowDetector.from_archive(stored)    # so does SeriesDetector
+    fitted = fit_fleet(request)                  # fleet_training.py -> FleetDetector
+    fitted = RowDetector.from_archive(stored)    # the others, too
 
 Features of one kind only (`repair`, `intervals`, ...) are methods of that kind alone.
 """
@@ -37,6 +38,8 @@ class FitRequest:
     contaminated: bool
     """Whether some of the rows may be anomalies."""
     window: Any
+    group: Any
+    """The column that says which unit each row belongs to, or None."""
     longest_gap: Any
     unknown: Any
     """Whether a value that `X` does not have later counts as anomalous or is refused."""
@@ -53,11 +56,12 @@ class StoredDetector:
     """The result of `own_schema`."""
     window: Any
     unknown: Any
+    group: Any = None
 
 
 @runtime_checkable
 class FittedDetector(Protocol):
-    """A fitted detector of either kind."""
+    """A fitted detector of any kind."""
 
     is_series: ClassVar[bool]
     """Whether rows are successive measurements, so that their scores depend on each other."""
@@ -106,12 +110,16 @@ class FittedDetector(Protocol):
     def set_attributes(self, estimator: Any) -> None:
         """Set the fitted attributes that `AnomalyDetector` documents for this kind."""
 
-    def check_settings(self, *, window: Any, longest_gap: Any, contaminated: bool) -> None:
+    def check_settings(
+        self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
+    ) -> None:
         """Check parameters against what was learned.
 
         Parameters
         ----------
         window, longest_gap : int or None
+            As in `FitRequest`.
+        group : str or None
             As in `FitRequest`.
         contaminated : bool
             As in `FitRequest`.

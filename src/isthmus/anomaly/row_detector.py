@@ -193,9 +193,11 @@ class RowDetector:
         estimator.calibration_scores_ = self.calibration
         input_checks.remember_columns(estimator, self.schema)
 
-    def check_settings(self, *, window: Any, longest_gap: Any, contaminated: bool) -> None:
+    def check_settings(
+        self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
+    ) -> None:
         """Check that it is not for series, and whether training rows may contain anomalies."""
-        for name, value in (("window", window), ("longest_gap", longest_gap)):
+        for name, value in (("window", window), ("group", group), ("longest_gap", longest_gap)):
             if value is not None:
                 raise contradicted(name, value, None)
         if contaminated != self.row_score.contaminated:

@@ -102,6 +102,13 @@ def fit_rows(request: FitRequest) -> RowDetector:
         There are too few rows to guarantee the false-alarm rate, or the last rows differ from those
         before.
     """
+    if request.group is not None:
+        raise InvalidParameter(
+            "group",
+            expected="None without a window",
+            received=repr(request.group),
+            remedy="set window, too, if the rows are series of several units",
+        )
     if request.longest_gap is not None:
         raise InvalidParameter(
             "longest_gap",

@@ -20,7 +20,12 @@ from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, respon
 from isthmus.anomaly.online import OnlineScorer
 from isthmus.anomaly.series_archive import SeriesParts, read_parts
 from isthmus.anomaly.series_score import Level, SeriesScore, window_statistics
-from isthmus.anomaly.series_windows import SensorScaling, reconstructed, standardised_windows
+from isthmus.anomaly.series_windows import (
+    SensorScaling,
+    gathered,
+    reconstructed,
+    standardised_windows,
+)
 from isthmus.core.errors import DataWarning, SchemaMismatch
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
@@ -34,7 +39,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.protocol import StoredDetector
     from isthmus.anomaly.series_calibration import SeriesCalibration
-    from isthmus.core.types import Floats
+    from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.time_grid import PlacedSeries, TimeGrid
 
 
@@ -187,7 +192,9 @@ class SeriesDetector:
         """Forget the rows passed to `score_next`."""
         self.__dict__.pop("_online", None)
 
-    def contributions(self, block: Floats, level: Level) -> NDArray[np.float64]:
+    def contributions(
+        self, block: Floats, level: Level, begins: RowNumbers | tuple[()] = ()
+    ) -> NDArray[np.float64]:
         """Return each sensor's contribution to the scores of the next windows, (k, sensors).
 
         A sensor that is missing in a window contributes nothing to its score. All are NaN if more
@@ -199,6 +206,8 @@ class SeriesDetector:
             Standardised windows; NaN where a sensor is missing.
         level : Level
             The level of the statistics in the windows before.
+        begins : array of int, optional
+            Which windows are the first ones of another unit.
         """
         absent = absent_in(block)
         enough = absent.mean(axis=1) <= MOST_ABSENT
@@ -206,7 +215,12 @@ class SeriesDetector:
         if enough.any():
             block = completed(self.autoencoder, block if enough.all() else block[enough])
             residuals = block - reconstructed(self.autoencoder, block)
-            parts[enough] = level.contributions(window_statistics(block, residuals), absent[enough])
+            seen = np.cumsum(enough)
+            parts[enough] = level.of_units(
+                window_statistics(block, residuals),
+                absent[enough],
+                [int(seen[first] - enough[first]) for first in begins],
+            )
             require_finite(parts[enough], "the anomaly score", first_row=None)
         return parts
 
@@ -240,10 +254,13 @@ class SeriesDetector:
         self,
         *,
         window: Any,
+        group: Any,
         longest_gap: Any,
         contaminated: bool,  # noqa: ARG002
     ) -> None:
         """Check window and longest gap; a series may contain a few anomalies in any mode."""
+        if group is not None:
+            raise contradicted("group", group, None)
         if window not in ("auto", self.window):
             raise contradicted("window", window, self.window)
         if longest_gap is not None and longest_gap != self.grid.longest_gap:
@@ -287,13 +304,10 @@ class SeriesDetector:
         return self.grid.place(self.as_fitted(part) for part in parts)
 
     def _scores(self, placed: PlacedSeries) -> NDArray[np.float64]:
-        level = Level(self.window_score, self.window)
-        return self._per_row(placed, lambda block: self.contributions(block, level).sum(axis=1), ())
+        return self._per_row(placed, lambda parts: parts.sum(axis=1), ())
 
     def _row_contributions(self, placed: PlacedSeries) -> NDArray[np.float64]:
-        level = Level(self.window_score, self.window)
-        shape = (len(self.sensors),)
-        return self._per_row(placed, lambda block: self.contributions(block, level), shape)
+        return self._per_row(placed, lambda parts: parts, (len(self.sensors),))
 
     def _span_contributions(
         self, placed: PlacedSeries, spans: Sequence[tuple[int, int]]
@@ -304,29 +318,38 @@ class SeriesDetector:
         """
         if not spans:
             return []
-        level, before = Level(self.window_score, self.window), self.window - 1
+        before = self.window - 1
         held = [np.full((b - a + self.window, len(self.sensors)), np.nan) for a, b in spans]
         with warnings.catch_warnings():  # given for the scores already
             warnings.simplefilter("ignore", DataWarning)
-            for start, block in self._windows(placed):
-                parts = self.contributions(block, level)
+            for starts, parts in self._window_contributions(placed):
                 for rows, (first, last) in zip(held, spans, strict=True):
-                    a = max(start, first - before)
-                    b = max(a, min(start + len(parts), last + 1))
-                    rows[a - first + before : b - first + before] = parts[a - start : b - start]
+                    a, b = np.searchsorted(starts, [first - before, last + 1])
+                    rows[starts[a:b] - first + before] = parts[a:b]
         return [np.nanmean(per_timestamp(rows, self.window)[before:], axis=0) for rows in held]
+
+    def _window_contributions(
+        self, placed: PlacedSeries
+    ) -> Iterator[tuple[RowNumbers, NDArray[np.float64]]]:
+        """Yield the first slots of windows, (k,), and their contributions, (k, sensors)."""
+        level, before = Level(self.window_score, self.window), 0
+        for starts, block in gathered(self._windows(placed)):
+            begins = placed.begins()
+            begins = begins[(begins >= before) & (begins <= starts[-1])]
+            before = int(starts[-1]) + 1
+            yield starts, self.contributions(block, level, np.searchsorted(starts, begins))
 
     def _per_row(
         self,
         placed: PlacedSeries,
-        function: Callable[[Floats], NDArray[np.float64]],
+        function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
         shape: tuple[int, ...],
     ) -> NDArray[np.float64]:
-        """Return for each row the mean of `function` over the windows that cover it."""
-        results = [(start, function(block)) for start, block in self._windows(placed)]
+        """Return for each row the mean of `function` of the windows that cover it."""
+        results = [(at, function(parts)) for at, parts in self._window_contributions(placed)]
         by_slot = np.full((placed.slots, *shape), np.nan)
-        for start, values in results:
-            by_slot[start : start + len(values)] = values
+        for starts, values in results:
+            by_slot[starts] = values
         return placed.per_row(per_timestamp(by_slot, self.window))
 
     def _windows(self, placed: PlacedSeries) -> Iterator[tuple[int, Floats]]:

@@ -89,7 +89,7 @@ def fitted_series(
             remedy="use a larger window or a smaller longest_gap",
         )
     ticks = series.ticks()
-    step = None if ticks is None else usual_step(ticks)
+    step = None if ticks is None else usual_step(ticks, series.starts)
     _tell_equal_times(ticks)
     gap = default_gap(window) if longest_gap is None else longest_gap
     plain = TimeGrid(step, gap, np.ones(series.width, dtype=np.int64))

@@ -14,12 +14,13 @@ does not fit remains in its residual.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -165,6 +166,19 @@ class Level:
             parts[part] = self._score.of_deviations(statistics[part] - level, absent[part])
             self._add(statistics[part], absent[part], parts[part])
         return parts
+
+    def of_units(
+        self, statistics: Float64s, absent: NDArray[np.bool_], begins: Sequence[int]
+    ) -> Float64s:
+        """Return contributions as `contributions` does; a new series begins at some windows."""
+        bounds = [0, *begins, len(statistics)]
+        parts = [np.empty((0, statistics.shape[2]))]
+        for number, (first, stop) in enumerate(pairwise(bounds)):
+            if number:
+                self.reset()
+            if stop > first:
+                parts.append(self.contributions(statistics[first:stop], absent[first:stop]))
+        return np.concatenate(parts)
 
     def _steps(self, windows: int) -> Iterator[slice]:
         """Yield the windows up to each move of the level."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.protocol import FitRequest
     from isthmus.core.types import Floats, RowNumbers
+    from isthmus.data.sensor_series import SensorSeries
     from isthmus.data.time_grid import PlacedSeries
 
 _FEWEST = 4
@@ -49,6 +50,15 @@ _AT_ONCE = 4096
 """Windows whose statistics are computed at a time."""
 _LEAST_SPREAD = 1e-9
 """Relative to a sensor's mean; a smaller standard deviation is rounding error."""
+
+
+class SeriesFit(NamedTuple):
+    """A detector, and the scores that it is calibrated on."""
+
+    detector: SeriesDetector
+    held_out: NDArray[np.float64]
+    """The score of each row by a network that was not trained on it, (n,); NaN for rows that no
+    window covers or that were not sampled."""
 
 
 class _Sample(NamedTuple):
@@ -117,7 +127,21 @@ def fit_series(
     InvalidData
         `S` is not a series, or is too short for the window.
     """
-    given = as_series(S)
+    return fit_with_scores(
+        as_series(S), autoencoder, window, seed, longest_gap=longest_gap, contaminated=contaminated
+    ).detector
+
+
+def fit_with_scores(
+    given: SensorSeries,
+    autoencoder: Any,
+    window: int | str,
+    seed: int,
+    *,
+    longest_gap: int | None,
+    contaminated: bool,
+) -> SeriesFit:
+    """Fit a detector as `fit_series` does, and return the scores that it is calibrated on, too."""
     width = chosen_window(given) if isinstance(window, str) else window
     series, learned = fitted_series(given, width, longest_gap, _FEWEST * width)
     sensors = tuple(given.sensors[place] for place in learned)
@@ -129,8 +153,9 @@ def fit_series(
         held_out = _held_out(sample, autoencoder, seed)
     by_slot = np.full(series.slots, np.nan)
     by_slot[held_out.starts] = held_out.scores
-    by_row = per_timestamp(by_slot, width)[series.measured()]
-    return SeriesDetector(
+    by_slot = per_timestamp(by_slot, width)
+    by_row = by_slot[series.measured()]
+    detector = SeriesDetector(
         autoencoder=_trained(autoencoder, sample.windows, derive_seed(seed, "all")),
         window=width,
         sensors=sensors,
@@ -142,6 +167,7 @@ def fit_series(
         calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * width),
         window_calibration=SeriesCalibration.fit(held_out.scores, width),
     )
+    return SeriesFit(detector, series.per_row(by_slot))
 
 
 def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:

@@ -9,11 +9,11 @@ import numpy as np
 from isthmus.data.windows import pieces, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from isthmus.core.types import Floats
+    from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.time_grid import PlacedSeries
 
 _BLOCK_CELLS = 1 << 21
@@ -58,6 +58,41 @@ def standardised_windows(
     for start, values in windows(scaled, window):
         for first in range(0, len(values), size):
             yield start + first, values[first : first + size]
+
+
+def gathered(
+    blocks: Iterable[tuple[int, Floats]],
+) -> Iterator[tuple[RowNumbers, Floats]]:
+    """Join the blocks of short pieces, so that a network is called less often.
+
+    Parameters
+    ----------
+    blocks : iterable of (int, array)
+        As `standardised_windows` yields them.
+
+    Yields
+    ------
+    (array of int, array of float32)
+        The first row's number of each window, (k,), and the windows, (k, window, sensors).
+    """
+    held: list[tuple[int, Floats]] = []
+    cells = 0
+    for start, block in blocks:
+        if held and cells + block.size > _BLOCK_CELLS:
+            yield _joined(held)
+            held, cells = [], 0
+        held.append((start, block))
+        cells += block.size
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: list[tuple[int, Floats]]) -> tuple[RowNumbers, Floats]:
+    starts = [np.arange(start, start + len(block)) for start, block in held]
+    blocks = [block for _, block in held]
+    joined = np.empty((sum(map(len, blocks)), *blocks[0].shape[1:]), dtype=np.float32)
+    np.concatenate(blocks, out=joined)  # contiguous, which the views are not
+    return np.concatenate(starts), joined
 
 
 def reconstructed(autoencoder: Any, block: Floats) -> Floats:

@@ -44,7 +44,7 @@ def detect(
     intervals: Annotated[
         Path | None,
         typer.Option(
-            help="For a series: where a table of the start and end of each alarm is written.",
+            help="For a series: where a table of the unit, start and end of each alarm is written.",
             show_default="none",
         ),
     ] = None,
@@ -73,7 +73,9 @@ def detect(
     detector = model_files.detector(model, normal=normal)
     max_p_value = detector.false_alarm_rate if fdr is None else fdr
     if detector.is_series:
-        whole = series_files.read(data, time=time, label=label, sensors=detector.sensors_)
+        whole = series_files.read(
+            data, time=time, label=label, group=detector.group, sensors=detector.sensors_
+        )
         found = scan_series(detector, whole, max_p_value=max_p_value)
     else:
         series_files.refuse_options({"--intervals": intervals, "--time": time})
@@ -84,7 +86,7 @@ def detect(
     evaluation = None
     if whole is not None and (intervals is not None or label is not None):
         alarms = detector.intervals(whole.rows)
-        evaluation = evaluate_series(whole.rows, seen, alarms)
+        evaluation = evaluate_series(detector, whole.rows, seen, alarms)
         if intervals is not None:
             writing.write(intervals, series_files.intervals_table(alarms), overwrite=force)
             typer.echo(

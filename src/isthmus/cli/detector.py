@@ -16,6 +16,7 @@ from isthmus.cli.command_wrapper import INTERRUPTED, note
 from isthmus.cli.row_split import RowParts, split_rows
 from isthmus.core.number_format import percent
 from isthmus.data import reading
+from isthmus.data.fleet import as_fleet
 from isthmus.data.schema import infer_schema
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.evaluation import alarm_evaluation
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.blind_spots import BlindSpots
     from isthmus.cli.column_options import ColumnOptions
+    from isthmus.data.fleet import Fleet
     from isthmus.evaluation.series_figures import AlarmEvaluation
 
 _HELD_OUT_PARTS = 10
@@ -66,7 +68,7 @@ def fit(
     """
     detector = _build(given)
     if detector.is_series:
-        parts = _split_series(data, test, label, detector.window, time, files)
+        parts = _split_series(data, test, label, detector, time, files)
     else:
         series_files.refuse_options({"--time": time})
         parts = _split_file(data, test, label, given, files)
@@ -100,7 +102,7 @@ def _judge(
     evaluation = None
     if detector.is_series and seen.anomalous is not None:
         alarms = detector.intervals(parts.held_out)
-        evaluation = evaluate_series(parts.held_out, seen, alarms)
+        evaluation = evaluate_series(detector, parts.held_out, seen, alarms)
     _print_results(seen, evaluation, blind)
     typer.echo(f"Wrote {output_checks.path_and_size(output)}")
     if page is not None:
@@ -164,20 +166,38 @@ def _split_series(
     data: Path,
     test: Path | None,
     label: str | None,
-    window: Any,
+    detector: AnomalyDetector,
     time: str | None,
     files: ColumnOptions,
 ) -> RowParts:
-    """Read a series and hold out its end."""
-    whole = series_files.read(data, time=time, label=label, files=files)
+    """Read a series, or those of several units, and hold out the end of each."""
+    window, group = detector.window, detector.group
+    whole = series_files.read(data, time=time, label=label, group=group, files=files)
     if test is not None:
-        other = series_files.read(test, time=time, label=label, files=files)
+        other = series_files.read(test, time=time, label=label, group=group, files=files)
         return RowParts(whole.rows, other.rows, other.labels, f"the rows of {test.name}")
+    if group is not None:
+        with error_context.adding(data.name):
+            late = _ends(as_fleet(whole.rows, group), window)
+        labels = None if whole.labels is None else whole.labels[late]
+        train, held_out = _select(whole.rows, ~late), _select(whole.rows, late)
+        return RowParts(train, held_out, labels, "the end of each unit")
     rows = len(whole.rows)
-    windows = 0 if window == "auto" else 2 * window
-    first = rows - min(max(rows // _HELD_OUT_PARTS, windows), rows // 2)
+    first = rows - int(_held_out_rows(np.array(rows), window))
     labels = None if whole.labels is None else whole.labels[first:]
     return RowParts(whole.rows[:first], whole.rows[first:], labels, "the end of the series")
+
+
+def _held_out_rows(rows: NDArray[Any], window: Any) -> NDArray[Any]:
+    """Return how many of the rows of each series are held out."""
+    fewest = 0 if isinstance(window, str) else 2 * window  # "auto" is not known yet
+    return np.asarray(np.minimum(np.maximum(rows // _HELD_OUT_PARTS, fewest), rows // 2))
+
+
+def _ends(fleet: Fleet, window: Any) -> NDArray[np.bool_]:
+    """Return which of the user's rows are held out, the last ones of each unit."""
+    first = fleet.bounds[1:] - _held_out_rows(fleet.counts, window)
+    return fleet.in_user_order(np.arange(len(fleet)) >= first[fleet.unit_of_rows])
 
 
 def _print_results(

@@ -27,6 +27,8 @@ class _ExplainedRow(NamedTuple):
     why: "Reasons"
     place: int
     """Its index in `why`."""
+    unit: str | int | None = None
+    """Its unit in a fleet."""
 
 
 def explain(
@@ -64,8 +66,9 @@ def explain(
 ) -> None:
     """Show which cells make rows anomalous.
 
-    The result has a line for each row and column, with row, column, value, expected, contribution
-    and share; the largest contribution of a row comes first. Contributions sum to the row's score.
+    The result has a line for each row and column, with unit (if the detector has units), row,
+    column, value, expected, contribution and share; the largest contribution of a row comes first.
+    Contributions sum to the row's score.
     """
     output_checks.require_ending(output, TABLES, "a table of reasons")
     output_checks.check([output], force=force)
@@ -118,10 +121,18 @@ def _explain_series(
     top: int | None,
     time: str | None,
 ) -> list[_ExplainedRow]:
-    whole = series_files.read(data, time=time, label=None, sensors=detector.sensors_)
+    from isthmus.data.fleet import unit_column
+
+    whole = series_files.read(
+        data, time=time, label=None, group=detector.group, sensors=detector.sensors_
+    )
     _check_row_numbers(wanted, len(whole.rows), data)
     with error_context.adding(data.name):
-        return _explain_batch(detector, whole.rows, wanted, top, 0)
+        explained = _explain_batch(detector, whole.rows, wanted, top, 0)
+        if detector.group is None:
+            return explained
+        units = unit_column(whole.rows, detector.group)
+    return [each._replace(unit=units[each.number].as_py()) for each in explained]
 
 
 def _explain_batch(
@@ -164,6 +175,7 @@ def _table(explained: list[_ExplainedRow]) -> "pa.Table":
 
     lines = [
         {
+            **({} if row.unit is None else {"unit": row.unit}),
             "row": row.number,
             "column": row.why.columns[i],
             "value": row.why.values[i][row.place],

@@ -34,9 +34,9 @@ class SeriesFile:
     Parameters
     ----------
     rows : ndarray or pyarrow.Table of n rows
-        The sensors and, in a table, the time.
+        The sensors and, in a table, the time and the unit.
     carried : pyarrow.Table or None
-        Columns that come before the alarms in the output: times, labels, and those that the
+        Columns that come before the alarms in the output: units, times, labels, and those that the
         detector was not fitted on.
     labels : array of shape (n,) or None
         The column of labels.
@@ -52,6 +52,7 @@ def read(
     *,
     time: str | None,
     label: str | None,
+    group: str | None = None,
     sensors: tuple[str, ...] | None = None,
     files: ColumnOptions = ALL_COLUMNS,
 ) -> SeriesFile:
@@ -63,6 +64,8 @@ def read(
         The file.
     time, label : str or None
         The columns of times and of labels.
+    group : str, optional
+        The column of units.
     sensors : tuple of str, optional
         The columns that the detector was fitted on; by default, all other columns.
     files : ColumnOptions
@@ -82,9 +85,9 @@ def read(
         return SeriesFile(dataset.X, None, dataset.y)
     table = dataset.X if time is None else _with_times(path, dataset.X, time)
     clock = [name for name in table.column_names if pa.types.is_temporal(table[name].type)]
-    known = set(table.column_names if sensors is None else (*sensors, *(clock[:1])))
+    known = set(table.column_names if sensors is None else (*sensors, *(clock[:1]), group))
     names = [name for name in table.column_names if name in known]
-    before = [name for name in table.column_names if name in clock or name not in known]
+    before = [name for name in table.column_names if name in (*clock, group) or name not in known]
     carried = table.select(before) if before else None
     if dataset.y is not None and label is not None:
         own = pa.array(dataset.y)
@@ -93,11 +96,13 @@ def read(
 
 
 def intervals_table(found: Intervals) -> pa.Table:
-    """Return the alarms of a series as a table: start, end and sensors of each."""
+    """Return the alarms of a series as a table: unit, if any, start, end and sensors of each."""
     import pyarrow as pa
 
+    units = [one.unit for one in found if one.unit is not None]
     return pa.table(
         {
+            **({"unit": units} if units else {}),
             "start": pa.array([one.start for one in found]),
             "end": pa.array([one.end for one in found]),
             "peak": pa.array([one.peak for one in found]),

@@ -40,6 +40,8 @@ class SensorSeries:
         The columns of text in the user's table, which are left out.
     picked : array of int, optional
         The columns that `rows` returns, in this order; None for all.
+    starts : array of bool, shape (n,), optional
+        True where the rows of another unit begin; None if all rows are of one unit.
     """
 
     values: NDArray[Any] | SparseRows
@@ -48,6 +50,7 @@ class SensorSeries:
     named: bool = True
     carried: tuple[str, ...] = ()
     picked: NDArray[np.intp] | None = None
+    starts: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -72,7 +75,8 @@ class SensorSeries:
     def part(self, rows: slice | NDArray[np.intp]) -> SensorSeries:
         """Return some of the rows."""
         times = None if self.times is None else self.times[rows]
-        return replace(self, values=self.values[rows], times=times)
+        starts = None if self.starts is None else self.starts[rows]
+        return replace(self, values=self.values[rows], times=times, starts=starts)
 
     def pick(self, columns: NDArray[np.intp]) -> SensorSeries:
         """Return the series with other columns for `rows`; none is copied."""

@@ -161,7 +161,7 @@ class PlacedSeries:
         for part in self._parts:
             ticks = part.ticks()
             if ticks is not None and clock is None:
-                step = self.grid.step or usual_step(ticks)
+                step = self.grid.step or usual_step(ticks, part.starts)
                 order, clock = TimeOrder(step), _Clock(step)
                 self._notes = order.notes
             rows = None
@@ -170,6 +170,8 @@ class PlacedSeries:
             ahead = np.ones(len(part), dtype=np.int64)
             if ticks is not None and clock is not None:
                 ahead = clock.advances(ticks)
+            if part.starts is not None:
+                ahead[part.starts] = self.grid.longest_gap + 2
             for found in self._placed(part, rows, ahead):
                 joined = found if held is None else held.followed_by(found)
                 yield from joined.complete()
@@ -208,6 +210,10 @@ class PlacedSeries:
         """Return the slots before which there is a gap that is not filled."""
         return np.asarray(self._breaks, dtype=np.int64)
 
+    def begins(self) -> Slots:
+        """Return the slots in which the rows of another unit begin."""
+        return np.asarray(self._begins, dtype=np.int64)
+
     def slot_of_rows(self) -> Slots:
         """Return the slot of each row in the user's order, (n,)."""
         return np.concatenate([np.zeros(0, dtype=np.int64), *self._slots])
@@ -215,6 +221,7 @@ class PlacedSeries:
     def _clear(self) -> None:
         self._next = 0
         self._breaks: list[int] = []
+        self._begins: list[int] = []
         self._slots: list[Slots] = []
         self._measured: list[NDArray[np.bool_]] = []
         self._notes = {}
@@ -228,6 +235,8 @@ class PlacedSeries:
         """Yield the slots of a part, from its first row on; note the slot of each row."""
         before, count = self.rows, len(part)
         slots, gap = self._numbered(ahead)
+        if part.starts is not None:
+            self._begins += slots[part.starts].tolist()
         measured = np.zeros(count, dtype=bool)
         for start, stop in _blocks(slots, max(1, _CHUNK_CELLS // part.width)):
             own = slice(start, stop) if order is None else order[start:stop]
@@ -364,15 +373,19 @@ class _Slots:
         return np.where(present, self.sums, 0.0), present.astype(np.int64)
 
 
-def usual_step(ticks: NDArray[np.int64]) -> float | None:
+def usual_step(ticks: NDArray[np.int64], starts: NDArray[np.bool_] | None = None) -> float | None:
     """Return the median time between rows, in the unit of `ticks`; None if there is no such step.
 
     Parameters
     ----------
     ticks : array of int64, shape (n,)
         The time of each row, in any order. Rows with the same time count once.
+    starts : array of bool, shape (n,), optional
+        Rows, in order of time, before which the step does not count.
     """
     steps = np.diff(np.sort(ticks))
+    if starts is not None:
+        steps = steps[~starts[1:]]
     steps = steps[steps > 0]
     return float(np.median(steps)) if len(steps) else None
 

@@ -210,6 +210,20 @@ class File(Constraint):
 
 
 @dataclass(frozen=True)
+class Label(Constraint):
+    """The name of a column."""
+
+    def _check(self, name: str, value: Any) -> None:
+        if not isinstance(value, str) or not value:
+            raise InvalidParameter(
+                name,
+                expected="the name of a column",
+                received=repr(value)[:200],
+                remedy="pass the column's name as text",
+            )
+
+
+@dataclass(frozen=True)
 class OneOf(Constraint):
     """One of several names or, if `custom` is set, an object passed by the user.
 

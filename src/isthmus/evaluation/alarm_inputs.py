@@ -148,6 +148,13 @@ def alarm_runs(alarms: Any, n: int) -> Runs:
     """
     if not is_intervals(alarms):
         return runs(_unambiguous(alarms, n, "intervals"))
+    if any(one.unit is not None for one in alarms):
+        raise InvalidData(
+            "intervals",
+            expected="those of one series",
+            received="those of the units of a fleet",
+            remedy="pass the alarms of each row, predict(X) == -1, or the rows of one unit only",
+        )
     found = np.array([one.rows for one in alarms], dtype=np.int64).reshape(-1, 2)
     order = found.ravel()
     inside = not len(order) or (order[0] >= 0 and order[-1] < n)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.data.fleet import without_units
 from isthmus.data.frames import is_table, to_arrow
 from isthmus.data.sensor_series import as_series
 
@@ -57,8 +58,9 @@ def reasons(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
 
 
 def _of_series(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
+    group = detector.group
     series, filled, shared = (
-        as_series(each, detector.sensors_)
+        as_series(each if group is None else without_units(each, group), detector.sensors_)
         for each in (X, detector.expected(X), detector.explain(X))
     )
     cells, expected = _cells(series.values[rows]), _cells(filled.values[rows])

@@ -114,11 +114,15 @@ def evaluate_alarms(
     return result
 
 
-def evaluate_series(X: Any, seen: AlarmCounts, intervals: Intervals) -> AlarmEvaluation | None:
-    """Evaluate what a detector found in a series; None without labels.
+def evaluate_series(
+    detector: Any, X: Any, seen: AlarmCounts, intervals: Intervals
+) -> AlarmEvaluation | None:
+    """Evaluate what a detector found in a series; None without labels, or for several units.
 
     Parameters
     ----------
+    detector : AnomalyDetector
+        A detector of series.
     X : series
         As given to the detector; its times are used.
     seen : AlarmCounts
@@ -127,7 +131,7 @@ def evaluate_series(X: Any, seen: AlarmCounts, intervals: Intervals) -> AlarmEva
         The detector's intervals. Alarms chosen by a false discovery rate are not merged into
         intervals, and are evaluated instead of these; so are those of rows not in order of time.
     """
-    if seen.anomalous is None:
+    if seen.anomalous is None or detector.group is not None:
         return None
     times = as_series(X, ()).times
     if times is not None and (times[1:] < times[:-1]).any():

@@ -50,6 +50,13 @@ detector.anomaly_score(S)    # one per timestamp, higher is worse
 detector.intervals(S)        # merged alarms: start, end, peak, responsible sensors
 detector.score_next(row)     # online, row by row
 """
+_LOADING_FLEET = """\
+import isthmus as ist
+
+detector = ist.load("detector.isthmus")
+detector.anomaly_score(S)    # one per row, higher is worse, comparable between units
+detector.intervals(S)        # merged alarms: unit, start, end, peak, responsible sensors
+"""
 
 
 class AnomalyFinding(NamedTuple):
@@ -116,7 +123,7 @@ def render(
     found = alarm_evaluation.found(seen)
     series = detector.is_series
     intervals = detector.intervals(X) if series else None
-    evaluation = None if intervals is None else evaluate_series(X, seen, intervals)
+    evaluation = None if intervals is None else evaluate_series(detector, X, seen, intervals)
     blind = None if series else blind or detector.blind_spots()
     drift = None if series else detector.drift(X)
     table = parameter_table(detector.autoencoder_)
@@ -139,14 +146,25 @@ def render(
         "drift": anomaly_rows.drift_table(drift) if drift else None,
         "promise": _promise(detector, seen),
         "network": {"table": table, "note": f"{table.total:,} parameters."},
-        "loading": _LOADING_SERIES if series else _LOADING,
+        "loading": _loading(detector),
         "colophon": colophon(),
     }
     return filled("anomalies.html.j2", parts)
 
 
+def _loading(detector: Any) -> str:
+    """Return code that uses such a detector."""
+    if not detector.is_series:
+        return _LOADING
+    return _LOADING_SERIES if detector.group is None else _LOADING_FLEET
+
+
 def _subtitle(detector: Any, seen: AlarmCounts) -> str:
     rows = count(len(seen.scores), "row")
+    if detector.group is not None:
+        units = count(len(detector.units_), "unit")
+        windows = count(detector.window_, "row")
+        return f"{rows}, detector for the series of {units} in windows of {windows}"
     if detector.is_series:
         return f"A series of {rows}, in windows of {count(detector.window_, 'row')}"
     held_out = len(detector.calibration_scores_)

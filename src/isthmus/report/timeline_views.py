@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from isthmus.anomaly.intervals import Intervals
 from isthmus.core.number_format import count, number
-from isthmus.data.sensor_series import as_series
+from isthmus.data.fleet import as_fleet, without_units
+from isthmus.data.sensor_series import SensorSeries, as_series
 from isthmus.evaluation.runs import runs
 from isthmus.report.timeline import timeline_chart
 from isthmus.report.timeline_data import (
@@ -74,6 +75,11 @@ class Timeline(NamedTuple):
     more: str
 
 
+def _series(detector: Any, X: Any) -> SensorSeries:
+    """Return rows in the user's order, without the column of units."""
+    return as_series(X if detector.group is None else without_units(X, detector.group), ())
+
+
 def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Timeline:
     """Describe and draw a series with its alarms.
 
@@ -87,22 +93,30 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Time
     found : Intervals
         The detector's alarms.
     """
-    series, order = as_series(X, ()), None
-    if series.times is not None and (np.diff(series.times.astype(np.int64)) < 0).any():
+    series, order = _series(detector, X), None
+    if detector.group is not None:  # unit after unit, so that times go back
+        order = as_fleet(X, detector.group, ()).order.astype(np.intp)
+    elif series.times is not None and (np.diff(series.times.astype(np.int64)) < 0).any():
         order = np.argsort(series.times, kind="stable")
+    if order is not None:
         series, seen, found = series.part(order), _sorted(seen, order), _moved(found, order)
+    if detector.group is not None:
+        series = replace(series, times=None)
     names = series.sensors if series.named else tuple(detector.sensors_)
     kept = _most_responsible(names, found)
     note = (
         f"{count(len(found), 'alarm')}. Rows above the threshold are merged if they are close. The "
         "line is the threshold at the start; it follows slow changes."
+        if detector.group is None
+        else f"{count(len(found), 'alarm')}. The rows are drawn unit after unit. Rows above the "
+        "threshold are merged if they are close."
     )
     if len(kept) < len(names):
         note += (
             f" {len(kept)} of {len(names):,} sensors can be shown, those that are responsible "
             "for most alarms."
         )
-    expected = as_series(detector.expected(X), ())
+    expected = _series(detector, detector.expected(X))
     rows = _rows(series, expected if order is None else expected.part(order), seen, kept)
     context = _CONTEXT * detector.window_
     detail = around_alarms(found, seen.scores, context=context, width=rows.width)
@@ -228,7 +242,7 @@ def _alarm(place: int, one: Interval) -> TimelineAlarm:
     first, last = one.rows
     return TimelineAlarm(
         number=place,
-        start=_moment(one.start),
+        start=_moment(one.start) if one.unit is None else f"{one.unit}: {_moment(one.start)}",
         end=_moment(one.end),
         peak=_moment(one.peak),
         rows=f"{first:,} to {last:,}",
