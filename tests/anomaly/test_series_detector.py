@@ -249,7 +249,7 @@ def test_an_impossible_window_is_refused(normal, window):
 
 
 def test_anomalies_in_the_training_rows_are_left_out(normal, faulty):
-    rows = np.concatenate([normal, faulty])
+    rows = pd.DataFrame(np.concatenate([normal, faulty]), columns=normal.columns)
     found = ist.AnomalyDetector(network(), window=WINDOW, mode="outlier", random_state=0).fit(rows)
     scores = found.anomaly_score(faulty)
     assert scores[205:235].min() > np.median(scores)

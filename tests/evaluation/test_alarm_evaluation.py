@@ -12,6 +12,7 @@ from isthmus.evaluation.alarm_evaluation import curves, found, is_anomaly, seen_
 
 DETECTOR = SimpleNamespace(
     threshold_=2.0,
+    thresholds_of=lambda scores: np.full(len(scores), 2.0),
     false_alarm_rate=0.1,
     is_series=False,
     calibration_scores_=np.arange(19) / 9,
