@@ -23,7 +23,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_STEP = 0.5
+_STEP = 1.0
 """How far an alarm as long as the scores' correlation time moves the logarithm."""
 _CLEAR = 2.5
 _LONGEST = 2.0
