@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from isthmus.anomaly.window_choice import chosen_window, period
 from isthmus.data.sensor_series import as_series
@@ -34,3 +35,8 @@ def test_missing_cells_and_constant_sensors():
     assert period(rows, 100) == 40
     assert period(np.full((50, 1), 2.0), 10) is None
     assert period(np.full((50, 1), np.nan), 10) is None
+
+
+def test_noise_with_a_memory_has_no_period():
+    rows = lfilter([1], [1, -0.97], noise(2000, seed=1), axis=0) + noise(2000, seed=2)
+    assert period(rows, 250) is None

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _PART, _LARGEST_PART = 16, 8
 _SHORT, _LONG = 50, 250
 _FEWEST = 4
-_LEAST_CORRELATION, _NEARLY = 0.3, 0.9
+_LEAST_CORRELATION, _LEAST_RISE, _NEARLY = 0.3, 0.2, 0.9
+"""Of a peak, its rise from the lowest correlation before it, and its part of the highest peak: the
+correlation of noise with a memory falls with small peaks that are no period."""
 _APART = 1.25
 """Peaks closer to each other than by this factor are one, split by noise."""
 _MOST_ROWS = 20_000
@@ -49,7 +51,9 @@ def period(rows: NDArray[np.float64], longest: int) -> int | None:
     correlation = np.fft.irfft(spectrum)[:lags] / np.arange(count, count - lags, -1)
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:]))
-    peaks = peaks[(peaks >= _FEWEST) & (correlation[peaks] > _LEAST_CORRELATION)]
+    rise = correlation - np.minimum.accumulate(correlation)
+    peaks = peaks[(correlation[peaks] > _LEAST_CORRELATION) & (rise[peaks] > _LEAST_RISE)]
+    peaks = peaks[peaks >= _FEWEST]
     if not len(peaks):
         return None
     first = peaks[(correlation[peaks] >= _NEARLY * correlation[peaks].max()).argmax()]
