@@ -2,10 +2,12 @@
 
 Each sensor of a window of standardised rows has three statistics (`window_statistics`): its mean,
 the mean of its residual, and the logarithm of its residual's energy. Each is compared with its
-level, in units of how far held-out windows are from it. The level is an exponentially weighted mean
-of the statistics so far (Roberts, 1959), with a memory of `_MEMORY` windows. It stays where it is
-while windows are anomalous, so that a fault is not learned, but no longer than for `_LONGEST`
-windows: what lasts longer than that is the new normal.
+level, in units of how much it changes from one held-out window to a later one. Change is measured by
+the variogram of geostatistics (Matheron, 1963), averaged over lags from one window to a quarter of
+the series: a sensor that drifts must deviate more than others to be unusual. The level is an
+exponentially weighted mean of the statistics so far (Roberts, 1959), with a memory of `_MEMORY`
+windows. It stays where it is while windows are anomalous, so that a fault is not learned, but no
+longer than for `_LONGEST` windows: what lasts longer than that is the new normal.
 
 The autoencoder follows sensors that move together, even beyond the training data, and only what
 does not fit remains in its residual.
@@ -42,7 +44,10 @@ _FAR = 2.0
 _LEAST_ENERGY = 1e-4
 """Floor of the residual's energy, in variances of the sensor: below it is noise of the network."""
 _LEAST_CHANGE = 1e-3
-"""Floor of a statistic's mean square, so that a constant sensor is not infinitely sensitive."""
+"""Floor of a statistic's squared change, so that a constant sensor is not infinitely sensitive."""
+_LAGS = 8
+_LONGEST_LAG = 0.25
+"""Longest lag, as a fraction of the held-out windows."""
 
 
 def window_statistics(windows: Floats, residuals: Floats) -> Float64s:
@@ -70,7 +75,7 @@ class SeriesScore:
         Levels of the statistics, in order of time. A new series begins with that which is nearest
         to its first window.
     change : array of float64, shape (3, sensors)
-        Mean squared distance of the statistics of normal windows from their level.
+        Half the mean squared change of each statistic: its variance, if it does not drift.
     limit : float
         The level stands still while windows have a higher score; infinite if it never does.
     step : int
@@ -100,7 +105,7 @@ class SeriesScore:
         step = max(_LEAST_STEP, width // _STEPS_PER_WINDOW)
         path = _path(statistics, step, width)
         away = statistics - np.repeat(path[:-1], step, axis=0)[: len(statistics)]
-        change = np.maximum(np.square(away).mean(axis=0), _LEAST_CHANGE)
+        change = _change(statistics, width)
         kept = path[np.unique(np.linspace(0, len(path) - 1, _MOST_LEVELS).astype(int))]
         score = cls(kept, change, np.inf, step)
         parts = score.of_deviations(away)
@@ -230,3 +235,15 @@ def _path(statistics: Float64s, step: int, width: int) -> Float64s:
     for start in range(0, len(statistics), step):
         path.append(path[-1] + pace * (statistics[start : start + step].mean(axis=0) - path[-1]))
     return np.array(path)
+
+
+def _change(statistics: Float64s, width: int) -> Float64s:
+    """Return half the mean squared change over several lags, (3, sensors)."""
+    longest = max(1, int(_LONGEST_LAG * (len(statistics) + width)))
+    lags = np.unique(np.linspace(min(width, longest), longest, _LAGS).astype(int))
+    squares = [
+        np.square(statistics[lag:] - statistics[:-lag]).mean(axis=0)
+        for lag in lags
+        if lag < len(statistics)
+    ]
+    return np.maximum(np.mean(squares, axis=0) / 2, _LEAST_CHANGE)
