@@ -2,9 +2,9 @@
 
 Each sensor of a window of standardised rows has three statistics (`window_statistics`): its mean,
 the mean of its residual, and the logarithm of its residual's energy. Each is compared with its
-level, in units of how much it changes from one held-out window to a later one. Change is measured by
-the variogram of geostatistics (Matheron, 1963), averaged over lags from one window to a quarter of
-the series: a sensor that drifts must deviate more than others to be unusual. The level is an
+level, in units of how much it changes from one held-out window to a later one. The variogram of
+geostatistics (Matheron, 1963) measures this, averaged over lags from one window to a quarter of the
+series: a sensor that drifts must deviate more than others to be unusual. The level is an
 exponentially weighted mean of the statistics so far (Roberts, 1959), with a memory of `_MEMORY`
 windows. It stays where it is while windows are anomalous, so that a fault is not learned, but no
 longer than for `_LONGEST` windows: what lasts longer than that is the new normal.
@@ -246,4 +246,4 @@ def _change(statistics: Float64s, width: int) -> Float64s:
         for lag in lags
         if lag < len(statistics)
     ]
-    return np.maximum(np.mean(squares, axis=0) / 2, _LEAST_CHANGE)
+    return np.asarray(np.maximum(np.mean(squares, axis=0) / 2, _LEAST_CHANGE))
