@@ -211,3 +211,10 @@ def test_a_fleet(tmp_path):
     for words in ("second", "unit after unit", "detector for the series of 3 units"):
         assert words in page.text
     assert "score_next" not in page.text
+
+
+def test_a_series_without_a_score_has_no_report(series, tmp_path):
+    detector, new, _ = series
+    with pytest.raises(InvalidData, match=r"at least 10 consecutive rows.*received 5 rows"):
+        write_report(detector, new[:5], tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())

@@ -166,8 +166,7 @@ class AnomalyDetector(OutlierMixin, Task):
         DataWarning
             There are too few rows to guarantee the false-alarm rate. With `window`: rows are not in
             order of time or share their times, columns of text are left out, or sensors have no
-            values, or, with `group`, units are shorter than a
-            window.
+            values. With `group`: units are shorter than a window.
         """
         refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)

@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus._version import __version__
 from isthmus.core.atomic_files import atomic_write
+from isthmus.core.errors import InvalidData
 from isthmus.core.number_format import count, number, percent
 from isthmus.evaluation import alarm_evaluation
 from isthmus.evaluation.series_evaluation import evaluate_series
@@ -102,7 +103,8 @@ def write_anomaly_report(
     CannotWrite
         The file exists, or the folder is not writable. Nothing is changed.
     InvalidData
-        The rows differ in form from those of `fit`, or the labels are invalid.
+        The rows differ in form from those of `fit`, the labels are invalid, or no row of a series
+        has a score.
     """
     target = free_path(path, overwrite=overwrite)
     atomic_write(target, render(detector, X, y=y, seen=seen, blind=blind, title=title).encode())
@@ -120,6 +122,13 @@ def render(
 ) -> str:
     """Return the page that `write_anomaly_report` writes."""
     seen = seen or alarm_evaluation.look(detector, X, y=y)
+    if not seen.scored.any():
+        raise InvalidData(
+            "the series of a report",
+            expected=f"at least {detector.window_} consecutive rows, the window",
+            received=f"{count(len(seen.scores), 'row')}, none of which has a score",
+            remedy="pass a longer series, or fit a detector with a smaller window",
+        )
     found = alarm_evaluation.found(seen)
     series = detector.is_series
     intervals = detector.intervals(X) if series else None
