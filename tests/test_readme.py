@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from isthmus.cli.__main__ import main
 
@@ -18,12 +19,15 @@ def test_python_blocks(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     swing = np.sin(np.arange(900)[:, None] / [5, 7, 11])
     log = swing + np.random.default_rng(0).normal(scale=0.1, size=swing.shape)
+    machines = pd.DataFrame(log, columns=["a", "b", "c"])
+    machines["machine"] = np.repeat(["left", "middle", "right"], 300)
     names = {
         "X": digits.images[:200],
         "X_test": digits.images[200:260],
         "X_new": digits.images[260:300],
         "log": log[:600],
         "new_log": log[600:],
+        "logs": machines,
         "pictures": digits.images[:50].astype(np.uint8),
     }
     for block in blocks("python"):

@@ -17,7 +17,7 @@ from isthmus.report.timeline_views import timeline
 def detector_of(sensors):
     """What a timeline asks of a detector; it expects what is measured."""
 
-    return SimpleNamespace(window_=5, sensors_=tuple(sensors), expected=lambda X: X)
+    return SimpleNamespace(window_=5, group=None, sensors_=tuple(sensors), expected=lambda X: X)
 
 
 def drawn(X, sensors, alarms=()):

@@ -124,8 +124,8 @@ class AnomalyDetector(OutlierMixin, Task):
         false_alarm_rate: float = 0.01,
         mode: str = "novelty",
         window: int | str | None = None,
-        group: str | None = None,
         longest_gap: int | None = None,
+        group: str | None = None,
         unknown: str = "warn",
         random_state: Any = None,
     ) -> None:
@@ -133,8 +133,8 @@ class AnomalyDetector(OutlierMixin, Task):
         self.false_alarm_rate = false_alarm_rate
         self.mode = mode
         self.window = window
-        self.group = group
         self.longest_gap = longest_gap
+        self.group = group
         self.unknown = unknown
         self.random_state = random_state
 
