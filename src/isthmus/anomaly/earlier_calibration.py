@@ -7,33 +7,22 @@ a p-value counts held-out rows in units of tau, as if there were m of them plus 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import stats
 
 from isthmus.anomaly.series_calibration import SeriesCalibration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_VAGUE = 0.1
-_FEWEST = 5.0
-
 
 @dataclass(frozen=True, eq=False)
 class EarlierCalibration(SeriesCalibration):
     """Turns scores into p-values as earlier versions did."""
 
-    @property
-    def observations(self) -> float:
-        """Effective number of independent observations; fewer than 5 count as 5."""
-        return max(_FEWEST, len(self.scores) / self.tau)
-
-    @property
-    def margin(self) -> float:
-        """What scores are divided by before they are compared."""
-        return float(stats.f.isf(_VAGUE, self.observations, self.observations))
+    fewest: ClassVar[float] = 5.0
+    vague: ClassVar[float] = 0.1
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-value of each score, in (0, 1]; NaN where there is none."""

@@ -6,7 +6,6 @@ before a level of each unit (`unit_levels`). See `fleet_training` for fitting.
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +20,7 @@ from isthmus.anomaly.intervals import (
     merged_alarms,
     responsible_sensors,
 )
+from isthmus.anomaly.series_archive import as_bytes
 from isthmus.anomaly.series_detector import SeriesDetector
 from isthmus.anomaly.unit_scaling import UnitFigures, UnitScaling, in_units, standardised
 from isthmus.anomaly.unit_shrinkage import UnitShrinkage
@@ -31,7 +31,7 @@ from isthmus.data.sensor_series import SensorSeries, in_container_of
 from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence import strict_json
 from isthmus.persistence.array_checks import check_arrays
-from isthmus.persistence.prefixes import with_prefix, without_prefix
+from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +189,7 @@ class FleetDetector:
         """Return everything learned except the autoencoder."""
         centres, scales = self.scaling.centres, self.scaling.scales
         return {
-            "units": np.frombuffer(json.dumps([self.group, *self.names]).encode(), dtype=np.uint8),
+            "units": as_bytes([self.group, *self.names]),
             "levels": self.levels,
             "unit_centres": self.scaling.figures.means,
             "unit_scales": self.scaling.figures.logs,
@@ -210,7 +210,7 @@ class FleetDetector:
         """
         inner = without_prefix(stored.arrays, _SERIES)
         series = SeriesDetector.from_archive(replace(stored, arrays=inner))
-        own = {name: each for name, each in stored.arrays.items() if not name.startswith(_SERIES)}
+        own = outside_prefixes(stored.arrays, _SERIES)
         names = _archived_names(own, stored.group)
         units, sensors = len(names) - 1, len(series.sensors)
         check_arrays(

@@ -28,7 +28,7 @@ from isthmus.data.schema import schema_from_config
 from isthmus.estimators import input_checks
 from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence.array_checks import check_arrays
-from isthmus.persistence.prefixes import with_prefix, without_prefix
+from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -275,7 +275,7 @@ def _archived_schema(stored: StoredDetector) -> Schema:
 def _check_own_arrays(arrays: Mapping[str, np.ndarray], width: int) -> None:
     """Check the arrays that belong to neither the score nor the cell model."""
     check_arrays(
-        {n: array for n, array in arrays.items() if not n.startswith((_SCORE, _CELLS, _EVENTS))},
+        outside_prefixes(arrays, _SCORE, _CELLS, _EVENTS),
         {
             "center": ("float64", (width,)),
             "scale": ("float64", (width,)),

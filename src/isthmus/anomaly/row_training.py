@@ -102,20 +102,14 @@ def fit_rows(request: FitRequest) -> RowDetector:
         There are too few rows to guarantee the false-alarm rate, or the last rows differ from those
         before.
     """
-    if request.group is not None:
-        raise InvalidParameter(
-            "group",
-            expected="None without a window",
-            received=repr(request.group),
-            remedy="set window, too, if the rows are series of several units",
-        )
-    if request.longest_gap is not None:
-        raise InvalidParameter(
-            "longest_gap",
-            expected="None without a window",
-            received=repr(request.longest_gap),
-            remedy="set window, too, if the rows are a series",
-        )
+    for name, rows_of in (("group", "series of several units"), ("longest_gap", "a series")):
+        if getattr(request, name) is not None:
+            raise InvalidParameter(
+                name,
+                expected="None without a window",
+                received=repr(getattr(request, name)),
+                remedy=f"set window, too, if the rows are {rows_of}",
+            )
     X = input_checks.checked(request.estimator, request.X, reset=True)
     rows = X.num_rows if hasattr(X, "num_rows") else len(X)
     if rows < _FEWEST:

@@ -16,10 +16,10 @@ from isthmus.core.errors import InvalidArchive
 from isthmus.data.time_grid import TimeGrid
 from isthmus.persistence import strict_json
 from isthmus.persistence.array_checks import check_arrays
-from isthmus.persistence.prefixes import with_prefix, without_prefix
+from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +50,7 @@ class SeriesParts(NamedTuple):
             levels = {"usual": score.levels[0]}
         return {
             **self._grid_arrays(),
-            "sensors": _as_bytes(self.sensors),
+            "sensors": as_bytes(self.sensors),
             "centre": self.scaling.centre,
             "scale": self.scaling.scale,
             "change": score.change,
@@ -64,7 +64,7 @@ class SeriesParts(NamedTuple):
         plain = self.grid.is_evenly_spaced and self.grid.longest_gap == default_gap(self.window)
         if plain and self.columns == self.sensors:
             return {}
-        return {_COLUMNS: _as_bytes(self.columns), **with_prefix(self.grid.to_arrays(), _GRID)}
+        return {_COLUMNS: as_bytes(self.columns), **with_prefix(self.grid.to_arrays(), _GRID)}
 
 
 def read_parts(stored: StoredDetector) -> SeriesParts:
@@ -124,7 +124,8 @@ def _archived_score(arrays: Mapping[str, np.ndarray]) -> SeriesScore:
     return SeriesScore(arrays[_LEVELS], arrays["change"], limit, int(step))
 
 
-def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
+def as_bytes(names: Sequence[Any]) -> NDArray[np.uint8]:
+    """Return names as JSON in an array of bytes."""
     return np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
 
 
@@ -133,7 +134,7 @@ def _archived_grid(
 ) -> tuple[TimeGrid, dict[str, np.ndarray]]:
     """Return the archive's grid, and its other arrays with that of the columns."""
     stored = without_prefix(arrays, _GRID)
-    others = {n: array for n, array in arrays.items() if not n.startswith(_GRID)}
+    others = outside_prefixes(arrays, _GRID)
     if stored:
         return TimeGrid.from_arrays(stored, sensors), others
     if "sensors" in others:

@@ -19,18 +19,16 @@ is at most the requested rate in three fits of four; `alarm_threshold` corrects 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from scipy import stats
 
+from isthmus.anomaly.autocovariance import autocovariance
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_VAGUE = 0.25
-"""Probability that the next observations vary more than the margin allows for."""
-_FEWEST = 3.0
-"""Least number of observations; with fewer, the formulas above would hardly ever raise an alarm."""
 _COUNTED = 1.5
 """Fewest independent observations above a score for their fraction to be used as it is."""
 _SMALLEST = 1e-12
@@ -53,6 +51,11 @@ class SeriesCalibration:
         Number of rows that are worth one independent row, at least the window.
     """
 
+    fewest: ClassVar[float] = 3.0
+    """Least number of observations; with fewer, there would hardly ever be an alarm."""
+    vague: ClassVar[float] = 0.25
+    """Probability that the next observations vary more than the margin allows for."""
+
     scores: NDArray[np.float64]
     tau: float
 
@@ -64,13 +67,13 @@ class SeriesCalibration:
 
     @property
     def observations(self) -> float:
-        """Effective number of independent observations; fewer than 3 count as 3."""
-        return max(_FEWEST, len(self.scores) / self.tau)
+        """Effective number of independent observations, at least `fewest`."""
+        return max(self.fewest, len(self.scores) / self.tau)
 
     @property
     def margin(self) -> float:
         """What scores are divided by before they are compared."""
-        return float(stats.f.isf(_VAGUE, self.observations, self.observations))
+        return float(stats.f.isf(self.vague, self.observations, self.observations))
 
     @property
     def spread(self) -> float:
@@ -120,8 +123,7 @@ def correlation_time(values: NDArray[np.float64]) -> float:
     centred = values - values.mean()
     if len(values) < 2 or not centred.any():
         return 1.0
-    spectrum = np.abs(np.fft.rfft(centred, 2 * len(values))) ** 2
-    correlation = np.fft.irfft(spectrum)[: len(values)]
+    correlation = autocovariance(centred)
     correlation /= correlation[0]
     last = int((correlation < _LAST_CORRELATION).argmax()) or len(values)
     return max(1.0, 1.0 + 2.0 * float(correlation[1:last].sum()))

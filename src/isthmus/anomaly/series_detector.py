@@ -140,7 +140,8 @@ class SeriesDetector:
         placed = self._place(series)
         parts = []
         for start, block in self._windows(placed):
-            made = reconstructed(self.autoencoder, completed(self.autoencoder, block))
+            block = completed(self.autoencoder, np.ascontiguousarray(block))
+            made = reconstructed(self.autoencoder, block)
             sums = np.zeros((len(made) + self.window - 1, series.width))
             for offset in range(self.window):
                 sums[offset : offset + len(made)] += made[:, offset]
@@ -356,7 +357,7 @@ class SeriesDetector:
         absent = np.zeros(len(self.sensors), dtype=np.int64)
         for start, block in standardised_windows(placed, self.window, self.scaling, partial=True):
             absent += absent_in(block).sum(axis=0)
-            yield start, np.ascontiguousarray(block)
+            yield start, block
         placed.warn()
         # So many windows contain the shortest gap that is not filled; fewer are at the ends.
         silent = absent >= self.grid.longest_gaps + self.window

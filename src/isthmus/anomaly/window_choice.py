@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.anomaly.autocovariance import autocovariance
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -47,8 +49,8 @@ def period(rows: NDArray[np.float64], longest: int) -> int | None:
     if not scaled:
         return None
     count, lags = len(rows), min(longest + 2, len(rows))
-    spectrum = np.mean([np.abs(np.fft.rfft(column, 2 * count)) ** 2 for column in scaled], axis=0)
-    correlation = np.fft.irfft(spectrum)[:lags] / np.arange(count, count - lags, -1)
+    products = np.mean([autocovariance(column)[:lags] for column in scaled], axis=0)
+    correlation = products / np.arange(count, count - lags, -1)
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner >= correlation[2:]))
     rise = correlation - np.minimum.accumulate(correlation)

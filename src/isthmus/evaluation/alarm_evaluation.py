@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +59,16 @@ class AlarmCounts:
     def scored(self) -> NDArray[np.bool_]:
         """Which rows have a score."""
         return np.isfinite(self.scores)
+
+    def reordered(self, order: NDArray[np.intp]) -> AlarmCounts:
+        """Return the same for the rows in another order, (n,)."""
+        return replace(
+            self,
+            scores=self.scores[order],
+            p_values=self.p_values[order],
+            raised=self.raised[order],
+            anomalous=None if self.anomalous is None else self.anomalous[order],
+        )
 
 
 @dataclass(frozen=True)

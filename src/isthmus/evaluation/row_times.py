@@ -46,6 +46,13 @@ def row_times(times: Any, n: int) -> Times:
     return values
 
 
+def time_order(times: NDArray[Any] | None) -> NDArray[np.intp] | None:
+    """Return the rows in order of time, (n,); None if they are already, or have no times."""
+    if times is None or not (times[1:] < times[:-1]).any():
+        return None
+    return np.argsort(times, kind="stable")
+
+
 def times_of_intervals(alarms: Sequence[Interval], n: int) -> Times | None:
     """Return times of n evenly spaced rows, from those of the first and the last alarm.
 

@@ -18,7 +18,7 @@ from isthmus.data.sensor_series import as_series
 from isthmus.estimators import parameter_checks
 from isthmus.evaluation import alarm_inputs
 from isthmus.evaluation.range_metrics import range_precision, range_recall
-from isthmus.evaluation.row_times import row_times, times_of_intervals
+from isthmus.evaluation.row_times import row_times, time_order, times_of_intervals
 from isthmus.evaluation.runs import Runs, flags_of, overlaps, runs
 from isthmus.evaluation.series_figures import AlarmEvaluation
 from isthmus.evaluation.vus import surface_volumes
@@ -134,13 +134,10 @@ def evaluate_series(
     if seen.anomalous is None or detector.group is not None:
         return None
     times = as_series(X, ()).times
-    if times is not None and (times[1:] < times[:-1]).any():
-        order = np.argsort(times, kind="stable")
-        labels, scores, raised = (
-            each[order] for each in (seen.anomalous, seen.scores, seen.raised)
-        )
-        return evaluate_alarms(labels, scores, raised, times=times[order])
-    alarms = seen.raised if seen.fdr else intervals
+    order = time_order(times)
+    if times is not None and order is not None:
+        seen, times = seen.reordered(order), times[order]
+    alarms = intervals if order is None and not seen.fdr else seen.raised
     return evaluate_alarms(seen.anomalous, seen.scores, alarms, times=times)
 
 

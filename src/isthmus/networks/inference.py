@@ -145,9 +145,8 @@ class Function:
         if len(block) == 1:
             return [self._run(block)]
         while done < len(block):
-            few = len(block) - done <= _FEW
-            if few and done and _FEW not in self._programs:
-                few = False  # padding takes less time than compiling
+            # After other tiles, padding takes less time than compiling.
+            few = len(block) - done <= _FEW and (not done or _FEW in self._programs)
             tile = _FEW if few else self._tile
             outputs.append(self._run(_padded(block[done : done + tile], tile)))
             done += tile

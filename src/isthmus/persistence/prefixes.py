@@ -20,3 +20,8 @@ def with_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
 def without_prefix(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
     """Return the arrays whose names begin with the prefix, without it."""
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def outside_prefixes(arrays: Arrays, *prefixes: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with none of the prefixes."""
+    return {name: array for name, array in arrays.items() if not name.startswith(prefixes)}

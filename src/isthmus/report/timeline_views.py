@@ -13,6 +13,7 @@ from isthmus.anomaly.intervals import Intervals
 from isthmus.core.number_format import count, number
 from isthmus.data.fleet import as_fleet, without_units
 from isthmus.data.sensor_series import SensorSeries, as_series
+from isthmus.evaluation.row_times import time_order
 from isthmus.evaluation.runs import runs
 from isthmus.report.timeline import timeline_chart
 from isthmus.report.timeline_data import (
@@ -93,13 +94,13 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Time
     found : Intervals
         The detector's alarms.
     """
-    series, order = _series(detector, X), None
+    series = _series(detector, X)
     if detector.group is not None:  # unit after unit, so that times go back
-        order = as_fleet(X, detector.group, ()).order.astype(np.intp)
-    elif series.times is not None and (np.diff(series.times.astype(np.int64)) < 0).any():
-        order = np.argsort(series.times, kind="stable")
+        order: NDArray[np.intp] | None = as_fleet(X, detector.group, ()).order.astype(np.intp)
+    else:
+        order = time_order(series.times)
     if order is not None:
-        series, seen, found = series.part(order), _sorted(seen, order), _moved(found, order)
+        series, seen, found = series.part(order), seen.reordered(order), _moved(found, order)
     if detector.group is not None:
         series = replace(series, times=None)
     names = series.sensors if series.named else tuple(detector.sensors_)
@@ -134,16 +135,6 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Time
         more=f"The {_MOST_INTERVALS} of {len(found):,} alarms with the highest scores are listed."
         if len(found) > _MOST_INTERVALS
         else "",
-    )
-
-
-def _sorted(seen: AlarmCounts, order: NDArray[np.intp]) -> AlarmCounts:
-    return replace(
-        seen,
-        scores=seen.scores[order],
-        p_values=seen.p_values[order],
-        raised=seen.raised[order],
-        anomalous=None if seen.anomalous is None else seen.anomalous[order],
     )
 
 

@@ -18,7 +18,7 @@ from isthmus.estimators.storage import plain_params, storable
 from isthmus.persistence import artifact, config_checks
 from isthmus.persistence.artifact import Artifact
 from isthmus.persistence.loading import ESTIMATORS, restored
-from isthmus.persistence.prefixes import with_prefix, without_prefix
+from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
 if TYPE_CHECKING:
     import os
@@ -134,8 +134,7 @@ class Task(BaseEstimator, ABC):
         autoencoder = _nested_autoencoder(stored)
         task = cls(**{**params, "autoencoder": autoencoder})
         task._keep(autoencoder)
-        own = {name: array for name, array in stored.arrays.items() if not name.startswith(_NESTED)}
-        return task, own
+        return task, outside_prefixes(stored.arrays, _NESTED)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "autoencoder_")
