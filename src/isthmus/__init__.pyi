@@ -1,4 +1,5 @@
 from .anomaly.detector import AnomalyDetector as AnomalyDetector
+from .anomaly.picture_regions import Region as Region
 from .anomaly.pyod import PyODAdapter as PyODAdapter
 from .compression.codec import Codec as Codec
 from .compression.summary import Summary as Summary
@@ -19,6 +20,8 @@ from .estimators.denoising import DenoisingAutoencoder as DenoisingAutoencoder
 from .estimators.supervised import SupervisedAutoencoder as SupervisedAutoencoder
 from .estimators.variational import VariationalAutoencoder as VariationalAutoencoder
 from .evaluation.judgement import Judgement as Judgement
+from .evaluation.picture_evaluation import MapEvaluation as MapEvaluation
+from .evaluation.picture_evaluation import evaluate_maps as evaluate_maps
 from .evaluation.referee import referee as referee
 from .evaluation.series_evaluation import evaluate_alarms as evaluate_alarms
 from .evaluation.series_figures import AlarmEvaluation as AlarmEvaluation

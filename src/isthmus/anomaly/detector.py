@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.anomaly import conformal
 from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
+from isthmus.anomaly.picture_detector import PICTURES, PictureDetector
+from isthmus.anomaly.picture_grid import is_picture_shape
 from isthmus.anomaly.protocol import DetectorKind, FitRequest, StoredDetector
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_training import fit_rows
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from isthmus.anomaly.drift import Drift
     from isthmus.anomaly.intervals import Intervals
     from isthmus.anomaly.output_shapes import Repaired
+    from isthmus.anomaly.picture_regions import Region
     from isthmus.anomaly.protocol import FittedDetector
     from isthmus.persistence.artifact import Artifact
 
@@ -40,9 +43,24 @@ Method = TypeVar("Method")
 MODES = Catalogue("mode", {"novelty": False, "outlier": True})
 """For each mode, whether the training rows may contain anomalies."""
 
+_OF_SERIES = ("convolutional-1d", "recurrent")
+"""Architectures whose samples are series, although their arrays have the shape of pictures."""
 
-def kind_for(window: Any, group: Any) -> DetectorKind:
-    """Return the kind of detector for a `window` and a `group`; no other code makes this choice."""
+
+def kind_for(window: Any, group: Any, *, pictures: bool = False) -> DetectorKind:
+    """Return the kind of detector for a `window` and a `group`; no other code makes this choice.
+
+    Parameters
+    ----------
+    window, group
+        The parameters of the detector.
+    pictures : bool
+        Whether it is for pictures, if there is no window.
+    """
+    if window is None and pictures:
+        from isthmus.anomaly.picture_training import fit_pictures
+
+        return DetectorKind(PictureDetector, fit_pictures)
     if window is None:
         return DetectorKind(RowDetector, fit_rows)
     if group is not None:
@@ -54,6 +72,25 @@ def kind_for(window: Any, group: Any) -> DetectorKind:
     from isthmus.anomaly.series_training import fit_series_detector
 
     return DetectorKind(SeriesDetector, fit_series_detector)
+
+
+def _are_pictures(X: Any, autoencoder: Any) -> bool:
+    """Return whether X is an array of pictures, not of stacked series.
+
+    Parameters
+    ----------
+    X : object
+        What was passed to `fit`, read if it is a path.
+    autoencoder : object
+        The parameter: one for sequences takes series.
+    """
+    inner = getattr(autoencoder, "estimator", autoencoder)
+    if getattr(inner, "architecture", "dense") in _OF_SERIES or hasattr(X, "columns"):
+        return False
+    try:
+        return is_picture_shape(np.shape(X)[1:])
+    except ValueError:  # ragged: refused later, with a message
+        return False
 
 
 def _if_kind_has(name: str) -> Callable[[Method], Method]:
@@ -185,7 +222,8 @@ class AnomalyDetector(OutlierMixin, Task):
         )
         before = self.__dict__.copy()
         try:
-            self._keep_fitted(kind_for(self.window, self.group).fit(request))
+            pictures = _are_pictures(request.X, self.autoencoder)
+            self._keep_fitted(kind_for(self.window, self.group, pictures=pictures).fit(request))
         except BaseException:
             self.__dict__ = before
             raise
@@ -301,6 +339,41 @@ class AnomalyDetector(OutlierMixin, Task):
         X = self._read(X)
         rows = self._prepared(X)
         return self._fitted.expected(rows, like=X)
+
+    @_if_kind_has("anomaly_map")
+    def anomaly_map(self, X: Any) -> NDArray[np.float64]:
+        """Return the heat map of each picture, (n, h, w); its maximum is the anomaly score.
+
+        Missing pixels are NaN.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w) or (n, h, w, bands)
+            Pictures like those given to `fit`.
+        """
+        pictures = self._prepared(X)
+        maps: NDArray[np.float64] = self._fitted.anomaly_map(pictures)
+        return maps
+
+    @_if_kind_has("regions")
+    def regions(self, X: Any) -> tuple[tuple[Region, ...], ...]:
+        """Return the regions of each picture whose map is above ``threshold_``.
+
+        A normal picture has a region with probability at most `false_alarm_rate`.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w) or (n, h, w, bands)
+            Pictures like those given to `fit`.
+
+        Returns
+        -------
+        tuple of tuple of Region
+            For each picture its regions, the highest first: bounding box, area, peak and p-value.
+        """
+        pictures = self._prepared(X)
+        found: tuple[tuple[Region, ...], ...] = self._fitted.regions(pictures, self.threshold_)
+        return found
 
     @_if_kind_has("repair")
     def repair(self, X: Any, k: int = 1) -> Repaired:
@@ -434,7 +507,8 @@ class AnomalyDetector(OutlierMixin, Task):
         stored = StoredDetector(
             self.autoencoder_, arrays, schema, self.window, self.unknown, self.group
         )
-        self._keep_fitted(kind_for(self.window, self.group).detector.from_archive(stored))
+        kind = kind_for(self.window, self.group, pictures=PICTURES in arrays)
+        self._keep_fitted(kind.detector.from_archive(stored))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

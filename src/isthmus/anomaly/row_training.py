@@ -102,14 +102,7 @@ def fit_rows(request: FitRequest) -> RowDetector:
         There are too few rows to guarantee the false-alarm rate, or the last rows differ from those
         before.
     """
-    for name, rows_of in (("group", "series of several units"), ("longest_gap", "a series")):
-        if getattr(request, name) is not None:
-            raise InvalidParameter(
-                name,
-                expected="None without a window",
-                received=repr(getattr(request, name)),
-                remedy=f"set window, too, if the rows are {rows_of}",
-            )
+    refuse_series_settings(request)
     X = input_checks.checked(request.estimator, request.X, reset=True)
     rows = X.num_rows if hasattr(X, "num_rows") else len(X)
     if rows < _FEWEST:
@@ -124,8 +117,20 @@ def fit_rows(request: FitRequest) -> RowDetector:
     if not request.contaminated:  # anomalies need not be spread evenly over the rows
         _warn_if_ordered(prepared)
     detector = _calibrated(prepared, request)
-    _warn_if_few(len(detector.calibration), request.false_alarm_rate)
+    warn_if_few(len(detector.calibration), request.false_alarm_rate)
     return detector
+
+
+def refuse_series_settings(request: FitRequest) -> None:
+    """Refuse parameters that are for series only; raises InvalidParameter."""
+    for name, rows_of in (("group", "series of several units"), ("longest_gap", "a series")):
+        if getattr(request, name) is not None:
+            raise InvalidParameter(
+                name,
+                expected="None without a window",
+                received=repr(getattr(request, name)),
+                remedy=f"set window, too, if the rows are {rows_of}",
+            )
 
 
 def _prepared(X: Any, request: FitRequest) -> PreparedRows:
@@ -151,7 +156,7 @@ def _prepared(X: Any, request: FitRequest) -> PreparedRows:
         space = StandardizedSpace(schema, center, scale, network, compressed=True)
         return PreparedRows(space, observed, space.filled(rows, scaled), split)
     split = _with_every_category(split, scaled, schema)
-    network = _given(request.autoencoder, X, request.y, split.learned)
+    network = given_autoencoder(request.autoencoder, X, request.y, split.learned)
     schema = network.schema_.with_unknown(request.unknown)
     observed = schema.observe(X)
     center, scale = center_and_scale(observed.matrix[split.learned], schema)
@@ -189,7 +194,7 @@ def _groups(schema: Schema) -> Sequence[Sequence[int]] | None:
     return [range(s.start, s.stop) for s in schema.segments] or None
 
 
-def _warn_if_few(held_out: int, rate: float) -> None:
+def warn_if_few(held_out: int, rate: float) -> None:
     """Warn if no p-value can be as small as the false-alarm rate."""
     if not conformal.is_enough(held_out, rate):
         needed = round(1 / rate) - 1
@@ -275,7 +280,7 @@ def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
     return network.fit(padded_symlog(rows)[many])
 
 
-def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:
+def given_autoencoder(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:
     """Return the user's autoencoder, fitted to the given rows of X unless it is frozen."""
     inner, frozen = unwrapped(autoencoder)
     if frozen:

@@ -98,7 +98,7 @@ def _judge(
     detector: AnomalyDetector, parts: RowParts, name: str, output: Path, page: Path | None
 ) -> None:
     seen = alarm_evaluation.look(detector, parts.held_out, y=parts.held_out_labels)
-    blind = None if detector.is_series else detector.blind_spots()
+    blind = detector.blind_spots() if hasattr(detector, "blind_spots") else None
     evaluation = None
     if detector.is_series and seen.anomalous is not None:
         alarms = detector.intervals(parts.held_out)

@@ -134,7 +134,7 @@ def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
 def _drift(detector: Any, rows: Any) -> list[Drift]:
     """Compare a batch with the training rows, by a sample of it; too few rows show nothing."""
     count = len(rows)
-    if count < _FEWEST_COMPARED:
+    if count < _FEWEST_COMPARED or not hasattr(detector, "drift"):
         return []
     chosen = np.arange(0, count, max(1, count // _MOST_COMPARED))
     with warnings.catch_warnings():

@@ -133,8 +133,9 @@ def render(
     series = detector.is_series
     intervals = detector.intervals(X) if series else None
     evaluation = None if intervals is None else evaluate_series(detector, X, seen, intervals)
-    blind = None if series else blind or detector.blind_spots()
-    drift = None if series else detector.drift(X)
+    if blind is None and hasattr(detector, "blind_spots"):
+        blind = detector.blind_spots()
+    drift = detector.drift(X) if hasattr(detector, "drift") else None
     table = parameter_table(detector.autoencoder_)
     parts = {
         "version": __version__,
