@@ -98,11 +98,12 @@ def test_contributions_are_those_of_a_plain_loop(n, width, seed):
         np.testing.assert_allclose(parts[k], total * shares, rtol=1e-9)
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=8))
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
 def test_the_level_does_not_depend_on_how_windows_arrive(sizes):
     rng = np.random.default_rng(0)
     score, _ = SeriesScore.fit(rng.normal(size=(200, 3, 2)), 20)
     statistics = rng.normal(size=(sum(sizes), 3, 2))
+    statistics[100:400] += 9
     absent = np.zeros((len(statistics), 2), dtype=bool)
     whole = Level(score, 20).contributions(statistics, absent)
     level, cuts = Level(score, 20), np.cumsum([0, *sizes])
@@ -134,6 +135,22 @@ def test_a_fault_is_not_learned_until_it_has_lasted_for_ten_windows():
     usual = scores_of(learned_level()[0], rng.normal(size=(1000, 3, 2)))
     assert fault[180:200].min() > 10 * np.median(usual)
     assert np.median(fault[-100:]) < 3 * np.median(usual)
+
+
+def test_the_return_from_a_learned_fault_is_normal_at_once():
+    level, rng = learned_level()
+    usual = np.median(scores_of(level, rng.normal(size=(1000, 3, 2))))
+    fault = scores_of(level, rng.normal(size=(1000, 3, 2)) + 9)
+    assert np.median(fault[-100:]) < 3 * usual
+    assert np.median(scores_of(level, rng.normal(size=(300, 3, 2)))) < 2 * usual
+
+
+def test_a_new_fault_after_the_return_is_found():
+    level, rng = learned_level()
+    for shift in (9, 0, 9):
+        scores = scores_of(level, rng.normal(size=(1000, 3, 2)) + shift)
+    usual = np.median(scores_of(learned_level()[0], rng.normal(size=(1000, 3, 2))))
+    assert scores[:200].min() > 5 * usual
 
 
 def test_a_series_begins_at_the_nearest_level_of_training():

@@ -7,7 +7,8 @@ geostatistics (Matheron, 1963) measures this, averaged over lags from one window
 series: a sensor that drifts must deviate more than others to be unusual. The level is an
 exponentially weighted mean of the statistics so far (Roberts, 1959), with a memory of `_MEMORY`
 windows. It stays where it is while windows are anomalous, so that a fault is not learned, but no
-longer than for `_LONGEST` windows: what lasts longer than that is the new normal.
+longer than for `_LONGEST` windows: what lasts longer than that is the new normal. The level from
+before is kept then, and taken up again when the series returns to it.
 
 The autoencoder follows sensors that move together, even beyond the training data, and only what
 does not fit remains in its residual.
@@ -151,9 +152,11 @@ class Level:
     def reset(self) -> None:
         """Forget all windows."""
         self._level, self._began = self._score.levels[-1], False
+        self._before: Float64s | None = None
         self._sum = np.zeros_like(self._score.change)
         self._present = np.zeros(self._score.change.shape[1])
-        self._seen, self._anomalous_for, self._anomalous = 0, 0, False
+        self._seen, self._anomalous_for = 0, 0
+        self._anomalous, self._returned = False, True
 
     def contributions(self, statistics: Float64s, absent: NDArray[np.bool_]) -> Float64s:
         """Return each sensor's contribution to the scores of the next windows, (k, sensors).
@@ -167,10 +170,19 @@ class Level:
         """
         parts = np.empty((len(statistics), statistics.shape[2]))
         for part in self._steps(len(statistics)):
-            level = self._at(statistics[part], absent[part])
-            parts[part] = self._score.of_deviations(statistics[part] - level, absent[part])
+            parts[part] = self._nearest(statistics[part], absent[part])
             self._add(statistics[part], absent[part], parts[part])
         return parts
+
+    def _nearest(self, statistics: Float64s, absent: NDArray[np.bool_]) -> Float64s:
+        """Return contributions by the level, or by that before a long anomaly if it is nearer."""
+        parts = self._score.of_deviations(statistics - self._at(statistics, absent), absent)
+        if self._before is None:
+            return parts
+        before = self._score.of_deviations(statistics - self._before, absent)
+        nearer = before.sum(axis=1) < parts.sum(axis=1)
+        self._returned &= bool(nearer.all())
+        return np.where(nearer[:, None], before, parts)
 
     def of_units(
         self, statistics: Float64s, absent: NDArray[np.bool_], begins: Sequence[int]
@@ -216,12 +228,17 @@ class Level:
 
     def _move(self) -> None:
         self._anomalous_for = self._anomalous_for + self._seen if self._anomalous else 0
-        if self._anomalous_for == 0 or self._anomalous_for > _LONGEST * self._width:
+        too_long = self._anomalous_for > _LONGEST * self._width
+        if self._before is not None and self._returned:
+            self._level, self._before = self._before, None
+        elif self._before is None and too_long:
+            self._before = self._level
+        if self._anomalous_for == 0 or too_long:
             mean = self._sum / np.maximum(1, self._present)
             to = np.where(self._present > 0, mean, self._level)
             self._level = self._level + self._pace * (to - self._level)
         self._sum[:], self._present[:] = 0.0, 0.0
-        self._seen, self._anomalous = 0, False
+        self._seen, self._anomalous, self._returned = 0, False, True
 
 
 def _pace(step: int, width: int) -> float:
