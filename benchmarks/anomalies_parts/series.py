@@ -33,7 +33,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -121,15 +121,17 @@ def flagged(
     return f"{rates(found)} | {time.perf_counter() - began:.0f}"
 
 
-def without(left_out: tuple[int, ...]) -> Callable[[np.ndarray, int], tuple[SeriesScore, Any]]:
+def without(left_out: tuple[int, ...]) -> Callable[..., tuple[SeriesScore, Any]]:
     """Return `SeriesScore.fit` with zero weight for some of the statistics."""
     original = SeriesScore.fit
 
-    def fit(statistics: np.ndarray, width: int) -> tuple[SeriesScore, Any]:
-        score, _ = original(statistics, width)
+    def fit(
+        statistics: np.ndarray, width: int, begins: Sequence[int] = ()
+    ) -> tuple[SeriesScore, Any]:
+        score, _ = original(statistics, width, begins)
         score.change[list(left_out)] = 1e30
         absent = np.zeros((len(statistics), statistics.shape[2]), dtype=bool)
-        return score, Level(score, width).contributions(statistics, absent)
+        return score, Level(score, width).of_units(statistics, absent, begins)
 
     return fit
 

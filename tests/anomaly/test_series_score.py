@@ -111,6 +111,44 @@ def test_the_level_does_not_depend_on_how_windows_arrive(sizes):
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-12)
 
 
+def units_apart(*sizes):
+    """Statistics of units, each of which is far from the one before."""
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(n, 3, 2)) + 20.0 * unit for unit, n in enumerate(sizes)]
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(1, 90), min_size=4, max_size=4))
+def test_units_are_learned_from_in_any_order(order, sizes):
+    units, found = units_apart(*sizes), {}
+    for places in (range(4), order):
+        begins = np.cumsum([len(units[place]) for place in places])[:-1]
+        _, parts = SeriesScore.fit(
+            np.concatenate([units[place] for place in places]), 20, begins.tolist()
+        )
+        split = dict(zip(places, np.split(parts, begins), strict=True))
+        for unit, own in split.items():
+            np.testing.assert_allclose(found.setdefault(unit, own), own, rtol=1e-9)
+
+
+def test_levels_do_not_run_across_units():
+    units = units_apart(300, 300, 300)
+    again = [unit + 0.1 for unit in units]
+    score, parts = SeriesScore.fit(np.concatenate(units + again), 20, [*range(300, 1800, 300)])
+    totals = parts.sum(axis=1).reshape(6, 300)
+    assert totals[:, :20].mean(axis=1).max() < 2 * np.median(totals)
+    assert score.change.max() < 3
+    level = Level(score, 20)
+    absent = np.zeros((900, 2), dtype=bool)
+    scores = level.of_units(np.concatenate(units), absent, [300, 600]).sum(axis=1)
+    assert scores.reshape(3, 300)[:, :20].mean(axis=1).max() < 2 * np.median(totals)
+
+
+def test_units_of_one_window_are_compared_with_each_other():
+    score, parts = SeriesScore.fit(np.concatenate(units_apart(*[1] * 9)), 20, [*range(1, 9)])
+    assert np.isfinite(parts).all()
+    assert score.change.min() > 1
+
+
 def learned_level(width=20):
     rng = np.random.default_rng(0)
     score, _ = SeriesScore.fit(rng.normal(size=(4000, 3, 2)), width)

@@ -93,7 +93,9 @@ class SeriesScore:
     order: int = 2
 
     @classmethod
-    def fit(cls, statistics: Float64s, width: int) -> tuple[Self, Float64s]:
+    def fit(
+        cls, statistics: Float64s, width: int, begins: Sequence[int] = ()
+    ) -> tuple[Self, Float64s]:
         """Fit to the statistics of held-out windows, and return their contributions as well.
 
         Parameters
@@ -102,16 +104,48 @@ class SeriesScore:
             In order of time.
         width : int
             Rows of a window.
+        begins : sequence of int, optional
+            Which windows are the first ones of another unit, in ascending order. Each unit begins
+            at the nearest level of the others, as a new series does.
         """
         step = max(_LEAST_STEP, width // _STEPS_PER_WINDOW)
-        path = _path(statistics, step, width)
-        away = statistics - np.repeat(path[:-1], step, axis=0)[: len(statistics)]
-        change = _change(statistics, width)
-        kept = path[np.unique(np.linspace(0, len(path) - 1, _MOST_LEVELS).astype(int))]
+        units = np.split(statistics, begins)
+        paths = [_path(unit, step, width) for unit in units]
+        levels, owner = np.concatenate(paths), np.repeat(np.arange(len(units)), [*map(len, paths)])
+        chosen = np.unique(np.linspace(0, len(levels) - 1, _MOST_LEVELS).astype(int))
+        kept, owner = levels[chosen], owner[chosen]
+        change = _change(units, width)
         score = cls(kept, change, np.inf, step)
-        parts = score.of_deviations(away)
+        for number, unit in enumerate(units):
+            if (owner != number).any():
+                nearest = score.nearest(unit[0], kept[owner != number])
+                paths[number] = _path(unit, step, width, nearest)
+        away = [
+            unit - np.repeat(path[:-1], step, axis=0)[: len(unit)]
+            for unit, path in zip(units, paths, strict=True)
+        ]
+        parts = score.of_deviations(np.concatenate(away))
         limit = _FAR * float(np.quantile(parts.sum(axis=1), _ANOMALOUS))
         return cls(kept, change, limit, step), parts
+
+    def nearest(
+        self, statistics: Float64s, levels: Float64s, absent: NDArray[np.bool_] | None = None
+    ) -> Float64s:
+        """Return which of some levels, (k, 3, sensors), is nearest to a window's statistics.
+
+        Parameters
+        ----------
+        statistics : array of shape (3, sensors)
+            The statistics of the window.
+        levels : array of shape (k, 3, sensors)
+            The levels.
+        absent : array of bool, shape (sensors,), optional
+            Sensors that are missing.
+        """
+        if absent is not None:
+            absent = np.broadcast_to(absent, (len(levels), len(absent)))
+        away = self.of_deviations(statistics - levels, absent).sum(axis=1)
+        return np.asarray(levels[away.argmin()])
 
     def of_deviations(self, away: Float64s, absent: NDArray[np.bool_] | None = None) -> Float64s:
         """Return each sensor's contribution to the scores of windows, (k, sensors).
@@ -209,10 +243,8 @@ class Level:
 
     def _at(self, statistics: Float64s, absent: NDArray[np.bool_]) -> Float64s:
         if not self._began:
-            levels = self._score.levels
-            missing = np.broadcast_to(absent[:1], (len(levels), absent.shape[1]))
-            away = self._score.of_deviations(statistics[:1] - levels, missing).sum(axis=1)
-            self._level, self._began = levels[away.argmin()], True
+            self._level = self._score.nearest(statistics[0], self._score.levels, absent[0])
+            self._began = True
         level: Float64s = self._level
         return level
 
@@ -246,21 +278,27 @@ def _pace(step: int, width: int) -> float:
     return float(1 - np.exp(-step / (_MEMORY * width)))
 
 
-def _path(statistics: Float64s, step: int, width: int) -> Float64s:
-    """Return the level before each step of windows and at the end, (steps + 1, 3, sensors)."""
-    pace, path = _pace(step, width), [statistics[: _MEMORY * width].mean(axis=0)]
+def _path(statistics: Float64s, step: int, width: int, first: Float64s | None = None) -> Float64s:
+    """Return the level before each step of windows and at the end, (steps + 1, 3, sensors).
+
+    It begins at `first`, by default the mean of the first windows.
+    """
+    first = statistics[: _MEMORY * width].mean(axis=0) if first is None else first
+    pace, path = _pace(step, width), [first]
     for start in range(0, len(statistics), step):
         path.append(path[-1] + pace * (statistics[start : start + step].mean(axis=0) - path[-1]))
     return np.array(path)
 
 
-def _change(statistics: Float64s, width: int) -> Float64s:
-    """Return half the mean squared change over several lags, (3, sensors)."""
-    longest = max(1, int(_LONGEST_LAG * (len(statistics) + width)))
+def _change(units: Sequence[Float64s], width: int) -> Float64s:
+    """Return half the mean squared change over several lags within units, (3, sensors)."""
+    longest = max(1, int(_LONGEST_LAG * (max(map(len, units)) + width)))
     lags = np.unique(np.linspace(min(width, longest), longest, _LAGS).astype(int))
-    squares = [
-        np.square(statistics[lag:] - statistics[:-lag]).mean(axis=0)
-        for lag in lags
-        if lag < len(statistics)
-    ]
+    squares = []
+    for lag in lags:
+        changes = [unit[lag:] - unit[:-lag] for unit in units if len(unit) > lag]
+        if changes:
+            squares.append(np.square(np.concatenate(changes)).mean(axis=0))
+    if not squares:  # units of one window each: how much they differ
+        squares = [2 * np.concatenate(units).var(axis=0)]
     return np.asarray(np.maximum(np.mean(squares, axis=0) / 2, _LEAST_CHANGE))
