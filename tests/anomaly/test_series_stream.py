@@ -284,7 +284,11 @@ def test_times_are_refused_if_none_were_learned():
 
 
 def test_a_fleet_has_no_stream():
-    assert not hasattr(ist.AnomalyDetector(window=WINDOW, group="unit"), "update")
+    fleet = ist.AnomalyDetector(window=WINDOW, group="unit")
+    assert not hasattr(fleet, "update")
+    with pytest.raises(AttributeError) as raised:
+        fleet.update([0, 3, 50])
+    assert "without a group" in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize("timed", [True, False])

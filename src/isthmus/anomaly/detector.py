@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Method = TypeVar("Method")
 
+_OF_ONE_SERIES = "a detector of one series: with a window, and without a group"
+
 MODES = Catalogue("mode", {"novelty": False, "outlier": True})
 """For each mode, whether the training rows may contain anomalies."""
 
@@ -57,11 +59,25 @@ def kind_for(window: Any, group: Any) -> DetectorKind:
     return DetectorKind(SeriesDetector, fit_series_detector)
 
 
-def _if_kind_has(name: str) -> Callable[[Method], Method]:
-    """Return a decorator that hides a method unless the kind of detector has one of that name."""
-    decorator: Callable[[Method], Method] = available_if(
-        lambda detector: hasattr(detector._kind, name)
-    )
+def _if_kind_has(name: str, *, where: str = "") -> Callable[[Method], Method]:
+    """Return a decorator that hides a method unless the kind of detector has one of that name.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method.
+    where : str, optional
+        Which detectors have it; named as the cause of the error of the others.
+    """
+
+    def has(detector: AnomalyDetector) -> bool:
+        if hasattr(detector._kind, name):
+            return True
+        if where:
+            raise AttributeError(f"{name}: expected {where}")
+        return False
+
+    decorator: Callable[[Method], Method] = available_if(has)
     return decorator
 
 
@@ -362,7 +378,7 @@ class AnomalyDetector(OutlierMixin, Task):
         intervals: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
         return intervals
 
-    @_if_kind_has("update")
+    @_if_kind_has("update", where=_OF_ONE_SERIES)
     def update(self, row: Any, time: Any = None) -> StreamUpdate:
         """Take the next row of a series as it is measured, and return what is known after it.
 
@@ -394,7 +410,7 @@ class AnomalyDetector(OutlierMixin, Task):
         result: StreamUpdate = self._fitted.update(row, time, float(self.false_alarm_rate))
         return result
 
-    @_if_kind_has("reset")
+    @_if_kind_has("reset", where=_OF_ONE_SERIES)
     def reset(self) -> None:
         """Forget the rows passed to `update`; the next one begins a new stream."""
         check_is_fitted(self)

@@ -69,7 +69,7 @@ class SeriesDetector:
     window_score : SeriesScore
         Scores windows.
     calibration, window_calibration : SeriesCalibration
-        Calibrated on the scores of rows, and on those of single windows for online scoring.
+        Calibrated on the scores of rows, and on those of single windows.
     """
 
     is_series: ClassVar[bool] = True
