@@ -305,6 +305,7 @@ def test_every_array_of_a_stream_is_checked(detector, timed):
     own = {name: array for name, array in arrays.items() if name.startswith("stream/")}
     for name, array in own.items():
         wrong = [{n: a for n, a in arrays.items() if n != name}]
+        wrong += [{**arrays, name: np.array(0, array.dtype)}]
         wrong += [{**arrays, name: array[None]}, {**arrays, name: array.astype("U9")}]
         if array.dtype.kind == "f" and array.size:
             wrong.append({**arrays, name: np.full_like(array, np.inf)})

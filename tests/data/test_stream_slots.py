@@ -127,4 +127,8 @@ def test_arrays_that_no_stream_has_are_refused(timed):
                 StreamSlots(grid, timed=timed).restore({**arrays, name: array})
     for name in arrays:
         with pytest.raises(InvalidArchive, match="the archive's stream"):
+            StreamSlots(grid, timed=timed).restore(
+                {**arrays, name: np.array(0, arrays[name].dtype)}
+            )
+        with pytest.raises(InvalidArchive, match="the archive's stream"):
             StreamSlots(grid, timed=timed).restore({n: a for n, a in arrays.items() if n != name})

@@ -187,7 +187,7 @@ def slots_to_arrays(slots: Iterable[Slot], sensors: int, name: str) -> dict[str,
 def slots_of(arrays: Arrays, sensors: int, name: str) -> list[Slot]:
     """Return the slots in an archive; raises InvalidArchive."""
     rows = rows_of(arrays, f"{name}_rows")
-    count = len(arrays.get(f"{name}_slots", ()))
+    count = _length(arrays, f"{name}_slots")
     flags = ints_of(arrays, f"{name}_slots", (count, 2), most=LONGEST)
     values = values_of(arrays, f"{name}_values", (count, sensors))
     bounds = np.concatenate([[0], np.cumsum(flags[:, 1])])
@@ -206,11 +206,16 @@ def as_array(rows: Sequence[StreamRow]) -> NDArray[np.int64]:
 
 def rows_of(arrays: Arrays, name: str) -> list[StreamRow]:
     """Return the rows in an archive; raises InvalidArchive."""
-    stored = ints_of(arrays, name, (len(arrays.get(name, ())), 3), least=-LATEST)
-    for column in (0, 2):
-        if (stored[:, column] < 0).any() or (stored[:, 2] > 1).any():
-            raise unfit(STREAM, name, "numbers of rows", "negative ones")
+    stored = ints_of(arrays, name, (_length(arrays, name), 3), least=-LATEST)
+    if (stored[:, [0, 2]] < 0).any() or (stored[:, 2] > 1).any():
+        raise unfit(STREAM, name, "numbers of rows, and whether they were measured", "others")
     return [StreamRow(number, ticks, bool(measured)) for number, ticks, measured in stored.tolist()]
+
+
+def _length(arrays: Arrays, name: str) -> int:
+    """Return how many rows an array has, 0 if it is missing or has none."""
+    array = arrays.get(name)
+    return 0 if array is None or not array.ndim else len(array)
 
 
 def ints_of(
