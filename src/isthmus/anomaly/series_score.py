@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from isthmus.core.errors import InvalidArchive
+from isthmus.persistence.array_checks import check_arrays
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -230,6 +233,41 @@ class Level:
             if stop > first:
                 parts.append(self.contributions(statistics[first:stop], absent[first:stop]))
         return np.concatenate(parts)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state for an archive."""
+        numbers = (self._began, self._seen, self._anomalous_for, self._anomalous)
+        return {
+            "level": self._level,
+            "sum": self._sum.copy(),
+            "present": self._present.copy(),
+            "level_numbers": np.array(numbers, dtype=np.int64),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take over the state in an archive; raises InvalidArchive."""
+        shape = self._score.change.shape
+        floats = {"level": shape, "sum": shape, "present": shape[1:]}
+        check_arrays(
+            {name: arrays[name] for name in (*floats, "level_numbers") if name in arrays},
+            {
+                **{name: ("float64", size) for name, size in floats.items()},
+                "level_numbers": ("int64", (4,)),
+            },
+        )
+        level, total, present = (arrays[name].copy() for name in floats)
+        began, seen, anomalous_for, anomalous = arrays["level_numbers"].tolist()
+        flags = {began, anomalous} <= {0, 1}
+        counted = 0 <= seen < max(1, self._score.step) and anomalous_for >= 0
+        if not (flags and counted and (present >= 0).all() and (present <= seen).all()):
+            raise InvalidArchive(
+                "the level in the archive's stream",
+                expected=f"fewer than {max(1, self._score.step)} windows since its last move",
+                received=f"{seen} windows, flags {began} and {anomalous}",
+            )
+        self._level, self._sum, self._present = level, total, present
+        self._began, self._anomalous = bool(began), bool(anomalous)
+        self._seen, self._anomalous_for = seen, anomalous_for
 
     def _steps(self, windows: int) -> Iterator[slice]:
         """Yield the windows up to each move of the level."""
