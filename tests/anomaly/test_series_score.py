@@ -149,6 +149,19 @@ def test_units_of_one_window_are_compared_with_each_other():
     assert score.change.min() > 1
 
 
+@pytest.mark.parametrize("cut", [50, 250, 340, 410, 700])
+def test_a_level_goes_on_from_its_arrays(cut):
+    rng = np.random.default_rng(0)
+    score, _ = SeriesScore.fit(rng.normal(size=(200, 3, 2)), 20)
+    statistics, absent = rng.normal(size=(800, 3, 2)), np.zeros((800, 2), dtype=bool)
+    statistics[100:400] += 9
+    level, again = Level(score, 20), Level(score, 20)
+    level.contributions(statistics[:cut], absent[:cut])
+    again.restore(level.to_arrays())
+    one, other = (each.contributions(statistics[cut:], absent[cut:]) for each in (level, again))
+    np.testing.assert_array_equal(one, other)
+
+
 def learned_level(width=20):
     rng = np.random.default_rng(0)
     score, _ = SeriesScore.fit(rng.normal(size=(4000, 3, 2)), width)

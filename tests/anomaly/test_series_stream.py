@@ -325,9 +325,9 @@ def test_every_array_of_a_stream_is_checked(detector, timed):
         ("rate", [0.0]),
         ("numbers", [3, 40, 0]),
         ("numbers", [0, 0, 0]),
-        ("level_numbers", [1, 99, 0, 0]),
-        ("level_numbers", [2, 1, 0, 0]),
-        ("level_numbers", [1, 1, -1, 0]),
+        ("level_numbers", [1, 0, 1, 0, 99, 0]),
+        ("level_numbers", [2, 0, 1, 0, 1, 0]),
+        ("level_numbers", [1, 0, 1, 0, 1, -1]),
     ],
 )
 def test_numbers_that_no_stream_has_are_refused(detector, name, value):

@@ -236,9 +236,17 @@ class Level:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state for an archive."""
-        numbers = (self._began, self._seen, self._anomalous_for, self._anomalous)
+        numbers = (
+            self._began,
+            self._anomalous,
+            self._returned,
+            self._before is not None,
+            self._seen,
+            self._anomalous_for,
+        )
         return {
             "level": self._level,
+            "level_before": self._level if self._before is None else self._before,
             "sum": self._sum.copy(),
             "present": self._present.copy(),
             "level_numbers": np.array(numbers, dtype=np.int64),
@@ -247,26 +255,28 @@ class Level:
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over the state in an archive; raises InvalidArchive."""
         shape = self._score.change.shape
-        floats = {"level": shape, "sum": shape, "present": shape[1:]}
+        floats = {"level": shape, "level_before": shape, "sum": shape, "present": shape[1:]}
         check_arrays(
             {name: arrays[name] for name in (*floats, "level_numbers") if name in arrays},
             {
                 **{name: ("float64", size) for name, size in floats.items()},
-                "level_numbers": ("int64", (4,)),
+                "level_numbers": ("int64", (6,)),
             },
         )
-        level, total, present = (arrays[name].copy() for name in floats)
-        began, seen, anomalous_for, anomalous = arrays["level_numbers"].tolist()
-        flags = {began, anomalous} <= {0, 1}
+        level, before, total, present = (arrays[name].copy() for name in floats)
+        *flags, seen, anomalous_for = arrays["level_numbers"].tolist()
         counted = 0 <= seen < max(1, self._score.step) and anomalous_for >= 0
-        if not (flags and counted and (present >= 0).all() and (present <= seen).all()):
+        if not (
+            {*flags} <= {0, 1} and counted and (present >= 0).all() and (present <= seen).all()
+        ):
             raise InvalidArchive(
                 "the level in the archive's stream",
                 expected=f"fewer than {max(1, self._score.step)} windows since its last move",
-                received=f"{seen} windows, flags {began} and {anomalous}",
+                received=f"{seen} windows, flags {flags}",
             )
         self._level, self._sum, self._present = level, total, present
-        self._began, self._anomalous = bool(began), bool(anomalous)
+        self._began, self._anomalous, self._returned, kept = map(bool, flags)
+        self._before = before if kept else None
         self._seen, self._anomalous_for = seen, anomalous_for
 
     def _steps(self, windows: int) -> Iterator[slice]:
