@@ -1,10 +1,11 @@
-"""Anomaly detection: comparison with PyOD, false-alarm rates, explanations, series.
+"""Anomaly detection: comparison with PyOD, false-alarm rates, explanations, series, fleets.
 
 usage: scripts/bench anomalies [PART [ARGUMENTS]]
 
 PART is adbench (tables, compared with PyOD), validity (false alarms and false discoveries),
 explanations (whether shifted cells have the highest contributions), series (SKAB, NAB, streams),
-tsb_ad (series of NAB as in TSB-AD, beside its published values) or pictures (made defects).
+fleets (false alarms and faults found in made fleets, and a thousand units in one file), tsb_ad
+(series of NAB as in TSB-AD, beside its published values) or pictures (made defects).
 Each has a --help. Without PART, adbench, validity and explanations run one after the other with
 their own settings.
 """
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-PARTS = ("adbench", "validity", "explanations", "series", "tsb_ad", "pictures")
+PARTS = ("adbench", "validity", "explanations", "series", "fleets", "tsb_ad", "pictures")
 DATA = FOLDER.parents[1] / "shared" / "data"
 WITHOUT_ARGUMENTS = {
     "adbench": ("--without-network",),

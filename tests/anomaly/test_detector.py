@@ -357,7 +357,7 @@ def test_what_cannot_be_asked():
         detector.predict(WINE)
     with pytest.raises(InvalidParameter, match="fdr"):
         small().fit(WINE).predict(WINE, fdr=2)
-    assert not hasattr(detector, "score_next")
+    assert not hasattr(detector, "update")
     assert not hasattr(detector, "intervals")
 
 

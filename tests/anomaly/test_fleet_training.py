@@ -28,7 +28,8 @@ def fit(frame, **settings):
 
 def test_all_windows_within_units_are_learned_from():
     # Units of 40 rows and more are cut into halves, which share no window.
-    found = fit(rows(60, 45, 25, 10))
+    with pytest.warns(DataWarning, match="fewer rows than 4 windows, 40: 2 of 4, '2', '3'"):
+        found = fit(rows(60, 45, 25, 10))
     assert found.autoencoder_.n_samples_ == 2 * 21 + (13 + 14) + 16 + 1
 
 
@@ -40,7 +41,8 @@ def test_short_units_are_named_and_left_out():
 
 
 def test_many_short_units_are_enough():
-    found = fit(rows(*[WINDOW] * 60))
+    with pytest.warns(DataWarning, match=r"60 of 60.* the false-alarm rate is not guaranteed"):
+        found = fit(rows(*[WINDOW] * 60))
     assert found.autoencoder_.n_samples_ == 60
     assert np.isfinite(found.threshold_)
 
@@ -57,7 +59,10 @@ def test_units_that_are_all_too_short_are_refused():
 
 
 def test_a_fleet_with_too_few_windows_is_refused():
-    with pytest.raises(InvalidData, match="smaller window"):
+    with (
+        pytest.warns(DataWarning, match="2 of 2"),
+        pytest.raises(InvalidData, match="smaller window"),
+    ):
         fit(rows(12, 12))
 
 

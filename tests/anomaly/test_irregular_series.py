@@ -209,7 +209,7 @@ def test_a_sensor_without_values_is_passed_by(convert):
     assert type(parts) is type(S)
     assert np.asarray(parts).sum(axis=1) == pytest.approx(scores)
     assert np.asarray(found.expected(S)).shape == (500, 4)
-    assert np.isnan(found.score_next(np.asarray(S)[0]))
+    assert np.isnan(found.update(np.asarray(S)[0]).score)
 
 
 def test_a_status_is_carried_past(tmp_path):
@@ -233,7 +233,8 @@ def test_a_slow_sensor_is_interpolated():
     found = fitted(S)
     scores = found.anomaly_score(S)
     assert np.isfinite(scores).all()
-    assert np.isfinite([found.score_next(row) for row in S.to_numpy()[:60]][WINDOW:]).all()
+    settled = [row for values in S.to_numpy() for row in found.update(values).settled]
+    np.testing.assert_allclose([r.score for r in settled], scores[: len(settled)], rtol=1e-4)
 
 
 def test_long_gaps_are_filled_on_request():

@@ -145,7 +145,7 @@ def test_every_array_of_an_archive_is_checked(fitted, stored):
 
 
 def test_methods_of_the_other_kind_are_absent(detector, fitted):
-    of_rows, of_series = {"repair", "blind_spots", "drift"}, {"intervals", "score_next", "reset"}
+    of_rows, of_series = {"repair", "blind_spots", "drift"}, {"intervals", "update", "reset"}
     there = of_series if fitted.is_series else of_rows
     there = {"intervals"} if detector.group else there
     for name in of_rows | of_series:

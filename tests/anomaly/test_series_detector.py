@@ -168,7 +168,7 @@ def test_every_architecture_works(normal, architecture):
     autoencoder = network(architecture=architecture, epochs=2)
     found = ist.AnomalyDetector(autoencoder, window=WINDOW).fit(normal[:200])
     assert np.isfinite(found.anomaly_score(normal[200:260])).all()
-    assert np.isfinite([found.score_next(row) for row in normal.to_numpy()[:20]][-1])
+    assert np.isfinite([found.update(row).score for row in normal.to_numpy()[:20]][-1])
 
 
 def test_a_fit_can_be_repeated(normal):

@@ -98,16 +98,68 @@ def test_contributions_are_those_of_a_plain_loop(n, width, seed):
         np.testing.assert_allclose(parts[k], total * shares, rtol=1e-9)
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=8))
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
 def test_the_level_does_not_depend_on_how_windows_arrive(sizes):
     rng = np.random.default_rng(0)
     score, _ = SeriesScore.fit(rng.normal(size=(200, 3, 2)), 20)
     statistics = rng.normal(size=(sum(sizes), 3, 2))
+    statistics[100:400] += 9
     absent = np.zeros((len(statistics), 2), dtype=bool)
     whole = Level(score, 20).contributions(statistics, absent)
     level, cuts = Level(score, 20), np.cumsum([0, *sizes])
     parts = [level.contributions(statistics[a:b], absent[a:b]) for a, b in pairwise(cuts)]
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-12)
+
+
+def units_apart(*sizes):
+    """Statistics of units, each of which is far from the one before."""
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(n, 3, 2)) + 20.0 * unit for unit, n in enumerate(sizes)]
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(1, 90), min_size=4, max_size=4))
+def test_units_are_learned_from_in_any_order(order, sizes):
+    units, found = units_apart(*sizes), {}
+    for places in (range(4), order):
+        begins = np.cumsum([len(units[place]) for place in places])[:-1]
+        _, parts = SeriesScore.fit(
+            np.concatenate([units[place] for place in places]), 20, begins.tolist()
+        )
+        split = dict(zip(places, np.split(parts, begins), strict=True))
+        for unit, own in split.items():
+            np.testing.assert_allclose(found.setdefault(unit, own), own, rtol=1e-9)
+
+
+def test_levels_do_not_run_across_units():
+    units = units_apart(300, 300, 300)
+    again = [unit + 0.1 for unit in units]
+    score, parts = SeriesScore.fit(np.concatenate(units + again), 20, [*range(300, 1800, 300)])
+    totals = parts.sum(axis=1).reshape(6, 300)
+    assert totals[:, :20].mean(axis=1).max() < 2 * np.median(totals)
+    assert score.change.max() < 3
+    level = Level(score, 20)
+    absent = np.zeros((900, 2), dtype=bool)
+    scores = level.of_units(np.concatenate(units), absent, [300, 600]).sum(axis=1)
+    assert scores.reshape(3, 300)[:, :20].mean(axis=1).max() < 2 * np.median(totals)
+
+
+def test_units_of_one_window_are_compared_with_each_other():
+    score, parts = SeriesScore.fit(np.concatenate(units_apart(*[1] * 9)), 20, [*range(1, 9)])
+    assert np.isfinite(parts).all()
+    assert score.change.min() > 1
+
+
+@pytest.mark.parametrize("cut", [50, 250, 340, 410, 700])
+def test_a_level_goes_on_from_its_arrays(cut):
+    rng = np.random.default_rng(0)
+    score, _ = SeriesScore.fit(rng.normal(size=(200, 3, 2)), 20)
+    statistics, absent = rng.normal(size=(800, 3, 2)), np.zeros((800, 2), dtype=bool)
+    statistics[100:400] += 9
+    level, again = Level(score, 20), Level(score, 20)
+    level.contributions(statistics[:cut], absent[:cut])
+    again.restore(level.to_arrays())
+    one, other = (each.contributions(statistics[cut:], absent[cut:]) for each in (level, again))
+    np.testing.assert_array_equal(one, other)
 
 
 def learned_level(width=20):
@@ -134,6 +186,22 @@ def test_a_fault_is_not_learned_until_it_has_lasted_for_ten_windows():
     usual = scores_of(learned_level()[0], rng.normal(size=(1000, 3, 2)))
     assert fault[180:200].min() > 10 * np.median(usual)
     assert np.median(fault[-100:]) < 3 * np.median(usual)
+
+
+def test_the_return_from_a_learned_fault_is_normal_at_once():
+    level, rng = learned_level()
+    usual = np.median(scores_of(level, rng.normal(size=(1000, 3, 2))))
+    fault = scores_of(level, rng.normal(size=(1000, 3, 2)) + 9)
+    assert np.median(fault[-100:]) < 3 * usual
+    assert np.median(scores_of(level, rng.normal(size=(300, 3, 2)))) < 2 * usual
+
+
+def test_a_new_fault_after_the_return_is_found():
+    level, rng = learned_level()
+    for shift in (9, 0, 9):
+        scores = scores_of(level, rng.normal(size=(1000, 3, 2)) + shift)
+    usual = np.median(scores_of(learned_level()[0], rng.normal(size=(1000, 3, 2))))
+    assert scores[:200].min() > 5 * usual
 
 
 def test_a_series_begins_at_the_nearest_level_of_training():

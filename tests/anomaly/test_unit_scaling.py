@@ -81,3 +81,36 @@ def test_missing_cells_are_left_out():
     np.testing.assert_allclose(found.means[:, 0], full.means[:, 0], atol=0.1)
     assert np.isfinite(found.means).all()
     assert np.isfinite(found.logs).all()
+
+
+@pytest.mark.parametrize(("cut", "parts"), [(True, 2), (False, 1)])
+def test_rows_are_as_far_from_their_unit_as_later_ones(cut, parts):
+    units, rows = 1500, 40
+    made = fleet(units, rows, offset=5, gain=1)
+    scaling = UnitScaling.fit(made)
+    values = scaling.as_for_new_rows(made, np.full(units, cut))
+    later = fleet(units, rows, offset=5, gain=1, seed=1)
+    new = standardised(later, scaling.figures)
+    found, wanted, own = (
+        each.reshape(parts * units, -1, 2).mean(axis=1).std()
+        for each in (values, new, standardised(made, scaling.figures))
+    )
+    assert found == pytest.approx(wanted, rel=0.08)
+    assert own < 0.7 * wanted
+
+
+def test_units_that_are_alike_stay_as_they_are():
+    made = fleet(units=300)
+    scaling = UnitScaling.fit(made)
+    values = scaling.as_for_new_rows(made, np.full(300, True))
+    np.testing.assert_allclose(values, standardised(made, scaling.figures), atol=0.25)
+
+
+def test_a_sensor_that_is_missing_in_half_of_a_unit_has_the_figures_of_the_other():
+    made = fleet(offset=5)
+    values = made.values.copy()
+    values[:100, 0] = np.nan
+    made = replace(made, values=values)
+    found = UnitScaling.fit(made).as_for_new_rows(made, np.full(30, True))
+    assert np.isfinite(found[~np.isnan(values)]).all()
+    assert abs(np.nanmean(found[100:200, 0])) < 0.1

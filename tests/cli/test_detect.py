@@ -380,7 +380,10 @@ def test_alarms_of_a_fleet_say_the_unit(
     alarms, intervals, page = (tmp_path / name for name in ("a.csv", "i.csv", "p.html"))
     arguments = ("detect", fleet / "f.isthmus", fleet / "later.csv", "--label", "fault")
     assert run(*arguments, "-o", alarms, "--intervals", intervals, "--report", page) == 0
-    assert "anomalies found (recall" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1 of 1 anomaly found" in out
+    assert "events" in out
+    assert re.search(r"pump 2 +1 +1", out)
     found = pd.read_csv(alarms, keep_default_na=False)
     names = ["pump", "time", "fault", "row", "score", "p_value", "alarm", "top_columns"]
     assert list(found.columns) == names

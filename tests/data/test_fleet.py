@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 from isthmus.data.fleet import as_fleet, unit_column, without_units
 from isthmus.data.time_grid import TimeGrid, usual_step
 from isthmus.data.windows import pieces, windows
@@ -109,6 +109,43 @@ def test_gaps_in_time_are_those_within_units():
     fleet = as_fleet(frame, "unit")
     breaks = np.concatenate([each.breaks for each in placed(fleet).chunks()])
     assert np.flatnonzero(breaks).tolist() == [3, 6]
+
+
+def in_local_time(frame, hours_before):
+    """Return the table with local times of which an hour repeats after some hours."""
+    start = pd.Timestamp("2025-10-26 01:00", tz="UTC") - pd.Timedelta(hours=hours_before)
+    aware = start + (frame["at"] - frame["at"].min())
+    return frame.assign(at=aware.dt.tz_convert("Europe/Paris").dt.tz_localize(None))
+
+
+def test_an_hour_that_repeats_in_local_time_is_in_order():
+    frame = table((300, 200, 90))
+    with pytest.warns(DataWarning, match=r"go back by an hour.*: 2 of 3, 'a', 'b'"):
+        fleet = as_fleet(in_local_time(frame, hours_before=2), "unit")
+    assert (fleet.values[:, 0] == frame["x"]).all()
+    series = placed(fleet)
+    assert sum(int(each.breaks.sum()) for each in series.chunks()) == 2  # between the units
+    assert series.slots == len(frame)
+    assert str(fleet.time(120)) == "2025-10-26 02:00:00"  # for the second time
+
+
+def test_each_unit_has_its_own_clock():
+    # The hour that is missing in b must not be taken for that which a has repeated.
+    frame = in_local_time(table((300, 100)), hours_before=2)
+    late = frame.index[frame["unit"] == "b"][50:]
+    frame.loc[late, "at"] += pd.Timedelta(hours=1)
+    with pytest.warns(DataWarning, match="1 of 2, 'a'"):
+        series = placed(as_fleet(frame, "unit"))
+    breaks = np.concatenate([each.breaks for each in series.chunks()])
+    assert np.flatnonzero(breaks).tolist() == [300, 350]
+
+
+@pytest.mark.parametrize("step", [1, 30, 60])
+def test_units_from_the_latest_row_to_the_earliest_are_sorted(step):
+    frame = table((6, 5))
+    frame["at"] = frame["at"].min() + step * (frame["at"] - frame["at"].min())
+    fleet = as_fleet(frame[::-1], "unit")
+    assert fleet.values[:, 0].tolist() == frame["x"].tolist()
 
 
 def test_units_are_selected():

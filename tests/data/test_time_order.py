@@ -68,6 +68,14 @@ def test_a_row_that_comes_an_hour_late_is_sorted():
     assert rows is not None
 
 
+@pytest.mark.parametrize("step", [5, 30, 60])
+def test_rows_from_the_latest_to_the_earliest_are_sorted(step):
+    given_ticks = np.arange(30)[::-1] * step * MINUTE
+    ticks, rows = TimeOrder(step * MINUTE).sort(given_ticks)
+    assert rows.tolist() == [*range(29, -1, -1)]
+    assert (np.diff(ticks) == step * MINUTE).all()
+
+
 def test_parts_must_be_in_order():
     order = TimeOrder(STEP)
     order.sort(np.arange(100) * STEP)

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 
 import isthmus as ist
 from isthmus.anomaly.intervals import Interval, Intervals
+from isthmus.core.errors import InvalidData
 
 ROWS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40)
 BOTH = np.array([0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0])
@@ -205,3 +206,86 @@ def test_random_scores_do_not_win(rate):
 def test_an_alarm_without_end_does_not_win():
     result = ist.evaluate_alarms(BOTH, intervals=np.ones(12) == 1)
     assert (result.event_recall, result.event_precision, result.event_f1) == (1, 0, 0)
+
+
+UNITS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), min_size=1, max_size=40
+)
+
+
+@given(UNITS)
+def test_events_are_those_within_units(rows):
+    units, labels, raised = (np.array(part) for part in zip(*rows, strict=True))
+    result = ist.evaluate_alarms(labels, intervals=raised, units=units)
+    assert list(result.units) == sorted(set(units.tolist()))
+    for name, one in result.units.items():
+        own = units == name
+        assert one == ist.evaluate_alarms(labels[own], intervals=raised[own])
+    for figure in ("rows", "normal_rows", "anomalies", "alarms", "found", "false_alarms"):
+        assert getattr(result, figure) == sum(getattr(u, figure) for u in result.units.values())
+    plain = ist.evaluate_alarms(labels, intervals=raised)
+    for figure in ("point_precision", "point_recall", "false_alarm_rate"):
+        assert getattr(result, figure) == getattr(plain, figure)
+    assert str(result)
+
+
+@given(st.permutations(range(24)), st.integers(0, 9))
+def test_the_rows_of_units_may_be_in_any_order(order, seed):
+    random = np.random.default_rng(seed)
+    units, times = np.repeat(["a", "b"], 12), np.tile(MINUTES, 2)
+    labels, raised = random.random((2, 24)) < 0.3
+    scores = random.normal(size=24)
+    result = ist.evaluate_alarms(labels, scores, raised, units=units, times=times)
+    mixed = [each[order] for each in (labels, scores, raised)]
+    assert ist.evaluate_alarms(*mixed, units=units[order], times=times[order]) == result
+
+
+def test_a_fleet_of_one_unit_is_a_series():
+    scores = np.arange(12.0)
+    plain = ist.evaluate_alarms(BOTH, scores, scores > 6, times=MINUTES)
+    one = ist.evaluate_alarms(BOTH, scores, scores > 6, times=MINUTES, units=np.full(12, 7))
+    assert dataclasses.replace(one, units=None) == plain
+    assert one.units == {7: plain}
+
+
+def test_buffers_and_days_end_with_the_unit():
+    labels, scores = np.zeros(400, dtype=bool), np.zeros(400)
+    labels[190:200] = True
+    scores[200:210] = 1  # after the anomaly, but of another unit
+    units = np.repeat([0, 1], 200)
+    times = np.tile(np.datetime64("2026-01-01") + np.arange(200) * np.timedelta64(1, "h"), 2)
+    near = ist.evaluate_alarms(labels, scores, scores > 0, times=np.sort(times))
+    apart = ist.evaluate_alarms(labels, scores, scores > 0, times=times, units=units)
+    assert apart.vus_pr < near.vus_pr / 2
+    assert apart.false_alarms_per_day == pytest.approx(24 / 390)
+    assert (apart.units[0].false_alarms, apart.units[1].false_alarms) == (0, 1)
+
+
+def test_intervals_of_units_are_placed_by_their_rows():
+    units = np.tile(["b", "a"], 12)
+    labels = np.repeat(BOTH, 2).astype(bool) & (units == "a")
+    spans = [Interval(0, 0, 0, 1.0, (), (5, 9), "a"), Interval(0, 0, 0, 1.0, (), (0, 4), "b")]
+    result = ist.evaluate_alarms(labels, intervals=spans, units=units)
+    assert (result.anomalies, result.found, result.false_alarms) == (2, 1, 1)
+    assert result.units["a"].found == result.units["b"].false_alarms == 1
+    headers, rows = result.unit_table()
+    assert headers[0] == "unit"
+    assert [(row[0], row[2], row[5]) for row in rows] == [("a", "1", "0"), ("b", "0", "1")]
+    assert "unit" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": np.zeros(3, dtype=int)}, "units: expected the unit of each row"),
+        ({"units": np.zeros(12)}, "units: expected"),
+        ({"labels": [(0, 3)]}, "do not say their unit"),
+        ({"times": MINUTES[:5]}, "times: expected one per row"),
+        ({"intervals": [Interval(0, 0, 0, 1.0, (), (0, 1), 0)]}, "intervals within units"),
+        ({"intervals": [Interval(0, 0, 0, 1.0, (), (0, 99), 0)]}, "intervals within units"),
+    ],
+)
+def test_other_units_are_refused(changes, message):
+    arguments = {"labels": BOTH, "scores": BOTH * 1.0, "units": np.arange(12) % 2} | changes
+    with pytest.raises(InvalidData, match=message):
+        ist.evaluate_alarms(**arguments)

@@ -144,6 +144,27 @@ def _fitted() -> dict[str, tuple[Any, tuple[str, ...], Any]]:
         }
 
 
+def _stream() -> tuple[Any, np.ndarray]:
+    """Fit a detector of series, pass it a part of a stream, and return it with the next rows."""
+    rows = np.random.default_rng(2).normal(size=(140, 2)).cumsum(axis=0)
+    network = ist.Autoencoder(2, scale="none", **SMALL)
+    detector = ist.AnomalyDetector(network, window=8, random_state=0).fit(rows[:100])
+    rows[100:130] += 100  # an alarm is open
+    rows[126:129, 0] = np.nan
+    for row in rows[100:128]:
+        detector.update(row)
+    return detector, rows[128:]
+
+
+def _use_stream(rows: np.ndarray) -> Callable[[Any], dict[str, np.ndarray]]:
+    def use(detector: Any) -> dict[str, np.ndarray]:
+        found = [detector.update(row) for row in rows]
+        settled = [(each.score, each.threshold) for update in found for each in update.settled]
+        return {"settled": np.array(settled), "ended": np.array([str(u.ended) for u in found])}
+
+    return use
+
+
 def _use(methods: tuple[str, ...], X: Any) -> Callable[[Any], dict[str, np.ndarray]]:
     def use(model: Any) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -180,6 +201,10 @@ class Bench:
             model.save(self.path)
             blobs[name], self.uses[name] = self.path.read_bytes(), _use(methods, X)
             self.may_be_nan[name] = _nan_in(self.uses[name](model))
+        stream, rows = _stream()
+        stream.save(self.path)
+        blobs["new-stream"] = self.path.read_bytes()
+        self.uses["new-stream"], self.may_be_nan["new-stream"] = _use_stream(rows), {"settled"}
         content = golden.manifest()
         by_codec = {blob["codec"]: blob for blob in content["blobs"] if blob["codec"]}
         for entry in content["archives"]:

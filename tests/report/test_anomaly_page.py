@@ -210,7 +210,7 @@ def test_a_fleet(tmp_path):
     page = page_of(write_report(detector, new, tmp_path / "page.html", y=odd.to_numpy()))
     for words in ("second", "unit after unit", "detector for the series of 3 units"):
         assert words in page.text
-    assert "score_next" not in page.text
+    assert "detector.update" not in page.text
 
 
 def test_a_series_without_a_score_has_no_report(series, tmp_path):

@@ -65,6 +65,15 @@ class AlarmThreshold:
             self._log = max(self._lowest, self._log - self._step * self._rate)
         return threshold
 
+    def state(self) -> tuple[float, float, float]:
+        """Return what `restore` takes."""
+        return self._log, float(self._rows), self._highest
+
+    def restore(self, log: float, rows: float, highest: float) -> None:
+        """Go on after the last row of another threshold, given its `state`."""
+        self._log = min(max(log, self._lowest), self._most)
+        self._rows, self._highest = int(rows), highest
+
     def _close(self) -> None:
         if self._rows and self._highest <= self._clear and self._rows <= self._most_rows:
             moved = self._log + self._step * (1 - self._rate) * self._rows

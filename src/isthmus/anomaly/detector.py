@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from isthmus.anomaly.output_shapes import Repaired
     from isthmus.anomaly.picture_regions import Region
     from isthmus.anomaly.protocol import FittedDetector
+    from isthmus.anomaly.series_stream import StreamUpdate
     from isthmus.persistence.artifact import Artifact
 
     Scores = NDArray[np.float64]
 
 Method = TypeVar("Method")
+
+_OF_ONE_SERIES = "a detector of one series: with a window, and without a group"
 
 MODES = Catalogue("mode", {"novelty": False, "outlier": True})
 """For each mode, whether the training rows may contain anomalies."""
@@ -93,11 +96,25 @@ def _are_pictures(X: Any, autoencoder: Any) -> bool:
         return False
 
 
-def _if_kind_has(name: str) -> Callable[[Method], Method]:
-    """Return a decorator that hides a method unless the kind of detector has one of that name."""
-    decorator: Callable[[Method], Method] = available_if(
-        lambda detector: hasattr(detector._kind, name)
-    )
+def _if_kind_has(name: str, *, where: str = "") -> Callable[[Method], Method]:
+    """Return a decorator that hides a method unless the kind of detector has one of that name.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method.
+    where : str, optional
+        Which detectors have it; named as the cause of the error of the others.
+    """
+
+    def has(detector: AnomalyDetector) -> bool:
+        if hasattr(detector._kind, name):
+            return True
+        if where:
+            raise AttributeError(f"{name}: expected {where}")
+        return False
+
+    decorator: Callable[[Method], Method] = available_if(has)
     return decorator
 
 
@@ -340,7 +357,7 @@ class AnomalyDetector(OutlierMixin, Task):
         rows = self._prepared(X)
         return self._fitted.expected(rows, like=X)
 
-    @_if_kind_has("anomaly_map")
+    @_if_kind_has("anomaly_map", where="a detector that was fitted to pictures")
     def anomaly_map(self, X: Any) -> NDArray[np.float64]:
         """Return the heat map of each picture, (n, h, w); its maximum is the anomaly score.
 
@@ -355,7 +372,7 @@ class AnomalyDetector(OutlierMixin, Task):
         maps: NDArray[np.float64] = self._fitted.anomaly_map(pictures)
         return maps
 
-    @_if_kind_has("regions")
+    @_if_kind_has("regions", where="a detector that was fitted to pictures")
     def regions(self, X: Any) -> tuple[tuple[Region, ...], ...]:
         """Return the regions of each picture whose map is above ``threshold_``.
 
@@ -434,22 +451,41 @@ class AnomalyDetector(OutlierMixin, Task):
         intervals: Intervals = self._fitted.intervals(rows, self.false_alarm_rate)
         return intervals
 
-    @_if_kind_has("score_next")
-    def score_next(self, row: Any) -> float:
-        """Score the next row of a series; NaN until a window is full.
+    @_if_kind_has("update", where=_OF_ONE_SERIES)
+    def update(self, row: Any, time: Any = None) -> StreamUpdate:
+        """Take the next row of a series as it is measured, and return what is known after it.
+
+        Scores, thresholds and alarms are those of the whole series up to this row. They are
+        known with a delay: the score of a row is the mean score of the windows that cover it, so it
+        is final `window_` - 1 rows later, or more if a missing cell may still be filled. `save`
+        keeps the state, and a detector that is loaded goes on from there.
 
         Parameters
         ----------
-        row : array of shape (sensors,)
-            In the units of the series.
+        row : array of shape (sensors,), or mapping of str to number
+            In the units and the order of `fit`, or by name, such as a dictionary or a row of a
+            DataFrame; NaN or None for a missing value.
+        time : datetime or timedelta, optional
+            The time of the row, if `fit` was given times, not before that of the last row. None in
+            all rows: they are evenly spaced.
+
+        Returns
+        -------
+        StreamUpdate
+            The alarms that began or ended, and the rows whose scores are final now.
+
+        Raises
+        ------
+        InvalidData, SchemaMismatch
+            The row or its time is not valid; it is then not part of the stream.
         """
         check_is_fitted(self)
-        score: float = self._fitted.score_next(row)
-        return score
+        result: StreamUpdate = self._fitted.update(row, time, float(self.false_alarm_rate))
+        return result
 
-    @_if_kind_has("reset")
+    @_if_kind_has("reset", where=_OF_ONE_SERIES)
     def reset(self) -> None:
-        """Forget the rows passed to `score_next`, for example after a gap."""
+        """Forget the rows passed to `update`; the next one begins a new stream."""
         check_is_fitted(self)
         self._fitted.reset()
 

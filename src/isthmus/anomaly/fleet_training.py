@@ -49,7 +49,7 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
     Warns
     -----
     DataWarning
-        Some units are shorter than a window.
+        Some units are shorter than a window, or have too few rows for the false-alarm rate.
     """
     fleet = as_fleet(request.X, request.group)
     window = request.window
@@ -57,9 +57,10 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
         window = chosen_window(fleet.longest())
     fleet = _long_enough(fleet, window)
     scaling = UnitScaling.fit(fleet)
-    values = standardised(fleet, scaling.figures)
-    rows, starts = _halved(fleet, window)
-    joined = fleet.joined(values[rows], rows, starts)
+    cut = fleet.counts >= _CUT * window
+    _tell_short(fleet, cut, window)
+    rows, starts = _halved(fleet, cut)
+    joined = fleet.joined(scaling.as_for_new_rows(fleet, cut)[rows], rows, starts)
     series, held_out = fit_with_scores(
         joined,
         request.autoencoder,
@@ -69,7 +70,7 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
         contaminated=request.contaminated,
     )
     learned = np.array([fleet.sensors.index(name) for name in series.sensors])
-    levels = fitted_levels(fleet, series.score(fleet.whole(values)))
+    levels = fitted_levels(fleet, series.score(fleet.whole(standardised(fleet, scaling.figures))))
     held_out = held_out / levels[fleet.unit_of_rows[rows]]
     calibration = SeriesCalibration.fit(held_out[np.isfinite(held_out)], 2 * window)
     return FleetDetector(
@@ -102,11 +103,27 @@ def _long_enough(fleet: Fleet, window: int) -> Fleet:
     return fleet.select(np.flatnonzero(long))
 
 
-def _halved(fleet: Fleet, window: int) -> tuple[RowNumbers, NDArray[np.bool_]]:
-    """Return the rows with all first halves first, and where another unit or half begins."""
+def _tell_short(fleet: Fleet, cut: NDArray[np.bool_], window: int) -> None:
+    """Warn of units in which earlier and later rows cannot be compared."""
+    if not cut.all():
+        short = [str(fleet.names[unit]) for unit in np.flatnonzero(~cut)]
+        warnings.warn(
+            f"Units with fewer rows than {_CUT} windows, {_CUT * window}: {len(short):,} of "
+            f"{len(cut):,}, {name_list(short)}. These are too few to tell how a unit varies, so "
+            "the false-alarm rate is not guaranteed for them. Try: longer histories, or a smaller "
+            "window.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _halved(fleet: Fleet, cut: NDArray[np.bool_]) -> tuple[RowNumbers, NDArray[np.bool_]]:
+    """Return the rows with all first halves first, and where another unit or half begins.
+
+    Units that are not `cut`, (units,), are in one of the halves as a whole.
+    """
     units = fleet.unit_of_rows
-    cut = (fleet.counts >= _CUT * window)[units]
-    second = np.where(cut, fleet.half_of_rows % 2, units % 2)
+    second = np.where(cut[units], fleet.half_of_rows % 2, units % 2)
     rows = np.argsort(second, kind="stable")
     part = 2 * units[rows] + second[rows]
     return rows, np.diff(part, prepend=-1) != 0

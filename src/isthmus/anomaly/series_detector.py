@@ -6,20 +6,20 @@ depend on their neighbours, and `series_training` for fitting.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from isthmus.anomaly.absent_sensors import MOST_ABSENT, absent_in, completed, warn_of_absent
-from isthmus.anomaly.alarm_threshold import thresholds
+from isthmus.anomaly.alarm_threshold import AlarmThreshold, thresholds
 from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
-from isthmus.anomaly.online import OnlineScorer
 from isthmus.anomaly.series_archive import SeriesParts, read_parts
 from isthmus.anomaly.series_score import Level, SeriesScore, window_statistics
+from isthmus.anomaly.series_stream import SeriesStream, StreamSettings
 from isthmus.anomaly.series_windows import (
     SensorScaling,
     gathered,
@@ -31,6 +31,7 @@ from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
 from isthmus.data.windows import per_timestamp
 from isthmus.estimators.learned_checks import contradicted
+from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.protocol import StoredDetector
     from isthmus.anomaly.series_calibration import SeriesCalibration
+    from isthmus.anomaly.series_stream import StreamUpdate
     from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.time_grid import PlacedSeries, TimeGrid
+
+_STREAM = "stream/"
+"""The prefix of the arrays of a stream in an archive, which are absent if none has begun."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,7 @@ class SeriesDetector:
     window_score : SeriesScore
         Scores windows.
     calibration, window_calibration : SeriesCalibration
-        Calibrated on the scores of rows, and on those of single windows for online scoring.
+        Calibrated on the scores of rows, and on those of single windows.
     """
 
     is_series: ClassVar[bool] = True
@@ -166,7 +171,7 @@ class SeriesDetector:
         order, places = placed.in_order(), placed.places(apart=self.window)
         scores, places, slots = scores[order], places[order], placed.slot_of_rows()[order]
         limits = self.thresholds(scores, rate)
-        spans = merged_alarms(scores, limits, self.window // 2, places=places)
+        spans = merged_alarms(scores, limits, self.calm, places=places)
         parts = self._span_contributions(
             self._place(series), [(slots[s.first], slots[s.last]) for s in spans]
         )
@@ -185,13 +190,31 @@ class SeriesDetector:
             )
         return Intervals(intervals)
 
-    def score_next(self, row: Any) -> float:
-        """Score the next row, (sensors,); NaN until a window is full."""
-        return self._online.score_next(row)
+    def update(self, row: Any, time: Any, rate: float) -> StreamUpdate:
+        """Take the next row of the stream, and return what is known of the series after it.
+
+        Parameters
+        ----------
+        row : array of shape (columns,), or mapping of str to number
+        time : datetime, timedelta or None
+        rate : float
+            The false-alarm rate, of which the first row's counts.
+        """
+        stream = self.__dict__.get("_stream")
+        if stream is None:
+            stream = SeriesStream.beginning_with(self._stream_settings(rate), time)
+        update: StreamUpdate = stream.update(row, time)
+        self.__dict__["_stream"] = stream  # now that the first row was valid
+        return update
 
     def reset(self) -> None:
-        """Forget the rows passed to `score_next`."""
-        self.__dict__.pop("_online", None)
+        """Forget the stream."""
+        self.__dict__.pop("_stream", None)
+
+    @property
+    def calm(self) -> int:
+        """The most rows between two alarms that are one interval."""
+        return self.window // 2
 
     def contributions(
         self, block: Floats, level: Level, begins: RowNumbers | tuple[()] = ()
@@ -272,8 +295,11 @@ class SeriesDetector:
         return
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return everything learned except the autoencoder."""
-        return SeriesParts(*(getattr(self, name) for name in SeriesParts._fields)).to_arrays()
+        """Return everything learned except the autoencoder, and the state of the stream."""
+        parts = SeriesParts(*(getattr(self, name) for name in SeriesParts._fields))
+        stream = self.__dict__.get("_stream")
+        state = {} if stream is None else stream.to_arrays()
+        return {**parts.to_arrays(), **with_prefix(state, _STREAM)}
 
     @classmethod
     def from_archive(cls, stored: StoredDetector) -> Self:
@@ -284,19 +310,29 @@ class SeriesDetector:
         InvalidArchive
             The archive does not contain such a detector.
         """
-        return cls(stored.autoencoder, *read_parts(stored))
+        own = outside_prefixes(stored.arrays, _STREAM)
+        detector = cls(stored.autoencoder, *read_parts(replace(stored, arrays=own)))
+        state = without_prefix(stored.arrays, _STREAM)
+        if state:
+            settings_at = detector._stream_settings
+            detector.__dict__["_stream"] = SeriesStream.from_arrays(settings_at, state)
+        return detector
 
-    @cached_property
-    def _online(self) -> OnlineScorer:
-        picked = np.array([self.columns.index(name) for name in self.sensors])
-        level = Level(self.window_score, self.window)
-        return OnlineScorer(
-            self.window,
-            self.scaling,
-            lambda block: self.contributions(block, level),
-            self.grid.longest_gaps,
-            columns=len(self.columns),
-            picked=picked,
+    def _stream_settings(self, rate: float) -> StreamSettings:
+        calibration, follows = self.calibration, bool(self.window_score.step)
+        tau = calibration.tau if follows else math.inf
+        start = self.threshold(rate)
+        return StreamSettings(
+            window=self.window,
+            calm=self.calm,
+            columns=self.columns,
+            sensors=self.sensors,
+            grid=self.grid,
+            scaling=self.scaling,
+            level=Level(self.window_score, self.window),
+            contributions=self.contributions,
+            threshold=AlarmThreshold(start, rate, tau, calibration.spread),
+            rate=rate,
         )
 
     def _place(self, S: Any) -> PlacedSeries:

@@ -68,6 +68,8 @@ class _Sample(NamedTuple):
     """(m, window, sensors), standardised."""
     starts: RowNumbers
     """(m,), the slot of each one's first row, in order."""
+    units: RowNumbers
+    """The slots in which the rows of another unit begin, in order."""
 
 
 class _HeldOut(NamedTuple):
@@ -172,7 +174,7 @@ def fit_with_scores(
 
 def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:
     """Score each half of the windows by a network that is trained on the other half."""
-    block, starts = sample
+    block, starts, units = sample
     middle = int(starts[len(starts) // 2])
     early, late = starts + block.shape[1] <= middle, starts >= middle
     by_late = _trained(autoencoder, block[late], derive_seed(seed, "late"))
@@ -180,8 +182,11 @@ def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:
     statistics = np.concatenate(
         [_statistics(by_late, block[early]), _statistics(by_early, block[late])]
     )
-    model, parts = SeriesScore.fit(statistics, block.shape[1])
-    return _HeldOut(model, np.concatenate([starts[early], starts[late]]), parts.sum(axis=1))
+    starts = np.concatenate([starts[early], starts[late]])
+    begins = np.unique(np.searchsorted(starts, units))
+    begins = begins[(begins > 0) & (begins < len(starts))]
+    model, parts = SeriesScore.fit(statistics, block.shape[1], begins.tolist())
+    return _HeldOut(model, starts, parts.sum(axis=1))
 
 
 def _without_far_out(sample: _Sample, held_out: _HeldOut) -> _Sample:
@@ -189,7 +194,7 @@ def _without_far_out(sample: _Sample, held_out: _HeldOut) -> _Sample:
     scores = np.log(np.maximum(held_out.scores, np.finfo(float).tiny))
     far = far_out(scores) & (scores > np.median(scores))
     kept = ~np.isin(sample.starts, held_out.starts[far])
-    return _Sample(sample.windows[kept], sample.starts[kept])
+    return sample._replace(windows=sample.windows[kept], starts=sample.starts[kept])
 
 
 def _measured(
@@ -228,7 +233,7 @@ def _sample(series: PlacedSeries, window: int, scaling: SensorScaling, many: int
         collected.append(block[chosen])
         starts.append(start + np.flatnonzero(chosen))
         before += len(block)
-    return _Sample(np.concatenate(collected), np.concatenate(starts))
+    return _Sample(np.concatenate(collected), np.concatenate(starts), series.begins())
 
 
 def _trained(given: Any, block: Floats, seed: int) -> Any:

@@ -27,6 +27,9 @@ _LEAST_SPREAD = 1e-9
 _FLOOR = 1e-3
 """Smallest scale of a sensor that hardly varies in one unit, as a fraction of that in others."""
 
+_CUT_FACTOR, _WHOLE_FACTOR = np.sqrt(3) - 1, np.sqrt(2)
+"""See `UnitScaling.as_for_new_rows`."""
+
 
 class UnitFigures(NamedTuple):
     """Means and logarithms of standard deviations, each (units, sensors)."""
@@ -70,6 +73,42 @@ class UnitScaling:
             scales.estimates(both[1].logs, fleet.counts),
         )
         return cls(centres, scales, floor, used)
+
+    def as_for_new_rows(self, fleet: Fleet, cut: NDArray[np.bool_]) -> Float64s:
+        """Return the rows of the fleet in `fit`, standardised as inaccurately as later ones.
+
+        A unit's mean is nearer to the rows that it is the mean of than to later ones. Let V / n be
+        its variance by chance. The mean of the first half of the rows differs from it with the
+        variance V / n, which is that of half the difference between the halves; that of as many
+        later rows does with V / n + 2 V / n. So the mean that is used for a half is moved away
+        from that half, by the square root of 3, less 1, times half the difference. For a unit that
+        is not cut, the variances are 0 and V / n + V / n, and the factor is the square root of 2.
+        The same holds for the logarithm of the scale.
+
+        Parameters
+        ----------
+        fleet : Fleet
+            The fleet that was passed to `fit`.
+        cut : array of bool, shape (units,)
+            Whether the halves of each unit are used separately.
+        """
+        units = len(fleet.names)
+        whole = _figures(_moments(fleet.values, fleet.unit_of_rows, units), self.floor)
+        parts = _figures(_moments(fleet.values, fleet.half_of_rows, 2 * units), self.floor)
+        factor = np.where(cut[:, None], [_CUT_FACTOR, -_CUT_FACTOR], _WHOLE_FACTOR)[..., None]
+        moved = []
+        for shrinkage, all_rows, halves in zip(
+            (self.centres, self.scales), whole, parts, strict=True
+        ):
+            halves = halves.reshape(units, 2, -1)
+            away = np.nan_to_num(halves[:, 1] - halves[:, 0]) / 2
+            found = all_rows[:, None] + factor * away[:, None]
+            moved.append(
+                shrinkage.estimates(found.reshape(2 * units, -1), np.repeat(fleet.counts, 2))
+            )
+        means, logs = moved
+        half = fleet.half_of_rows
+        return np.asarray((fleet.values - means[half]) * np.exp(-logs)[half])
 
     def of_sensors(self, places: RowNumbers) -> UnitScaling:
         """Return the scaling of some of the sensors."""

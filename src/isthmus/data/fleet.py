@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 from isthmus.core.name_lists import name_list
 from isthmus.data.frames import container_of, is_table, to_arrow
 from isthmus.data.sensor_series import SensorSeries, as_series
+from isthmus.data.time_grid import usual_step
+from isthmus.data.time_order import TimeOrder
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +49,9 @@ class Fleet:
         Which of the user's rows each row is.
     times : array of datetime64 or timedelta64, shape (n,), or None
         The time of each row.
+    ticks : array of int64, shape (n,), or None
+        The same in microseconds, ascending within a unit: an hour that repeats in local time is
+        followed by the next (`time_order`).
     """
 
     names: tuple[str | int, ...]
@@ -54,6 +60,7 @@ class Fleet:
     sensors: tuple[str, ...]
     order: RowNumbers
     times: NDArray[Any] | None
+    ticks: NDArray[np.int64] | None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -87,6 +94,7 @@ class Fleet:
             self.sensors,
             self.order[rows],
             None if self.times is None else self.times[rows],
+            None if self.ticks is None else self.ticks[rows],
         )
 
     def time(self, row: int) -> Any:
@@ -117,10 +125,10 @@ class Fleet:
         starts : array of bool, shape (k,)
             True where another unit, or another part of one, begins.
         """
-        if self.times is None:
+        if self.ticks is None:
             steps = np.full(len(rows), _TICK)
         else:
-            ticks = self.times[rows].astype(f"{self.times.dtype.kind}8[us]").astype(np.int64)
+            ticks = self.ticks[rows]
             steps = np.diff(ticks, prepend=ticks[:1])
         steps = np.where(starts, _APART, steps)
         times = np.cumsum(steps).astype("m8[us]")
@@ -136,7 +144,7 @@ class Fleet:
         """Return the series of the unit with the most rows."""
         unit = int(self.counts.argmax())
         own = slice(int(self.bounds[unit]), int(self.bounds[unit + 1]))
-        times = None if self.times is None else self.times[own]
+        times = None if self.ticks is None else self.ticks[own].astype("m8[us]")
         return SensorSeries(self.values[own], times, self.sensors)
 
     def of_sensors(self, names: tuple[str, ...]) -> Fleet:
@@ -169,17 +177,26 @@ def as_fleet(S: Any, group: str, known: Collection[str] | None = None) -> Fleet:
     ------
     InvalidData, SchemaMismatch
         It is no such table, the unit or the time of a row is missing, or a value is infinite.
+
+    Warns
+    -----
+    DataWarning
+        The times of units go back by an hour.
     """
     codes, names = _units(S, group)
     series = as_series(without_units(S, group), known)
-    order = _in_order(codes, series.times)
-    values = np.asarray(series.values, dtype=np.float64)
-    times = series.times
+    order: RowNumbers = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    ticks = series.ticks()
+    if ticks is not None:
+        ticks = ticks[order]
+        order, back = _in_order(order, ticks, bounds)
+        _warn_of_hours(names, back)
+    values, times = np.asarray(series.values, dtype=np.float64), series.times
     if (np.diff(order) != 1).any():
-        values, codes = values[order], codes[order]
+        values = values[order]
         times = None if times is None else times[order]
-    bounds = np.searchsorted(codes, np.arange(len(names) + 1))
-    fleet = Fleet(names, bounds, values, series.sensors, order, times)
+    fleet = Fleet(names, bounds, values, series.sensors, order, times, ticks)
     _check_finite(fleet)
     return fleet
 
@@ -265,15 +282,45 @@ def _checked_units(column: Any, group: str) -> Any:
     return column
 
 
-def _in_order(codes: RowNumbers, times: NDArray[Any] | None) -> RowNumbers:
-    """Return the rows of each unit in order of time, unit after unit."""
-    order = np.argsort(codes, kind="stable")
-    if times is not None:
-        ticks = times.astype(np.int64)
-        back = (np.diff(ticks[order]) < 0) & (np.diff(codes[order]) == 0)
-        if back.any():
-            order = np.lexsort((ticks, codes))
-    return order
+def _in_order(
+    order: RowNumbers, ticks: NDArray[np.int64], bounds: RowNumbers
+) -> tuple[RowNumbers, list[int]]:
+    """Return the rows of each unit in order of time, and the units whose clock was set back.
+
+    Parameters
+    ----------
+    order : array of int, shape (n,)
+        The user's rows, unit after unit.
+    ticks : array of int64, shape (n,)
+        Their times, which are put in order in place.
+    bounds : array of int, shape (units + 1,)
+        The first row of each unit.
+    """
+    steps = np.diff(ticks, prepend=ticks[:1])
+    steps[bounds[:-1]] = 0
+    backwards = np.flatnonzero(steps < 0)
+    set_back, order = [], order.copy()
+    for unit in np.unique(np.searchsorted(bounds, backwards, side="right") - 1).tolist():
+        own = slice(bounds[unit], bounds[unit + 1])
+        clock = TimeOrder(usual_step(ticks[own]))
+        ticks[own], rows = clock.sort(ticks[own])
+        if rows is not None:
+            order[own] = order[own][rows]
+        elif "back" in clock.notes:
+            set_back.append(unit)
+    return order, set_back
+
+
+def _warn_of_hours(names: tuple[str | int, ...], set_back: list[int]) -> None:
+    if set_back:
+        warnings.warn(
+            f"The times of units go back by an hour, as local times do when daylight saving ends: "
+            f"{len(set_back):,} of {len(names):,}, "
+            f"{name_list([str(names[unit]) for unit in set_back])}. Their rows are taken in the "
+            "order given. Times in UTC or with a time zone are not ambiguous.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _check_finite(fleet: Fleet) -> None:

@@ -162,7 +162,7 @@ class PlacedSeries:
             ticks = part.ticks()
             if ticks is not None and clock is None:
                 step = self.grid.step or usual_step(ticks, part.starts)
-                order, clock = TimeOrder(step), _Clock(step)
+                order, clock = TimeOrder(step), StepClock(step)
                 self._notes = order.notes
             rows = None
             if ticks is not None and order is not None and clock is not None:
@@ -262,7 +262,7 @@ class PlacedSeries:
         return slots, gap
 
 
-class _Clock:
+class StepClock:
     """Counts the steps between rows, which arrive in order of time.
 
     Parameters
@@ -293,6 +293,14 @@ class _Clock:
         ahead = np.where(in_time, whole, since - earlier).astype(np.int64)
         self._last, self._anchor, self._since = int(ticks[-1]), int(anchors[-1]), int(since[-1])
         return ahead
+
+    def state(self) -> tuple[int, int, int]:
+        """Return what `restore` takes; there has been a row."""
+        return self._last or 0, self._anchor, self._since
+
+    def restore(self, last: int, anchor: int, since: int) -> None:
+        """Go on after the last row of another clock, given its `state`."""
+        self._last, self._anchor, self._since = last, anchor, since
 
 
 @dataclass(frozen=True, eq=False)

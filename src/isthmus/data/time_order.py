@@ -96,8 +96,10 @@ class TimeOrder:
         longest = np.inf if self._step is None else _NEXT * self._step
         back = steps < 0
         after = np.append(steps[1:], 0)
-        # After a row that is merely misplaced, time would jump ahead again at once.
-        hour = (steps + _HOUR >= 0) & (steps + _HOUR <= longest) & (after < _HOUR // 2)
+        # After a row that is merely misplaced, time would jump ahead again at once; in rows from
+        # the latest to the earliest, it would go back again.
+        hour = (steps + _HOUR >= 0) & (steps + _HOUR <= longest)
+        hour &= (after >= 0) & (after < _HOUR // 2)
         if (back & ~hour).any() or (self._step is None and back.any()):
             return None
         ahead = (steps >= _HOUR) & (steps - _HOUR <= longest)

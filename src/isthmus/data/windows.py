@@ -128,7 +128,12 @@ def windows(series: Iterable[Piece], width: int) -> Iterator[Windows]:
 def _enough(measured: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """Return for each window whether enough of its rows were measured."""
     count = np.concatenate([[0], np.cumsum(measured)])
-    return np.asarray(count[width:] - count[:-width] >= _LEAST_MEASURED * width)
+    return np.asarray(enough_measured(count[width:] - count[:-width], width))
+
+
+def enough_measured(count: Any, width: int) -> Any:
+    """Return whether so many measured rows, an integer or an array, are enough for a window."""
+    return count >= _LEAST_MEASURED * width
 
 
 def windows_of(rows: NDArray[Any], width: int) -> NDArray[Any]:

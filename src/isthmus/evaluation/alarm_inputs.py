@@ -93,6 +93,24 @@ def labelled(labels: Any, n: int, times: Times | None) -> NDArray[np.bool_]:
     return flags
 
 
+def row_labels(labels: Any, n: int, subject: str = "labels") -> NDArray[np.bool_]:
+    """Return True for the rows of anomalies, or of alarms, of several units, (n,).
+
+    Raises
+    ------
+    InvalidData
+        They are windows, which do not say their unit, or have other values or another length.
+    """
+    if is_windows(labels):
+        raise InvalidData(
+            subject,
+            expected=f"one per row, shape ({n},), with units",
+            received="windows, which do not say their unit",
+            remedy="pass booleans for the rows",
+        )
+    return _unambiguous(labels, n, subject)
+
+
 def _rows_inside(window: Any, n: int, times: Times | None) -> slice:
     """Return the rows in a window that includes both ends."""
     start, end = window
@@ -153,7 +171,7 @@ def alarm_runs(alarms: Any, n: int) -> Runs:
             "intervals",
             expected="those of one series",
             received="those of the units of a fleet",
-            remedy="pass the alarms of each row, predict(X) == -1, or the rows of one unit only",
+            remedy="pass units=, the unit of each row",
         )
     found = np.array([one.rows for one in alarms], dtype=np.int64).reshape(-1, 2)
     order = found.ravel()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from isthmus.core.types import RowNumbers
 
 Runs = NDArray[np.int64]
 """(k, 2), the first and the last row of each run; in order, and without overlaps."""
@@ -20,12 +23,22 @@ class RunOverlaps(NamedTuple):
     """(k,), how many such runs there are."""
 
 
-def runs(flags: NDArray[np.bool_]) -> Runs:
-    """Return the runs of True in flags (n,)."""
-    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
-    found: Runs = edges.reshape(-1, 2)
-    found[:, 1] -= 1
-    return found
+def runs(flags: NDArray[np.bool_], starts: RowNumbers | None = None) -> Runs:
+    """Return the runs of True in flags (n,).
+
+    Parameters
+    ----------
+    flags : array of bool, shape (n,)
+    starts : array of int, optional
+        Rows in which another unit begins: no run contains such a row and the one before.
+    """
+    first, last = flags.copy(), flags.copy()
+    first[1:] &= ~flags[:-1]
+    last[:-1] &= ~flags[1:]
+    if starts is not None:
+        inner = starts[(starts > 0) & (starts < len(flags))]
+        first[inner], last[inner - 1] = flags[inner], flags[inner - 1]
+    return np.stack([np.flatnonzero(first), np.flatnonzero(last)], axis=1)
 
 
 def flags_of(ranges: Runs, n: int) -> NDArray[np.bool_]:

@@ -9,7 +9,10 @@ from isthmus.core.number_format import count, number, percent, seconds, text_tab
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+_MOST_UNITS = 10
+"""Of so many units, the summary has figures."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ class AlarmEvaluation:
     vus_roc: float | None = None
     """Volume under the surface of ROC curves (same source). Buffers favour every
     score: random ones reach more than 0.5."""
+    units: Mapping[str | int, AlarmEvaluation] | None = None
+    """The figures of each unit of a fleet, whose events are those within units; None for one
+    series."""
 
     @property
     def event_f1(self) -> float | None:
@@ -139,6 +145,32 @@ class AlarmEvaluation:
             for name, (precision, recall, f1) in figures.items()
         ]
 
+    def unit_table(self, most: int | None = None) -> tuple[list[str], list[list[str]]]:
+        """Return the headers and rows of the units' figures as text, the worst units first.
+
+        Parameters
+        ----------
+        most : int, optional
+            The largest number of units; all by default.
+        """
+        units = sorted((self.units or {}).items(), key=lambda each: each[1]._faults, reverse=True)
+        return ["unit", "anomalies", "found", "delay", "alarms", "false"], [
+            [
+                str(name),
+                f"{one.anomalies:,}",
+                f"{one.found or 0:,}",
+                one.delay_text,
+                f"{one.alarms or 0:,}",
+                f"{one.false_alarms or 0:,}",
+            ]
+            for name, one in units[:most]
+        ]
+
+    @property
+    def _faults(self) -> int:
+        """Number of false alarms and of anomalies that are not found."""
+        return (self.false_alarms or 0) + self.anomalies - (self.found or 0)
+
     def __str__(self) -> str:
         parts = [" ".join(self.sentences())]
         if self.alarms is not None:
@@ -152,6 +184,10 @@ class AlarmEvaluation:
                 f"VUS-PR {_decimals(self.vus_pr)}, VUS-ROC {_decimals(self.vus_roc)} "
                 f"(buffers up to {count(self.buffer, 'row')})."
             )
+        if self.units is not None and self.alarms is not None:
+            more = len(self.units) - _MOST_UNITS
+            parts += ["", text_table(*self.unit_table(_MOST_UNITS))]
+            parts += [f"and {count(more, 'unit')} with as many or fewer faults"] if more > 0 else []
         return "\n".join(parts).strip()
 
 

@@ -19,12 +19,15 @@ as the paper leaves it open:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.evaluation.runs import Runs, runs
+
+if TYPE_CHECKING:
+    from isthmus.core.types import RowNumbers
 
 _THRESHOLDS = 250
 _FAR = np.iinfo(np.int64).max // 4
@@ -42,7 +45,10 @@ class SurfaceVolumes(NamedTuple):
 
 
 def surface_volumes(
-    labels: NDArray[np.bool_], scores: Float64s, longest: int = 100
+    labels: NDArray[np.bool_],
+    scores: Float64s,
+    longest: int = 100,
+    starts: RowNumbers | None = None,
 ) -> SurfaceVolumes:
     """Return VUS-ROC and VUS-PR.
 
@@ -54,13 +60,20 @@ def surface_volumes(
         Higher is more anomalous. NaN counts as the lowest score.
     longest : int
         The longest buffer, in rows.
+    starts : array of int, optional
+        Rows in which another unit begins; anomalies and buffers end there.
     """
     levels = _levels(np.where(np.isnan(scores), np.nanmin(scores), scores))
-    ranges = runs(labels)
+    places = np.arange(len(labels))
+    if starts is not None:  # units are farther apart than buffers reach
+        places += (longest + 1) * (np.searchsorted(starts, places, side="right") - 1)
+    ranges = places[runs(labels, starts)]
     flagged = _up_to_level(levels)
     inside = _up_to_level(levels[labels])
-    around = _around(labels, levels, ranges, longest)
-    detected = _detected(levels, ranges, longest)[np.arange(longest + 1) // 2]
+    around = _around(places[~labels], levels[~labels], ranges, longest)
+    spaced = np.full(places[-1] + 1, _THRESHOLDS)
+    spaced[places] = levels
+    detected = _detected(spaced, ranges, longest)[np.arange(longest + 1) // 2]
 
     hits = inside + around
     positives = labels.sum() + around / 2
@@ -85,17 +98,17 @@ def _up_to_level(levels: Int64s, weights: Float64s | None = None) -> Float64s:
     return np.cumsum(np.bincount(levels, weights, minlength=_THRESHOLDS), dtype=np.float64)
 
 
-def _around(labels: NDArray[np.bool_], levels: Int64s, ranges: Runs, longest: int) -> Float64s:
-    """Return the weight of raised rows in buffers, (lengths, thresholds).
+def _around(places: Int64s, levels: Int64s, ranges: Runs, longest: int) -> Float64s:
+    """Return the weight of raised normal rows in buffers, (lengths, thresholds).
 
     A weight is at least sqrt(1/2), so two anomalies give a row the full weight, and only the
     distances to the nearest two matter.
     """
-    nearest, second = _distances(ranges, np.flatnonzero(~labels))
+    nearest, second = _distances(ranges, places)
     order = np.argsort(nearest, kind="stable")
     order = order[nearest[order] <= longest // 2]
     nearest, second = nearest[order], second[order]
-    levels = levels[~labels][order]
+    levels = levels[order]
     result = np.zeros((longest + 1, _THRESHOLDS))
     for length in range(2, longest + 1):
         in_buffer = np.searchsorted(nearest, length // 2, side="right")

@@ -49,7 +49,7 @@ import isthmus as ist
 detector = ist.load("detector.isthmus")
 detector.anomaly_score(S)    # one per timestamp, higher is worse
 detector.intervals(S)        # merged alarms: start, end, peak, responsible sensors
-detector.score_next(row)     # online, row by row
+detector.update(row)         # online, row by row: the alarms that begin and end
 """
 _LOADING_FLEET = """\
 import isthmus as ist
