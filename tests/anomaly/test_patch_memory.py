@@ -1,0 +1,36 @@
+"""The memory of normal patches."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.anomaly.patch_memory import coreset, mean_of_nearest, nearest_distance
+
+
+@given(count=st.integers(1, 30), seed=st.integers(0, 99))
+def test_a_coreset_covers_the_points(count, seed):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(60, 3)).astype("f4")
+    kept = coreset(points, count, rng)
+    assert len(np.unique(kept, axis=0)) == count
+    farthest = nearest_distance(kept, points).max()
+    gaps = [nearest_distance(np.delete(kept, i, 0), kept[i : i + 1])[0] for i in range(count)
+            if count > 1]  # fmt: skip
+    # each was the farthest when it was added, so no two of them are closer than the last gap
+    assert not gaps or farthest <= min(gaps) + 1e-3
+
+
+def test_few_points_are_all_kept():
+    points = np.eye(3, dtype="f4")
+    assert coreset(points, 5, np.random.default_rng(0)) is points
+
+
+def test_distances_and_means_of_the_nearest():
+    rng = np.random.default_rng(0)
+    memory, points = rng.normal(size=(50, 4)).astype("f4"), rng.normal(size=(20, 4)).astype("f4")
+    values = rng.normal(size=(50, 2)).astype("f4")
+    exact = np.linalg.norm(points[:, None] - memory, axis=2)
+    np.testing.assert_allclose(nearest_distance(memory, points), exact.min(axis=1), rtol=1e-3)
+    order = np.argsort(exact, axis=1)[:, :5]
+    found = mean_of_nearest(memory, values, points, 5)
+    np.testing.assert_allclose(found, values[order].mean(axis=1), atol=1e-5)
