@@ -22,13 +22,20 @@ def test_there_is_a_patch_of_each_size_at_each_point(height, width, bands):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_patch_is_around_its_point(size):
-    grid = PictureGrid.of((32, 32))
-    picture = np.zeros((1, 32, 32, 1))
-    picture[0, 16:18, 16:18] = 1
+    grid = PictureGrid.of((64, 64))
+    picture = np.zeros((1, 64, 64, 1))
+    picture[0, 32:34, 32:34] = 1
     lit = grid.patches(picture, size).max(axis=3)[0]
     row, column = np.argwhere(lit > 0).mean(axis=0)
-    assert abs(row - 8) <= 0.5
-    assert abs(column - 8) <= 0.5
+    assert abs(row - 16) <= 0.5
+    assert abs(column - 16) <= 0.5
+
+
+def test_patches_at_the_edge_are_inside_the_picture():
+    picture = np.arange(16.0 * 16).reshape(1, 16, 16, 1)
+    patches = PictureGrid.of((16, 16)).patches(picture, SIZES[0])
+    np.testing.assert_array_equal(patches[0, 0, 0].reshape(4, 4), picture[0, :4, :4, 0])
+    np.testing.assert_array_equal(patches[0, -1, -1].reshape(4, 4), picture[0, -4:, -4:, 0])
 
 
 def test_large_pictures_have_no_more_points():

@@ -2,7 +2,8 @@
 
 Patches of all sizes are centred on the same points, so that what is measured on one size can be
 compared with what is measured on another. The larger patches are taken from the picture at half its
-resolution, as in an image pyramid (Burt and Adelson, 1983). Beyond its edge, a picture is mirrored.
+resolution, as in an image pyramid (Burt and Adelson, 1983). Near the edge of a picture, the nearest
+patch inside it is taken: a mirrored picture would show a defect at its edge twice.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class PictureGrid:
         return tuple(fitting) or SIZES[:1]
 
     def patches(self, pictures: Floats, size: PatchSize) -> Floats:
-        """Return the patch around each point, flattened.
+        """Return the patch around each point, or the nearest inside the picture, flattened.
 
         Parameters
         ----------
@@ -101,18 +102,20 @@ class PictureGrid:
         array of shape (n, rows, columns, cells)
         """
         reduced = pictures if size.reduction == 1 else halved(pictures)
-        step = max(1, self.stride // size.reduction)
-        # A patch that is centred on a point begins half its side before it.
-        before, after = size.side // 2, size.side + step
-        sides = (before, after)
-        padded = np.pad(reduced, ((0, 0), sides, sides, (0, 0)), mode="symmetric")
         windows = np.lib.stride_tricks.sliding_window_view(
-            padded, (size.side, size.side), axis=(1, 2)
+            reduced, (size.side, size.side), axis=(1, 2)
         )
-        rows, columns = self.shape
-        first = step // 2
-        chosen = windows[:, first::step, first::step][:, :rows, :columns]
-        return np.ascontiguousarray(chosen).reshape(len(pictures), rows, columns, -1)
+        rows, columns = (
+            self._starts(count, windows.shape[axis], size)
+            for axis, count in enumerate(self.shape, start=1)
+        )
+        chosen = windows[:, rows[:, None], columns]
+        return chosen.reshape(len(pictures), *self.shape, -1)
+
+    def _starts(self, count: int, windows: int, size: PatchSize) -> NDArray[np.intp]:
+        """Return where the patches around points along a side begin, all inside the picture."""
+        points = (np.arange(count) * self.stride + self.stride // 2) // size.reduction
+        return np.clip(points - size.side // 2, 0, windows - 1)
 
     def to_pixels(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return values of points, (n, rows, columns), as values of the pixels around them."""

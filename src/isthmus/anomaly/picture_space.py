@@ -121,14 +121,28 @@ class PictureSpace:
     @cached_property
     def layers(self) -> list[Function]:
         """The encoder up to its last convolution at each of its finest resolutions."""
-        encoder = self.autoencoder.network_.encoder
+        encoder = self._convolutions
         return [Function(keras.Model(encoder.inputs, out)) for out in feature_outputs(encoder)]
 
     @property
     def channels(self) -> int:
         """Number of features at a point; 0 if the encoder has no convolutions."""
-        encoder = self.autoencoder.network_.encoder
-        return sum(len(chosen_channels(out.shape[3])) for out in feature_outputs(encoder))
+        outputs = feature_outputs(self._convolutions)
+        return sum(len(chosen_channels(out.shape[3])) for out in outputs)
+
+    @property
+    def _convolutions(self) -> keras.Model:
+        """The model before the bottleneck or, if that begins with a backbone, the backbone."""
+        model = self.autoencoder.network_.halves[0]
+        while model.layers and isinstance(first := _first_layer(model), keras.Model):
+            model = first
+        return model
+
+
+def _first_layer(model: keras.Model) -> keras.layers.Layer:
+    """Return the first layer that is not an input."""
+    layers = [each for each in model.layers if not isinstance(each, keras.layers.InputLayer)]
+    return (layers or model.layers)[0]
 
 
 def chosen_channels(count: int) -> NDArray[np.intp]:
