@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.data import reading, writing
 from isthmus.data.array_schema import without_mask
+from isthmus.data.formats.image_options import ImageForm, with_form
 from isthmus.data.schema import infer_schema, schema_from_config
 
 RNG = np.random.default_rng(0)
@@ -81,15 +83,23 @@ def test_none_leaves_values_alone():
 
 
 @pytest.mark.parametrize(
-    ("shape", "is_image"), [((5,), False), ((4, 4), True), ((4, 4, 3), True), ((4, 4, 5), False)]
+    ("shape", "is_image", "last"),
+    [
+        ((5,), False, "x4"),
+        ((4, 4), True, "row 3 column 3"),
+        ((4, 4, 1), True, "row 3 column 3"),
+        ((4, 4, 3), True, "row 3 column 3 channel 2"),
+        ((4, 4, 16), True, "row 3 column 3 channel 15"),
+        ((4, 4, 17), False, "row 3 column 3 channel 16"),
+    ],
 )
-def test_what_is_a_picture(shape, is_image):
+def test_what_is_a_picture(shape, is_image, last):
     schema = infer_schema(RNG.random((3, *shape)))
     assert schema.is_image is is_image
     assert schema.sample_shape == shape
     assert schema.segments == ()
     assert schema.n_columns == len(schema.columns) == np.prod(shape)
-    assert schema.columns[-1] == f"x{np.prod(shape) - 1}"
+    assert schema.columns[-1] == last
 
 
 def test_missing_cells_stay_missing_and_constants_come_back():
@@ -227,3 +237,32 @@ def test_blocks_are_the_matrix_and_back():
     X[5, 1] = np.inf
     with pytest.raises(InvalidData, match="'x1', row 5"):
         list(schema.blocks(X, 3))
+
+
+@pytest.mark.parametrize("channels", [0, 2, 3, 4, 5])
+def test_images_of_folders_keep_their_form(tmp_path, channels):
+    shape = (4, 5, channels) if channels else (4, 5)
+    images = RNG.integers(0, 65535, (6, *shape), dtype=np.uint16)
+    X = reading.read(writing.write(tmp_path / "out", images)).X
+    schema = infer_schema(X)
+    again = schema_from_config(json.loads(json.dumps(schema.to_config())))
+    assert again.to_config() == schema.to_config()
+    assert again.pixel_type == "uint16"
+    assert again.images == ImageForm("uint16")
+    assert len(set(again.columns)) == again.n_columns
+    colours = {2: "alpha", 3: "blue", 4: "alpha", 5: "channel 4"}
+    assert again.columns[-1].endswith(colours.get(channels, "column 4"))
+    with pytest.raises(SchemaMismatch, match=r"the mode .*16.*as fit saw, received|5 bands"):
+        again.to_matrix(with_form((images // 257).astype(np.uint8), ImageForm("uint8")))
+    other = with_form(images[:, :2], ImageForm("uint16"))
+    with pytest.raises(SchemaMismatch, match=r"expected 4 × 5 .*--image-size 4x5"):
+        again.to_matrix(other)
+
+
+def test_the_pixels_of_arrays_follow_their_range():
+    for most, expected in ((255, "uint8"), (254.5, None), (1, None)):
+        images = RNG.random((5, 3, 3)) * most
+        images[0, 0, :2] = 0, most
+        assert infer_schema(images).pixel_type == expected
+    assert infer_schema(images * 2 - 1).pixel_type is None
+    assert infer_schema(RNG.integers(0, 9, (5, 3, 3), dtype=np.uint8)).pixel_type == "uint8"

@@ -13,6 +13,16 @@ from isthmus.core.aligned_memory import aligned_empty
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.core.types import ObservedRows
 from isthmus.data import scaling as scalings
+from isthmus.data.cell_names import cell_names
+from isthmus.data.formats.image_options import (
+    AS_STORED,
+    ImageForm,
+    channels_of,
+    conversion,
+    form_of,
+    image_kind,
+    mode_name,
+)
 from isthmus.data.formats.text_options import DETECT
 from isthmus.data.scale_mismatch import warn_of_another_scale
 from isthmus.data.scaling import ColumnStatistics, Scaling
@@ -25,9 +35,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats, Segment, Values
+    from isthmus.data.formats.image_options import ImageOptions, PixelType
 
 _MOST_CELLS = 1 << 24
 """Cells of one sample, about 4000 × 4000 pixels: an untrusted archive cannot claim more memory."""
+_MOST_BANDS = 16
+"""Channels of a sample that is taken for an image of several bands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +58,15 @@ class ArraySchema:
         The scaling of the flattened samples.
     dtype : "float32" or "float64"
         The type that `from_matrix` returns: float64 if the fitted array needs it.
+    images : ImageForm, optional
+        How the images were read, if they come from a folder.
     """
 
     sample_shape: tuple[int, ...]
     values: Values
     scaling: Scaling
     dtype: Literal["float32", "float64"]
+    images: ImageForm | None = None
     kind = "array"
     segments: tuple[Segment, ...] = ()
     text_options = DETECT
@@ -63,17 +79,32 @@ class ArraySchema:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the cells of one sample in C order: ``x0``, ``x1``, ...
+        """Names of the cells of one sample in C order, see `cell_names`.
 
         Each call builds all names; for their number use `n_columns`.
         """
-        return tuple(f"x{i}" for i in range(self.n_columns))
+        return cell_names(self.sample_shape, colours=self.images is not None)
+
+    @property
+    def image_options(self) -> ImageOptions:
+        """How to read the images of a folder, as those were that the schema was learned from."""
+        return AS_STORED if self.images is None else self.images.options
+
+    @property
+    def pixel_type(self) -> PixelType | None:
+        """The type of pixels that images of this range are stored with; None for other ranges."""
+        if self.images is not None:
+            return self.images.dtype
+        if self.values != "unit" or not self.is_image or self.scaling.center.size != 1:
+            return None
+        limits = (float(self.scaling.center[0]), float(self.scaling.scale[0]))
+        return {(0.0, 255.0): "uint8", (0.0, 65535.0): "uint16"}.get(limits)  # type: ignore[return-value]
 
     @property
     def is_image(self) -> bool:
-        """Whether samples can be shown as images: (h, w), or (h, w, c) with c at most 4."""
+        """Whether samples can be shown as images: (h, w), or (h, w, c) with c at most 16."""
         shape = self.sample_shape
-        return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4)
+        return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= _MOST_BANDS)
 
     def to_matrix(self, X: Any) -> Floats:
         """Scale samples for the network.
@@ -107,7 +138,8 @@ class ArraySchema:
         """Yield the result of `to_matrix` in blocks of `rows` rows; None for a single block."""
         array = as_numbers(X)
         if array.shape[1:] != self.sample_shape:
-            raise self._other_shape(array.shape[1:])
+            raise self._other_shape(array.shape[1:], form_of(X))
+        self._check_pixels(form_of(X))
         low, high = np.float32(np.nan), np.float32(np.nan)
         step = rows or len(array)
         for start in range(0, len(array), step):
@@ -190,6 +222,7 @@ class ArraySchema:
             "values": self.values,
             "dtype": self.dtype,
             "scaling": self.scaling.to_config(),
+            **({} if self.images is None else {"images": self.images.to_config()}),
         }
 
     @classmethod
@@ -214,13 +247,34 @@ class ArraySchema:
             values=values,
             dtype=one_of(config, "dtype", ("float32", "float64")),
             scaling=scaling,
+            # Not in archives of earlier versions.
+            images=ImageForm.from_config(config["images"], shape) if "images" in config else None,
         )
 
     def _name(self, column: int) -> str:
         return cell_name(column, self.sample_shape)
 
-    def _other_shape(self, shape: tuple[int, ...]) -> SchemaMismatch:
+    def _check_pixels(self, form: ImageForm | None) -> None:
+        """Refuse images of another depth than those of `fit`, which would be on another scale."""
+        if form is not None and self.images is not None and form.dtype != self.images.dtype:
+            channels = channels_of(self.sample_shape)
+            raise SchemaMismatch(
+                "the images",
+                expected=f"the mode {mode_name(self.images.dtype, channels)}, as fit saw",
+                received=mode_name(form.dtype, channels),
+                remedy=conversion(self.sample_shape, self.images.dtype),
+            )
+
+    def _other_shape(self, shape: tuple[int, ...], form: ImageForm | None) -> SchemaMismatch:
         size = int(np.prod(shape))
+        if form is not None and self.is_image:
+            dtype = form.dtype if self.images is None else self.images.dtype
+            return SchemaMismatch(
+                "the images",
+                expected=image_kind(self.sample_shape, dtype),
+                received=image_kind(shape, form.dtype),
+                remedy=conversion(self.sample_shape, dtype),
+            )
         return SchemaMismatch(
             "X",
             expected=f"samples of shape {self.sample_shape}",
@@ -331,6 +385,7 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
         values="unit" if limits is not None else "real",
         scaling=scaling,
         dtype="float32" if small else "float64",
+        images=form_of(X),
     )
 
 

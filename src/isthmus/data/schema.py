@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from isthmus.core.types import Floats, ObservedRows, Segment, Values
+    from isthmus.data.formats.image_options import ImageOptions, PixelType
     from isthmus.data.formats.text_options import TextOptions
     from isthmus.data.unseen_values import Unknown
 
@@ -63,6 +64,14 @@ class Schema(Protocol):
     @property
     def text_options(self) -> TextOptions:
         """How to read the columns from a CSV file."""
+
+    @property
+    def image_options(self) -> ImageOptions:
+        """How to read the images of a folder."""
+
+    @property
+    def pixel_type(self) -> PixelType | None:
+        """The type of the pixels of images that are written; None if samples are no images."""
 
     @property
     def is_image(self) -> bool:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data import reading
 from isthmus.data.array_schema import is_plain, without_mask
-from isthmus.data.formats.text_options import DETECT
+from isthmus.data.formats.image_options import form_of, with_form
 from isthmus.data.frames import is_table
 from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema
@@ -65,7 +65,8 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
     X : object
         What the user passed.
     schema : Schema, optional
-        Determines the types of the columns of a CSV file; by default they are inferred.
+        Determines the types of the columns of a CSV file and the conversion of images; by default
+        types are inferred and images are not converted.
 
     Raises
     ------
@@ -77,7 +78,9 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
     path = os.fspath(X)
     if not path or not isinstance(path, str):
         return X  # an empty path would be the current folder
-    return reading.read(path, text=DETECT if schema is None else schema.text_options).X
+    if schema is None:
+        return reading.read(path).X
+    return reading.read(path, text=schema.text_options, images=schema.image_options).X
 
 
 def _not_rows(received: str, remedy: str) -> InvalidData:
@@ -108,9 +111,10 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
         return rows
     X = without_mask(X)  # scikit-learn would drop the mask and use the masked values
     if not is_table(X) and _dimensions(X) > 2:
-        return check_array(
+        images = check_array(
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
         )
+        return with_form(images, form_of(X))
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
