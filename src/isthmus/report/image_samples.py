@@ -12,6 +12,8 @@ from isthmus.core.number_format import number
 from isthmus.report.image_data import SMALL, data_uri, heat_uri, mosaic, shares_of_range
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from isthmus.evaluation.comparison import Comparison
 
 Floats = NDArray[np.float32]
@@ -43,6 +45,8 @@ class SampleGroup(NamedTuple):
     name: str
     strips: list[SampleStrip]
     errors: list[str]
+    labels: list[str]
+    """Row numbers, or names."""
 
 
 class SamplePictures(NamedTuple):
@@ -51,6 +55,8 @@ class SamplePictures(NamedTuple):
     note: str
     groups: list[SampleGroup]
     heats: list[SamplePicture]
+    label: str
+    """What `labels` are."""
     smooth: bool
     """Whether the images are too large for the pixels to be shown as squares."""
 
@@ -69,8 +75,18 @@ def image_shape(schema: Any) -> tuple[int, ...] | None:
     return (side, side) if square else None
 
 
-def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
-    """Show the best, typical and worst samples; return None if samples are not images."""
+def pictures(
+    contest: Comparison, schema: Any, names: Sequence[str] | None = None
+) -> SamplePictures | None:
+    """Show the best, typical and worst samples; return None if samples are not images.
+
+    Parameters
+    ----------
+    contest : Comparison
+    schema : Schema
+    names : sequence of str, optional
+        The names of the rows that were compared; by default, their numbers are shown.
+    """
     shape = image_shape(schema)
     if shape is None:
         return None
@@ -93,9 +109,10 @@ def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
             _heat_strip(contest, rows, shape, largest),
             strip("PCA", "PCA's reconstruction", contest.pca.prediction, rows),
         ]
-        groups.append(
-            SampleGroup(name, strips, [number(contest.autoencoder.errors[i]) for i in rows])
-        )
+        errors = [number(contest.autoencoder.errors[i]) for i in rows]
+        own = [int(contest.rows[i]) for i in rows]
+        labels = [f"{row:,}" if names is None else names[row] for row in own]
+        groups.append(SampleGroup(name, strips, errors, labels))
     note = (
         "Held-out samples by the autoencoder's error, compared with PCA of the same code size. The "
         f"difference is absolute; its brightest colour is {number(largest)}"
@@ -105,7 +122,8 @@ def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
         note += (
             f" Rows of {schema.sample_shape[0]} cells are shown as {shape[0]} × {shape[1]} pixels."
         )
-    return SamplePictures(note, groups, _heats(contest, shape), max(shape[:2]) > SMALL)
+    label = "row" if names is None else "file"
+    return SamplePictures(note, groups, _heats(contest, shape), label, max(shape[:2]) > SMALL)
 
 
 def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
