@@ -1,5 +1,6 @@
 """Commands that read and write folders of images."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = ("--kind", "detector", *QUICK, "--false-alarm-rate", 0.05)
     assert run("fit", folder / "normal", "-o", folder / "d.isthmus", *arguments) == 0
     return folder
+
+
+def test_the_report_of_a_fit_names_files(folder: Path) -> None:
+    page = (folder / "d-report.html").read_text("utf-8")
+    shown = set(re.findall(r">(\d{4}\.png)<", page))
+    assert len(shown) == 10
+    assert shown <= set(reading.read(folder / "normal").names or ())
+    assert "Detected faults by place" in page
 
 
 ODD = ["other/part 2.png", "ok/part 7.png"]

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data import reading, writing
 from isthmus.data.array_schema import without_mask
-from isthmus.data.formats.image_options import ImageForm, with_form
+from isthmus.data.formats.image_arrays import with_form
+from isthmus.data.formats.image_options import ImageForm
 from isthmus.data.schema import infer_schema, schema_from_config
 
 RNG = np.random.default_rng(0)

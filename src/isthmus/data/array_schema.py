@@ -14,12 +14,12 @@ from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.core.types import ObservedRows
 from isthmus.data import scaling as scalings
 from isthmus.data.cell_names import cell_names
+from isthmus.data.formats.image_arrays import form_of
 from isthmus.data.formats.image_options import (
     AS_STORED,
     ImageForm,
     channels_of,
     conversion,
-    form_of,
     image_kind,
     mode_name,
 )

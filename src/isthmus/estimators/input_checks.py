@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data import reading
 from isthmus.data.array_schema import is_plain, without_mask
-from isthmus.data.formats.image_options import form_of, with_form
+from isthmus.data.formats.image_arrays import form_of, with_form
 from isthmus.data.frames import is_table
 from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema

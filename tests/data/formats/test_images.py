@@ -19,13 +19,13 @@ from isthmus.core.errors import (
 )
 from isthmus.data import reading, writing
 from isthmus.data.formats import arrays, image_decoding
+from isthmus.data.formats.image_arrays import form_of
 from isthmus.data.formats.image_options import (
     MODES,
     PIXEL_TYPES,
     RESAMPLING,
     ImageForm,
     ImageOptions,
-    form_of,
     mode_name,
 )
 

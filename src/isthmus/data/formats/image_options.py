@@ -1,18 +1,15 @@
-"""How images are converted when they are read, and arrays that know how their images were read."""
+"""How images are converted when they are read, and what they were read as.
+
+The command line lists the modes in its help, so nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
-
-import numpy as np
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 PixelType = Literal["uint8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
 
@@ -130,34 +127,6 @@ class ImageForm:
         if mode is not None and mode != (channels, form.dtype):
             refuse("images", f"{channels} channels of {form.dtype}", form.options.mode)
         return form
-
-
-class ImageArray(np.ndarray[Any, Any]):
-    """An array of images that were read from a folder, with their form; see `form_of`.
-
-    Parts of it keep the form. It is an array like any other otherwise.
-    """
-
-    form: ImageForm | None = None
-
-    def __array_finalize__(self, other: object) -> None:
-        self.form = getattr(other, "form", None)
-
-
-def with_form(images: NDArray[Any], form: ImageForm | None) -> NDArray[Any]:
-    """Return images with the form that they were read in; without one, they are unchanged."""
-    if form is None:
-        return images
-    array = images.view(ImageArray)
-    array.form = form
-    return array
-
-
-def form_of(X: object) -> ImageForm | None:
-    """Return the form of images read from a folder; None for others and for changed pixels."""
-    if not isinstance(X, ImageArray) or X.form is None or X.ndim not in (3, 4):
-        return None
-    return X.form if X.dtype == X.form.dtype else None
 
 
 def mode_name(dtype: object, channels: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.core.errors import InvalidData, UnreadableFile
 from isthmus.data.formats import image_conversion, image_decoding
 from isthmus.data.formats.arrays import MOST_CELLS, Arrays
+from isthmus.data.formats.image_arrays import with_form
 from isthmus.data.formats.image_decoding import ENDINGS
 from isthmus.data.formats.image_options import (
     AS_STORED,
@@ -19,7 +20,6 @@ from isthmus.data.formats.image_options import (
     ImageOptions,
     channels_of,
     mode_name,
-    with_form,
 )
 
 if TYPE_CHECKING:
