@@ -102,6 +102,18 @@ class BaseAutoencoder(
         input_checks.check_length(y, n)
         return None
 
+    def _target(self, X: Any, y: Any) -> Any:
+        """Return the samples that `X` is to be reconstructed as: `X` itself, unless `y` has them.
+
+        Raises
+        ------
+        InvalidData
+            `y` has samples, and the estimator does not learn from them.
+        """
+        if not self.supervised:
+            input_checks.refuse_samples(y, X)
+        return X
+
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
 
@@ -126,7 +138,8 @@ class BaseAutoencoder(
             ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
             not used. All other methods accept the same.
         y : ignored
-            Present for pipelines; only its length is checked.
+            Labels, as pipelines pass them; only their number is checked. Samples like those of `X`
+            are refused, unless they are `X` itself: `DenoisingAutoencoder` learns from pairs.
 
         Returns
         -------
@@ -152,20 +165,26 @@ class BaseAutoencoder(
     def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
         began = time.perf_counter()
         parameters.check(self, self._parameters)
+        other = None if y is X else y  # samples that differ from X, or labels
         X = input_checks.checked(self, X, reset=True)
-        schema = infer_schema(X, scale=self.scale, unknown=self.unknown)
+        target = self._target(X, other)
+        schema = infer_schema(target, scale=self.scale, unknown=self.unknown)
         input_checks.remember_columns(self, schema)
-        matrix = schema.to_matrix(X)
+        matrix = schema.to_matrix(target)
+        inputs = None if target is X else schema.to_matrix(X)
         schema = resolved_settings.values_for_loss(self, schema, matrix)
         labels = self._labels(y, len(matrix))
         latent_dim = resolved_settings.latent_dim(self, schema)
         recipe = resolved_settings.recipe(self, len(matrix))
-        run = resume.open_run(self, schema, matrix, labels, resolve_seed(self.random_state))
+        seed = resolve_seed(self.random_state)
+        run = resume.open_run(self, schema, matrix, seed, labels=labels, inputs=inputs)
         goal = self._goal(schema)
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
         )
-        data = row_split.part(matrix, schema, labels, self.validation_fraction, run.seed)
+        data = row_split.part(
+            matrix, schema, labels, self.validation_fraction, run.seed, inputs=inputs
+        )
         interrupt.raise_if_requested()
         history = train(
             network,
@@ -182,10 +201,9 @@ class BaseAutoencoder(
         self._keep_history(history)
         self._keep_network(network)
         if has_atoms(schema):
-            rows = matrix[
-                generator_for(run.seed, "margins").permutation(len(matrix))[:_MOST_COMPARED]
-            ]
-            self.schema_ = with_margins(schema, rows, self._reconstruct(rows))
+            some = generator_for(run.seed, "margins").permutation(len(matrix))[:_MOST_COMPARED]
+            outputs = self._reconstruct((matrix if inputs is None else inputs)[some])
+            self.schema_ = with_margins(schema, matrix[some], outputs)
         self._measure(data, run.seed)
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began

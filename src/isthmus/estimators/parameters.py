@@ -113,14 +113,15 @@ PARAMETERS = (
     ),
     Parameter(
         "noise",
-        '{"gaussian", "masking", "salt_pepper"} or callable',
-        "gaussian",
-        OneOf(names=("gaussian", "masking", "salt_pepper"), custom=True),
+        '{"gaussian", "masking", "salt_pepper", "auto"} or callable',
+        "auto",
+        OneOf(auto=True, names=("gaussian", "masking", "salt_pepper"), custom=True),
         '"gaussian" adds normal noise to numbers, and clips fractions of a range to [0, 1]. '
         '"masking" sets cells to 0: black in an image, the center of a numeric column, or no '
         'category. "salt_pepper" sets cells to either end of the range. A JAX function of (key, '
         "inputs) takes a random key and samples in scaled units, (n, *sample shape), and returns "
-        "corrupted samples of the same shape.",
+        'corrupted samples of the same shape. "auto": gaussian, but none if `fit` is given pairs '
+        "of noisy and clean samples.",
         kinds=("denoising",),
         summary="gaussian, masking or salt_pepper.",
     ),

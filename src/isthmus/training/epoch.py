@@ -55,6 +55,9 @@ class EpochRows(NamedTuple):
     """(batches, batch_size)"""
     labels: Array | None = None
     """(n,) or (n, targets), NaN where missing; None without labels."""
+    inputs: Array | None = None
+    """(n, *sample_shape), what the network sees instead of `matrix`, which is then only the target;
+    NaN marks a missing cell. None: the network sees `matrix`."""
 
 
 class StepRange(NamedTuple):
@@ -277,8 +280,8 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     if corruption is None:
         return batch
     inputs = corruption(jax.random.fold_in(key, 2), batch.inputs)
-    if batch.observed is not None:  # noise must not reach missing cells
-        inputs = inputs * batch.observed
+    if batch.shown is not None:  # noise must not reach missing cells
+        inputs = inputs * batch.shown
     return batch._replace(inputs=inputs)
 
 
@@ -286,11 +289,19 @@ def _batch(rows: EpochRows, step: Array, *, missing: bool) -> Batch:
     index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
     y = None if rows.labels is None else jnp.take(rows.labels, index, axis=0, mode="clip")
-    if not missing:
+    if rows.inputs is None and not missing:
         return Batch(target, target, weight, y=y)
-    present = ~jnp.isnan(target)
-    target = jnp.where(present, target, 0.0)
-    return Batch(target, target, weight, present.astype(jnp.float32), y)
+    target, observed = _with_zeros(target)
+    if rows.inputs is None:
+        return Batch(target, target, weight, observed, y, observed)
+    inputs, shown = _with_zeros(jnp.take(rows.inputs, index, axis=0, mode="clip"))
+    return Batch(inputs, target, weight, observed, y, shown)
+
+
+def _with_zeros(rows: Array) -> tuple[Array, Array]:
+    """Return rows with 0 for missing cells, and a mask that is 0 there and 1 elsewhere."""
+    present = ~jnp.isnan(rows)
+    return jnp.where(present, rows, 0.0), present.astype(jnp.float32)
 
 
 def _add(tally: Tally, value: Array, measured: Array | None, batch: Batch) -> Tally:

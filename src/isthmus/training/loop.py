@@ -57,6 +57,9 @@ class TrainingData:
         Names of the cells, for messages; may be empty.
     labels : ndarray of shape (n,) or (n, targets), or None
         Class numbers or targets of all rows; NaN where missing.
+    inputs : ndarray of shape (n, *sample_shape), or None
+        What the network sees instead of `matrix`, which is then only the target: the noisy samples
+        of pairs. None: the network sees `matrix`.
     """
 
     matrix: Floats
@@ -64,6 +67,7 @@ class TrainingData:
     validation: RowNumbers | None = None
     columns: tuple[str, ...] = ()
     labels: Floats | None = None
+    inputs: Floats | None = None
 
 
 @dataclass
@@ -176,7 +180,10 @@ class _Run:
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
         self._matrix = jax.device_put(_in_bucket(data.matrix))
-        self._labels = None if data.labels is None else jax.device_put(_in_bucket(data.labels))
+        self._labels, self._inputs = (
+            None if rows is None else jax.device_put(_in_bucket(rows))
+            for rows in (data.labels, data.inputs)
+        )
         self._validation = self._validation_rows()
         self._state = TrainState(
             copies([v.value for v in full.trainable_variables]),
@@ -278,7 +285,7 @@ class _Run:
 
     def _rows(self, plan: batches.BatchPlan) -> EpochRows:
         order, weights = jax.device_put(plan.rows), jax.device_put(plan.weights)
-        return EpochRows(self._matrix, order, weights, self._labels)
+        return EpochRows(self._matrix, order, weights, self._labels, self._inputs)
 
     def _validation_rows(self) -> tuple[EpochRows, int] | None:
         held_out = self._data.validation
