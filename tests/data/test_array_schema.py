@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, SchemaMismatch
 from isthmus.data.array_schema import without_mask
 from isthmus.data.schema import infer_schema, schema_from_config
 
@@ -227,3 +227,73 @@ def test_blocks_are_the_matrix_and_back():
     X[5, 1] = np.inf
     with pytest.raises(InvalidData, match="'x1', row 5"):
         list(schema.blocks(X, 3))
+
+
+def bands(*widths, rows=20, dtype=np.float32):
+    """Images (n, 4, 5, bands) whose bands start at 3 and have these ranges."""
+    shares = RNG.random((rows, 4, 5, len(widths)))
+    shares[0], shares[1] = 0, 1
+    return (3 + shares * np.array(widths)).astype(dtype)
+
+
+@given(
+    widths=st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=5),
+    scale=st.sampled_from(["auto", "range"]),
+)
+def test_each_channel_of_a_picture_has_its_own_range(widths, scale):
+    X = bands(*widths, dtype=np.float64)
+    schema = infer_schema(X, scale=scale)
+    matrix = schema.to_matrix(X)
+    assert schema.values == "unit"
+    assert schema.channels == len(widths)
+    np.testing.assert_allclose(matrix.min(axis=(0, 1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(matrix.max(axis=(0, 1, 2)), 1, atol=1e-6)
+    np.testing.assert_allclose(schema.from_matrix(matrix), X, atol=1e-6 * max(widths))
+    again = schema_from_config(json.loads(json.dumps(schema.to_config())))
+    np.testing.assert_array_equal(again.to_matrix(X), matrix)
+    assert len(schema.to_config()["scaling"]["center"]) == len(widths)
+
+
+@pytest.mark.parametrize(
+    ("X", "low", "high"),
+    [
+        (RNG.integers(0, 50, (9, 4, 4, 3), dtype=np.uint8), 0, 255),
+        (RNG.integers(0, 256, (9, 4, 4, 3)).astype(np.float32), 0, 255),
+        (RNG.random((9, 4, 4, 3)), 0, 1),
+        (np.full((2, 4, 4, 3), [0.1, 0.6, 0.9]), (0.1, 0.6, 0.9), (1.1, 1.6, 1.9)),
+        (np.stack([RNG.integers(0, 256, (9, 4, 4)), RNG.integers(0, 9, (9, 4, 4))], -1), 0, None),
+    ],
+)
+def test_ordinary_pictures_keep_the_natural_range(X, low, high):
+    high = X.max(axis=(0, 1, 2)) if high is None else high
+    schema = infer_schema(X)
+    ends = (schema.from_matrix(np.full((1, *X.shape[1:]), end, np.float32)) for end in (0, 1))
+    for end, expected in zip(ends, (low, high), strict=True):
+        np.testing.assert_allclose(end, np.broadcast_to(expected, end.shape), rtol=1e-6)
+
+
+def test_the_axis_of_channels_of_series_is_told_by_the_architecture():
+    X = RNG.random((9, 30, 2)) * [1, 370]
+    assert infer_schema(X).channels == 1
+    schema = infer_schema(X, series=True)
+    assert schema.channels == 2
+    matrix = schema.to_matrix(X)
+    np.testing.assert_allclose(matrix.max(axis=(0, 1)), 1)
+    np.testing.assert_allclose(schema.from_matrix(matrix), X, atol=1e-4)
+
+
+def test_another_scale_is_seen_in_any_channel():
+    X = bands(0.5, 0.9, dtype=np.float64) - 3
+    schema = infer_schema(X)
+    with pytest.warns(DataWarning, match="another scale"):
+        schema.to_matrix(X * 255)
+    schema.to_matrix(X)
+
+
+@pytest.mark.parametrize("entries", [2, 4, 6, 9])
+def test_an_archive_has_a_range_for_each_channel_or_cell_or_one(entries):
+    config = infer_schema(bands(1, 5, 9)).to_config()
+    config["scaling"]["center"] = [0.0] * entries
+    config["scaling"]["scale"] = [1.0] * entries
+    with pytest.raises(InvalidArchive, match="for each of 60 columns"):
+        schema_from_config(config)

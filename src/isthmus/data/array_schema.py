@@ -42,7 +42,7 @@ class ArraySchema:
         Standardised columns, or fractions of a range in [0, 1]. Values outside the fitted range lie
         outside [0, 1] and are still restored exactly.
     scaling : Scaling
-        The scaling of the flattened samples.
+        The scaling of the flattened samples: by column, by channel, or one for all cells.
     dtype : "float32" or "float64"
         The type that `from_matrix` returns: float64 if the fitted array needs it.
     """
@@ -68,6 +68,17 @@ class ArraySchema:
         Each call builds all names; for their number use `n_columns`.
         """
         return tuple(f"x{i}" for i in range(self.n_columns))
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of an image, or of a series whose channels have ranges of their own.
+
+        1 if there is no axis of channels, or it cannot be told from the others.
+        """
+        last = self.sample_shape[-1]
+        ranges = self.scaling.center.size if self.scaling.method == "range" else 1
+        own = len(self.sample_shape) == 2 and ranges == last
+        return last if own or len(self.sample_shape) == 3 else 1
 
     @property
     def is_image(self) -> bool:
@@ -108,7 +119,7 @@ class ArraySchema:
         array = as_numbers(X)
         if array.shape[1:] != self.sample_shape:
             raise self._other_shape(array.shape[1:])
-        low, high = np.float32(np.nan), np.float32(np.nan)
+        low, high = (np.full(self.n_columns, np.nan, np.float32) for _ in range(2))
         step = rows or len(array)
         for start in range(0, len(array), step):
             matrix = aligned_empty((min(step, len(array) - start), self.n_columns))
@@ -116,14 +127,14 @@ class ArraySchema:
                 cells = array[start + part.start : start + part.stop].reshape(-1, self.n_columns)
                 with np.errstate(over="ignore"):
                     matrix[part] = self.scaling.forward(cells.astype(np.float64))
-                low = np.fmin(low, np.fmin.reduce(matrix[part], axis=None))
-                high = np.fmax(high, np.fmax.reduce(matrix[part], axis=None))
-                if np.isinf(low) or np.isinf(high):
+                low = np.fmin(low, np.fmin.reduce(matrix[part], axis=0))
+                high = np.fmax(high, np.fmax.reduce(matrix[part], axis=0))
+                if np.isinf(low).any() or np.isinf(high).any():
                     first = start + part.start
                     raise scalings.infinity_error(cells, self._name, first, matrix[part])
             yield matrix.reshape(-1, *self.sample_shape)
-        if self.values == "unit" and self.scaling.center.size == 1:
-            self._compare_scales(array, float(low), float(high))
+        if self.values == "unit" and self.scaling.center.size in (1, self.channels):
+            self._compare_scales(array, low, high)
 
     def with_unknown(self, unknown: Any) -> ArraySchema:  # noqa: ARG002
         """Return itself: an array has no categories."""
@@ -142,11 +153,12 @@ class ArraySchema:
         missing = np.isnan(matrix.reshape(len(matrix), -1))
         return ObservedRows(matrix, missing, np.zeros(missing.shape, dtype=bool))
 
-    def _compare_scales(self, array: NDArray[Any] | SparseRows, low: float, high: float) -> None:
-        """Warn if the samples' range, in fractions of the fitted one, is on another scale."""
-        start, span = float(self.scaling.center[0]), float(self.scaling.scale[0])
-        received = (start + low * span, start + high * span)
-        warn_of_another_scale(array, (start, start + span), received)
+    def _compare_scales(self, array: NDArray[Any] | SparseRows, low: Floats, high: Floats) -> None:
+        """Warn if the samples are on another scale; `low` and `high`, (cells,), are scaled."""
+        start, end = self.scaling.center, self.scaling.center + self.scaling.scale
+        ends = [self.scaling.inverse(limit.astype(np.float64)[None]) for limit in (low, high)]
+        received = (float(np.fmin.reduce(ends[0], None)), float(np.fmax.reduce(ends[1], None)))
+        warn_of_another_scale(array, (float(start.min()), float(end.max())), received)
 
     def from_matrix(self, matrix: NDArray[Any], like: Any = None) -> NDArray[Any]:
         """Return scaled values in their original units.
@@ -206,7 +218,8 @@ class ArraySchema:
         if len(shape) not in (1, 2, 3) or math.prod(shape) > _MOST_CELLS:
             refuse("sample_shape", f"one to three sizes, {_MOST_CELLS} cells at most", list(shape))
         values: Values = one_of(config, "values", ("real", "unit"))
-        scaling = Scaling.from_config(entry(config, "scaling"), math.prod(shape))
+        channels = shape[-1] if len(shape) > 1 else 1
+        scaling = Scaling.from_config(entry(config, "scaling"), math.prod(shape), channels)
         if (values == "unit") != (scaling.method == "range"):
             refuse("values", "'unit' with a scaling to a range, otherwise 'real'", values)
         return cls(
@@ -300,8 +313,8 @@ def without_mask(X: Any) -> Any:
     return plain
 
 
-def infer_array(X: Any, scale: str) -> ArraySchema:
-    """Learn the schema of an array; `scale` as for `infer_schema`."""
+def infer_array(X: Any, scale: str, *, series: bool = False) -> ArraySchema:
+    """Learn the schema of an array; `scale` and `series` as for `infer_schema`."""
     array = as_numbers(X)
     shape = array.shape[1:]
     if math.prod(shape) > _MOST_CELLS:
@@ -318,9 +331,10 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
 
     summary = scalings.summarise(flat)
     scalings.check_columns(summary, flat, name)
-    limits = _limits(array, summary) if scale == "auto" else None
+    channels = shape[-1] if len(shape) == 3 or (series and len(shape) == 2) else 1
+    limits = _limits(array, summary, channels) if scale == "auto" else None
     if scale == "range":
-        limits = _extremes(summary) if array.ndim > 2 else (summary.low, summary.high)
+        limits = _extremes(summary, channels) if array.ndim > 2 else (summary.low, summary.high)
     if limits is not None:
         scaling = scalings.fit_range(*limits, name)
     else:
@@ -334,20 +348,30 @@ def infer_array(X: Any, scale: str) -> ArraySchema:
     )
 
 
-def _limits(array: NDArray[Any] | SparseRows, summary: ColumnStatistics) -> tuple[Any, Any] | None:
-    """Choose the range whose fractions are learned, or None to standardise the columns."""
-    low, high = _extremes(summary)
+def _limits(
+    array: NDArray[Any] | SparseRows, summary: ColumnStatistics, channels: int
+) -> tuple[Any, Any] | None:
+    """Choose the range whose fractions are learned, or None to standardise the columns.
+
+    Channels with ranges of their own count alike in the loss, whatever their units. Those of an
+    ordinary picture share the natural range of their type, which keeps colours in proportion: that
+    of bytes, or 0 to 1 or 0 to 255 if each channel fills more than half of it.
+    """
+    low, high = _extremes(summary, channels)
     bytes_range, unit_range = (np.zeros(1), np.full(1, 255.0)), (np.zeros(1), np.ones(1))
     # Bytes that are all 0 or 1 are masks; if all are 0, they may be black images.
-    if array.dtype == np.uint8 and high[0] != 1:
+    if array.dtype == np.uint8 and high.max() != 1:
         return bytes_range
-    if low[0] >= 0 and high[0] <= 1:
+    alike = channels == 1
+    if low.min() >= 0 and high.max() <= 1 and (alike or high.min() > 0.5):
         return unit_range
+    in_bytes = summary.whole and low.min() >= 0 and high.min() > 128 and high.max() <= 255
     if array.ndim > 2:
-        return low, high
-    flat_images = summary.whole and array.shape[1] >= 64
-    return bytes_range if flat_images and low[0] >= 0 and 128 < high[0] <= 255 else None
+        return bytes_range if in_bytes and not alike else (low, high)
+    return bytes_range if in_bytes and array.shape[1] >= 64 else None
 
 
-def _extremes(summary: ColumnStatistics) -> tuple[Any, Any]:
-    return summary.low.min(keepdims=True), summary.high.max(keepdims=True)
+def _extremes(summary: ColumnStatistics, channels: int) -> tuple[Any, Any]:
+    """Return the minimum and the maximum of each channel, (channels,)."""
+    low, high = (limit.reshape(-1, channels) for limit in (summary.low, summary.high))
+    return low.min(axis=0), high.max(axis=0)

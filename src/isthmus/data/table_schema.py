@@ -70,6 +70,7 @@ class TableSchema:
     convention: Convention = PLAIN
     kind = "table"
     is_image = False
+    channels = 1
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:

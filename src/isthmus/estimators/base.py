@@ -168,7 +168,12 @@ class BaseAutoencoder(
         other = None if y is X else y  # samples that differ from X, or labels
         X = input_checks.checked(self, X, reset=True)
         target = self._target(X, other)
-        schema = infer_schema(target, scale=self.scale, unknown=self.unknown)
+        schema = infer_schema(
+            target,
+            scale=self.scale,
+            unknown=self.unknown,
+            series=resolved_settings.is_for_series(self),
+        )
         input_checks.remember_columns(self, schema)
         matrix = schema.to_matrix(target)
         inputs = None if target is X else schema.to_matrix(X)

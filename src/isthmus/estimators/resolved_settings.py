@@ -33,11 +33,18 @@ _AUTO_EPOCHS = (20, 500)
 _AUTO_BATCH = (16, 256)
 _AUTO_BATCHES_AN_EPOCH = 50
 
+_SERIES = ("convolutional-1d", "gru", "recurrent")
+"""The architectures for series."""
 _OF_FRACTIONS = {
     "loss": [name for name, loss in LOSSES.items() if loss.values == ("unit",)],
     "likelihood": [name for name, of in LIKELIHOODS.items() if of.fits == ("unit",)],
 }
 """By parameter, the choices that are only defined for values within [0, 1]."""
+
+
+def is_for_series(estimator: Any) -> bool:
+    """Whether the architecture takes series (n, time, channels), so that the last axis is known."""
+    return estimator.encoder is None and estimator.architecture in _SERIES
 
 
 def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import count, number, percent, seconds
 from isthmus.data.reconstruction_error import cell_errors
+from isthmus.evaluation.channel_errors import channel_errors
 from isthmus.evaluation.judgement import Finding
 
 if TYPE_CHECKING:
@@ -203,6 +205,20 @@ def _columns_lost(e: ReconstructionEvidence) -> Finding | None:
     )
 
 
+def _channels_lost(e: ReconstructionEvidence) -> Finding | None:
+    """Report that the autoencoder is better on average, but not in some channels."""
+    channels = channel_errors(e.contest, e.model.schema_)
+    lost = [c.name for c in channels if c.error - c.pca_error > MARGIN * c.pca_error]
+    if not lost or e.difference <= 0:
+        return None
+    return Finding(
+        "note",
+        "channels_lost",
+        f"PCA is better in {name_list(lost)}, of {len(channels):,} channels; the autoencoder is "
+        f"better on average because of the others.",
+    )
+
+
 def _not_smaller(e: ReconstructionEvidence) -> Finding | None:
     cells = int(np.prod(e.model.schema_.sample_shape))
     if e.size >= cells:
@@ -355,6 +371,7 @@ def _pca_smaller(e: ReconstructionEvidence) -> Finding | None:
 
 _RULES: Sequence[Rule] = (
     _columns_lost,
+    _channels_lost,
     _not_smaller,
     _dead,
     _seen,
