@@ -297,3 +297,45 @@ def test_an_archive_has_a_range_for_each_channel_or_cell_or_one(entries):
     config["scaling"]["scale"] = [1.0] * entries
     with pytest.raises(InvalidArchive, match="for each of 60 columns"):
         schema_from_config(config)
+
+
+@given(
+    mask=arrays(np.bool_, (4, 5)).filter(lambda mask: mask.any() and not mask.all()),
+    channels=st.integers(1, 3),
+    scale=st.sampled_from(["auto", "range", "robust", "none"]),
+)
+def test_pixels_that_are_never_there_stay_missing(mask, channels, scale):
+    X = bands(*range(1, channels + 1), dtype=np.float64)
+    X[:, mask] = np.nan
+    schema = infer_schema(X, scale=scale)
+    np.testing.assert_array_equal(schema.absent.reshape(X.shape[1:]).all(axis=-1), mask)
+    again = schema_from_config(json.loads(json.dumps(schema.to_config())))
+    matrix = again.to_matrix(np.nan_to_num(X, nan=5e3))  # what is there now, fit never saw
+    np.testing.assert_array_equal(np.isnan(matrix), np.isnan(X))
+    np.testing.assert_allclose(again.from_matrix(np.nan_to_num(matrix)), X, atol=1e-5)
+
+
+@pytest.mark.parametrize("low_high", [(0, 1), (0, 255)])
+def test_pixels_of_flat_pictures_may_be_absent_and_columns_may_not(low_high):
+    X = RNG.uniform(*low_high, (30, 64)).round(0 if low_high[1] > 1 else 3)
+    X[0, 0] = low_high[1]
+    X[:, 10:20] = np.nan
+    for scale in ("auto", "robust", "range"):
+        assert infer_schema(X, scale=scale).absent.sum() == 10
+    for columns in (X[:, :63], X - 5):
+        with pytest.raises(InvalidData, match="drop the column"):
+            infer_schema(columns)
+
+
+def test_a_channel_without_values_is_named():
+    X = bands(1, 2, 3)
+    X[..., 1] = np.nan
+    with pytest.raises(InvalidData, match=r"channel 1: .* drop the channel"):
+        infer_schema(X)
+
+
+@pytest.mark.parametrize("ends", [[], [0], [5, 2], [-1, 3], [0, 21], [0, 20], [1.0, 2], "0"])
+def test_absent_pixels_of_a_forged_archive(ends):
+    config = infer_schema(bands(1)).to_config() | {"absent": ends}
+    with pytest.raises(InvalidArchive):
+        schema_from_config(config)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats, Segment, Values
 
+_FEWEST_PIXELS = 64
+"""Fewest cells of a row of numbers that can be a flat picture."""
 _MOST_CELLS = 1 << 24
 """Cells of one sample, about 4000 × 4000 pixels: an untrusted archive cannot claim more memory."""
 
@@ -45,12 +47,16 @@ class ArraySchema:
         The scaling of the flattened samples: by column, by channel, or one for all cells.
     dtype : "float32" or "float64"
         The type that `from_matrix` returns: float64 if the fitted array needs it.
+    absent : ndarray of bool, shape (cells,), optional
+        The pixels that were missing in every row of the fitted array, such as those outside a field
+        of view. Nothing is known about them, so they are always missing, here and back.
     """
 
     sample_shape: tuple[int, ...]
     values: Values
     scaling: Scaling
     dtype: Literal["float32", "float64"]
+    absent: NDArray[np.bool_] | None = None
     kind = "array"
     segments: tuple[Segment, ...] = ()
     text_options = DETECT
@@ -92,7 +98,7 @@ class ArraySchema:
         Parameters
         ----------
         X : array-like of shape (n, *sample_shape), or sparse matrix of shape (n, columns)
-            NaN marks a missing cell.
+            NaN marks a missing cell. Cells that were missing in every row of `fit` are left out.
 
         Returns
         -------
@@ -127,6 +133,8 @@ class ArraySchema:
                 cells = array[start + part.start : start + part.stop].reshape(-1, self.n_columns)
                 with np.errstate(over="ignore"):
                     matrix[part] = self.scaling.forward(cells.astype(np.float64))
+                if self.absent is not None:
+                    matrix[part, self.absent] = np.nan
                 low = np.fmin(low, np.fmin.reduce(matrix[part], axis=0))
                 high = np.fmax(high, np.fmax.reduce(matrix[part], axis=0))
                 if np.isinf(low).any() or np.isinf(high).any():
@@ -192,17 +200,23 @@ class ArraySchema:
                 values = self.scaling.inverse(flat[part].astype(np.float64))
                 place[part] = np.clip(values, -limit, limit)
             start += len(flat)
+        if self.absent is not None:
+            result[:, self.absent] = np.nan
         return result.reshape(rows, *self.sample_shape)
 
     def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description, exact to the last bit."""
-        return {
+        config = {
             "kind": self.kind,
             "sample_shape": list(self.sample_shape),
             "values": self.values,
             "dtype": self.dtype,
             "scaling": self.scaling.to_config(),
         }
+        if self.absent is not None:
+            changes = np.diff(self.absent.astype(np.int8), prepend=0, append=0)
+            config["absent"] = np.flatnonzero(changes).tolist()  # starts and stops, in turn
+        return config
 
     @classmethod
     def from_config(cls, config: Any) -> ArraySchema:
@@ -227,6 +241,7 @@ class ArraySchema:
             values=values,
             dtype=one_of(config, "dtype", ("float32", "float64")),
             scaling=scaling,
+            absent=_absent_from_config(config, math.prod(shape)),
         )
 
     def _name(self, column: int) -> str:
@@ -242,6 +257,22 @@ class ArraySchema:
             if size == self.n_columns
             else "resize the samples to the fitted shape, or fit again with these",
         )
+
+
+def _absent_from_config(config: Any, cells: int) -> NDArray[np.bool_] | None:
+    """Return the mask of absent pixels, which archives without any do not have."""
+    if "absent" not in config:
+        return None
+    ends = items(config, "absent")
+    whole = all(type(end) is int for end in ends)
+    if not whole or len(ends) % 2 or ends != sorted({*ends}) or not ends or ends[-1] > cells:
+        refuse("absent pixels", f"starts and stops among {cells} cells", ends[:10])
+    mask = np.zeros(cells, bool)
+    for start, stop in zip(ends[::2], ends[1::2], strict=True):
+        mask[start:stop] = True
+    if ends[0] < 0 or mask.all():
+        refuse("absent pixels", "pixels of which some are observed", ends[:10])
+    return mask
 
 
 def cell_name(column: int, sample_shape: tuple[int, ...]) -> str:
@@ -330,11 +361,12 @@ def infer_array(X: Any, scale: str, *, series: bool = False) -> ArraySchema:
         return cell_name(column, shape)
 
     summary = scalings.summarise(flat)
-    scalings.check_columns(summary, flat, name)
     channels = shape[-1] if len(shape) == 3 or (series and len(shape) == 2) else 1
+    absent = _absent_pixels(array, summary, channels)
+    scalings.check_columns(summary, flat, name, besides=absent)
     limits = _limits(array, summary, channels) if scale == "auto" else None
     if scale == "range":
-        limits = _extremes(summary, channels) if array.ndim > 2 else (summary.low, summary.high)
+        limits = _extremes(summary, channels) if array.ndim > 2 else _of_columns(summary)
     if limits is not None:
         scaling = scalings.fit_range(*limits, name)
     else:
@@ -345,7 +377,37 @@ def infer_array(X: Any, scale: str, *, series: bool = False) -> ArraySchema:
         values="unit" if limits is not None else "real",
         scaling=scaling,
         dtype="float32" if small else "float64",
+        absent=absent,
     )
+
+
+def _absent_pixels(
+    array: NDArray[Any] | SparseRows, summary: ColumnStatistics, channels: int
+) -> NDArray[np.bool_] | None:
+    """Return which pixels of pictures are missing in every row, (cells,); None if none are.
+
+    Columns of other arrays, and whole channels, are refused instead, because they can be dropped.
+    Rows are pictures if they have at least 64 cells that fill a range of pictures.
+
+    Raises
+    ------
+    InvalidData
+        A channel is missing in every row.
+    """
+    absent = np.isnan(summary.low)
+    if not absent.any() or absent.all():
+        return None
+    if array.ndim == 2 and (array.shape[1] < _FEWEST_PIXELS or not _limits(array, summary, 1)):
+        return None
+    lost = np.flatnonzero(absent.reshape(-1, channels).all(axis=0))
+    if lost.size:
+        raise InvalidData(
+            f"channel {', '.join(map(str, lost[:5]))}",
+            expected="at least one value",
+            received="missing (NaN) in every pixel of every row",
+            remedy="drop the channel; there is nothing to learn from it",
+        )
+    return absent
 
 
 def _limits(
@@ -368,10 +430,15 @@ def _limits(
     in_bytes = summary.whole and low.min() >= 0 and high.min() > 128 and high.max() <= 255
     if array.ndim > 2:
         return bytes_range if in_bytes and not alike else (low, high)
-    return bytes_range if in_bytes and array.shape[1] >= 64 else None
+    return bytes_range if in_bytes and array.shape[1] >= _FEWEST_PIXELS else None
 
 
 def _extremes(summary: ColumnStatistics, channels: int) -> tuple[Any, Any]:
     """Return the minimum and the maximum of each channel, (channels,)."""
     low, high = (limit.reshape(-1, channels) for limit in (summary.low, summary.high))
-    return low.min(axis=0), high.max(axis=0)
+    return np.fmin.reduce(low, axis=0), np.fmax.reduce(high, axis=0)
+
+
+def _of_columns(summary: ColumnStatistics) -> tuple[Any, Any]:
+    """Return the minimum and the maximum of each column; 0 where it has no value."""
+    return np.nan_to_num(summary.low), np.nan_to_num(summary.high)

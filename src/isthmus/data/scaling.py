@@ -209,16 +209,20 @@ def summarise(values: NDArray[Any] | SparseRows) -> ColumnStatistics:
 
 
 def check_columns(
-    summary: ColumnStatistics, values: NDArray[Any] | SparseRows, name: Callable[[int], str]
+    summary: ColumnStatistics,
+    values: NDArray[Any] | SparseRows,
+    name: Callable[[int], str],
+    *,
+    besides: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Refuse columns that cannot be learned from.
+    """Refuse columns that cannot be learned from, besides those of a mask, (columns,).
 
     Raises
     ------
     InvalidData
         A column is missing in every row, or contains an infinity; the message names it.
     """
-    absent = np.flatnonzero(np.isnan(summary.low))
+    absent = np.flatnonzero(np.isnan(summary.low) & ~(False if besides is None else besides))
     if absent.size:
         names = ", ".join(name(int(i)) for i in absent[:5])
         more = f" and {absent.size - 5} more" if absent.size > 5 else ""
@@ -275,6 +279,8 @@ def _overflow_error(
 def fit_robust(values: NDArray[Any] | SparseRows, name: Callable[[int], str]) -> Scaling:
     """Learn robust scaling of every column of `values`, shape (n, columns); NaN is missing.
 
+    A column without values is left unchanged.
+
     Raises
     ------
     InvalidData
@@ -286,6 +292,7 @@ def fit_robust(values: NDArray[Any] | SparseRows, name: Callable[[int], str]) ->
     for start in range(0, values.shape[1], step):
         columns = slice(start, start + step)
         block = np.array(values[:, columns].T, dtype=np.float64, order="C")
+        block[np.isnan(block).all(axis=1)] = 0.0
         with np.errstate(over="ignore"):
             center[columns], scale[columns] = _median_and_spread(block)
     _require_finite(scale, name)

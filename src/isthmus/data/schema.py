@@ -18,6 +18,8 @@ from isthmus.persistence.config_checks import one_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
     from isthmus.core.types import Floats, ObservedRows, Segment, Values
     from isthmus.data.formats.text_options import TextOptions
     from isthmus.data.unseen_values import Unknown
@@ -63,6 +65,10 @@ class Schema(Protocol):
     @property
     def text_options(self) -> TextOptions:
         """How to read the columns from a CSV file."""
+
+    @property
+    def absent(self) -> NDArray[np.bool_] | None:
+        """Which pixels of images were missing in every row, (cells,); None if none were."""
 
     @property
     def channels(self) -> int:

@@ -71,6 +71,7 @@ class TableSchema:
     kind = "table"
     is_image = False
     channels = 1
+    absent = None
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:

@@ -135,8 +135,10 @@ class BaseAutoencoder(
         ----------
         X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
-            ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
-            not used. All other methods accept the same.
+            ignores. Pixels of images may be missing in every row, such as those outside a field of
+            view: they are left out of losses and scores, and stay NaN in reconstructions. A path is
+            read by `isthmus.data.reading.read`; its labels and test rows are not used. All other
+            methods accept the same.
         y : ignored
             Labels, as pipelines pass them; only their number is checked. Samples like those of `X`
             are refused, unless they are `X` itself: `DenoisingAutoencoder` learns from pairs.
@@ -247,7 +249,8 @@ class BaseAutoencoder(
     def reconstruct(self, X: Any, *, bounded: bool = True) -> Any:
         """Encode and decode `X`, in the same container, names and units, with missing cells filled.
 
-        With a recurrent architecture, the steps after the end of a sequence stay NaN.
+        With a recurrent architecture, the steps after the end of a sequence stay NaN. So do pixels
+        that were missing in every row of `fit`.
 
         Parameters
         ----------

@@ -125,7 +125,8 @@ def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
     decoded = model.schema_.to_matrix(model.inverse_transform(grid))
     images = decoded.reshape(-1, *shape)
-    limits = (0.0, 1.0) if model.schema_.values == "unit" else (images.min(), images.max())
+    unit = model.schema_.values == "unit"
+    limits = (0.0, 1.0) if unit else (np.nanmin(images), np.nanmax(images))
     joined = mosaic(shares_of_range(images, *limits), GRID)
     caption = (
         f"Samples decoded from a grid of codes: dimension 1 from {number(low[0])} to "
