@@ -152,6 +152,12 @@ class BaseAutoencoder(
         InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
             A setting is invalid, the data cannot be learned or the file cannot be read, or the loss
             became infinite or NaN.
+
+        Warns
+        -----
+        TrainingWarning
+            Before training: `save` will refuse a layer of your own models. After it: training ended
+            early because of Ctrl-C or a loss that was not finite.
         """
         refuse_keywords(unsupported)
         before = self.__dict__.copy()

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.core.errors import DataWarning, InvalidParameter
+from isthmus.core.errors import DataWarning, InvalidParameter, TrainingWarning
 from isthmus.data.schema import as_fractions
 from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
+from isthmus.networks.serialization import model_to_config
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
 from isthmus.objectives.likelihood import LIKELIHOODS
 from isthmus.objectives.reconstruction import check_custom, custom
@@ -141,10 +142,17 @@ def network(
     """Return the network for a code of `size`, and its architecture; raises InvalidParameter.
 
     A pair of models passed by the user has no architecture.
+
+    Warns
+    -----
+    TrainingWarning
+        Such a pair cannot be saved.
     """
     bottleneck = estimator.bottleneck(size)
     if estimator.encoder is not None:
-        return clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed), None
+        cloned = clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed)
+        _warn_if_unsavable(estimator.encoder, estimator.decoder)
+        return cloned, None
     settings = ArchitectureSettings(
         schema.sample_shape,
         schema.values,
@@ -166,6 +174,19 @@ def network(
         seed=seed,
     )
     return joined, architecture
+
+
+def _warn_if_unsavable(*models: Any) -> None:
+    """Warn before training about models that `save` will refuse after it."""
+    for model in models:
+        try:
+            model_to_config(model)
+        except InvalidParameter as error:
+            warnings.warn(
+                f"After training, save will refuse this estimator: {error}",
+                TrainingWarning,
+                stacklevel=6,
+            )
 
 
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
