@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 
 import isthmus as ist
 from isthmus.core.errors import InvalidData, InvalidParameter, SchemaMismatch
+from isthmus.core.number_format import number
 from isthmus.data.schema import infer_schema
 from isthmus.evaluation.referee import referee
 
@@ -257,3 +258,19 @@ def test_a_band_in_another_unit_takes_nothing_from_the_others(factor):
     model = ist.Autoencoder(3, hidden=(32,), epochs=30, random_state=0, verbose=0).fit(X[:300])
     judgement = referee(model, X[300:], X_train=X[:300])
     assert min(c.explained_variance for c in judgement.channels) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "far"),
+    [(0, 1, False), (0, 1.4, False), (0.5, 1, False), (0, 1.9, True), (0, 0.4, True), (1, 1, True)],
+)
+def test_codes_far_from_the_prior_are_reported(halves, mean, deviation, far):
+    train, test = halves
+    moments = {"code_mean_": np.array([0.0, mean]), "code_std_": np.array([1.0, deviation])}
+    judgement = referee(Known(train, np.nan_to_num, **moments), test, X_train=train)
+    texts = [f.text for f in judgement.findings if f.code == "far_from_prior"]
+    assert len(texts) == far
+    if far:
+        assert "in 1 of 2 code dimensions" in texts[0]
+        assert f"standard deviations of {number(deviation, 2)} and" in texts[0]
+        assert "LatentSampler" in texts[0]

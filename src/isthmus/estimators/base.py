@@ -79,6 +79,8 @@ class BaseAutoencoder(
     """The bottleneck's class, which takes the size of the code."""
     figures: ClassVar[tuple[str, ...]] = ()
     """Attributes that `_measure` sets and archives store: a number, an array or None each."""
+    later_figures: ClassVar[tuple[str, ...]] = ()
+    """Those of `figures` that archives of earlier versions do not have: None is read."""
     supervised: ClassVar[bool] = False
     """Whether it also learns labels: then `_labels` sets `_labelling`, and `_goal` has a head."""
 

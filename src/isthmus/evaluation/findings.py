@@ -46,6 +46,10 @@ FEW_ROWS = 30
 """Number of rows below which the standard error itself is unreliable."""
 UNCERTAIN = 0.1
 """Ratio of standard error to error above which the error has at most one significant digit."""
+FAR_FROM_PRIOR = 0.25
+"""Divergence in nats of a code dimension from the prior above which samples differ from the data.
+
+It is that of a standard deviation above 1.55 or below 0.55, or a mean above 0.71."""
 SEEN = 0.1
 """Fraction of held-out rows equal to training rows above which the figures are unreliable."""
 
@@ -254,6 +258,28 @@ def _dead(e: ReconstructionEvidence) -> Finding | None:
     )
 
 
+def _prior_missed(e: ReconstructionEvidence) -> Finding | None:
+    """Report that a variational model's codes are unlike the distribution it samples from."""
+    means, deviations = (getattr(e.model, name, None) for name in ("code_mean_", "code_std_"))
+    if means is None or deviations is None:
+        return None
+    far = divergence_from_prior(means, deviations) > FAR_FROM_PRIOR
+    if not far.any():
+        return None
+    spread, shift = deviations[far], float(np.abs(means[far]).max())
+    least, most = number(float(spread.min()), 2), number(float(spread.max()), 2)
+    deviation = f"of {least}" if least == most else f"from {least} to {most}"
+    return Finding(
+        "warning",
+        "far_from_prior",
+        f"Samples from the prior are unlike the data: in {int(far.sum()):,} of "
+        f"{count(e.size, 'code dimension')}, the codes of training rows have standard deviations "
+        f"{deviation} and means up to {number(shift, 2)} from 0, where the prior has 1 and 0. "
+        f"Draw samples with LatentSampler(FrozenEstimator(model)), which learns how the codes are "
+        f"distributed, or fit with a larger beta.",
+    )
+
+
 def _seen(e: ReconstructionEvidence) -> Finding | None:
     if e.contest.seen_share <= SEEN:
         return None
@@ -374,6 +400,7 @@ _RULES: Sequence[Rule] = (
     _channels_lost,
     _not_smaller,
     _dead,
+    _prior_missed,
     _seen,
     _overfits,
     _stopped,
@@ -398,6 +425,14 @@ def dead_dimensions(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     spread = codes.std(axis=0)
     return np.asarray(spread <= DEAD * spread.max(initial=0.0))
+
+
+def divergence_from_prior(
+    means: NDArray[np.float64], deviations: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the KL divergence of normal distributions from the standard normal one, in nats."""
+    variances = np.maximum(np.square(deviations), np.finfo(np.float64).tiny)
+    return np.asarray(0.5 * (np.square(means) + variances - 1 - np.log(variances)))
 
 
 def standard_error(errors: NDArray[np.float64]) -> float:

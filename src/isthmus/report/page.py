@@ -116,6 +116,7 @@ def render(
         "tiles": _tiles(judgement, table, model) + _label_tiles(model, X, y),
         "referee": _referee(judgement),
         "pictures": pictures,
+        "generated": image_samples.generated(model, contest),
         "columns": column_errors.column_errors(contest, schema)
         if tabular
         else column_errors.errors_of_channels(contest, schema),
