@@ -35,6 +35,9 @@ class Autoencoder(BaseAutoencoder):
         The map between the data and scaled units.
     latent_dim_, loss_ : int, str
         The values used, with "auto" resolved.
+    code_shape_ : tuple of int
+        Shape of the code of a sample: (latent_dim,), or that of the output of your own encoder,
+        which `transform` flattens.
     history_ : dict of str to list
         Per epoch: ``epoch``, ``loss``, ``val_loss``, ``learning_rate``, ``seconds``.
     best_epoch_, stop_reason_, fit_seconds_, n_iter_, n_samples_

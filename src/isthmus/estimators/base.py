@@ -223,8 +223,18 @@ class BaseAutoencoder(
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
+    @property
+    def code_shape_(self) -> tuple[int, ...]:
+        """Shape of the code of a sample: (latent_dim,), or that of your own encoder's output."""
+        check_is_fitted(self)
+        return self.network_.code_shape
+
     def transform(self, X: Any) -> Floats:
-        """Return the codes of `X`, float32 of shape (n, latent_dim)."""
+        """Return the codes of `X`, float32 of shape (n, latent_dim).
+
+        Spatial codes of your own encoder are flattened: ``.reshape(-1, *code_shape_)`` restores
+        them.
+        """
         X = self._checked(X)
         return self._collected(self._encode, X, self.latent_dim_)
 
@@ -233,7 +243,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        Z : array of shape (n, latent_dim)
+        Z : array of shape (n, latent_dim) or (n, *code_shape_)
             Codes.
         bounded : bool
             As for `reconstruct`.
@@ -244,7 +254,7 @@ class BaseAutoencoder(
             (n, *sample shape), in the container that `fit` was given.
         """
         check_is_fitted(self)
-        Z = input_checks.checked_codes(Z)
+        Z = input_checks.checked_codes(Z, self.code_shape_)
         if Z.shape[1] != self.latent_dim_:
             raise SchemaMismatch(
                 "codes",

@@ -115,8 +115,18 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
-def checked_codes(Z: Any) -> Floats:
-    """Return codes as a float32 array of two dimensions; raises InvalidData."""
+def checked_codes(Z: Any, shape: tuple[int, ...]) -> Floats:
+    """Return codes as a float32 array of two dimensions; raises InvalidData.
+
+    Parameters
+    ----------
+    Z : object
+        Codes as vectors, or each in its own shape.
+    shape : tuple of int
+        The shape of one code.
+    """
+    if len(shape) > 1 and _shape(Z)[1:] == shape:
+        Z = np.asarray(Z).reshape(len(Z), -1)
     try:
         wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
     except (ValueError, TypeError) as error:

@@ -247,8 +247,9 @@ PARAMETERS = (
         "keras.Model",
         None,
         Model(),
-        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim). It requires "
-        "a `decoder`. `fit` clones it with its weights.",
+        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim), or a code of "
+        "more dimensions, such as (n, height, width, channels), which is flattened; see "
+        "`code_shape_`. It requires a `decoder`. `fit` clones it with its weights.",
         help_by_kind={
             "variational": "Your own encoder instead of `architecture`: samples -> features (n, "
             "any width), to which two dense layers for mean and log variance are added. It "
@@ -260,8 +261,8 @@ PARAMETERS = (
         "keras.Model",
         None,
         Model(),
-        "Your own decoder: code (n, latent_dim) -> reconstruction in scaled units (probabilities "
-        'for "bce" and "mixture").',
+        "Your own decoder: code in the shape of the encoder's output -> reconstruction in scaled "
+        'units (probabilities for "bce" and "mixture").',
         help_by_kind={
             "variational": "Your own decoder: code (n, latent_dim) -> reconstruction in scaled "
             'units (probabilities for "bernoulli" and "mixture").'

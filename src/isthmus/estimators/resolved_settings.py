@@ -91,11 +91,11 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
     given = estimator.latent_dim
     if estimator.encoder is not None or estimator.decoder is not None:
         check_pair(estimator.encoder, estimator.decoder, schema.sample_shape, estimator.bottleneck)
-        own = int(estimator.decoder.inputs[0].shape[1])
+        own = int(math.prod(estimator.decoder.inputs[0].shape[1:]))
         if given not in ("auto", own):
             raise InvalidParameter(
                 "latent_dim",
-                expected=f"{own}, the size of the decoder's input, or 'auto'",
+                expected=f"{own}, the numbers in the decoder's input, or 'auto'",
                 received=repr(given),
                 remedy="leave latent_dim='auto', or change the models",
             )

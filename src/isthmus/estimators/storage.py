@@ -255,11 +255,12 @@ def _given_network(
         check_pair(encoder, decoder, schema.sample_shape, type(bottleneck))
     except InvalidParameter as error:
         raise InvalidArchive.of(error).about("the archive's networks") from error
-    if decoder.inputs[0].shape[1] != bottleneck.latent_dim:
+    size = math.prod(decoder.inputs[0].shape[1:])
+    if size != bottleneck.latent_dim:
         raise InvalidArchive(
             "the archive's networks",
             expected=f"codes of {bottleneck.latent_dim} numbers",
-            received=str(decoder.inputs[0].shape[1]),
+            received=str(size),
         )
     return build_with(
         lambda: join_given(encoder, decoder, bottleneck, head),
