@@ -42,7 +42,7 @@ class Autoencoder(BaseAutoencoder):
         Per epoch: ``epoch``, ``loss``, ``val_loss``, ``learning_rate``, ``seconds``.
     best_epoch_, stop_reason_, fit_seconds_, n_iter_, n_samples_
         Epoch whose weights were kept; why training ended ("finished", "early stopping",
-        "interrupted", "diverged"); seconds in `fit`; number of epochs; number of rows.
+        "callback", "interrupted", "diverged"); seconds in `fit`; number of epochs; number of rows.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 

@@ -130,7 +130,7 @@ class BaseAutoencoder(
         """
 
     @without_keywords
-    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, *, callbacks: Any = None, **unsupported: Any) -> Self:
         """Learn to reconstruct `X`.
 
         Parameters
@@ -144,6 +144,11 @@ class BaseAutoencoder(
         y : ignored
             Labels, as pipelines pass them; only their number is checked. Samples like those of `X`
             are refused, unless they are `X` itself: `DenoisingAutoencoder` learns from pairs.
+        callbacks : keras.callbacks.Callback or list of them, optional
+            Called between epochs, with the figures of `history_`. They may set
+            ``model.optimizer.learning_rate``, after which `schedule` no longer applies, and
+            ``model.stop_training``. Hooks of batches and other parts of the model are refused. Not
+            together with `checkpoint`, which does not store their state.
 
         Returns
         -------
@@ -165,16 +170,17 @@ class BaseAutoencoder(
         before = self.__dict__.copy()
         try:
             with Interrupt() as interrupt:  # until everything is stored, not only while training
-                self._fit(X, y, interrupt)
+                self._fit(X, y, interrupt, callbacks)
         except BaseException:
             # Restore the state of an earlier fit, if any.
             self.__dict__ = before
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
+    def _fit(self, X: Any, y: Any, interrupt: Interrupt, callbacks: Any) -> None:
         began = time.perf_counter()
         parameters.check(self, self._parameters)
+        called = resolved_settings.callbacks(self, callbacks)
         other = None if y is X else y  # samples that differ from X, or labels
         X = input_checks.checked(self, X, reset=True)
         target = self._target(X, other)
@@ -210,6 +216,7 @@ class BaseAutoencoder(
             corruption=goal.corruption,
             observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
             start=run.snapshot,
+            callbacks=called,
         )
         self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
         self._architecture, self._head = architecture, goal.head

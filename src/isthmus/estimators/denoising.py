@@ -91,7 +91,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self._store(locals())
 
     @without_keywords
-    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, *, callbacks: Any = None, **unsupported: Any) -> Self:
         """Learn to reconstruct clean samples from noisy ones.
 
         Parameters
@@ -104,6 +104,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             ranges and categories are learned. The loss ignores their missing cells. With
             ``noise="auto"`` no other noise is added. If `y` is `X` itself or has one value per row,
             as the labels in a pipeline, it is as if it were None.
+        callbacks : keras.callbacks.Callback or list of them, optional
+            As for `Autoencoder`.
 
         Returns
         -------
@@ -115,7 +117,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             A setting is invalid, the samples cannot be learned, are no pairs or cannot be read, or
             the loss became infinite or NaN.
         """
-        return super().fit(X, y, **unsupported)
+        return super().fit(X, y, callbacks=callbacks, **unsupported)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the negative mean error of `denoise`, in scaled units: higher is better.

@@ -18,6 +18,7 @@ from isthmus.networks.serialization import model_to_config
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
 from isthmus.objectives.likelihood import LIKELIHOODS
 from isthmus.objectives.reconstruction import check_custom, custom
+from isthmus.training.callbacks import Callbacks
 from isthmus.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -113,6 +114,20 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
             stacklevel=4,
         )
     return size
+
+
+def callbacks(estimator: Any, given: Any) -> Callbacks | None:
+    """Return the Keras callbacks of a fit; raises InvalidParameter."""
+    if given is None:
+        return None
+    if estimator.checkpoint is not None:
+        raise InvalidParameter(
+            "callbacks with a checkpoint",
+            expected="one of the two",
+            received="both; a checkpoint does not store the state of callbacks",
+            remedy="leave out checkpoint or callbacks",
+        )
+    return Callbacks(given)
 
 
 def recipe(estimator: Any, rows: int) -> TrainingConfig:

@@ -124,7 +124,9 @@ class SupervisedAutoencoder(BaseAutoencoder):
         self._store(locals())
 
     @without_keywords
-    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> SupervisedAutoencoder:
+    def fit(
+        self, X: Any, y: Any = None, *, callbacks: Any = None, **unsupported: Any
+    ) -> SupervisedAutoencoder:
         """Learn to reconstruct `X` and to predict `y`.
 
         Parameters
@@ -137,6 +139,8 @@ class SupervisedAutoencoder(BaseAutoencoder):
             Labels: text, integers or booleans for classification, numbers for regression. None and
             NaN mark missing labels. Among integer classes, so does -1, unless the classes are
             exactly -1 and 1, or one is below -1.
+        callbacks : keras.callbacks.Callback or list of them, optional
+            As for `Autoencoder`.
 
         Returns
         -------
@@ -149,7 +153,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
             or the loss became infinite or NaN.
         """
         refuse_keywords(unsupported)
-        return super().fit(X, y)
+        return super().fit(X, y, callbacks=callbacks)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class of each sample, (n,), or targets in the shape of `y`."""

@@ -330,6 +330,9 @@ def _stopped(e: ReconstructionEvidence) -> Finding | None:
     if reason == "early stopping":
         text = f"Training stopped early after {done}, when the loss no longer improved. {kept}"
         return Finding("note", "stopped_early", text)
+    if reason == "callback":
+        text = f"A callback stopped training after {done}. {kept}"
+        return Finding("note", "stopped_by_callback", text)
     if reason == "interrupted":
         text = f"Training was interrupted after {done}. {kept}"
         return Finding("warning", "interrupted", text)

@@ -69,6 +69,8 @@ class StepRange(NamedTuple):
     epoch: Array | np.uint32
     offset: Array | np.float32
     total: Array | np.float32
+    rate: Array | np.float32 | None = None
+    """The learning rate of all steps; NaN for that of the schedule. None: always the schedule."""
 
 
 class Programs(NamedTuple):
@@ -116,12 +118,19 @@ def compile_programs(
     loss = partial(_loss, network, network.fast(), objective)
     gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)
 
-    def step(state: TrainState, batch: Batch, key: Array, progress: Array, middle: Array) -> Any:
+    def step(
+        state: TrainState,
+        batch: Batch,
+        key: Array,
+        progress: Array,
+        middle: Array,
+        rate: Array | np.float32 | None,
+    ) -> Any:
         batch = _corrupted(batch, corruption, key)
         (value, (non_trainable, measured)), gradients = gradient(
             state.trainable, state.non_trainable, batch, key, progress, training=True
         )
-        trainable, slots = update(state.optimizer, gradients, state.trainable, middle)
+        trainable, slots = update(state.optimizer, gradients, state.trainable, middle, rate)
         return TrainState(trainable, non_trainable, slots), value, measured
 
     def train(
@@ -136,7 +145,7 @@ def compile_programs(
             # The schedule is evaluated in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
             noise = jax.random.fold_in(key, tally.step)
-            state, value, measured = step(state, batch, noise, done, middle)
+            state, value, measured = step(state, batch, noise, done, middle, span.rate)
             return state, _add(tally, value, measured, batch)
 
         def unfinished(carry: tuple[TrainState, Tally]) -> Array:
