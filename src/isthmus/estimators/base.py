@@ -22,6 +22,7 @@ from isthmus.estimators import (
     resume,
     row_split,
     storage,
+    warm_start,
 )
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
@@ -182,18 +183,15 @@ class BaseAutoencoder(
         parameters.check(self, self._parameters)
         called = resolved_settings.callbacks(self, callbacks)
         other = None if y is X else y  # samples that differ from X, or labels
-        X = input_checks.checked(self, X, reset=True)
+        warm = warm_start.applies(self)
+        X = input_checks.checked(self, X, reset=not warm)
         target = self._target(X, other)
-        schema = infer_schema(
-            target,
-            scale=self.scale,
-            unknown=self.unknown,
-            series=resolved_settings.is_for_series(self),
-        )
+        schema = warm_start.schema_of(self) if warm else self._learned_schema(target)
         input_checks.remember_columns(self, schema)
         matrix = schema.to_matrix(target)
         inputs = None if target is X else schema.to_matrix(X)
-        schema = resolved_settings.values_for_loss(self, schema, matrix)
+        if not warm:
+            schema = resolved_settings.values_for_loss(self, schema, matrix)
         labels = self._labels(y, len(matrix))
         latent_dim = resolved_settings.latent_dim(self, schema)
         recipe = resolved_settings.recipe(self, len(matrix))
@@ -203,6 +201,8 @@ class BaseAutoencoder(
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
         )
+        if warm:
+            warm_start.take_over(self, network, architecture, goal.head)
         data = row_split.part(
             matrix, schema, labels, self.validation_fraction, run.seed, inputs=inputs
         )
@@ -235,6 +235,10 @@ class BaseAutoencoder(
         """Shape of the code of a sample: (latent_dim,), or that of your own encoder's output."""
         check_is_fitted(self)
         return self.network_.code_shape
+
+    def _learned_schema(self, X: Any) -> Schema:
+        series = resolved_settings.is_for_series(self)
+        return infer_schema(X, scale=self.scale, unknown=self.unknown, series=series)
 
     def transform(self, X: Any) -> Floats:
         """Return the codes of `X`, float32 of shape (n, latent_dim).

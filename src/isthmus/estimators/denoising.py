@@ -85,6 +85,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         precision: str = "float32",
         checkpoint: Any = None,
         checkpoint_every: int = 1,
+        warm_start: bool = False,
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:

@@ -454,6 +454,16 @@ PARAMETERS = (
         metavar="EPOCHS",
     ),
     Parameter(
+        "warm_start",
+        "bool",
+        False,
+        Flag(),
+        "Whether `fit` of a fitted estimator goes on from its weights, with its scales, categories "
+        "and classes. The data must have the same columns or shape, and the settings of the "
+        "network must be the same. `history_` and the learning rate begin anew. With an integer "
+        "`random_state` and the same rows, the same rows are held out.",
+    ),
+    Parameter(
         "verbose",
         "int",
         1,

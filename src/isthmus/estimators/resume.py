@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from isthmus.training.events import Observer, Snapshot
 
 # Parameters that may change when a run is resumed, because they do not affect its results.
-_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown")
+_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown", "warm_start")
 
 
 class TrainingRun(NamedTuple):

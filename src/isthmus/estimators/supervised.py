@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidData
-from isthmus.estimators import parameter_checks, resolved_settings
+from isthmus.estimators import parameter_checks, resolved_settings, warm_start
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.labels import Classes, Labelling, Targets
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
@@ -118,6 +118,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
         precision: str = "float32",
         checkpoint: Any = None,
         checkpoint_every: int = 1,
+        warm_start: bool = False,
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:
@@ -194,7 +195,10 @@ class SupervisedAutoencoder(BaseAutoencoder):
         raise AttributeError("classes_ is only available after fit with task='classification'")
 
     def _labels(self, y: Any, n: int) -> Floats:
-        self._labelling, labels = TASKS[self.task].of(y, n)
+        if warm_start.applies(self):
+            labels = self._labels_known().encode(y, n)
+        else:
+            self._labelling, labels = TASKS[self.task].of(y, n)
         missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).all(axis=1)
         self.labelled_share_ = 1.0 - float(missing.mean())
         return labels
