@@ -152,7 +152,7 @@ class Callbacks:
         self._fixed = self._fixed or self._rate() != before
 
     def _rate(self) -> float:
-        rate = float(self._model.optimizer.learning_rate.numpy())
+        rate = float(self._model.optimizer.learning_rate.value)
         if not (math.isfinite(rate) and rate >= 0):
             raise InvalidParameter(
                 "callbacks",
