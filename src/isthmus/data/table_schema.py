@@ -73,6 +73,8 @@ class TableSchema:
     is_image = False
     image_options = AS_STORED
     pixel_type = None
+    channels = 1
+    absent = None
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -118,8 +119,18 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
-def checked_codes(Z: Any) -> Floats:
-    """Return codes as a float32 array of two dimensions; raises InvalidData."""
+def checked_codes(Z: Any, shape: tuple[int, ...]) -> Floats:
+    """Return codes as a float32 array of two dimensions; raises InvalidData.
+
+    Parameters
+    ----------
+    Z : object
+        Codes as vectors, or each in its own shape.
+    shape : tuple of int
+        The shape of one code.
+    """
+    if len(shape) > 1 and _shape(Z)[1:] == shape:
+        Z = np.asarray(Z).reshape(len(Z), -1)
     try:
         wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
     except (ValueError, TypeError) as error:
@@ -143,6 +154,82 @@ def check_length(y: Any, n: int) -> None:
             received=f"{len(y)} labels",
             remedy="pass y of the same length, or leave it out",
         )
+
+
+def refuse_samples(y: Any, X: Any) -> None:
+    """Refuse samples where labels are expected, unless they are `X` itself, which is the target.
+
+    Raises
+    ------
+    InvalidData
+        `y` has the shape of `X`, with more than one cell per row.
+    """
+    if y is not X and has_samples(y) and _shape(y) == _shape(X):
+        raise InvalidData(
+            "y",
+            expected="labels, one for each row of X, or None",
+            received=f"samples of the shape of X, {_shape(y)}, which would be ignored",
+            remedy="leave y out; to learn clean samples from noisy ones, "
+            "use DenoisingAutoencoder().fit(noisy, clean)",
+        )
+
+
+def has_samples(y: Any) -> bool:
+    """Whether each row of `y` has several cells, so that it can be no vector of labels."""
+    shape = _shape(y)
+    return len(shape) > 1 and math.prod(shape[1:]) > 1
+
+
+def target_of(estimator: Any, X: Any, y: Any) -> Any:
+    """Return the clean samples `y` of pairs, or `X` if `y` is None or labels.
+
+    Parameters
+    ----------
+    estimator : isthmus estimator
+        For messages of scikit-learn.
+    X : array, SparseRows or table
+        The noisy samples, as `checked` returns them.
+    y : object
+        What the user passed, which may be a path.
+
+    Raises
+    ------
+    InvalidData
+        The clean samples differ from `X` in their number, their shape or their container.
+    """
+    y = opened(y)
+    if not has_samples(y) and not (_shape(y) == _shape(X) and len(_shape(y)) > 1):
+        return X
+    y = SparseRows(y) if is_sparse(y) else without_mask(y)
+    if is_table(y) != is_table(X):
+        raise _no_pair(f"X as {type(X).__name__} and y as {type(y).__name__}", "pass both alike")
+    if _shape(y) != _shape(X):
+        shapes = f"X of shape {_shape(X)} and y of shape {_shape(y)}"
+        raise _no_pair(shapes, "pass one clean sample per row of X, in the same order")
+    if is_table(y) or isinstance(y, SparseRows):
+        return y
+    return check_array(
+        y, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
+    )
+
+
+def _no_pair(received: str, remedy: str) -> InvalidData:
+    return InvalidData(
+        "X and y",
+        expected="pairs: noisy samples as X and clean samples of the same shape as y",
+        received=received,
+        remedy=remedy,
+    )
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    """Return the shape of an array, a sparse matrix, a table or a nested list; () of others."""
+    if isinstance(X, (str, os.PathLike)):
+        return ()
+    try:
+        return tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+    except ValueError:  # a ragged list
+        return ()
 
 
 def _dimensions(X: Any) -> int:

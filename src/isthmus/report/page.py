@@ -128,7 +128,10 @@ def render(
         "tiles": _tiles(judgement, table, model) + _label_tiles(model, X, y),
         "referee": _referee(judgement),
         "pictures": pictures,
-        "columns": column_errors.column_errors(contest, schema) if tabular else None,
+        "generated": image_samples.generated(model, contest),
+        "columns": column_errors.column_errors(contest, schema)
+        if tabular
+        else column_errors.errors_of_channels(contest, schema),
         "worst": column_errors.worst_rows(contest, schema, X) if tabular else [],
         "curves": training_views.curves(model),
         "spread": training_views.spread(contest),
