@@ -18,7 +18,7 @@ is at most the requested rate in three fits of four; `alarm_threshold` corrects 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -60,10 +60,24 @@ class SeriesCalibration:
     tau: float
 
     @classmethod
-    def fit(cls, scores: NDArray[np.float64], shortest: int) -> Self:
-        """Calibrate on the scores of consecutive rows, (n,); tau is at least `shortest`."""
+    def fit(
+        cls, scores: NDArray[np.float64], shortest: int, *, for_same_rows: bool = False
+    ) -> Self:
+        """Calibrate on the scores of consecutive rows.
+
+        Parameters
+        ----------
+        scores : array of float64, shape (n,)
+            Held-out scores, in order of time.
+        shortest : int
+            tau is at least this.
+        for_same_rows : bool
+            Whether the rows to judge are those that the scores are of. Then nothing is predicted,
+            and the margin is made up for.
+        """
         logs = np.log(np.maximum(scores, _SMALLEST))
-        return cls(np.sort(scores), max(float(shortest), correlation_time(logs)))
+        fitted = cls(np.sort(scores), max(float(shortest), correlation_time(logs)))
+        return replace(fitted, scores=fitted.scores / fitted.margin) if for_same_rows else fitted
 
     @property
     def observations(self) -> float:
