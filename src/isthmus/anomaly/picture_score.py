@@ -12,8 +12,8 @@ et al., 2021). What is expected of each measure may depend on the place or on th
 (`expected_levels`).
 
 Each measure is divided by what it reaches at most in a typical normal picture, so that one with
-heavy tails does not raise the alarms alone. They are joined by their log-mean-exp, which is close
-to the largest of them. A picture's score is the maximum of its map.
+heavy tails does not raise the alarms alone. They are joined by a power mean, which is close to the
+largest of them. A picture's score is the maximum of its map.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.special import logsumexp
 
 from isthmus.anomaly.expected_levels import ExpectedLevels
 from isthmus.anomaly.patch_memory import coreset, nearest_distance
@@ -46,13 +45,14 @@ if TYPE_CHECKING:
 _PATCHES = 40_000
 """Patches that a distribution is fitted to."""
 _CANDIDATES, _MEMORY = 12_000, 2_000
-_TEMPERATURE = 0.2
+_POWER = 4
+"""Of the mean over measures: large ones count most, and a point where many are large counts more
+than one where a few are, however strong the defect is."""
 _UPPER = 0.9
 _LEAST_SPREAD = 0.02
 _LEAST_TOP = 0.5
 _MISSING = 0.25
 """A point is left out if a larger fraction of the pixels around it is missing."""
-_LOWEST = -20.0
 _LEVELS, _FEATURES = "levels/", "features/"
 
 
@@ -189,10 +189,10 @@ class PictureScore:
     def _joined(self, found: MeasuredPatches) -> NDArray[np.float64]:
         """Return the joint measure of pixels, (n, h, w), where 1 is a normal picture's maximum."""
         excess = self.levels.excess(found.measures, found.looks) / self.tops
-        joint = logsumexp(excess / _TEMPERATURE, axis=3) - np.log(excess.shape[3])
-        joint *= _TEMPERATURE
+        powers = np.power(np.maximum(excess, 0), _POWER, dtype=np.float64)
+        joint = np.power(powers.mean(axis=3), 1 / _POWER)
         if found.missing is not None:
-            joint[found.missing] = _LOWEST if found.missing.all() else joint[~found.missing].min()
+            joint[found.missing] = 0
         blur = self.space.grid.stride / 2
         pixels: NDArray[np.float64] = gaussian_filter(
             self.space.grid.to_pixels(joint), (0, blur, blur)
