@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import isthmus as ist
 from isthmus.cli.__main__ import main
@@ -480,3 +481,24 @@ def test_options_that_do_not_fit(
     np.savetxt("x.csv", np.eye(3), delimiter=",", header="a,b,c", comments="")
     assert run(*arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_heat_maps_of_alarms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, heat = tmp_path / "pictures", tmp_path / "heat"
+    folder.mkdir()
+    pictures = 128 + 5 * np.random.default_rng(0).normal(size=(60, 12, 12, 3))
+    ist.AnomalyDetector(false_alarm_rate=0.1, random_state=0).fit(
+        pictures[:40].astype(np.uint8)
+    ).save(tmp_path / "d.isthmus")
+    pictures[41, 4:8, 5:8] = 20
+    for number, each in enumerate(pictures[40:44]):
+        Image.fromarray(each.astype(np.uint8)).save(folder / f"part-{number}.png")
+    arguments = ("detect", tmp_path / "d.isthmus", folder, "-o", tmp_path / "a.csv")
+    assert run(*arguments, "--maps", heat, "--report", tmp_path / "p.html") == 0
+    found = pd.read_csv(tmp_path / "a.csv")
+    alarms = {f"part-{row}.png" for row in found["row"][found["alarm"]]}
+    assert "part-1.png" in alarms
+    assert {path.name for path in heat.iterdir()} == alarms
+    with Image.open(heat / "part-1.png") as drawn:
+        assert drawn.size == (12, 12)
+    assert "heat map" in capsys.readouterr().out

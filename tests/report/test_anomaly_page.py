@@ -218,3 +218,11 @@ def test_a_series_without_a_score_has_no_report(series, tmp_path):
     with pytest.raises(InvalidData, match=r"at least 10 consecutive rows.*received 5 rows"):
         write_report(detector, new[:5], tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_have_heat_maps(tmp_path):
+    pictures = 0.5 + 0.05 * np.random.default_rng(0).normal(size=(60, 12, 12, 3))
+    detector = ist.AnomalyDetector(false_alarm_rate=0.1, random_state=0).fit(pictures[:40])
+    page = page_of(write_report(detector, pictures[40:], tmp_path / "page.html"))
+    for words in ("Picture 1", "Expected picture 10", "Heat map 3"):
+        assert any(image["alt"] == words for image in page.images)

@@ -50,6 +50,13 @@ def detect(
             show_default="none",
         ),
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="For pictures: the folder where a heat map of each alarm is written.",
+            show_default="none",
+        ),
+    ] = None,
     time: series_files.Time = None,
     normal: model_files.Normal = None,
     force: output_checks.Force = False,
@@ -66,7 +73,8 @@ def detect(
         output_checks.require_ending(report, [".html", ".htm"], "a report")
     if intervals is not None:
         output_checks.require_ending(intervals, TABLES, "a table of intervals")
-    output_checks.check([p for p in (output, report, intervals) if p is not None], force=force)
+    outputs = (output, report, intervals, maps)
+    output_checks.check([path for path in outputs if path is not None], force=force)
 
     from isthmus.cli.detector_scan import scan, scan_series
     from isthmus.core.number_format import count
@@ -75,6 +83,10 @@ def detect(
     from isthmus.evaluation.series_evaluation import evaluate_series
 
     detector, options = model_files.detector_and_images(model, data, normal, images)
+    if maps is not None:
+        from isthmus.cli import heat_maps
+
+        heat_maps.require_pictures(detector)
     max_p_value = detector.false_alarm_rate if fdr is None else fdr
     if detector.is_series:
         whole = series_files.read(
@@ -99,6 +111,8 @@ def detect(
             typer.echo(
                 f"Wrote {count(len(alarms), 'alarm')} to {output_checks.path_and_size(intervals)}"
             )
+    if maps is not None:
+        _maps(detector, _all_rows(detector, data, options), seen, data, maps, force=force)
     if report is not None:
         rows = _all_rows(detector, data, options) if whole is None else whole.rows
         _report(detector, rows, seen, data, report)
@@ -112,6 +126,19 @@ def _all_rows(detector: Any, data: Path, images: "ImageOptions") -> Any:
 
     rows = reading.read(data, text=detector.schema_.text_options, images=images).X
     return carried_columns.without(rows, carried_columns.unknown(detector, rows))
+
+
+def _maps(
+    detector: Any, rows: Any, seen: "AlarmCounts", data: Path, folder: Path, *, force: bool
+) -> None:
+    from isthmus.cli import heat_maps
+    from isthmus.core.number_format import count
+    from isthmus.data.reading import image_names
+
+    written = heat_maps.write(
+        detector, rows, seen.raised, image_names(data), folder, overwrite=force
+    )
+    typer.echo(f"Wrote {count(written, 'heat map')} to {folder}" if written else "No heat maps.")
 
 
 def _report(detector: Any, rows: Any, seen: "AlarmCounts", data: Path, path: Path) -> None:

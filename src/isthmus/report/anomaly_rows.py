@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.core.number_format import count, number, percent
 from isthmus.evaluation.alarm_reasons import reasons
 from isthmus.report.column_errors import CELLS_PER_ROW, cell_text
-from isthmus.report.image_data import SMALL, data_uri, heat_uri, shares_of_range
+from isthmus.report.image_data import SMALL, data_uri, heat_uri, overlay_uri, shares_of_range
 from isthmus.report.image_samples import SamplePicture, image_shape
 from isthmus.report.power_maps import PowerMaps, power_maps
 
@@ -127,6 +127,9 @@ def top(
         *([("label", [row.label for row in rows])] if labelled else []),
     ]
     strips = _strips(why, shape, largest)
+    if hasattr(detector, "anomaly_map"):
+        strips = [*strips[:-1], _overlays(detector, np.asarray(X)[order])]
+        note = note.partition(" The brightest")[0] + " Brighter colours are higher scores."
     return AnomalousRows(title, note, [], strips, lines, labelled, smooth=max(shape[:2]) > SMALL)
 
 
@@ -229,6 +232,18 @@ def _strips(
         SamplePicture(heat_uri(x, largest), f"Contribution {i}") for i, x in enumerate(shares, 1)
     ]
     return [*pictures, ("contribution", heats)]
+
+
+def _overlays(detector: Any, pictures: Any) -> tuple[str, list[SamplePicture]]:
+    """Draw the anomaly maps of pictures on them, all on the same scale."""
+    maps = detector.anomaly_map(pictures)
+    largest = float(np.nanmax(maps))
+    low, high = float(np.nanmin(pictures)), float(np.nanmax(pictures))
+    shown = shares_of_range(pictures.astype(np.float32), low, high)
+    return "heat map", [
+        SamplePicture(overlay_uri(image, heat, largest), f"Heat map {i}")
+        for i, (image, heat) in enumerate(zip(shown, maps, strict=True), 1)
+    ]
 
 
 def _power(power: float | None) -> tuple[str, bool]:

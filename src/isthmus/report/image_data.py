@@ -68,6 +68,29 @@ def heat(values: Floats, largest: float) -> Image.Image:
     return Image.fromarray(colours.astype(np.uint8))
 
 
+def overlay(image: Floats, values: Floats, largest: float) -> Image.Image:
+    """Draw an image in grey with an anomaly map on it, which covers it more where it is higher.
+
+    Parameters
+    ----------
+    image : array (h, w) or (h, w, c)
+        Fractions of the range, 0 to 1.
+    values : array (h, w)
+        Not negative; missing values show the image alone.
+    largest : float
+        The value of the brightest colour.
+    """
+    grey = picture(image.mean(axis=2) if image.ndim == 3 else image).convert("RGB")
+    cover = 0.8 * np.clip(np.nan_to_num(values) / (largest or 1.0), 0, 1)
+    mask = Image.fromarray(np.round(255 * cover).astype(np.uint8))
+    return Image.composite(heat(values, largest), grey, mask)
+
+
+def overlay_uri(image: Floats, values: Floats, largest: float) -> str:
+    """Encode what `overlay` draws as a ``data:`` URI."""
+    return _pack(overlay(image, values, largest))
+
+
 def mosaic(images: Floats, columns: int) -> Floats:
     """Join images (n, h, w[, c]) into one, row by row, with `columns` images in a row."""
     rows = len(images) // columns
