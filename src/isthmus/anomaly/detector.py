@@ -128,6 +128,10 @@ class AnomalyDetector(OutlierMixin, Task):
     the norms of the code and the residual and with the local outlier factor (see
     `isthmus.anomaly.row_score`).
 
+    Arrays of pictures with sides of 8 pixels or more are compared patch by patch
+    (`isthmus.anomaly.picture_score`), and have `anomaly_map` and `regions`. Stacks of series of the
+    same shape are taken as rows if the autoencoder's architecture is one for series.
+
     Parameters
     ----------
     {parameters}
@@ -136,7 +140,7 @@ class AnomalyDetector(OutlierMixin, Task):
     ----------
     autoencoder_ : isthmus estimator
         The fitted autoencoder. The default one sees ``sign(x) log(1 + |x|)`` of standardised
-        columns.
+        columns; that for pictures holds their principal components.
     threshold_, offset_ : float
         `predict` raises an alarm where the anomaly score is above `threshold_`, that is, where
         `score_samples` is below `offset_`.

@@ -1,8 +1,9 @@
-"""The interface that the detectors for independent rows, for series and for fleets share.
+"""The interface that the detectors for rows, for pictures, for series and for fleets share.
 
 `AnomalyDetector` picks one kind in `fit` and on loading, and delegates to it::
 
     fitted = fit_rows(request)                   # row_training.py -> RowDetector
+    fitted = fit_pictures(request)               # picture_training.py -> PictureDetector
     fitted = fit_series_detector(request)        # series_training.py -> SeriesDetector
     fitted = fit_fleet(request)                  # fleet_training.py -> FleetDetector
     fitted = RowDetector.from_archive(stored)    # the others, too
