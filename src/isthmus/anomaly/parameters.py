@@ -19,10 +19,10 @@ DETECTOR_PARAMETERS = (
         "isthmus estimator",
         None,
         Model(),
-        "None: a linear denoising autoencoder on standardised data or, for pictures, their principal "
-        "components; it trains in seconds. Your own autoencoder is cloned and fitted, unless it is wrapped in "
-        "scikit-learn's ``FrozenEstimator``. In that case the false-alarm rate is only valid if X "
-        "contains no rows that it was trained on.",
+        "None: a linear denoising autoencoder on standardised data or, for pictures, their "
+        "principal components; it trains in seconds. Your own autoencoder is cloned and fitted, "
+        "unless it is wrapped in scikit-learn's ``FrozenEstimator``. In that case the false-alarm "
+        "rate is only valid if X contains no rows that it was trained on.",
         kinds=_KINDS,
     ),
     Parameter(
