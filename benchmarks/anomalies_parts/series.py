@@ -1,6 +1,6 @@
 """Part series: SKAB, NAB, and a stream of a million rows.
 
-usage, in benchmarks: python -m anomalies_parts.series skab|nab|faults|stream|online|promise
+usage, in benchmarks: python -m anomalies_parts.series skab|nab|faults|stream|online|promise|whole
            --data FOLDER [--window 30] [--seeds 3] [--rows 1000000] [--architecture dense]
 
 skab
@@ -26,6 +26,9 @@ online
 promise
     Fraction of alarms on normal series that are stationary, seasonal or drift slowly (4 sensors,
     4,000 rows to learn from, 20,000 to score), and fraction of faults found that are planted there.
+whole
+    The series of NAB, fitted and scored as a whole with mode="outlier", window "auto": alarms among
+    the rows without a label, labelled windows with an alarm, and series with such a window.
 """
 
 import argparse
@@ -46,6 +49,7 @@ from sklearn.metrics import average_precision_score
 
 import isthmus as ist
 from anomalies_parts.made_series import SERIES, with_faults
+from anomalies_parts.tsb_ad import all_series
 from isthmus.anomaly.series_score import Level, SeriesScore
 from isthmus.anomaly.series_training import fit_series
 from isthmus.evaluation.vus import surface_volumes
@@ -283,6 +287,27 @@ def promise(options: argparse.Namespace) -> None:
             print(f"| {name} | {rate} | {share:.4f} | {100 * caught:.0f} % |", flush=True)
 
 
+def whole(options: argparse.Namespace) -> None:
+    print("| chosen rate | alarms | at most | windows found | series |\n|--:|--:|--:|--:|--:|")
+    found: dict[float, list[tuple[float, float]]] = {0.1: [], 0.05: [], 0.01: []}
+    for one in all_series(options.data):
+        fitted = ist.AnomalyDetector(window="auto", mode="outlier", random_state=0)
+        scores = fitted.fit(one.values[:, None]).anomaly_score(one.values[:, None])
+        ends = np.flatnonzero(np.diff(one.labels.astype(int), prepend=0, append=0))
+        for rate, results in found.items():
+            fitted.false_alarm_rate = rate
+            alarms = scores > fitted.thresholds_of(scores)
+            hits = [alarms[a:b].any() for a, b in zip(ends[::2], ends[1::2], strict=True)]
+            results.append((float(alarms[~one.labels].mean()), float(np.mean(hits))))
+    for rate, results in found.items():
+        (share, hit), (most, _) = np.mean(results, axis=0), np.max(results, axis=0)
+        several = sum(each > 0 for _, each in results)
+        print(
+            f"| {rate} | {100 * share:.1f} % | {100 * most:.1f} % | {100 * hit:.0f} % "
+            f"| {several} of {len(results)} |"
+        )
+
+
 def window(value: str) -> int | str:
     return value if value == "auto" else int(value)
 
@@ -296,6 +321,7 @@ def main() -> None:
         "stream": stream,
         "online": online,
         "promise": promise,
+        "whole": whole,
     }
     parser.add_argument("what", choices=what)
     parser.add_argument("--data", type=Path, default=Path())

@@ -14,6 +14,7 @@ from .core.errors import SchemaMismatch as SchemaMismatch
 from .core.errors import TrainingDiverged as TrainingDiverged
 from .core.errors import TrainingWarning as TrainingWarning
 from .core.errors import UnreadableFile as UnreadableFile
+from .data.reading import read_images as read_images
 from .estimators.autoencoder import Autoencoder as Autoencoder
 from .estimators.denoising import DenoisingAutoencoder as DenoisingAutoencoder
 from .estimators.supervised import SupervisedAutoencoder as SupervisedAutoencoder

@@ -256,6 +256,16 @@ def test_anomalies_in_the_training_rows_are_left_out(normal, faulty):
     assert scores[405:425].min() > np.quantile(scores, 0.8)
 
 
+def test_a_fault_in_a_series_that_is_fitted_as_a_whole_raises_an_alarm():
+    rng = np.random.default_rng(0)
+    rows = np.sin(np.arange(3000)[:, None] / [5, 9, 14]) + 0.1 * rng.standard_normal((3000, 3))
+    rows[2000:2060, 1] += 2.5
+    found = ist.AnomalyDetector(network(), window=WINDOW, mode="outlier", random_state=0).fit(rows)
+    alarms = found.predict(rows) == -1
+    assert alarms[2000:2060].mean() > 0.5
+    assert np.delete(alarms, np.arange(2000 - WINDOW, 2060 + WINDOW)).mean() < 0.015
+
+
 def test_a_window_is_chosen(normal, tmp_path):
     found = ist.AnomalyDetector(network(), window="auto", random_state=0).fit(normal)
     assert 4 <= found.window_ <= len(normal) // 4

@@ -256,7 +256,7 @@ def test_an_interrupt_while_saving_does_not_lose_the_model(
     assert isthmus.load(model).stop_reason_ == "finished"
 
 
-PYTHON_ONLY = {"autoencoder", "encoder", "decoder"}
+PYTHON_ONLY = {"autoencoder", "encoder", "decoder", "warm_start"}
 SEED = {"random_state"}
 
 

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from isthmus.core.errors import InvalidData, SchemaMismatch
+from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, SchemaMismatch
+from isthmus.data import reading, writing
 from isthmus.data.array_schema import without_mask
+from isthmus.data.formats.image_arrays import with_form
+from isthmus.data.formats.image_options import ImageForm
 from isthmus.data.schema import infer_schema, schema_from_config
 
 RNG = np.random.default_rng(0)
@@ -81,15 +84,23 @@ def test_none_leaves_values_alone():
 
 
 @pytest.mark.parametrize(
-    ("shape", "is_image"), [((5,), False), ((4, 4), True), ((4, 4, 3), True), ((4, 4, 5), False)]
+    ("shape", "is_image", "last"),
+    [
+        ((5,), False, "x4"),
+        ((4, 4), True, "row 3 column 3"),
+        ((4, 4, 1), True, "row 3 column 3"),
+        ((4, 4, 3), True, "row 3 column 3 channel 2"),
+        ((4, 4, 16), True, "row 3 column 3 channel 15"),
+        ((4, 4, 17), False, "row 3 column 3 channel 16"),
+    ],
 )
-def test_what_is_a_picture(shape, is_image):
+def test_what_is_a_picture(shape, is_image, last):
     schema = infer_schema(RNG.random((3, *shape)))
     assert schema.is_image is is_image
     assert schema.sample_shape == shape
     assert schema.segments == ()
     assert schema.n_columns == len(schema.columns) == np.prod(shape)
-    assert schema.columns[-1] == f"x{np.prod(shape) - 1}"
+    assert schema.columns[-1] == last
 
 
 def test_missing_cells_stay_missing_and_constants_come_back():
@@ -227,3 +238,144 @@ def test_blocks_are_the_matrix_and_back():
     X[5, 1] = np.inf
     with pytest.raises(InvalidData, match="'x1', row 5"):
         list(schema.blocks(X, 3))
+
+
+@pytest.mark.parametrize("channels", [0, 2, 3, 4, 5])
+def test_images_of_folders_keep_their_form(tmp_path, channels):
+    shape = (4, 5, channels) if channels else (4, 5)
+    images = RNG.integers(0, 65535, (6, *shape), dtype=np.uint16)
+    X = reading.read(writing.write(tmp_path / "out", images)).X
+    schema = infer_schema(X)
+    again = schema_from_config(json.loads(json.dumps(schema.to_config())))
+    assert again.to_config() == schema.to_config()
+    assert again.pixel_type == "uint16"
+    assert again.images == ImageForm("uint16")
+    assert len(set(again.columns)) == again.n_columns
+    colours = {2: "alpha", 3: "blue", 4: "alpha", 5: "channel 4"}
+    assert again.columns[-1].endswith(colours.get(channels, "column 4"))
+    with pytest.raises(SchemaMismatch, match=r"the mode .*16.*as fit saw, received|5 bands"):
+        again.to_matrix(with_form((images // 257).astype(np.uint8), ImageForm("uint8")))
+    other = with_form(images[:, :2], ImageForm("uint16"))
+    with pytest.raises(SchemaMismatch, match=r"expected 4 × 5 .*--image-size 4x5"):
+        again.to_matrix(other)
+
+
+def test_the_pixels_of_arrays_follow_their_range():
+    for most, expected in ((255, "uint8"), (254.5, None), (1, None)):
+        images = RNG.random((5, 3, 3)) * most
+        images[0, 0, :2] = 0, most
+        assert infer_schema(images).pixel_type == expected
+    assert infer_schema(images * 2 - 1).pixel_type is None
+    assert infer_schema(RNG.integers(0, 9, (5, 3, 3), dtype=np.uint8)).pixel_type == "uint8"
+
+
+def bands(*widths, rows=20, dtype=np.float32):
+    """Images (n, 4, 5, bands) whose bands start at 3 and have these ranges."""
+    shares = RNG.random((rows, 4, 5, len(widths)))
+    shares[0], shares[1] = 0, 1
+    return (3 + shares * np.array(widths)).astype(dtype)
+
+
+@given(
+    widths=st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=5),
+    scale=st.sampled_from(["auto", "range"]),
+)
+def test_each_channel_of_a_picture_has_its_own_range(widths, scale):
+    X = bands(*widths, dtype=np.float64)
+    schema = infer_schema(X, scale=scale)
+    matrix = schema.to_matrix(X)
+    assert schema.values == "unit"
+    assert schema.channels == len(widths)
+    np.testing.assert_allclose(matrix.min(axis=(0, 1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(matrix.max(axis=(0, 1, 2)), 1, atol=1e-6)
+    np.testing.assert_allclose(schema.from_matrix(matrix), X, atol=1e-6 * max(widths))
+    again = schema_from_config(json.loads(json.dumps(schema.to_config())))
+    np.testing.assert_array_equal(again.to_matrix(X), matrix)
+    assert len(schema.to_config()["scaling"]["center"]) == len(widths)
+
+
+@pytest.mark.parametrize(
+    ("X", "low", "high"),
+    [
+        (RNG.integers(0, 50, (9, 4, 4, 3), dtype=np.uint8), 0, 255),
+        (RNG.integers(0, 256, (9, 4, 4, 3)).astype(np.float32), 0, 255),
+        (RNG.random((9, 4, 4, 3)), 0, 1),
+        (np.full((2, 4, 4, 3), [0.1, 0.6, 0.9]), (0.1, 0.6, 0.9), (1.1, 1.6, 1.9)),
+        (np.stack([RNG.integers(0, 256, (9, 4, 4)), RNG.integers(0, 9, (9, 4, 4))], -1), 0, None),
+    ],
+)
+def test_ordinary_pictures_keep_the_natural_range(X, low, high):
+    high = X.max(axis=(0, 1, 2)) if high is None else high
+    schema = infer_schema(X)
+    ends = (schema.from_matrix(np.full((1, *X.shape[1:]), end, np.float32)) for end in (0, 1))
+    for end, expected in zip(ends, (low, high), strict=True):
+        np.testing.assert_allclose(end, np.broadcast_to(expected, end.shape), rtol=1e-6)
+
+
+def test_the_axis_of_channels_of_series_is_told_by_the_architecture():
+    X = RNG.random((9, 30, 2)) * [1, 370]
+    assert infer_schema(X).channels == 1
+    schema = infer_schema(X, series=True)
+    assert schema.channels == 2
+    matrix = schema.to_matrix(X)
+    np.testing.assert_allclose(matrix.max(axis=(0, 1)), 1)
+    np.testing.assert_allclose(schema.from_matrix(matrix), X, atol=1e-4)
+
+
+def test_another_scale_is_seen_in_any_channel():
+    X = bands(0.5, 0.9, dtype=np.float64) - 3
+    schema = infer_schema(X)
+    with pytest.warns(DataWarning, match="another scale"):
+        schema.to_matrix(X * 255)
+    schema.to_matrix(X)
+
+
+@pytest.mark.parametrize("entries", [2, 4, 6, 9])
+def test_an_archive_has_a_range_for_each_channel_or_cell_or_one(entries):
+    config = infer_schema(bands(1, 5, 9)).to_config()
+    config["scaling"]["center"] = [0.0] * entries
+    config["scaling"]["scale"] = [1.0] * entries
+    with pytest.raises(InvalidArchive, match="for each of 60 columns"):
+        schema_from_config(config)
+
+
+@given(
+    mask=arrays(np.bool_, (4, 5)).filter(lambda mask: mask.any() and not mask.all()),
+    channels=st.integers(1, 3),
+    scale=st.sampled_from(["auto", "range", "robust", "none"]),
+)
+def test_pixels_that_are_never_there_stay_missing(mask, channels, scale):
+    X = bands(*range(1, channels + 1), dtype=np.float64)
+    X[:, mask] = np.nan
+    schema = infer_schema(X, scale=scale)
+    np.testing.assert_array_equal(schema.absent.reshape(X.shape[1:]).all(axis=-1), mask)
+    again = schema_from_config(json.loads(json.dumps(schema.to_config())))
+    matrix = again.to_matrix(np.nan_to_num(X, nan=5e3))  # what is there now, fit never saw
+    np.testing.assert_array_equal(np.isnan(matrix), np.isnan(X))
+    np.testing.assert_allclose(again.from_matrix(np.nan_to_num(matrix)), X, atol=1e-5)
+
+
+@pytest.mark.parametrize("low_high", [(0, 1), (0, 255)])
+def test_pixels_of_flat_pictures_may_be_absent_and_columns_may_not(low_high):
+    X = RNG.uniform(*low_high, (30, 64)).round(0 if low_high[1] > 1 else 3)
+    X[0, 0] = low_high[1]
+    X[:, 10:20] = np.nan
+    for scale in ("auto", "robust", "range"):
+        assert infer_schema(X, scale=scale).absent.sum() == 10
+    for columns in (X[:, :63], X - 5):
+        with pytest.raises(InvalidData, match="drop the column"):
+            infer_schema(columns)
+
+
+def test_a_channel_without_values_is_named():
+    X = bands(1, 2, 3)
+    X[..., 1] = np.nan
+    with pytest.raises(InvalidData, match=r"channel 1: .* drop the channel"):
+        infer_schema(X)
+
+
+@pytest.mark.parametrize("ends", [[], [0], [5, 2], [-1, 3], [0, 21], [0, 20], [1.0, 2], "0"])
+def test_absent_pixels_of_a_forged_archive(ends):
+    config = infer_schema(bands(1)).to_config() | {"absent": ends}
+    with pytest.raises(InvalidArchive):
+        schema_from_config(config)

@@ -171,10 +171,11 @@ def test_folders_of_pictures(tmp_path):
     assert data.name == "pets"
     np.testing.assert_array_equal(data.X, IMAGES)
     assert data.y.tolist() == ["cat", "cat", "dog"]
+    assert data.names == ["cat/0.PNG", "cat/1.PNG", "dog/0.PNG"]
     assert reading.read(tmp_path / "pets" / "cat").y is None
 
     Image.fromarray(IMAGES[0, :2]).save(tmp_path / "pets" / "dog" / "odd.png")
-    with pytest.raises(UnreadableFile, match=r"odd\.png: expected 5 × 4 pixels.*received 5 × 2"):
+    with pytest.raises(UnreadableFile, match=r"4 × 5 grey \(3, .*2 × 5 grey \(1, .*dog/odd\.png"):
         reading.read(tmp_path / "pets")
     Image.fromarray(IMAGES[0]).save(tmp_path / "pets" / "loose.png")
     with pytest.raises(UnreadableFile, match=r"received both: loose\.png and cat"):
@@ -258,7 +259,7 @@ NUMBERS = npy(np.arange(12.0).reshape(4, 3))
         ("a.xlsx", b"PK", r"expected \.csv.*received the ending '\.xlsx'"),
         ("a", b"PK", "received no ending"),
         ("folder/a.png", b"PK", r"a\.png.*cannot identify"),
-        ("folder/a.txt", b"PK", "expected PNG or JPEG files"),
+        ("folder/a.txt", b"PK", "expected images .*received none"),
     ],
 )
 def test_what_cannot_be_read_is_named(put, name, content, message):

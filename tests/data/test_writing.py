@@ -141,7 +141,7 @@ def test_a_failing_disk_leaves_the_old_file_whole(tmp_path, monkeypatch, name, c
 def test_a_folder_with_other_things_is_never_replaced(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("dear")
-    with pytest.raises(CannotWrite, match="only PNG files"):
+    with pytest.raises(CannotWrite, match="only PNG and TIFF files"):
         writing.write(tmp_path / "out", PICTURES, overwrite=True)
     (tmp_path / "t.csv").mkdir()
     with pytest.raises(CannotWrite, match="received a folder"):

@@ -26,6 +26,7 @@ from isthmus.core.errors import (
     InvalidData,
     InvalidParameter,
     SchemaMismatch,
+    TrainingWarning,
 )
 
 IRIS = load_iris().data
@@ -471,3 +472,27 @@ def test_messages_of_scikit_learn_are_one_line():
     with pytest.raises(InvalidData) as caught:
         small().fit(np.float64(1))
     assert "\n" not in str(caught.value)
+
+
+class Doubled(keras.layers.Layer):
+    """A layer that Keras can copy, and an archive cannot store."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_layers_that_cannot_be_saved_are_told_before_training(half, tmp_path):
+    X = np.random.default_rng(0).random((40, 6))
+    parts = {"encoder": ((6,), 2), "decoder": ((2,), 6)}
+    models = {
+        name: keras.Sequential([keras.Input(shape), keras.layers.Dense(size)])
+        for name, (shape, size) in parts.items()
+    }
+    quiet = ist.Autoencoder(**models, **QUICK).fit(X)
+    quiet.save(tmp_path / "m.isthmus")
+    models[half].add(Doubled(name="mine"))
+    with pytest.warns(TrainingWarning, match=r"save will refuse .*layer mine \(Doubled\)"):
+        model = ist.Autoencoder(**models, **QUICK | {"epochs": 1}).fit(X)
+    with pytest.raises(InvalidParameter, match=r"layer mine \(Doubled\)"):
+        model.save(tmp_path / "n.isthmus")

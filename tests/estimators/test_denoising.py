@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus as ist
-from isthmus.core.errors import InvalidParameter
+from isthmus.core.errors import InvalidData, InvalidParameter
 
 QUICK = {"epochs": 2, "random_state": 0, "verbose": 0}
 
@@ -124,3 +124,135 @@ def numpy_noise(key, x):
 def test_noise_that_cannot_work(pictures, change, message):
     with pytest.raises(InvalidParameter, match=message):
         small(**change).fit(pictures[:50])
+
+
+@pytest.fixture(scope="module")
+def pairs(pictures):
+    """Pictures behind stripes, which no noise of `NOISES` is like, and the clean ones."""
+    noisy = pictures.copy()
+    noisy[:, ::3] = 1.0
+    return noisy, pictures
+
+
+def test_pairs_teach_what_clean_samples_look_like(pairs):
+    noisy, clean = pairs
+    settings = {"latent_dim": 16, "epochs": 40, "random_state": 0, "verbose": 0}
+    by_pairs = ist.DenoisingAutoencoder(**settings).fit(noisy[:500], clean[:500])
+    by_noise = ist.DenoisingAutoencoder(**settings).fit(clean[:500])
+
+    def error(model):
+        return np.square(model.denoise(noisy[500:]) - clean[500:]).mean()
+
+    assert error(by_pairs) < 0.5 * error(by_noise)
+    assert error(by_pairs) < 0.2 * np.square(noisy[500:] - clean[500:]).mean()
+    expected = by_pairs.reconstruction_error(noisy[500:])
+    assert by_pairs.score(noisy[500:]) == pytest.approx(-expected.mean())
+    assert by_pairs.score(noisy[500:], clean[500:]) == pytest.approx(-error(by_pairs), rel=1e-3)
+    np.testing.assert_array_equal(by_pairs.reconstruct(noisy), by_pairs.denoise(noisy))
+
+
+def test_noise_is_added_to_pairs_only_if_it_is_named(pairs):
+    noisy, clean = (rows[:100] for rows in pairs)
+    default, named = small().fit(noisy, clean), small(noise="gaussian").fit(noisy, clean)
+    still = small(noise=lambda key, x: x).fit(noisy, clean)
+    assert (default.transform(noisy) == still.transform(noisy)).all()
+    assert (default.transform(noisy) != named.transform(noisy)).any()
+    unpaired = small().fit(clean)
+    np.testing.assert_array_equal(
+        unpaired.transform(clean), small(noise="gaussian").fit(clean).transform(clean)
+    )
+
+
+@pytest.mark.parametrize("y", [None, "labels", "column", "itself"])
+def test_labels_and_the_samples_themselves_are_no_pairs(pictures, y):
+    rows = pictures[:60]
+    labels = np.arange(60) % 2
+    given = {"labels": labels, "column": labels[:, None], "itself": rows}.get(y)
+    np.testing.assert_array_equal(
+        small().fit(rows, given).transform(rows), small().fit(rows).transform(rows)
+    )
+
+
+def test_missing_cells_of_either_half_of_a_pair():
+    rng = np.random.default_rng(0)
+    clean = rng.normal(size=(200, 1)) @ rng.normal(size=(1, 6)) + 0.01 * rng.normal(size=(200, 6))
+    noisy, target = clean.copy(), clean.copy()
+    noisy[rng.random(clean.shape) < 0.3] = np.nan
+    target[rng.random(clean.shape) < 0.3] = np.nan
+    model = small(latent_dim=1, epochs=60, hidden=(16,)).fit(noisy, target)
+    assert np.square(model.denoise(noisy) - clean).mean() < 0.3 * clean.var()
+    assert np.isfinite(model.score(noisy, target))
+
+
+def test_pairs_of_tables(tmp_path):
+    rng = np.random.default_rng(0)
+    clean = pd.DataFrame({"size": rng.normal(size=80), "kind": rng.choice(["a", "b"], 80)})
+    noisy = clean.assign(size=clean["size"] + 5.0)
+    model = small(epochs=60).fit(noisy, clean)
+    assert abs(model.denoise(noisy)["size"].mean() - clean["size"].mean()) < 1
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    pd.testing.assert_frame_equal(again.denoise(noisy), model.denoise(noisy))
+    model.fit(noisy, clean)
+
+
+def test_pairs_from_files_are_the_same(pairs, tmp_path):
+    noisy, clean = (rows[:60] for rows in pairs)
+    np.save(tmp_path / "noisy.npy", noisy)
+    np.save(tmp_path / "clean.npy", clean)
+    by_path = small().fit(tmp_path / "noisy.npy", tmp_path / "clean.npy")
+    np.testing.assert_array_equal(
+        by_path.transform(noisy), small().fit(noisy, clean).transform(noisy)
+    )
+
+
+def test_a_run_with_pairs_goes_on_with_the_same_pairs(pairs, tmp_path):
+    noisy, clean = (rows[:60] for rows in pairs)
+    whole = small(epochs=4, checkpoint=tmp_path / "c").fit(noisy, clean)
+    again = small(epochs=4, checkpoint=tmp_path / "c").fit(noisy, clean)
+    np.testing.assert_array_equal(whole.transform(noisy), again.transform(noisy))
+    with pytest.raises(InvalidParameter, match="another noisy samples"):
+        small(epochs=4, checkpoint=tmp_path / "c").fit(noisy * 0.9, clean)
+
+
+@pytest.mark.parametrize(
+    ("noisy", "clean", "message"),
+    [
+        (np.ones((30, 8, 8)), np.ones((30, 8, 7)), r"y of shape \(30, 8, 7\)"),
+        (np.ones((30, 8, 8)), np.ones((30, 64)), "X and y: expected pairs"),
+        (np.ones((30, 8, 8)), np.ones((29, 8, 8)), r"one clean sample per row"),
+        (np.ones((30, 8, 8)), np.ones(29), "29 labels"),
+        (np.ones((30, 3)), pd.DataFrame(np.ones((30, 3))), "y as DataFrame"),
+        (np.ones((30, 3)), np.full((30, 3), "a"), "numeric"),
+        (np.ones((30, 3)), np.full((30, 3), np.inf), "infinity"),
+    ],
+)
+def test_what_is_no_pair_is_refused(noisy, clean, message):
+    with pytest.raises((InvalidData, ValueError), match=message):
+        small().fit(noisy, clean)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        ist.Autoencoder(2, **QUICK),
+        ist.VariationalAutoencoder(2, **QUICK),
+        ist.AnomalyDetector(),
+        ist.AnomalyDetector(ist.Autoencoder(2, **QUICK)),
+        ist.LatentSampler(ist.Autoencoder(2, **QUICK)),
+        ist.SimilarityIndex(),
+        ist.Codec(),
+    ],
+)
+def test_clean_samples_are_refused_where_they_would_be_ignored(pairs, estimator):
+    noisy, clean = (rows[:60] for rows in pairs)
+    with pytest.raises(InvalidData, match=r"DenoisingAutoencoder\(\)\.fit\(noisy, clean\)"):
+        clone(estimator).fit(noisy, clean)
+    if isinstance(estimator, ist.Autoencoder):
+        estimator.fit(clean, clean)  # the usual call in Keras, and nothing is ignored
+
+
+def test_a_detector_of_pairs(pairs):
+    noisy, clean = (rows[:200] for rows in pairs)
+    detector = ist.AnomalyDetector(small(), false_alarm_rate=0.05, random_state=0)
+    assert detector.fit(noisy, clean).predict(noisy).mean() > 0

@@ -274,3 +274,16 @@ def test_questions_that_cannot_be_answered(fitted, pictures):
 def test_the_plane_needs_two_dimensions(pictures):
     with pytest.raises(InvalidParameter, match="latent_dim=2"):
         small(latent_dim=3, epochs=1).fit(pictures[:50]).latent_plane()
+
+
+def test_moments_of_the_codes_of_training_rows(tmp_path):
+    X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+    model = ist.VariationalAutoencoder(
+        3, hidden=(8,), epochs=3, validation_fraction=0, random_state=0, verbose=0, free_bits=0.5
+    ).fit(X)
+    means = model.transform(X)
+    np.testing.assert_allclose(model.code_mean_, means.mean(axis=0), atol=1e-5)
+    assert (model.code_std_ >= means.std(axis=0) - 1e-6).all()
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    np.testing.assert_array_equal(again.code_std_, model.code_std_)

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 
 import isthmus as ist
 from isthmus.core.errors import InvalidData, InvalidParameter, SchemaMismatch
+from isthmus.core.number_format import number
 from isthmus.data.schema import infer_schema
 from isthmus.evaluation.referee import referee
 
@@ -223,3 +224,53 @@ def test_pca_is_the_answer_where_a_network_learns_noise():
     model = ist.Autoencoder(10, random_state=0, verbose=0).fit(X[:120])
     text = referee(model, X[120:], X_train=X[:120]).verdict.text
     assert "PCA is the better choice" in text
+
+
+def test_images_have_errors_by_channel():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(90, 4, 4, 3)) * [1, 20, 300]
+    X[::2, :, :2, 0] = np.nan
+
+    def half_wrong(matrix):
+        return np.where(np.arange(3) == 2, 0.5, np.nan_to_num(matrix))
+
+    model = Known(X[:60], half_wrong)
+    judgement = referee(model, X[60:], X_train=X[:60])
+    first, second, third = judgement.channels
+    assert (first.name, first.error, second.error) == ("channel 0", 0, 0)
+    target = model.schema_.to_matrix(X[60:])[..., 2]
+    assert third.error == pytest.approx(np.square(target - 0.5).mean(), rel=1e-5)
+    assert first.explained_variance == 1 > third.explained_variance
+    assert "channel 2" in str(judgement)
+    assert json.dumps(judgement.to_dict()["channels"][0])
+    lost = [f for f in judgement.findings if f.code == "channels_lost"]
+    assert len(lost) == (third.error > 1.01 * third.pca_error)
+    grey = Known(X[:60, ..., 1], np.nan_to_num)
+    assert referee(grey, X[60:, ..., 1], X_train=X[:60, ..., 1]).channels == ()
+
+
+@pytest.mark.parametrize("factor", [1, 37, 370])
+def test_a_band_in_another_unit_takes_nothing_from_the_others(factor):
+    random = np.random.default_rng(0)
+    maps = random.random((2, 3, 6, 6, 3))
+    codes = random.random((2, 400, 3))
+    X = np.einsum("nk,khwc->nhwc", codes[0], maps[0]) * [1, 1.5, factor]
+    model = ist.Autoencoder(3, hidden=(32,), epochs=30, random_state=0, verbose=0).fit(X[:300])
+    judgement = referee(model, X[300:], X_train=X[:300])
+    assert min(c.explained_variance for c in judgement.channels) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "far"),
+    [(0, 1, False), (0, 1.4, False), (0.5, 1, False), (0, 1.9, True), (0, 0.4, True), (1, 1, True)],
+)
+def test_codes_far_from_the_prior_are_reported(halves, mean, deviation, far):
+    train, test = halves
+    moments = {"code_mean_": np.array([0.0, mean]), "code_std_": np.array([1.0, deviation])}
+    judgement = referee(Known(train, np.nan_to_num, **moments), test, X_train=train)
+    texts = [f.text for f in judgement.findings if f.code == "far_from_prior"]
+    assert len(texts) == far
+    if far:
+        assert "in 1 of 2 code dimensions" in texts[0]
+        assert f"standard deviations of {number(deviation, 2)} and" in texts[0]
+        assert "LatentSampler" in texts[0]

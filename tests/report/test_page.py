@@ -149,13 +149,13 @@ def test_any_labels_colour_the_codes(y, numbers_model, tmp_path):
     assert HOSTILE not in page.html
 
 
-@pytest.mark.parametrize("shape", [(5, 4, 3), (80, 70), (4, 6, 5), (64,)])
+@pytest.mark.parametrize("shape", [(5, 4, 3), (80, 70), (4, 6, 5), (4, 6, 17), (64,)])
 def test_samples_of_any_shape_are_reported(shape, tmp_path):
     X = np.random.default_rng(0).random((60, *shape)).astype(np.float32)
     X[0, 0] = np.nan
     model = ist.Autoencoder(1, hidden=(8,), epochs=1, verbose=0, random_state=0).fit(X[:40])
     page = page_of(write_report(model, X[40:], tmp_path / "i.html", X_train=X[:40]))
-    assert ("pictures" in page.ids) == (shape != (4, 6, 5))
+    assert ("pictures" in page.ids) == (shape != (4, 6, 17))
     assert "curves-t" not in page.ids  # one epoch is no curve
     assert "error of the row" in page.html  # a single number is drawn against the error
 
@@ -195,3 +195,27 @@ def test_nothing_is_written_over_or_half_written(digits_model, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["r.html"]
     write_report(model, X, path, overwrite=True)
     assert "mine" not in page_of(path).ids
+
+
+@pytest.mark.filterwarnings("ignore:.*collapsed")
+def test_a_variational_model_of_images_shows_what_it_generates(digits, tmp_path):
+    X = (digits.images[:120] / 16).astype(np.float32)
+    settings = {"hidden": (8,), "epochs": 2, "random_state": 0, "verbose": 0}
+    model = ist.VariationalAutoencoder(3, **settings).fit(X[:90])
+    page = page_of(write_report(model, X[90:], tmp_path / "r.html", X_train=X[:90]))
+    assert "generated" in page.ids
+    names = [image["alt"] for image in page.images]
+    assert sum(name.startswith("Sample ") for name in names) == 10
+    assert sum(name.startswith("Path ") for name in names) == 30
+    rows = ist.VariationalAutoencoder(2, **settings).fit(X[:90].reshape(90, -1)[:, :30])
+    flat = X[90:].reshape(30, -1)[:, :30]
+    assert "generated" not in page_of(write_report(rows, flat, tmp_path / "f.html")).ids
+
+
+def test_images_of_several_channels_have_their_errors_by_channel(tmp_path):
+    X = np.random.default_rng(0).random((60, 4, 4, 3)) * [1, 37, 370]
+    model = ist.Autoencoder(2, hidden=(8,), epochs=2, random_state=0, verbose=0).fit(X[:40])
+    page = page_of(write_report(model, X[40:], tmp_path / "r.html", X_train=X[:40]))
+    assert {"columns", "pictures"} <= set(page.ids)
+    assert "Error by channel" in page.text
+    assert "channel 2" in page.text

@@ -112,8 +112,12 @@ def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:
     return rejected
 
 
-def far_out(scores: Scores) -> NDArray[np.bool_]:
-    """Return which scores of a contaminated set are "far out" in Tukey's (1977) sense, (n,)."""
+def far_out(scores: Scores, fence: float = _FENCE) -> NDArray[np.bool_]:
+    """Return which scores of a contaminated set are above a fence of Tukey's (1977), (n,).
+
+    A fence is so many interquartile ranges above the upper quartile. Scores above the outer one,
+    the default, are "far out".
+    """
     low, high = np.quantile(scores, [0.25, 0.75])
-    far: NDArray[np.bool_] = scores > high + _FENCE * (high - low)
+    far: NDArray[np.bool_] = scores > high + fence * (high - low)
     return far

@@ -27,7 +27,13 @@ class ScoreModel(Protocol):
         """Return the autoencoder's reconstruction, (n, d)."""
 
 
-def contributions(fitted: ScoreModel, cells: CellModel, matrix: Floats) -> NDArray[np.float64]:
+def contributions(
+    fitted: ScoreModel,
+    cells: CellModel,
+    matrix: Floats,
+    *,
+    absent: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
     """Divide each row's score among its columns.
 
     Each column's contribution is proportional to how unlikely its cell is given the others
@@ -42,6 +48,8 @@ def contributions(fitted: ScoreModel, cells: CellModel, matrix: Floats) -> NDArr
         Cell densities of normal rows.
     matrix : array of shape (n, d)
         Standardised rows.
+    absent : bool array of shape (d,), optional
+        Pixels of which nothing is known; they contribute nothing.
 
     Returns
     -------
@@ -49,6 +57,8 @@ def contributions(fitted: ScoreModel, cells: CellModel, matrix: Floats) -> NDArr
         At least 0; each row sums to its score.
     """
     surprise = cells.surprise(matrix)
+    if absent is not None:
+        surprise = np.where(absent, 0.0, surprise)
     scores = np.asarray(fitted.score(matrix), dtype=np.float64)
     parts: NDArray[np.float64] = surprise * (scores / surprise.sum(axis=1))[:, None]
     return parts

@@ -190,9 +190,12 @@ class AnomalyDetector(OutlierMixin, Task):
         """
         refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)
+        rows = input_checks.opened(X)
+        if self.autoencoder is None or self.window is not None:
+            input_checks.refuse_samples(y, rows)
         request = FitRequest(
             estimator=self,
-            X=input_checks.opened(X),
+            X=rows,
             y=y,
             autoencoder=self.autoencoder,
             false_alarm_rate=float(self.false_alarm_rate),

@@ -74,7 +74,9 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
     held_out = held_out / levels[fleet.unit_of_rows[rows]]
     known = np.isfinite(held_out)
     begins = np.flatnonzero(np.diff(np.cumsum(starts)[known])) + 1
-    calibration = SeriesCalibration.fit(held_out[known], 2 * window, begins)
+    calibration = SeriesCalibration.fit(
+        held_out[known], 2 * window, begins, for_same_rows=request.contaminated
+    )
     return FleetDetector(
         series=replace(series, calibration=calibration),
         group=request.group,

@@ -130,7 +130,9 @@ class RowDetector:
 
     def explain(self, rows: ScoredRows, like: Any) -> Any:
         """Return what each cell adds to its row's score, in the container and shape of `like`."""
-        parts = self._of_all_columns(contributions(self.row_score, self.cells, rows.matrix))
+        parts = self._of_all_columns(
+            contributions(self.row_score, self.cells, rows.matrix, absent=self.schema.absent)
+        )
         if rows.events is not None and self.novelty is not None:
             plain = parts.sum(axis=1)
             surprise = self.novelty.surprise(rows.events)

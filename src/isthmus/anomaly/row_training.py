@@ -281,7 +281,7 @@ def _given(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAuto
     if frozen:
         check_is_fitted(inner)
         return inner
-    labels = None if y is None else np.asarray(y)[rows]
+    labels = None if y is None else _safe_indexing(y, rows)
     part = X.by_row[rows] if isinstance(X, SparseRows) else _safe_indexing(X, rows)
     fitted: BaseAutoencoder = clone(inner).fit(part, labels)
     return fitted

@@ -18,7 +18,7 @@ is at most the requested rate in three fits of four; `alarm_threshold` corrects 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -68,20 +68,26 @@ class SeriesCalibration:
         scores: NDArray[np.float64],
         shortest: int,
         begins: RowNumbers | tuple[()] = (),
+        *,
+        for_same_rows: bool = False,
     ) -> Self:
-        """Calibrate on held-out scores.
+        """Calibrate on the scores of consecutive rows.
 
         Parameters
         ----------
         scores : array of float64, shape (n,)
-            Those of consecutive rows.
+            Held-out scores, in order of time; in a fleet, unit after unit.
         shortest : int
-            Tau is at least this many rows.
+            tau is at least this.
         begins : array of int, optional
             Which rows are the first ones of another unit.
+        for_same_rows : bool
+            Whether the rows to judge are those that the scores are of. Then nothing is predicted,
+            and the margin is made up for.
         """
         logs = np.log(np.maximum(scores, _SMALLEST))
-        return cls(np.sort(scores), max(float(shortest), correlation_time(logs, begins)))
+        fitted = cls(np.sort(scores), max(float(shortest), correlation_time(logs, begins)))
+        return replace(fitted, scores=fitted.scores / fitted.margin) if for_same_rows else fitted
 
     @property
     def observations(self) -> float:

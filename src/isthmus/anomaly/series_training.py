@@ -48,6 +48,9 @@ _CODE = (8, 32)
 _HIDDEN = (64,)
 _AT_ONCE = 4096
 """Windows whose statistics are computed at a time."""
+_FENCE = 1.5
+"""Windows of a contaminated series are left out above Tukey's inner fence, in logarithms of scores.
+Above the outer one there are hardly any: few of the windows are independent."""
 _LEAST_SPREAD = 1e-9
 """Relative to a sensor's mean; a smaller standard deviation is rounding error."""
 
@@ -119,8 +122,9 @@ def fit_series(
     longest_gap : int or None
         The most consecutive missing rows that are filled; None to choose it (`series_gaps`).
     contaminated : bool
-        Whether the series may contain many anomalies. Windows whose held-out score is far out are
-        then left out, and the detector is fitted again to the others.
+        Whether the series may contain many anomalies, and is the one to be judged. Windows whose
+        held-out score is far above the others are then left out, and the detector is fitted again
+        to the rest.
 
     Raises
     ------
@@ -166,7 +170,9 @@ def fit_with_scores(
         scaling=scaling,
         window_score=held_out.model,
         # A row's score depends on all rows less than a window away, on either side.
-        calibration=SeriesCalibration.fit(by_row[np.isfinite(by_row)], 2 * width),
+        calibration=SeriesCalibration.fit(
+            by_row[np.isfinite(by_row)], 2 * width, for_same_rows=contaminated
+        ),
         window_calibration=SeriesCalibration.fit(held_out.scores, width),
     )
     return SeriesFit(detector, series.per_row(by_slot))
@@ -190,9 +196,8 @@ def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:
 
 
 def _without_far_out(sample: _Sample, held_out: _HeldOut) -> _Sample:
-    """Leave out the windows that are anomalous, at most half of them."""
-    scores = np.log(np.maximum(held_out.scores, np.finfo(float).tiny))
-    far = far_out(scores) & (scores > np.median(scores))
+    """Leave out the windows that are anomalous, at most a quarter of them."""
+    far = far_out(np.log(np.maximum(held_out.scores, np.finfo(float).tiny)), _FENCE)
     kept = ~np.isin(sample.starts, held_out.starts[far])
     return sample._replace(windows=sample.windows[kept], starts=sample.starts[kept])
 

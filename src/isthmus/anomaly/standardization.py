@@ -111,7 +111,10 @@ class StandardizedSpace:
         rebuilt = self.autoencoder.reconstruct_matrix(_at_least_two(given))
         rebuilt = rebuilt[: len(given)].reshape(len(given), -1)
         if self.compressed:
-            return symexp(rebuilt[:, : len(self.center)])
+            rebuilt = rebuilt[:, : len(self.center)]
+            if self.schema.absent is not None:
+                rebuilt = np.where(self.schema.absent, np.float32(0), rebuilt)
+            return symexp(rebuilt)
         return standardised(rebuilt, self.schema, self.center, self.scale)
 
     def _scaled(self, matrix: Floats) -> Floats:
@@ -147,7 +150,8 @@ def center_and_scale(
         if segment.kind != "numeric":
             floor[segment.start : segment.stop] = _RARE
     if len(schema.sample_shape) > 1:
-        floor[:] = _RARE * math.sqrt(float(np.mean(np.square(scale))))
+        known = scale if schema.absent is None else scale[~schema.absent]
+        floor[:] = _RARE * math.sqrt(float(np.mean(np.square(known))))
     scale = np.maximum(scale, floor)
     scale[scale <= 1e-6 * np.maximum(np.abs(center), 1e-6)] = 1.0
     return center, scale
@@ -164,13 +168,18 @@ def _moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
 def standardised(
     scaled: Floats, schema: Schema, center: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> Floats:
-    """Return rows in the schema's units, (n, *sample_shape), as the standardised matrix, (n, d)."""
+    """Return rows in the schema's units, (n, *sample_shape), as the standardised matrix, (n, d).
+
+    Pixels that were missing in every row of `fit` are 0.
+    """
     width = len(center)
     rows = np.empty((len(scaled), width), dtype=np.float32)
     step = max(1, _BLOCK_CELLS // width)
     for start in range(0, len(scaled), step):
         part = _without_compression(scaled[start : start + step], schema)
         np.clip((part - center) / scale, -_FARTHEST, _FARTHEST, out=part)
+        if schema.absent is not None:
+            part[:, schema.absent] = 0.0
         rows[start : start + step] = part
     return rows
 

@@ -1,13 +1,19 @@
 """``isthmus encode``, ``decode`` and ``reconstruct``: apply a saved model to a file."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import carried_columns, error_context, model_files, output_checks
+from isthmus.cli import (
+    carried_columns,
+    error_context,
+    image_options,
+    model_files,
+    output_checks,
+)
 from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
 from isthmus.core.name_lists import name_list
 from isthmus.data.formats.catalogue import ARRAYS, TABLES, WRITABLE, output_choices
@@ -38,12 +44,18 @@ _CODES_OUTPUT = Annotated[
 ]
 
 
+@image_options.add
 def encode(
-    model: _MODEL, data: _DATA, output: _CODES_OUTPUT, force: output_checks.Force = False
+    model: _MODEL,
+    data: _DATA,
+    output: _CODES_OUTPUT,
+    force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Encode rows: the result has columns code0, code1, ... or is an array.
 
-    In a table, columns that the model was not trained on come before the codes.
+    In a table, columns that the model was not trained on come before the codes, and the names of
+    images in the column file.
     """
     output_checks.require_ending(output, [*TABLES, *ARRAYS], "a file of codes")
     tabular = output.suffix.lower() in TABLES
@@ -54,7 +66,7 @@ def encode(
         matrix = np.asarray(estimator.transform(rows))
         return _as_table(matrix) if tabular else matrix
 
-    _run_on_samples(model, data, output, codes, force=force)
+    _run_on_samples(model, data, output, codes, images, force=force)
 
 
 def decode(
@@ -62,7 +74,8 @@ def decode(
 ) -> None:
     """Decode codes to rows, in the original columns and units.
 
-    Columns that the model did not learn, such as row names, are empty or left out.
+    Columns that the model did not learn, such as row names, are empty or left out. Images get the
+    names in the column file, if there is one.
     """
 
     def rows(estimator: Any, batch: Any) -> Any:
@@ -74,23 +87,32 @@ def decode(
 
         return TextOptions(dict.fromkeys(_code_names(estimator.latent_dim_), pa.float64()))
 
-    _run_in_batches(model, codes, output, rows, text, force=force)
+    _run_in_batches(model, codes, output, rows, text, {}, force=force)
 
 
+@image_options.add
 def reconstruct(
-    model: _MODEL, data: _DATA, output: _OUTPUT, force: output_checks.Force = False
+    model: _MODEL,
+    data: _DATA,
+    output: _OUTPUT,
+    force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Reconstruct rows; missing cells are filled in.
 
     The result has the same columns, names and types. Columns that the model was not trained on are
-    unchanged.
+    unchanged. Images keep their file names and the number of their bits.
     """
-    _run_on_samples(
-        model, data, output, lambda estimator, rows: estimator.reconstruct(rows), force=force
-    )
+
+    def rebuilt(estimator: Any, rows: Any) -> Any:
+        return estimator.reconstruct(rows)
+
+    _run_on_samples(model, data, output, rebuilt, images, force=force)
 
 
-def _run_on_samples(model: Path, data: Path, output: Path, step: _Step, *, force: bool) -> None:
+def _run_on_samples(
+    model: Path, data: Path, output: Path, step: _Step, images: Mapping[str, Any], *, force: bool
+) -> None:
     """Apply a model to a file of samples; columns that it was not trained on bypass it."""
 
     def known_columns(estimator: Any, rows: Any) -> Any:
@@ -113,6 +135,7 @@ def _run_on_samples(model: Path, data: Path, output: Path, step: _Step, *, force
         output,
         known_columns,
         lambda estimator: estimator.schema_.text_options,
+        images,
         force=force,
     )
 
@@ -123,6 +146,7 @@ def _run_in_batches(
     output: Path,
     step: _Step,
     text: Callable[[Any], TextOptions],
+    images: Mapping[str, Any],
     *,
     force: bool,
 ) -> None:
@@ -137,24 +161,38 @@ def _run_in_batches(
     from isthmus.data import reading, writing
 
     estimator = model_files.autoencoder(model)
-    results, start = [], 0
-    for rows in reading.stream(data, text=text(estimator)):
-        with error_context.adding(error_context.batch_name(data.name, start, len(rows))):
-            results.append(step(estimator, rows))
-        start += len(rows)
-    result = _concatenate(results)
-    writing.write(output, result, overwrite=force)
-    typer.echo(f"Wrote {len(result):,} rows to {output_checks.path_and_size(output)}")
+    schema = estimator.schema_
+    options = image_options.chosen(images, data, like=schema.image_options)
+    batches = reading.stream(data, text=text(estimator), images=options)
+    names = reading.image_names(data)
+
+    def results() -> Iterator[Any]:
+        start = 0
+        for rows in batches:
+            with error_context.adding(error_context.batch_name(data.name, start, len(rows))):
+                result = step(estimator, rows)
+            if names is not None and hasattr(result, "add_column"):
+                result = result.add_column(0, "file", [names[start : start + len(rows)]])
+            yield result
+            start += len(rows)
+
+    written = writing.write_parts(
+        output,
+        results(),
+        overwrite=force,
+        pixels=schema.pixel_type,
+        names=_names_in_codes(data) if names is None and not output.suffix else names,
+    )
+    typer.echo(f"Wrote {written:,} rows to {output_checks.path_and_size(output)}")
 
 
-def _concatenate(batches: list[Any]) -> Any:
-    import numpy as np
+def _names_in_codes(path: Path) -> list[str] | None:
+    """Return the column file of a table of codes, or None."""
+    from isthmus.data import reading
 
-    if isinstance(batches[0], np.ndarray):
-        return np.concatenate(batches)
-    import pyarrow as pa
-
-    return pa.concat_tables(batches)
+    rows: Any = reading.read(path).X
+    named = "file" in getattr(rows, "column_names", [])
+    return [str(name) for name in rows["file"].to_pylist()] if named else None
 
 
 def _as_table(codes: "np.ndarray") -> "pa.Table":

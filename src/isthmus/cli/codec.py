@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import error_context, output_checks
+from isthmus.cli import error_context, image_options, output_checks
 from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
 from isthmus.data.formats.catalogue import ARRAYS, READABLE, TABLES, output_choices
+from isthmus.data.formats.image_options import ImageOptions
 
 if TYPE_CHECKING:
     from isthmus.compression.codec import Codec
@@ -21,6 +22,7 @@ _MEMORY, _MOST_PER_BYTE = 2**30, 1000
 _MODEL_HELP = "A codec saved from Python; its model is not embedded in the file."
 
 
+@image_options.add
 def compress(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=f"{READABLE}.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The compressed file: .isz.")],
@@ -40,6 +42,7 @@ def compress(
     ] = None,
     model: Annotated[Path | None, typer.Option(help=_MODEL_HELP, show_default="none")] = None,
     force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Compress a file, lossless or within an error bound.
 
@@ -50,11 +53,12 @@ def compress(
     output_checks.require_ending(output, _ENDING, "a compressed file")
     output_checks.check([output], force=force)
 
+    options = image_options.chosen(images, data)
     if model is None:
         codec = _settled(max_error, relative, quality, bits)
         with error_context.adding(data.name), _progress("read") as done:
             learns = codec.relative or codec.max_error is None
-            codec.fit(_watched(data, done) if learns else iter(()))
+            codec.fit(_watched(data, options, done) if learns else iter(()))
     elif max_error or relative or (quality, bits) != (None, None):
         raise InvalidParameter(
             "--model",
@@ -65,7 +69,8 @@ def compress(
     else:
         codec = _codec(model)
     with error_context.adding(data.name), _progress("compressed") as done:
-        summary = codec.compress_to(_rows(data), output, embed=model is None, progress=done)
+        rows = _rows(data, options)
+        summary = codec.compress_to(rows, output, embed=model is None, progress=done)
     if model is not None and codec.coder_:
         size = model.stat().st_size
         whole = summary.raw_bytes / (summary.packed_bytes + size)
@@ -171,14 +176,14 @@ def _with(first: Any, others: Iterator[Any]) -> Iterator[Any]:
     yield from others
 
 
-def _rows(path: Path) -> Any:
+def _rows(path: Path, images: ImageOptions) -> Any:
     """Return a file's rows: an array mapped into memory, or an iterator of batches."""
     import numpy as np
 
     from isthmus.data import reading
 
     if path.suffix.lower() != ".npy" or not path.is_file():
-        return iter(reading.stream(path))
+        return iter(reading.stream(path, images=images))
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -190,8 +195,8 @@ def _rows(path: Path) -> Any:
         ) from None
 
 
-def _watched(path: Path, done: Callable[[int], object]) -> Any:
-    rows = _rows(path)
+def _watched(path: Path, images: ImageOptions, done: Callable[[int], object]) -> Any:
+    rows = _rows(path, images)
     if not hasattr(rows, "__next__"):
         return rows
 

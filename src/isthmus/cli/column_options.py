@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from isthmus.cli import image_options
 from isthmus.cli.command_wrapper import note
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidData, InvalidParameter
 from isthmus.core.name_lists import name_list
+from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,6 +83,8 @@ class ColumnOptions:
         Names of columns, by option.
     encoding, decimal, dates : str or None
         As in `isthmus.data.formats.text_options.TextOptions`.
+    images : ImageOptions
+        How the images of folders are converted.
     """
 
     columns: tuple[str, ...] = ()
@@ -91,10 +95,17 @@ class ColumnOptions:
     encoding: str | None = None
     decimal: str | None = None
     dates: str | None = None
+    images: ImageOptions = AS_STORED
 
     @classmethod
-    def from_options(cls, given: Mapping[str, Any]) -> Self:
-        """Return the options that were given; raises typer.BadParameter."""
+    def from_options(cls, given: Mapping[str, Any], *paths: Path | None) -> Self:
+        """Return the options that were given for some files.
+
+        Raises
+        ------
+        typer.BadParameter, InvalidParameter
+            An option is invalid, or of no use for the files.
+        """
         decimal = given.get("decimal")
         if decimal not in (None, ".", ","):
             raise typer.BadParameter("expected '.' or ','", param_hint="--decimal")
@@ -104,6 +115,7 @@ class ColumnOptions:
             encoding=given.get("encoding"),
             decimal=decimal,
             dates=None if first is None else "day first" if first else "month first",
+            images=image_options.chosen(given, *paths),
         )
 
     def read(self, path: Path, *, label: str | None = None, like: Schema | None = None) -> Dataset:
@@ -135,7 +147,7 @@ class ColumnOptions:
             "dates": self.dates,
         }
         text = replace(text, **{name: value for name, value in changed.items() if value})
-        dataset = reading.read(path, label=label, text=text)
+        dataset = reading.read(path, label=label, text=text, images=self.images)
         return replace(
             dataset,
             X=self._chosen(path, dataset.X),

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import model_files, output_checks, series_files
+from isthmus.cli import image_options, model_files, output_checks, series_files
 from isthmus.data.formats.catalogue import TABLES, output_choices
 
 if TYPE_CHECKING:
+    from isthmus.data.formats.image_options import ImageOptions
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 
+@image_options.add
 def detect(
     model: model_files.DetectorFile,
     data: Annotated[
@@ -51,11 +53,13 @@ def detect(
     time: series_files.Time = None,
     normal: model_files.Normal = None,
     force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Find anomalies: score, p-value and alarm of each row.
 
     The result has the columns row, score, p_value, alarm and top_columns, which names the columns
-    that contribute most to an alarm. Columns that the detector was not fitted on come before them.
+    that contribute most to an alarm. Columns that the detector was not fitted on come before them,
+    and the file names of images.
     """
     output_checks.require_ending(output, TABLES, "a table of alarms")
     if report is not None:
@@ -70,7 +74,7 @@ def detect(
     from isthmus.evaluation.alarm_evaluation import seen_from, told
     from isthmus.evaluation.series_evaluation import evaluate_series
 
-    detector = model_files.detector(model, normal=normal)
+    detector, options = model_files.detector_and_images(model, data, normal, images)
     max_p_value = detector.false_alarm_rate if fdr is None else fdr
     if detector.is_series:
         whole = series_files.read(
@@ -79,7 +83,10 @@ def detect(
         found = scan_series(detector, whole, max_p_value=max_p_value)
     else:
         series_files.refuse_options({"--intervals": intervals, "--time": time})
-        whole, found = None, scan(detector, data, label, max_p_value=max_p_value)
+        whole, found = (
+            None,
+            scan(detector, data, label, max_p_value=max_p_value, images=options),
+        )
     seen = seen_from(detector, *found.scored, y=found.labels, fdr=fdr)
     writing.write(output, found.table(seen), overwrite=force)
     typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.path_and_size(output)}")
@@ -93,23 +100,31 @@ def detect(
                 f"Wrote {count(len(alarms), 'alarm')} to {output_checks.path_and_size(intervals)}"
             )
     if report is not None:
-        rows = _all_rows(detector, data) if whole is None else whole.rows
+        rows = _all_rows(detector, data, options) if whole is None else whole.rows
         _report(detector, rows, seen, data, report)
     for sentence in (*told(seen, evaluation), *filter(None, [found.shift])):
         typer.echo(sentence)
 
 
-def _all_rows(detector: Any, data: Path) -> Any:
+def _all_rows(detector: Any, data: Path, images: "ImageOptions") -> Any:
     from isthmus.cli import carried_columns
     from isthmus.data import reading
 
-    rows = reading.read(data, text=detector.schema_.text_options).X
+    rows = reading.read(data, text=detector.schema_.text_options, images=images).X
     return carried_columns.without(rows, carried_columns.unknown(detector, rows))
 
 
 def _report(detector: Any, rows: Any, seen: "AlarmCounts", data: Path, path: Path) -> None:
+    from isthmus.data.reading import image_names
     from isthmus.report.anomaly_page import write_anomaly_report
 
-    title = f"Anomalies in {data.name}"
-    write_anomaly_report(detector, rows, path, seen=seen, title=title, overwrite=True)
+    write_anomaly_report(
+        detector,
+        rows,
+        path,
+        seen=seen,
+        names=image_names(data),
+        title=f"Anomalies in {data.name}",
+        overwrite=True,
+    )
     typer.echo(f"Wrote {output_checks.path_and_size(path)}")

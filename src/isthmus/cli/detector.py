@@ -107,7 +107,14 @@ def _judge(
     typer.echo(f"Wrote {output_checks.path_and_size(output)}")
     if page is not None:
         write_anomaly_report(
-            detector, parts.held_out, page, seen=seen, blind=blind, title=name, overwrite=True
+            detector,
+            parts.held_out,
+            page,
+            seen=seen,
+            blind=blind,
+            names=parts.held_out_names,
+            title=name,
+            overwrite=True,
         )
         typer.echo(f"Wrote {output_checks.path_and_size(page)}")
 

@@ -15,6 +15,7 @@ from isthmus.core.errors import DataWarning
 from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import number
 from isthmus.data import reading
+from isthmus.data.formats.image_options import AS_STORED
 from isthmus.evaluation.alarm_evaluation import RowFigures, scored
 from isthmus.evaluation.alarm_reasons import reasons
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from isthmus.anomaly.drift import Drift
     from isthmus.cli.series_files import SeriesFile
+    from isthmus.data.formats.image_options import ImageOptions
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _TOP = 3
@@ -45,7 +47,7 @@ class DetectorScan:
     top : list of str
         For rows that may raise an alarm, the columns that contribute most; "" for other rows.
     carried : pyarrow.Table or None
-        The columns that the detector was not fitted on.
+        The columns that the detector was not fitted on, or the file names of images.
     labels : array of shape (n,) or None
         Whether each row is an anomaly.
     shift : str
@@ -77,7 +79,14 @@ class DetectorScan:
         return carried_columns.restore(self.carried, self.carried.column_names, found)
 
 
-def scan(detector: Any, path: Path, label: str | None, *, max_p_value: float) -> DetectorScan:
+def scan(
+    detector: Any,
+    path: Path,
+    label: str | None,
+    *,
+    max_p_value: float,
+    images: ImageOptions = AS_STORED,
+) -> DetectorScan:
     """Score a file in batches.
 
     Parameters
@@ -91,9 +100,12 @@ def scan(detector: Any, path: Path, label: str | None, *, max_p_value: float) ->
     max_p_value : float
         The reasons of rows with a larger p-value are only computed if their score is above the
         threshold.
+    images : ImageOptions
+        How the images of a folder are read; their names become a carried column.
     """
     parts, drifts = [], []
-    for start, whole in batches(detector, path):
+    names = reading.image_names(path)
+    for start, whole in batches(detector, path, images):
         extra = carried_columns.unknown(detector, whole)
         rows = carried_columns.without(whole, extra)
         with error_context.adding(error_context.batch_name(path.name, start, len(rows))):
@@ -101,10 +113,13 @@ def scan(detector: Any, path: Path, label: str | None, *, max_p_value: float) ->
             carried = whole.select(extra) if extra else None
             parts.append(_scan_rows(detector, rows, carried, labels, max_p_value))
             drifts += _drift(detector, rows)
+    carried = None if names is None else pa.table({"file": names})
+    if parts[0].carried is not None:
+        carried = pa.concat_tables([part.carried for part in parts])
     return DetectorScan(
         RowFigures(*map(np.concatenate, zip(*(part.scored for part in parts), strict=True))),
         [text for part in parts for text in part.top],
-        None if parts[0].carried is None else pa.concat_tables([part.carried for part in parts]),
+        carried,
         None if label is None else np.concatenate([part.labels for part in parts]),
         _shift(drifts),
     )
@@ -115,10 +130,12 @@ def scan_series(detector: Any, S: SeriesFile, *, max_p_value: float) -> Detector
     return _scan_rows(detector, S.rows, S.carried, S.labels, max_p_value)
 
 
-def batches(detector: Any, path: Path) -> Iterator[tuple[int, Any]]:
+def batches(
+    detector: Any, path: Path, images: ImageOptions = AS_STORED
+) -> Iterator[tuple[int, Any]]:
     """Read a file in batches; yield the number of the first row, and the rows."""
     start, noted = 0, False
-    for rows in reading.stream(path, text=detector.schema_.text_options):
+    for rows in reading.stream(path, text=detector.schema_.text_options, images=images):
         extra = carried_columns.unknown(detector, rows)
         if extra and not noted:
             noted = True

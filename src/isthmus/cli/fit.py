@@ -8,6 +8,7 @@ import typer
 from isthmus.cli import (
     column_options,
     error_context,
+    image_options,
     output_checks,
     series_files,
     setting_options,
@@ -23,6 +24,7 @@ _MODEL, _TRAINING, _FILES = "The model", "Training", "Files"
 _DETECTOR = "A detector, --kind detector"
 
 
+@image_options.add
 @column_options.add
 @setting_options.add
 def fit(
@@ -98,7 +100,7 @@ def fit(
     """
     page = _report_path(output, report, no_report=no_report)
     settings = setting_options.values(given, kind)
-    files = ColumnOptions.from_options(given)
+    files = ColumnOptions.from_options(given, data, test)
     _check_outputs(output, page, settings.get("checkpoint"), force=force)
     settings["random_state"] = seed
     if kind == "detector":

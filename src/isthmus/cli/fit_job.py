@@ -106,6 +106,7 @@ def _report(job: FitJob, model: Any, contest: Comparison, path: Path) -> None:
         path,
         y=job.parts.held_out_labels,
         contest=contest,
+        names=job.parts.held_out_names,
         title=job.name,
         overwrite=True,
     )

@@ -1,13 +1,15 @@
 """Loads the model that a command is given."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import error_context
+from isthmus.cli import error_context, image_options
 from isthmus.core.errors import InvalidParameter
+from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 
 DetectorFile = Annotated[
     Path,
@@ -63,7 +65,29 @@ def _refuse_inner(saved: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-def detector(path: Path, *, normal: Path | None = None) -> Any:
+def detector_and_images(
+    path: Path, data: Path, normal: Path | None, given: Mapping[str, Any]
+) -> tuple[Any, ImageOptions]:
+    """Return the detector in a file, and how to read images for it.
+
+    Parameters
+    ----------
+    path, normal : Path
+        As for `detector`.
+    data : Path
+        The rows that it is applied to.
+    given : mapping of str to object
+        The options about images.
+    """
+    found = detector(path, normal=normal, images=given)
+    schema = getattr(found, "schema_", None)  # a detector of series has none
+    like = AS_STORED if schema is None else schema.image_options
+    return found, image_options.chosen(given, data, like=like)
+
+
+def detector(
+    path: Path, *, normal: Path | None = None, images: Mapping[str, Any] | None = None
+) -> Any:
     """Return the detector in a file.
 
     Parameters
@@ -72,6 +96,8 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
         A detector, or an autoencoder if `normal` is given.
     normal : Path, optional
         Normal rows to fit a detector with the autoencoder, preferably not its training rows.
+    images : mapping of str to object, optional
+        Options about the images of `normal`.
 
     Raises
     ------
@@ -107,7 +133,8 @@ def detector(path: Path, *, normal: Path | None = None) -> Any:
     from isthmus.cli import carried_columns
     from isthmus.data import reading
 
-    rows = reading.read(normal, text=inner.schema_.text_options).X
+    options = image_options.chosen(images or {}, like=inner.schema_.image_options)
+    rows = reading.read(normal, text=inner.schema_.text_options, images=options).X
     rows = carried_columns.without(rows, carried_columns.unknown(inner, rows))
     with error_context.adding(normal.name):
         return AnomalyDetector(FrozenEstimator(inner), random_state=0).fit(rows)

@@ -87,7 +87,7 @@ def require_ending(path: Path, endings: Sequence[str], what: str) -> None:
 def path_and_size(path: Path) -> str:
     """Return a path and its size, for the line that says what was written."""
     if path.is_dir():
-        return f"{path} ({sum(1 for _ in path.iterdir()):,} files)"
+        return f"{path} ({sum(each.is_file() for each in path.rglob('*')):,} files)"
     size: float = path.stat().st_size
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:

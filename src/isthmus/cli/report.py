@@ -1,15 +1,22 @@
 """``isthmus report``: an HTML report on a saved model and some data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import carried_columns, error_context, model_files, output_checks
+from isthmus.cli import (
+    carried_columns,
+    error_context,
+    image_options,
+    model_files,
+    output_checks,
+)
 from isthmus.cli.command_wrapper import note
 from isthmus.core.name_lists import name_list
 
 
+@image_options.add
 def report(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")],
     data: Annotated[
@@ -26,6 +33,7 @@ def report(
         typer.Option(metavar="COLUMN", help="The column of labels; they colour the codes."),
     ] = None,
     force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Write an HTML report on a model and some data.
 
@@ -40,7 +48,8 @@ def report(
 
     estimator = model_files.autoencoder(model)
     text = estimator.schema_.text_options
-    dataset = read(data, label=label, text=text)
+    options = image_options.chosen(images, data, like=estimator.schema_.image_options)
+    dataset = read(data, label=label, text=text, images=options)
     # If the model was trained on the column of labels, it colours the codes and stays a column.
     rows = read(data, text=text) if label in estimator.schema_.columns else dataset
     if extra := carried_columns.unknown(estimator, rows.X):
@@ -53,6 +62,7 @@ def report(
             output,
             y=dataset.y_test if has_test else dataset.y,
             X_train=rows.X if has_test else None,
+            names=rows.names,
             title=dataset.name,
             overwrite=True,
         )

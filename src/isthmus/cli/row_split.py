@@ -29,6 +29,8 @@ class RowParts:
     origin: str
     """Where the held-out rows came from, as a part of a sentence."""
     train_labels: Any = None
+    held_out_names: list[str] | None = None
+    """The files of held-out images."""
 
 
 def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:
@@ -45,7 +47,8 @@ def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts
         There are fewer than two rows.
     """
     if test is not None:
-        return RowParts(dataset.X, test.X, test.y, f"the rows of {test.name}", dataset.y)
+        origin = f"the rows of {test.name}"
+        return RowParts(dataset.X, test.X, test.y, origin, dataset.y, test.names)
     if dataset.X_test is not None:
         origin = "the file's own test rows"
         return RowParts(dataset.X, dataset.X_test, dataset.y_test, origin, dataset.y)
@@ -71,6 +74,7 @@ def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts
         None if dataset.y is None else dataset.y[held_out],
         "chosen at random, never trained on",
         None if dataset.y is None else dataset.y[train],
+        None if dataset.names is None else [dataset.names[row] for row in held_out],
     )
 
 

@@ -1,12 +1,19 @@
 """``isthmus map``, ``search`` and ``sample``: tasks on the codes of a saved model."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import carried_columns, error_context, model_files, output_checks
+from isthmus.cli import (
+    carried_columns,
+    error_context,
+    image_options,
+    model_files,
+    output_checks,
+)
 from isthmus.cli.command_wrapper import note
 from isthmus.core.errors import DataWarning, InvalidParameter
 from isthmus.core.name_lists import name_list
@@ -24,6 +31,7 @@ _DATA = Annotated[
 _SEED = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 
 
+@image_options.add
 def map(  # noqa: A001 - the command's name
     model: _MODEL,
     data: _DATA,
@@ -38,20 +46,21 @@ def map(  # noqa: A001 - the command's name
     method: Annotated[str, typer.Option(help="tsne or umap.")] = "tsne",
     seed: _SEED = 0,
     force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Map rows to two dimensions, similar rows together.
 
     The result has the columns map0 and map1, or is an array. In a table, columns that the model was
-    not trained on, such as labels, come before these.
+    not trained on, such as labels, come before these, and the names of images in the column file.
     """
     output_checks.require_ending(output, [*TABLES, *ARRAYS], "a file of positions")
     output_checks.check([output], force=force)
 
-    from isthmus.data import writing
+    from isthmus.data import reading, writing
     from isthmus.tasks.maps import LatentMap
 
     estimator = model_files.autoencoder(model)
-    rows, extra = _rows(data, estimator)
+    rows, extra = _rows(data, estimator, images)
     task = LatentMap(_frozen(estimator), method=method, random_state=seed)
     if len(rows) > _SLOW_ROWS:
         note(f"Mapping {len(rows):,} rows; 10,000 take about half a minute.")
@@ -63,12 +72,15 @@ def map(  # noqa: A001 - the command's name
 
         result = pa.table({f"map{i}": places[:, i] for i in range(2)})
         result = carried_columns.restore(rows, extra, result) if extra else result
+        if (names := reading.image_names(data)) is not None:
+            result = result.add_column(0, "file", [names])
     writing.write(output, result, overwrite=force)
     typer.echo(
         f"Wrote the positions of {len(result):,} rows to {output_checks.path_and_size(output)}"
     )
 
 
+@image_options.add
 def search(
     model: _MODEL,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="The rows to search.")],
@@ -88,12 +100,13 @@ def search(
             "--id",
             metavar="COLUMN",
             help="The column that identifies rows in DATA and, if present, in the query.",
-            show_default="row numbers, from 0",
+            show_default="row numbers, from 0, or the file names of images",
         ),
     ] = None,
     metric: Annotated[str, typer.Option(help="euclidean or cosine.")] = "euclidean",
     method: Annotated[str, typer.Option(help="exact, or approximate, which is faster.")] = "exact",
     force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Find the rows whose codes are nearest to those of a query.
 
@@ -105,19 +118,22 @@ def search(
     import numpy as np
     import pyarrow as pa
 
-    from isthmus.data import writing
+    from isthmus.data import reading, writing
     from isthmus.tasks.search import SimilarityIndex
 
     estimator = model_files.autoencoder(model)
-    rows, extra = _rows(data, estimator)
-    names = None if id_column is None else _identifiers(data, rows, id_column)
-    asked, unasked = _rows(query, estimator)
+    rows, extra = _rows(data, estimator, images, query)
+    names: Any = reading.image_names(data)
+    if id_column is not None:
+        names = _identifiers(data, rows, id_column)
+    asked, unasked = _rows(query, estimator, images, data)
     index = SimilarityIndex(_frozen(estimator), metric=metric, method=method)
     with error_context.adding(data.name):
         index.fit(carried_columns.without(rows, extra), ids=names)
     with error_context.adding(query.name):
         distances, found = index.kneighbors(carried_columns.without(asked, unasked), n)
-    queries = np.arange(len(asked))
+    files = reading.image_names(query)
+    queries = np.arange(len(asked)) if files is None else np.array(files)
     if id_column in getattr(asked, "column_names", []):
         queries = _identifiers(query, asked, str(id_column))
     result = pa.table(
@@ -135,6 +151,7 @@ def search(
     )
 
 
+@image_options.add
 def sample(
     model: _MODEL,
     output: Annotated[
@@ -153,6 +170,7 @@ def sample(
     ] = None,
     seed: _SEED = 0,
     force: output_checks.Force = False,
+    **images: Any,
 ) -> None:
     """Generate new rows: draw codes and decode them.
 
@@ -166,8 +184,9 @@ def sample(
     from isthmus.tasks.sampling import LatentSampler
 
     source = model_files.autoencoder(model)
+    pixels = source.schema_.pixel_type
     if data is not None:
-        rows, extra = _rows(data, source)
+        rows, extra = _rows(data, source, images)
         with error_context.adding(data.name):
             source = LatentSampler(_frozen(source), random_state=seed).fit(
                 carried_columns.without(rows, extra)
@@ -180,17 +199,24 @@ def sample(
             remedy="add --data FILE with rows like those that it was trained on",
         )
     result = source.sample(n, random_state=seed)
-    writing.write(output, result, overwrite=force)
+    writing.write(output, result, overwrite=force, pixels=pixels)
     typer.echo(f"Wrote {n:,} samples to {output_checks.path_and_size(output)}")
 
 
-def _rows(path: Path, estimator: Any) -> tuple[Any, list[str]]:
-    """Return the rows of a file, and the columns that the model was not trained on."""
+def _rows(
+    path: Path, estimator: Any, images: Mapping[str, Any], *others: Path
+) -> tuple[Any, list[str]]:
+    """Return the rows of a file, and the columns that the model was not trained on.
+
+    Options about images may be meant for the folders of `others`.
+    """
     import numpy as np
 
     from isthmus.data import reading
 
-    batches = list(reading.stream(path, text=estimator.schema_.text_options))
+    schema = estimator.schema_
+    options = image_options.chosen(images, path, *others, like=schema.image_options)
+    batches = list(reading.stream(path, text=schema.text_options, images=options))
     if isinstance(batches[0], np.ndarray):
         return np.concatenate(batches), []
     import pyarrow as pa

@@ -29,7 +29,7 @@ from isthmus.compression.parameters import CODEC_PARAMETERS
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, InvalidParameter
 from isthmus.core.randomness import resolve_seed
-from isthmus.estimators import parameters
+from isthmus.estimators import input_checks, parameters
 from isthmus.estimators.learned_checks import contradicted
 from isthmus.estimators.storage import plain_params, storable
 from isthmus.persistence import artifact, config_checks
@@ -113,8 +113,8 @@ class Codec(BaseEstimator):
         X : array, DataFrame, Arrow table, or an iterator of these
             Rows: (n, columns), (n,) or (n, *shape of a row). An iterator yields batches of rows,
             for data larger than memory. Ranges cover all batches; a model is trained on the first.
-        y : object
-            Ignored.
+        y : ignored
+            Labels, as pipelines pass them.
 
         Returns
         -------
@@ -125,7 +125,7 @@ class Codec(BaseEstimator):
         InvalidParameter, InvalidData
             A parameter is invalid, or `X` does not consist of such rows.
         """
-        del y
+        input_checks.refuse_samples(y, X)
         error_bound, seed = self._error_bound(), resolve_seed(self.random_state)
         limits: Any = None
         model: EmbeddedModel | None = None

@@ -147,4 +147,7 @@ class DataWarning(IsthmusWarning):
 
 
 class TrainingWarning(IsthmusWarning):
-    """Training ended early, or could not follow the settings; the weights are usable."""
+    """Training ended early or could not follow the settings, or its result cannot be saved.
+
+    The weights are usable.
+    """

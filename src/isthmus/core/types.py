@@ -54,6 +54,8 @@ class Batch(NamedTuple):
     """(n, *sample_shape), 0 marks a missing cell; None if no cells are missing."""
     y: Array | None = None
     """(n,) class numbers or (n, targets), NaN where missing; None without labels."""
+    shown: Array | None = None
+    """(n, *sample_shape), 0 marks a missing cell of `inputs`; None if none are missing."""
 
 
 class Outputs(NamedTuple):

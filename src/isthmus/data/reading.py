@@ -5,6 +5,7 @@ Nothing is unpickled. The formats are those of `isthmus.data.formats.catalogue`.
 
 from __future__ import annotations
 
+import math
 import struct
 import warnings
 import zlib
@@ -18,7 +19,9 @@ import pyarrow as pa
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import DataWarning, InvalidParameter, IsthmusError, UnreadableFile
-from isthmus.data.formats.catalogue import FileFormat, endings, format_of
+from isthmus.data.formats.arrays import MOST_CELLS
+from isthmus.data.formats.catalogue import FOLDER, FileFormat, endings, format_of
+from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.frames import unique_names
 
@@ -50,6 +53,8 @@ class Dataset:
         Their labels.
     X_test, y_test
         The file's own test samples and their labels.
+    names : list of str, optional
+        For a folder of images, the file of each sample, such as ``"cat/a.png"``.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Dataset:
     y: NDArray[Any] | None = None
     X_test: NDArray[Any] | pa.Table | None = None
     y_test: NDArray[Any] | None = None
+    names: list[str] | None = None
 
 
 def read(
@@ -64,6 +70,7 @@ def read(
     *,
     label: str | None = None,
     text: TextOptions = DETECT,
+    images: ImageOptions = AS_STORED,
 ) -> Dataset:
     """Read a whole file, or a folder of images.
 
@@ -71,12 +78,16 @@ def read(
     ----------
     path : str or path
         .csv, .tsv, .parquet, .npy, .npz (one array; X and y; or x_train, y_train, x_test and y_test
-        as in Keras), IDX, or a folder of PNG or JPEG images, whose subfolders are labels.
+        as in Keras), IDX, or a folder of PNG, JPEG, TIFF, WebP or BMP images, whose subfolders are
+        labels.
     label : str, optional
         The column of a table, or the array of an .npz file, that holds labels.
     text : TextOptions
         What is known about a .csv or .tsv file, such as a fitted schema's `text_options`. Other
         formats store their types and ignore it.
+    images : ImageOptions
+        How the images of a folder are converted, such as a fitted schema's `image_options`. Other
+        formats ignore it.
 
     Raises
     ------
@@ -101,8 +112,22 @@ def read(
                 remedy="leave label out, or put the data in a table or an .npz file",
             )
         else:
-            arrays = form.load().read(path)
+            arrays = form.load().read(path, images) if form is FOLDER else form.load().read(path)
     return Dataset(_stem(path), *arrays)
+
+
+def image_names(path: str | os.PathLike[str]) -> list[str] | None:
+    """Return the names of the images of a folder in the order of the rows; None for a file.
+
+    Raises
+    ------
+    UnreadableFile
+        The path does not exist, or the folder has no images.
+    """
+    path = Path(path)
+    with _readable(path):
+        form = _format(path)
+        return form.load().names(path) if form is FOLDER else None
 
 
 def stream(
@@ -110,16 +135,17 @@ def stream(
     *,
     rows: int = 65536,
     text: TextOptions = DETECT,
+    images: ImageOptions = AS_STORED,
 ) -> Iterator[NDArray[Any] | pa.Table]:
-    """Read a file in batches, in constant memory for .csv, .tsv, .parquet and .npy.
+    """Read a file in batches, in constant memory but for .npz and IDX.
 
     Parameters
     ----------
     path : str or path
         As for `read`.
     rows : int
-        Rows per batch; the last batch may have fewer.
-    text : TextOptions
+        Rows per batch; the last batch may have fewer, and all of them if samples are large.
+    text, images
         As for `read`.
 
     Warns
@@ -139,8 +165,15 @@ def stream(
     path = Path(path)
     with _readable(path):
         form = _format(path)
+    if form is FOLDER:
+        return _image_batches(path, int(rows), images)
     batches = _table_batches if form.holds == "table" else _array_batches
     return batches(path, form, int(rows), text)
+
+
+def _image_batches(path: Path, rows: int, images: ImageOptions) -> Iterator[NDArray[Any]]:
+    with _readable(path):
+        yield from FOLDER.load().batches(path, rows, images)
 
 
 def _table_batches(
@@ -171,10 +204,63 @@ def _array_batches(
                 DataWarning,
                 stacklevel=2,
             )
+    rows = min(rows, max(1, MOST_CELLS // math.prod(X.shape[1:])))
     for start in range(0, len(X), rows):
         with _readable(path):
             batch = np.array(X[start : start + rows])
         yield batch
+
+
+def read_images(
+    path: str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    mode: str | None = None,
+    resample: str = "bilinear",
+) -> Dataset:
+    """Read a folder of images, whatever their sizes and modes.
+
+    A model that is fitted on ``X`` remembers `size`, `mode` and `resample`, and reads other folders
+    in the same way: ``model.transform("other_folder")``.
+
+    Parameters
+    ----------
+    path : str or path
+        A folder of PNG, JPEG, TIFF, WebP or BMP images, or of such folders, whose names are labels.
+    size : (int, int), optional
+        Height and width in pixels, which images are resized to, whatever their proportions. By
+        default, all images have one size.
+    mode : str, optional
+        ``"grey"``, ``"grey-alpha"``, ``"rgb"`` or ``"rgba"`` with 8 bits, or ``"grey16"``,
+        ``"grey-alpha16"``, ``"rgb16"`` or ``"rgba16"``. By default, all images have one mode, and
+        keep it.
+    resample : str
+        The filter for resizing: ``"nearest"``, ``"box"``, ``"bilinear"``, ``"bicubic"`` or
+        ``"lanczos"``. All but ``"nearest"`` average when they reduce an image.
+
+    Returns
+    -------
+    Dataset
+        With `X` of shape (n, height, width) or (n, height, width, channels), the labels `y` or
+        None, and `names`, the files that the rows come from.
+
+    Raises
+    ------
+    InvalidParameter
+        A setting is invalid.
+    UnreadableFile
+        The path is not a folder, or as for `read`.
+    """
+    path = Path(path)
+    options = ImageOptions(size, mode, resample).checked()
+    if path.exists() and not path.is_dir():
+        raise UnreadableFile(
+            str(path),
+            expected="a folder of images",
+            received="a file",
+            remedy="pass the folder that it is in",
+        )
+    return read(path, images=options)
 
 
 def _format(path: Path) -> FileFormat:

@@ -57,8 +57,9 @@ class Scaling:
     ----------
     method : "robust", "range" or "none"
         The method, see above.
-    center, scale : ndarray of float64, shape (columns,) or (1,)
-        Median and spread, or low and high − low; a single entry applies to all columns. Scales are
+    center, scale : ndarray of float64, shape (columns,), (channels,) or (1,)
+        Median and spread, or low and high − low. A single entry applies to all columns, one for
+        each channel to samples whose cells are flattened with the channel last. Scales are
         positive.
     """
 
@@ -73,7 +74,7 @@ class Scaling:
         """
         if self.method == "none":
             return values
-        center, scale = self._of(columns)
+        center, scale = self._of(columns, values.shape[1])
         robust = self.method == "robust"
         finite = np.isfinite(values) if robust and (scale < _SMALL_SCALE).any() else None
         with np.errstate(over="ignore", invalid="ignore"):
@@ -89,7 +90,7 @@ class Scaling:
         """Undo `forward`, in place; the result is finite wherever `values` are."""
         if self.method == "none":
             return values
-        center, scale = self._of(columns)
+        center, scale = self._of(columns, values.shape[1])
         if self.method == "robust":
             expand_tails(values)
         with np.errstate(over="ignore"):
@@ -97,9 +98,13 @@ class Scaling:
             values += center
         return np.clip(values, -_LARGEST, _LARGEST, out=values)
 
-    def _of(self, columns: slice) -> tuple[Float64s, Float64s]:
-        shared = self.center.size == 1
-        return (self.center, self.scale) if shared else (self.center[columns], self.scale[columns])
+    def _of(self, columns: slice, width: int) -> tuple[Float64s, Float64s]:
+        if self.center.size == 1:
+            return self.center, self.scale
+        center, scale = self.center[columns], self.scale[columns]
+        # Once for each pixel: broadcasting over rows of few channels is several times slower.
+        times = width // center.size
+        return (center, scale) if times == 1 else (np.tile(center, times), np.tile(scale, times))
 
     def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description, exact to the last bit."""
@@ -110,8 +115,17 @@ class Scaling:
         }
 
     @classmethod
-    def from_config(cls, config: Any, columns: int) -> Scaling:
+    def from_config(cls, config: Any, columns: int, channels: int = 1) -> Scaling:
         """Rebuild from the result of `to_config`, which may be untrusted.
+
+        Parameters
+        ----------
+        config : object
+            The description.
+        columns : int
+            Number of columns.
+        channels : int
+            Number of channels, which divides that of columns.
 
         Raises
         ------
@@ -122,7 +136,8 @@ class Scaling:
         method: Method = one_of(config, "method", get_args(Method))
         center = finite_numbers(config, "center")
         scale = finite_numbers(config, "scale")
-        if center.size != scale.size or center.size not in (1, columns) or (scale <= 0).any():
+        sizes = (1, channels, columns)
+        if center.size != scale.size or center.size not in sizes or (scale <= 0).any():
             raise InvalidArchive(
                 "the archive's scaling",
                 expected=f"a center and a positive scale for each of {columns} columns",
@@ -194,16 +209,20 @@ def summarise(values: NDArray[Any] | SparseRows) -> ColumnStatistics:
 
 
 def check_columns(
-    summary: ColumnStatistics, values: NDArray[Any] | SparseRows, name: Callable[[int], str]
+    summary: ColumnStatistics,
+    values: NDArray[Any] | SparseRows,
+    name: Callable[[int], str],
+    *,
+    besides: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Refuse columns that cannot be learned from.
+    """Refuse columns that cannot be learned from, besides those of a mask, (columns,).
 
     Raises
     ------
     InvalidData
         A column is missing in every row, or contains an infinity; the message names it.
     """
-    absent = np.flatnonzero(np.isnan(summary.low))
+    absent = np.flatnonzero(np.isnan(summary.low) & ~(False if besides is None else besides))
     if absent.size:
         names = ", ".join(name(int(i)) for i in absent[:5])
         more = f" and {absent.size - 5} more" if absent.size > 5 else ""
@@ -260,6 +279,8 @@ def _overflow_error(
 def fit_robust(values: NDArray[Any] | SparseRows, name: Callable[[int], str]) -> Scaling:
     """Learn robust scaling of every column of `values`, shape (n, columns); NaN is missing.
 
+    A column without values is left unchanged.
+
     Raises
     ------
     InvalidData
@@ -271,6 +292,7 @@ def fit_robust(values: NDArray[Any] | SparseRows, name: Callable[[int], str]) ->
     for start in range(0, values.shape[1], step):
         columns = slice(start, start + step)
         block = np.array(values[:, columns].T, dtype=np.float64, order="C")
+        block[np.isnan(block).all(axis=1)] = 0.0
         with np.errstate(over="ignore"):
             center[columns], scale[columns] = _median_and_spread(block)
     _require_finite(scale, name)

@@ -18,7 +18,10 @@ from isthmus.persistence.config_checks import one_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
     from isthmus.core.types import Floats, ObservedRows, Segment, Values
+    from isthmus.data.formats.image_options import ImageOptions, PixelType
     from isthmus.data.formats.text_options import TextOptions
     from isthmus.data.unseen_values import Unknown
 
@@ -65,6 +68,22 @@ class Schema(Protocol):
         """How to read the columns from a CSV file."""
 
     @property
+    def image_options(self) -> ImageOptions:
+        """How to read the images of a folder."""
+
+    @property
+    def pixel_type(self) -> PixelType | None:
+        """The type of the pixels of images that are written; None if samples are no images."""
+
+    @property
+    def absent(self) -> NDArray[np.bool_] | None:
+        """Which pixels of images were missing in every row, (cells,); None if none were."""
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of an image or a series; 1 without an axis of channels."""
+
+    @property
     def is_image(self) -> bool:
         """Whether samples can be shown as images."""
 
@@ -93,7 +112,9 @@ class Schema(Protocol):
         """Return a JSON-able description, exact to the last bit."""
 
 
-def infer_schema(X: Any, *, scale: str = "auto", unknown: Unknown = "warn") -> Schema:
+def infer_schema(
+    X: Any, *, scale: str = "auto", unknown: Unknown = "warn", series: bool = False
+) -> Schema:
     """Learn the schema of training data.
 
     Parameters
@@ -102,11 +123,17 @@ def infer_schema(X: Any, *, scale: str = "auto", unknown: Unknown = "warn") -> S
         Arrays have 2 to 4 dimensions; missing cells are NaN or null.
     scale : "auto", "range", "robust" or "none"
         "auto" scales images, bytes and values in [0, 1] to fractions of a range, and standardises
-        other columns robustly. "range" scales to fractions of min..max (of the whole array for
-        images, of each column otherwise), "robust" standardises, "none" leaves numbers unchanged.
+        other columns robustly. "range" scales to fractions of min..max of each channel of images
+        (n, h, w, channels), of the whole array for images (n, h, w), and of each column otherwise;
+        "robust" standardises, "none" leaves numbers unchanged. With "auto", images of bytes share
+        the range from 0 to 255. Other images do if all channels reach more than half of it in whole
+        numbers, or share the range from 0 to 1 if all reach more than half of that.
     unknown : "warn" or "error"
         Whether a category of a table that `X` does not have is later a missing cell, with a
         warning, or refused.
+    series : bool
+        Whether an array of 3 dimensions is (n, time, channels), not images (n, h, w): then each
+        channel has its own range.
 
     Raises
     ------
@@ -122,7 +149,9 @@ def infer_schema(X: Any, *, scale: str = "auto", unknown: Unknown = "warn") -> S
             received=repr(scale),
             remedy=nearest(str(scale), list(get_args(Scale))) or "leave scale at 'auto'",
         )
-    return infer_table(X, scale, unknown) if is_table(X) else infer_array(X, scale)
+    if is_table(X):
+        return infer_table(X, scale, unknown)
+    return infer_array(X, scale, series=series)
 
 
 def as_fractions(schema: Schema) -> Schema:

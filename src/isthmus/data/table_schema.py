@@ -18,6 +18,7 @@ from isthmus.core.types import ObservedRows, Segment
 from isthmus.data import arrow_types, frames
 from isthmus.data import scaling as scalings
 from isthmus.data.array_schema import as_numbers
+from isthmus.data.formats.image_options import AS_STORED
 from isthmus.data.formats.text_options import PLAIN, Convention, TextOptions, convention_of
 from isthmus.data.frames import Container
 from isthmus.data.identifiers import role_of
@@ -70,6 +71,10 @@ class TableSchema:
     convention: Convention = PLAIN
     kind = "table"
     is_image = False
+    image_options = AS_STORED
+    pixel_type = None
+    channels = 1
+    absent = None
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:

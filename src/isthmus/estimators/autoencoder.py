@@ -35,11 +35,14 @@ class Autoencoder(BaseAutoencoder):
         The map between the data and scaled units.
     latent_dim_, loss_ : int, str
         The values used, with "auto" resolved.
+    code_shape_ : tuple of int
+        Shape of the code of a sample: (latent_dim,), or that of the output of your own encoder,
+        which `transform` flattens.
     history_ : dict of str to list
         Per epoch: ``epoch``, ``loss``, ``val_loss``, ``learning_rate``, ``seconds``.
     best_epoch_, stop_reason_, fit_seconds_, n_iter_, n_samples_
         Epoch whose weights were kept; why training ended ("finished", "early stopping",
-        "interrupted", "diverged"); seconds in `fit`; number of epochs; number of rows.
+        "callback", "interrupted", "diverged"); seconds in `fit`; number of epochs; number of rows.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -82,6 +85,7 @@ class Autoencoder(BaseAutoencoder):
         precision: str = "float32",
         checkpoint: Any = None,
         checkpoint_every: int = 1,
+        warm_start: bool = False,
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:

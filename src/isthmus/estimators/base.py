@@ -22,6 +22,7 @@ from isthmus.estimators import (
     resume,
     row_split,
     storage,
+    warm_start,
 )
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
@@ -79,6 +80,8 @@ class BaseAutoencoder(
     """The bottleneck's class, which takes the size of the code."""
     figures: ClassVar[tuple[str, ...]] = ()
     """Attributes that `_measure` sets and archives store: a number, an array or None each."""
+    later_figures: ClassVar[tuple[str, ...]] = ()
+    """Those of `figures` that archives of earlier versions do not have: None is read."""
     supervised: ClassVar[bool] = False
     """Whether it also learns labels: then `_labels` sets `_labelling`, and `_goal` has a head."""
 
@@ -102,6 +105,18 @@ class BaseAutoencoder(
         input_checks.check_length(y, n)
         return None
 
+    def _target(self, X: Any, y: Any) -> Any:
+        """Return the samples that `X` is to be reconstructed as: `X` itself, unless `y` has them.
+
+        Raises
+        ------
+        InvalidData
+            `y` has samples, and the estimator does not learn from them.
+        """
+        if not self.supervised:
+            input_checks.refuse_samples(y, X)
+        return X
+
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
 
@@ -116,17 +131,25 @@ class BaseAutoencoder(
         """
 
     @without_keywords
-    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, *, callbacks: Any = None, **unsupported: Any) -> Self:
         """Learn to reconstruct `X`.
 
         Parameters
         ----------
         X : array, sparse matrix, DataFrame, Arrow table or path
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
-            ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
-            not used. All other methods accept the same.
+            ignores. Pixels of images may be missing in every row, such as those outside a field of
+            view: they are left out of losses and scores, and stay NaN in reconstructions. A path is
+            read by `isthmus.data.reading.read`; its labels and test rows are not used. All other
+            methods accept the same.
         y : ignored
-            Present for pipelines; only its length is checked.
+            Labels, as pipelines pass them; only their number is checked. Samples like those of `X`
+            are refused, unless they are `X` itself: `DenoisingAutoencoder` learns from pairs.
+        callbacks : keras.callbacks.Callback or list of them, optional
+            Called between epochs, with the figures of `history_`. They may set
+            ``model.optimizer.learning_rate``, after which `schedule` no longer applies, and
+            ``model.stop_training``. Hooks of batches and other parts of the model are refused. Not
+            together with `checkpoint`, which does not store their state.
 
         Returns
         -------
@@ -137,35 +160,52 @@ class BaseAutoencoder(
         InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
             A setting is invalid, the data cannot be learned or the file cannot be read, or the loss
             became infinite or NaN.
+
+        Warns
+        -----
+        TrainingWarning
+            Before training: `save` will refuse a layer of your own models. After it: training ended
+            early because of Ctrl-C or a loss that was not finite.
         """
         refuse_keywords(unsupported)
         before = self.__dict__.copy()
         try:
             with Interrupt() as interrupt:  # until everything is stored, not only while training
-                self._fit(X, y, interrupt)
+                self._fit(X, y, interrupt, callbacks)
         except BaseException:
             # Restore the state of an earlier fit, if any.
             self.__dict__ = before
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
+    def _fit(self, X: Any, y: Any, interrupt: Interrupt, callbacks: Any) -> None:
         began = time.perf_counter()
         parameters.check(self, self._parameters)
-        X = input_checks.checked(self, X, reset=True)
-        schema = infer_schema(X, scale=self.scale, unknown=self.unknown)
+        called = resolved_settings.callbacks(self, callbacks)
+        other = None if y is X else y  # samples that differ from X, or labels
+        warm = warm_start.applies(self)
+        X = input_checks.checked(self, X, reset=not warm)
+        target = self._target(X, other)
+        schema = warm_start.schema_of(self) if warm else self._learned_schema(target)
         input_checks.remember_columns(self, schema)
-        matrix = schema.to_matrix(X)
-        schema = resolved_settings.values_for_loss(self, schema, matrix)
+        matrix = schema.to_matrix(target)
+        inputs = None if target is X else schema.to_matrix(X)
+        if not warm:
+            schema = resolved_settings.values_for_loss(self, schema, matrix)
         labels = self._labels(y, len(matrix))
         latent_dim = resolved_settings.latent_dim(self, schema)
         recipe = resolved_settings.recipe(self, len(matrix))
-        run = resume.open_run(self, schema, matrix, labels, resolve_seed(self.random_state))
+        seed = resolve_seed(self.random_state)
+        run = resume.open_run(self, schema, matrix, seed, labels=labels, inputs=inputs)
         goal = self._goal(schema)
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
         )
-        data = row_split.part(matrix, schema, labels, self.validation_fraction, run.seed)
+        if warm:
+            warm_start.take_over(self, network, architecture, goal.head)
+        data = row_split.part(
+            matrix, schema, labels, self.validation_fraction, run.seed, inputs=inputs
+        )
         interrupt.raise_if_requested()
         history = train(
             network,
@@ -176,22 +216,36 @@ class BaseAutoencoder(
             corruption=goal.corruption,
             observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
             start=run.snapshot,
+            callbacks=called,
         )
         self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
         self._architecture, self._head = architecture, goal.head
         self._keep_history(history)
         self._keep_network(network)
         if has_atoms(schema):
-            rows = matrix[
-                generator_for(run.seed, "margins").permutation(len(matrix))[:_MOST_COMPARED]
-            ]
-            self.schema_ = with_margins(schema, rows, self._reconstruct(rows))
+            some = generator_for(run.seed, "margins").permutation(len(matrix))[:_MOST_COMPARED]
+            outputs = self._reconstruct((matrix if inputs is None else inputs)[some])
+            self.schema_ = with_margins(schema, matrix[some], outputs)
         self._measure(data, run.seed)
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
+    @property
+    def code_shape_(self) -> tuple[int, ...]:
+        """Shape of the code of a sample: (latent_dim,), or that of your own encoder's output."""
+        check_is_fitted(self)
+        return self.network_.code_shape
+
+    def _learned_schema(self, X: Any) -> Schema:
+        series = resolved_settings.is_for_series(self)
+        return infer_schema(X, scale=self.scale, unknown=self.unknown, series=series)
+
     def transform(self, X: Any) -> Floats:
-        """Return the codes of `X`, float32 of shape (n, latent_dim)."""
+        """Return the codes of `X`, float32 of shape (n, latent_dim).
+
+        Spatial codes of your own encoder are flattened: ``.reshape(-1, *code_shape_)`` restores
+        them.
+        """
         X = self._checked(X)
         return self._collected(self._encode, X, self.latent_dim_)
 
@@ -200,7 +254,7 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        Z : array of shape (n, latent_dim)
+        Z : array of shape (n, latent_dim) or (n, *code_shape_)
             Codes.
         bounded : bool
             As for `reconstruct`.
@@ -211,7 +265,7 @@ class BaseAutoencoder(
             (n, *sample shape), in the container that `fit` was given.
         """
         check_is_fitted(self)
-        Z = input_checks.checked_codes(Z)
+        Z = input_checks.checked_codes(Z, self.code_shape_)
         if Z.shape[1] != self.latent_dim_:
             raise SchemaMismatch(
                 "codes",
@@ -224,7 +278,8 @@ class BaseAutoencoder(
     def reconstruct(self, X: Any, *, bounded: bool = True) -> Any:
         """Encode and decode `X`, in the same container, names and units, with missing cells filled.
 
-        With a recurrent architecture, the steps after the end of a sequence stay NaN.
+        With a recurrent architecture, the steps after the end of a sequence stay NaN. So do pixels
+        that were missing in every row of `fit`.
 
         Parameters
         ----------

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.corruption import FRACTION_NOISES, NOISES
-from isthmus.estimators import parameter_checks, resolved_settings
+from isthmus.data.reconstruction_error import row_errors
+from isthmus.estimators import input_checks, parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
+from isthmus.estimators.sample_weights import without_keywords
 from isthmus.objectives.objective import Objective
 
 if TYPE_CHECKING:
@@ -18,12 +21,17 @@ if TYPE_CHECKING:
     from isthmus.data.schema import Schema
 
 
+_NOISE = "gaussian"
+"""The noise that is added if there are only clean samples and none is named."""
+
+
 class DenoisingAutoencoder(BaseAutoencoder):
     """Learns to reconstruct clean samples from noisy ones.
 
-    Every training step adds new noise to the inputs, in scaled units, and compares the
-    reconstruction with the clean samples (Vincent et al., 2010, "Stacked denoising autoencoders").
-    Pass clean samples to `fit` and noisy ones to `denoise`.
+    Pass clean samples to `fit` and noisy ones to `denoise`: every training step adds new noise to
+    the inputs, in scaled units, and compares the reconstruction with the clean samples (Vincent et
+    al., 2010, "Stacked denoising autoencoders"). If you have pairs of noisy and clean samples, pass
+    both, as ``fit(noisy, clean)``: then the noise is that of your samples.
 
     Parameters
     ----------
@@ -45,11 +53,14 @@ class DenoisingAutoencoder(BaseAutoencoder):
     noise_level: float
     loss: Any
 
+    _paired: bool = False
+    """Whether `fit` was given noisy samples along with the clean ones."""
+
     def __init__(
         self,
         latent_dim: int | str = "auto",
         *,
-        noise: Any = "gaussian",
+        noise: Any = "auto",
         noise_level: float = 0.4,
         architecture: str = "dense",
         encoder: Any = None,
@@ -74,10 +85,60 @@ class DenoisingAutoencoder(BaseAutoencoder):
         precision: str = "float32",
         checkpoint: Any = None,
         checkpoint_every: int = 1,
+        warm_start: bool = False,
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:
         self._store(locals())
+
+    @without_keywords
+    def fit(self, X: Any, y: Any = None, *, callbacks: Any = None, **unsupported: Any) -> Self:
+        """Learn to reconstruct clean samples from noisy ones.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, DataFrame, Arrow table or path
+            (n, columns) or (n, *image shape). Clean samples, to which `noise` is added; with `y`,
+            the noisy samples. NaN and null mark missing cells.
+        y : array, sparse matrix, DataFrame, Arrow table or path, optional
+            The clean samples in the same order, of the shape and kind of `X`, from which scales,
+            ranges and categories are learned. The loss ignores their missing cells. With
+            ``noise="auto"`` no other noise is added. If `y` is `X` itself or has one value per row,
+            as the labels in a pipeline, it is as if it were None.
+        callbacks : keras.callbacks.Callback or list of them, optional
+            As for `Autoencoder`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            A setting is invalid, the samples cannot be learned, are no pairs or cannot be read, or
+            the loss became infinite or NaN.
+        """
+        return super().fit(X, y, callbacks=callbacks, **unsupported)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the negative mean error of `denoise`, in scaled units: higher is better.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            As for `denoise`.
+        y : array, DataFrame or Arrow table, optional
+            The clean samples that the results are compared with, as for `fit`; by default `X`.
+        """
+        other = None if y is X else y
+        X = self._checked(X)
+        clean = input_checks.target_of(self, X, other)
+        if clean is X:
+            return super().score(X)
+        target = self.schema_.to_matrix(clean)
+        outputs = self._reconstruct(self.schema_.to_matrix(X))
+        known = ~np.isnan(target.reshape(len(target), -1)).all(axis=1)
+        return -float(row_errors(target[known], outputs[known], self.schema_.segments).mean())
 
     def denoise(self, X: Any) -> Any:
         """Remove the noise from samples; the same as `reconstruct`.
@@ -94,12 +155,19 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         return self.reconstruct(X)
 
+    def _target(self, X: Any, y: Any) -> Any:
+        target = input_checks.target_of(self, X, y)
+        self._paired = target is not X
+        return target
+
     def _goal(self, schema: Schema) -> TrainingGoal:
         reconstruction, loss = resolved_settings.reconstruction(self, schema)
         objective = Objective(reconstruction, resolved_settings.penalties(self))
         return TrainingGoal(objective, loss, self._corruption(schema))
 
-    def _corruption(self, schema: Schema) -> Corruption:
+    def _corruption(self, schema: Schema) -> Corruption | None:
+        if isinstance(self.noise, str) and self.noise == "auto" and self._paired:
+            return None
         level = float(self.noise_level)
         if callable(self.noise):
             _check_noise(self.noise, schema.sample_shape)
@@ -112,8 +180,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 received=repr(self.noise),
                 remedy="set it again with set_params(noise=...)",
             )
-        make = NOISES[self.noise]
-        if self.noise in FRACTION_NOISES:
+        name = _NOISE if self.noise == "auto" else self.noise
+        make = NOISES[name]
+        if name in FRACTION_NOISES:
             parameter_checks.number("noise_level", level, at_least=0, at_most=1)
         return make(level, schema)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data import reading
 from isthmus.data.array_schema import is_plain, without_mask
-from isthmus.data.formats.text_options import DETECT
+from isthmus.data.formats.image_arrays import form_of, with_form
 from isthmus.data.frames import is_table
 from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema
@@ -65,7 +66,8 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
     X : object
         What the user passed.
     schema : Schema, optional
-        Determines the types of the columns of a CSV file; by default they are inferred.
+        Determines the types of the columns of a CSV file and the conversion of images; by default
+        types are inferred and images are not converted.
 
     Raises
     ------
@@ -77,7 +79,9 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
     path = os.fspath(X)
     if not path or not isinstance(path, str):
         return X  # an empty path would be the current folder
-    return reading.read(path, text=DETECT if schema is None else schema.text_options).X
+    if schema is None:
+        return reading.read(path).X
+    return reading.read(path, text=schema.text_options, images=schema.image_options).X
 
 
 def _not_rows(received: str, remedy: str) -> InvalidData:
@@ -108,14 +112,25 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
         return rows
     X = without_mask(X)  # scikit-learn would drop the mask and use the masked values
     if not is_table(X) and _dimensions(X) > 2:
-        return check_array(
+        images = check_array(
             X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
         )
+        return with_form(images, form_of(X))
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
-def checked_codes(Z: Any) -> Floats:
-    """Return codes as a float32 array of two dimensions; raises InvalidData."""
+def checked_codes(Z: Any, shape: tuple[int, ...]) -> Floats:
+    """Return codes as a float32 array of two dimensions; raises InvalidData.
+
+    Parameters
+    ----------
+    Z : object
+        Codes as vectors, or each in its own shape.
+    shape : tuple of int
+        The shape of one code.
+    """
+    if len(shape) > 1 and _shape(Z)[1:] == shape:
+        Z = np.asarray(Z).reshape(len(Z), -1)
     try:
         wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
     except (ValueError, TypeError) as error:
@@ -139,6 +154,82 @@ def check_length(y: Any, n: int) -> None:
             received=f"{len(y)} labels",
             remedy="pass y of the same length, or leave it out",
         )
+
+
+def refuse_samples(y: Any, X: Any) -> None:
+    """Refuse samples where labels are expected, unless they are `X` itself, which is the target.
+
+    Raises
+    ------
+    InvalidData
+        `y` has the shape of `X`, with more than one cell per row.
+    """
+    if y is not X and has_samples(y) and _shape(y) == _shape(X):
+        raise InvalidData(
+            "y",
+            expected="labels, one for each row of X, or None",
+            received=f"samples of the shape of X, {_shape(y)}, which would be ignored",
+            remedy="leave y out; to learn clean samples from noisy ones, "
+            "use DenoisingAutoencoder().fit(noisy, clean)",
+        )
+
+
+def has_samples(y: Any) -> bool:
+    """Whether each row of `y` has several cells, so that it can be no vector of labels."""
+    shape = _shape(y)
+    return len(shape) > 1 and math.prod(shape[1:]) > 1
+
+
+def target_of(estimator: Any, X: Any, y: Any) -> Any:
+    """Return the clean samples `y` of pairs, or `X` if `y` is None or labels.
+
+    Parameters
+    ----------
+    estimator : isthmus estimator
+        For messages of scikit-learn.
+    X : array, SparseRows or table
+        The noisy samples, as `checked` returns them.
+    y : object
+        What the user passed, which may be a path.
+
+    Raises
+    ------
+    InvalidData
+        The clean samples differ from `X` in their number, their shape or their container.
+    """
+    y = opened(y)
+    if not has_samples(y) and not (_shape(y) == _shape(X) and len(_shape(y)) > 1):
+        return X
+    y = SparseRows(y) if is_sparse(y) else without_mask(y)
+    if is_table(y) != is_table(X):
+        raise _no_pair(f"X as {type(X).__name__} and y as {type(y).__name__}", "pass both alike")
+    if _shape(y) != _shape(X):
+        shapes = f"X of shape {_shape(X)} and y of shape {_shape(y)}"
+        raise _no_pair(shapes, "pass one clean sample per row of X, in the same order")
+    if is_table(y) or isinstance(y, SparseRows):
+        return y
+    return check_array(
+        y, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
+    )
+
+
+def _no_pair(received: str, remedy: str) -> InvalidData:
+    return InvalidData(
+        "X and y",
+        expected="pairs: noisy samples as X and clean samples of the same shape as y",
+        received=received,
+        remedy=remedy,
+    )
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    """Return the shape of an array, a sparse matrix, a table or a nested list; () of others."""
+    if isinstance(X, (str, os.PathLike)):
+        return ()
+    try:
+        return tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+    except ValueError:  # a ragged list
+        return ()
 
 
 def _dimensions(X: Any) -> int:

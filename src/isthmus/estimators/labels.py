@@ -74,6 +74,29 @@ class Classes:
         values, missing = _known(_vector(y, n), classes=self.values)
         return values, ~missing
 
+    def encode(self, y: Any, n: int) -> Floats:
+        """Return the class number of each of `n` rows, NaN without a label.
+
+        Raises
+        ------
+        InvalidData
+            A label is not one of the classes.
+        """
+        values, rows = self.known(y, n)
+        numbers = {value: number for number, value in enumerate(self.values.tolist())}
+        given = values.tolist()
+        others = sorted({repr(value) for value in given if value not in numbers})
+        if others:
+            raise InvalidData(
+                "y",
+                expected=f"the classes of the earlier fit, {', '.join(map(repr, numbers))}"[:200],
+                received=", ".join(others)[:200],
+                remedy="set warm_start=False to learn other classes",
+            )
+        encoded = np.full(n, np.nan, np.float32)
+        encoded[rows] = [numbers[value] for value in given]
+        return encoded
+
     def decode(self, probabilities: Floats) -> NDArray[Any]:
         """Return the most likely class of each row."""
         most_likely: NDArray[Any] = self.values[probabilities.argmax(axis=1)]
@@ -135,6 +158,24 @@ class Targets:
         numbers, flat = _numbers(y, n)
         complete = np.asarray(~np.isnan(numbers).any(axis=1))
         return numbers[complete, 0] if flat else numbers[complete], complete
+
+    def encode(self, y: Any, n: int) -> Floats:
+        """Return the targets of `n` rows standardised as in the earlier fit, (n, targets).
+
+        Raises
+        ------
+        InvalidData
+            There is another number of targets.
+        """
+        numbers, _ = _numbers(y, n)
+        if numbers.shape[1] != self.outputs:
+            raise InvalidData(
+                "y",
+                expected=f"{self.outputs} targets, as in the earlier fit",
+                received=str(numbers.shape[1]),
+                remedy="set warm_start=False to learn other targets",
+            )
+        return ((numbers - self.mean) / self.scale).astype(np.float32)
 
     def decode(self, response: Floats) -> NDArray[Any]:
         """Return targets in the units of y."""

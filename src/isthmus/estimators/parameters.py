@@ -113,14 +113,15 @@ PARAMETERS = (
     ),
     Parameter(
         "noise",
-        '{"gaussian", "masking", "salt_pepper"} or callable',
-        "gaussian",
-        OneOf(names=("gaussian", "masking", "salt_pepper"), custom=True),
+        '{"gaussian", "masking", "salt_pepper", "auto"} or callable',
+        "auto",
+        OneOf(auto=True, names=("gaussian", "masking", "salt_pepper"), custom=True),
         '"gaussian" adds normal noise to numbers, and clips fractions of a range to [0, 1]. '
         '"masking" sets cells to 0: black in an image, the center of a numeric column, or no '
         'category. "salt_pepper" sets cells to either end of the range. A JAX function of (key, '
         "inputs) takes a random key and samples in scaled units, (n, *sample shape), and returns "
-        "corrupted samples of the same shape.",
+        'corrupted samples of the same shape. "auto": gaussian, but none if `fit` is given pairs '
+        "of noisy and clean samples.",
         kinds=("denoising",),
         summary="gaussian, masking or salt_pepper.",
     ),
@@ -246,8 +247,9 @@ PARAMETERS = (
         "keras.Model",
         None,
         Model(),
-        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim). It requires "
-        "a `decoder`. `fit` clones it with its weights.",
+        "Your own encoder instead of `architecture`: samples -> code (n, latent_dim), or a code of "
+        "more dimensions, such as (n, height, width, channels), which is flattened; see "
+        "`code_shape_`. It requires a `decoder`. `fit` clones it with its weights.",
         help_by_kind={
             "variational": "Your own encoder instead of `architecture`: samples -> features (n, "
             "any width), to which two dense layers for mean and log variance are added. It "
@@ -259,8 +261,8 @@ PARAMETERS = (
         "keras.Model",
         None,
         Model(),
-        "Your own decoder: code (n, latent_dim) -> reconstruction in scaled units (probabilities "
-        'for "bce" and "mixture").',
+        "Your own decoder: code in the shape of the encoder's output -> reconstruction in scaled "
+        'units (probabilities for "bce" and "mixture").',
         help_by_kind={
             "variational": "Your own decoder: code (n, latent_dim) -> reconstruction in scaled "
             'units (probabilities for "bernoulli" and "mixture").'
@@ -450,6 +452,16 @@ PARAMETERS = (
         summary="Epochs between two checkpoints.",
         panel="Files",
         metavar="EPOCHS",
+    ),
+    Parameter(
+        "warm_start",
+        "bool",
+        False,
+        Flag(),
+        "Whether `fit` of a fitted estimator goes on from its weights, with its scales, categories "
+        "and classes. The data must have the same columns or shape, and the settings of the "
+        "network must be the same. `history_` and the learning rate begin anew. With an integer "
+        "`random_state` and the same rows, the same rows are held out.",
     ),
     Parameter(
         "verbose",

@@ -118,6 +118,13 @@ def divergences(outputs: Outputs) -> NDArray[np.float64]:
     return means
 
 
+def aggregate_moments(outputs: Outputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation of the mixture of the posteriors, (latent_dim,) each."""
+    means = np.asarray(outputs.mean, np.float64)
+    variances = np.exp(np.asarray(outputs.log_variance, np.float64))
+    return means.mean(axis=0), np.sqrt(means.var(axis=0) + variances.mean(axis=0))
+
+
 def _padded(rows: Floats) -> Floats:
     if len(rows) == _ROWS:
         return rows

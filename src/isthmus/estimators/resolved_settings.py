@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.core.errors import DataWarning, InvalidParameter
+from isthmus.core.errors import DataWarning, InvalidParameter, TrainingWarning
 from isthmus.data.schema import as_fractions
 from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
+from isthmus.networks.serialization import model_to_config
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
 from isthmus.objectives.likelihood import LIKELIHOODS
 from isthmus.objectives.reconstruction import check_custom, custom
+from isthmus.training.callbacks import Callbacks
 from isthmus.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -33,11 +35,18 @@ _AUTO_EPOCHS = (20, 500)
 _AUTO_BATCH = (16, 256)
 _AUTO_BATCHES_AN_EPOCH = 50
 
+_SERIES = ("convolutional-1d", "gru", "recurrent")
+"""The architectures for series."""
 _OF_FRACTIONS = {
     "loss": [name for name, loss in LOSSES.items() if loss.values == ("unit",)],
     "likelihood": [name for name, of in LIKELIHOODS.items() if of.fits == ("unit",)],
 }
 """By parameter, the choices that are only defined for values within [0, 1]."""
+
+
+def is_for_series(estimator: Any) -> bool:
+    """Whether the architecture takes series (n, time, channels), so that the last axis is known."""
+    return estimator.encoder is None and estimator.architecture in _SERIES
 
 
 def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
@@ -83,11 +92,11 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
     given = estimator.latent_dim
     if estimator.encoder is not None or estimator.decoder is not None:
         check_pair(estimator.encoder, estimator.decoder, schema.sample_shape, estimator.bottleneck)
-        own = int(estimator.decoder.inputs[0].shape[1])
+        own = int(math.prod(estimator.decoder.inputs[0].shape[1:]))
         if given not in ("auto", own):
             raise InvalidParameter(
                 "latent_dim",
-                expected=f"{own}, the size of the decoder's input, or 'auto'",
+                expected=f"{own}, the numbers in the decoder's input, or 'auto'",
                 received=repr(given),
                 remedy="leave latent_dim='auto', or change the models",
             )
@@ -105,6 +114,20 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
             stacklevel=4,
         )
     return size
+
+
+def callbacks(estimator: Any, given: Any) -> Callbacks | None:
+    """Return the Keras callbacks of a fit; raises InvalidParameter."""
+    if given is None:
+        return None
+    if estimator.checkpoint is not None:
+        raise InvalidParameter(
+            "callbacks with a checkpoint",
+            expected="one of the two",
+            received="both; a checkpoint does not store the state of callbacks",
+            remedy="leave out checkpoint or callbacks",
+        )
+    return Callbacks(given)
 
 
 def recipe(estimator: Any, rows: int) -> TrainingConfig:
@@ -134,10 +157,17 @@ def network(
     """Return the network for a code of `size`, and its architecture; raises InvalidParameter.
 
     A pair of models passed by the user has no architecture.
+
+    Warns
+    -----
+    TrainingWarning
+        Such a pair cannot be saved.
     """
     bottleneck = estimator.bottleneck(size)
     if estimator.encoder is not None:
-        return clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed), None
+        cloned = clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed)
+        _warn_if_unsavable(estimator.encoder, estimator.decoder)
+        return cloned, None
     settings = ArchitectureSettings(
         schema.sample_shape,
         schema.values,
@@ -159,6 +189,19 @@ def network(
         seed=seed,
     )
     return joined, architecture
+
+
+def _warn_if_unsavable(*models: Any) -> None:
+    """Warn before training about models that `save` will refuse after it."""
+    for model in models:
+        try:
+            model_to_config(model)
+        except InvalidParameter as error:
+            warnings.warn(
+                f"After training, save will refuse this estimator: {error}",
+                TrainingWarning,
+                stacklevel=6,
+            )
 
 
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:

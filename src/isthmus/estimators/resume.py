@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from isthmus.training.events import Observer, Snapshot
 
 # Parameters that may change when a run is resumed, because they do not affect its results.
-_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown")
+_IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown", "warm_start")
 
 
 class TrainingRun(NamedTuple):
@@ -34,7 +34,13 @@ class TrainingRun(NamedTuple):
 
 
 def open_run(
-    estimator: Any, schema: Schema, matrix: Floats, labels: Floats | None, seed: int
+    estimator: Any,
+    schema: Schema,
+    matrix: Floats,
+    seed: int,
+    *,
+    labels: Floats | None = None,
+    inputs: Floats | None = None,
 ) -> TrainingRun:
     """Return the start of a fit, with an observer that writes checkpoints if requested.
 
@@ -56,8 +62,8 @@ def open_run(
     check_writable(path)
     every = int(estimator.checkpoint_every)
     settings = _digests(estimator, schema, matrix)
-    if labels is not None:
-        settings["labels"] = digest(labels)
+    others = {"labels": labels, "noisy samples": inputs}
+    settings |= {name: digest(rows) for name, rows in others.items() if rows is not None}
     snapshot, stored = None, checkpoint.read(path)
     if stored is not None:
         snapshot, run = stored

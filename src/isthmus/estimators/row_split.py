@@ -20,23 +20,45 @@ _FEWEST_TO_PART = 20
 
 
 def part(
-    matrix: Floats, schema: Schema, labels: Floats | None, validation_fraction: float, seed: int
+    matrix: Floats,
+    schema: Schema,
+    labels: Floats | None,
+    validation_fraction: float,
+    seed: int,
+    *,
+    inputs: Floats | None = None,
 ) -> TrainingData:
     """Choose validation rows at random, leaving at least one row for training.
 
     With labels, at least one row of each class is left for training.
+
+    Parameters
+    ----------
+    matrix : float32 array of shape (n, *sample_shape)
+        The rows to reconstruct, in scaled units.
+    schema : Schema
+        Of these rows.
+    labels : array of shape (n,) or (n, targets), or None
+        The encoded labels.
+    validation_fraction : float
+        Fraction of the rows.
+    seed : int
+        Determines the rows.
+    inputs : float32 array of shape (n, *sample_shape), optional
+        What the network sees instead of `matrix`.
     """
     n, names = len(matrix), _cell_names(schema)
     held_out = min(n - 1, round(validation_fraction * n)) if n >= _FEWEST_TO_PART else 0
     if held_out == 0:
-        return TrainingData(matrix, np.arange(n), None, names, labels)
+        return TrainingData(matrix, np.arange(n), None, names, labels, inputs)
     order = generator_for(seed, "validation").permutation(n)
     if labels is not None:
         order, groups = _with_each_label_last(order, labels)
         held_out = min(held_out, n - groups)
     # Sorted, because reading rows of the matrix in order is faster.
     validation, training = np.sort(order[:held_out]), np.sort(order[held_out:])
-    return TrainingData(matrix, training, validation if held_out else None, names, labels)
+    kept = validation if held_out else None
+    return TrainingData(matrix, training, kept, names, labels, inputs)
 
 
 def _with_each_label_last(order: NDArray[np.intp], labels: Floats) -> tuple[NDArray[np.intp], int]:

@@ -30,6 +30,7 @@ class SharedParameters(BaseEstimator):
     precision: str
     checkpoint: Any
     checkpoint_every: int
+    warm_start: bool
     verbose: int
     random_state: Any
 

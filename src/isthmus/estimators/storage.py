@@ -127,7 +127,7 @@ def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], Fit
     parts = _PARTS + (_SUPERVISED_PARTS if cls.supervised else ())
     content = config_checks.entries(stored.manifest, parts, "estimator")
     schema = schema_from_config(content["schema"])
-    learned = _fitted(content["fitted"], cls.figures)
+    learned = _fitted(content["fitted"], cls.figures, cls.later_figures)
     params = plain_params(cls, content["params"], cls._parameters)
     labelling, head = _supervision(content) if cls.supervised else (None, None)
     described = content["network"]
@@ -255,11 +255,12 @@ def _given_network(
         check_pair(encoder, decoder, schema.sample_shape, type(bottleneck))
     except InvalidParameter as error:
         raise InvalidArchive.of(error).about("the archive's networks") from error
-    if decoder.inputs[0].shape[1] != bottleneck.latent_dim:
+    size = math.prod(decoder.inputs[0].shape[1:])
+    if size != bottleneck.latent_dim:
         raise InvalidArchive(
             "the archive's networks",
             expected=f"codes of {bottleneck.latent_dim} numbers",
-            received=str(decoder.inputs[0].shape[1]),
+            received=str(size),
         )
     return build_with(
         lambda: join_given(encoder, decoder, bottleneck, head),
@@ -349,7 +350,9 @@ def _figure(stored: Any, latent_dim: int) -> Any:
     return np.array(stored) if isinstance(stored, list) else stored
 
 
-def _fitted(stored: Any, figures: tuple[str, ...]) -> dict[str, Any]:
+def _fitted(stored: Any, figures: tuple[str, ...], later: tuple[str, ...]) -> dict[str, Any]:
+    if isinstance(stored, dict):
+        stored = {**dict.fromkeys(later), **stored}
     counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_")
     valid = (
         isinstance(stored, dict)

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidData
-from isthmus.estimators import parameter_checks, resolved_settings
+from isthmus.estimators import parameter_checks, resolved_settings, warm_start
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.labels import Classes, Labelling, Targets
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
@@ -118,13 +118,16 @@ class SupervisedAutoencoder(BaseAutoencoder):
         precision: str = "float32",
         checkpoint: Any = None,
         checkpoint_every: int = 1,
+        warm_start: bool = False,
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:
         self._store(locals())
 
     @without_keywords
-    def fit(self, X: Any, y: Any = None, **unsupported: Any) -> SupervisedAutoencoder:
+    def fit(
+        self, X: Any, y: Any = None, *, callbacks: Any = None, **unsupported: Any
+    ) -> SupervisedAutoencoder:
         """Learn to reconstruct `X` and to predict `y`.
 
         Parameters
@@ -137,6 +140,8 @@ class SupervisedAutoencoder(BaseAutoencoder):
             Labels: text, integers or booleans for classification, numbers for regression. None and
             NaN mark missing labels. Among integer classes, so does -1, unless the classes are
             exactly -1 and 1, or one is below -1.
+        callbacks : keras.callbacks.Callback or list of them, optional
+            As for `Autoencoder`.
 
         Returns
         -------
@@ -149,7 +154,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
             or the loss became infinite or NaN.
         """
         refuse_keywords(unsupported)
-        return super().fit(X, y)
+        return super().fit(X, y, callbacks=callbacks)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class of each sample, (n,), or targets in the shape of `y`."""
@@ -190,7 +195,10 @@ class SupervisedAutoencoder(BaseAutoencoder):
         raise AttributeError("classes_ is only available after fit with task='classification'")
 
     def _labels(self, y: Any, n: int) -> Floats:
-        self._labelling, labels = TASKS[self.task].of(y, n)
+        if warm_start.applies(self):
+            labels = self._labels_known().encode(y, n)
+        else:
+            self._labelling, labels = TASKS[self.task].of(y, n)
         missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).all(axis=1)
         self.labelled_share_ = 1.0 - float(missing.mean())
         return labels

@@ -20,7 +20,11 @@ from isthmus.data.table_outputs import drawn, has_atoms, with_odds
 from isthmus.data.table_schema import TableSchema
 from isthmus.estimators import parameter_checks
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
-from isthmus.estimators.posterior import FittedVariationalModel, divergences
+from isthmus.estimators.posterior import (
+    FittedVariationalModel,
+    aggregate_moments,
+    divergences,
+)
 from isthmus.networks.bottlenecks import GaussianBottleneck
 from isthmus.objectives.kl import divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 COLLAPSED = 0.01
 """A latent dimension whose divergence is below this, in nats, carries no information."""
 _MOST_MEASURED = 10_000
+_MOST_AGGREGATED = 2_000
+"""Training rows over which the moments of codes are measured."""
 _MOST_NAMED = 10
 _BINARY = ("bernoulli", "binarized")
 """Likelihoods of cells that are 0 or 1."""
@@ -67,6 +73,12 @@ class VariationalAutoencoder(BaseAutoencoder):
         a value near 0 is not used.
     noise_variance_ : float or None
         Variance of the decoder's noise in scaled units, for likelihoods that have one.
+    code_mean_, code_std_ : arrays of shape (latent_dim,)
+        Mean and standard deviation of each latent dimension over the training rows and their
+        posteriors (the aggregate posterior of Makhzani et al., 2015, "Adversarial autoencoders").
+        `sample` draws from a normal distribution of mean 0 and standard deviation 1: if they are
+        far from that, its samples are unlike the data, and `LatentSampler` gives better ones.
+        None for a model that was saved by an earlier version.
 
     Warns
     -----
@@ -85,7 +97,8 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     kind = "variational autoencoder"
     bottleneck = GaussianBottleneck
-    figures = ("kl_", "noise_variance_")
+    figures = ("kl_", "noise_variance_", "code_mean_", "code_std_")
+    later_figures = ("code_mean_", "code_std_")
 
     beta: float
     warmup: float
@@ -120,6 +133,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         precision: str = "float32",
         checkpoint: Any = None,
         checkpoint_every: int = 1,
+        warm_start: bool = False,
         verbose: int = 1,
         random_state: Any = None,
     ) -> None:
@@ -272,6 +286,10 @@ class VariationalAutoencoder(BaseAutoencoder):
         outputs = self._whole.outputs(rows, key_for(seed, "measure"))
         self.kl_ = divergences(outputs)
         self.noise_variance_ = self._noise_variance(rows, outputs.reconstruction)
+        some = generator_for(seed, "aggregate").permutation(data.training)[:_MOST_AGGREGATED]
+        key = key_for(seed, "aggregate")
+        rows = self._seen(data.matrix[some], key)
+        self.code_mean_, self.code_std_ = aggregate_moments(self._whole.outputs(rows, key))
         if has_atoms(self.schema_):
             some = generator_for(seed, "odds").permutation(len(data.matrix))[:_MOST_MEASURED]
             rows = data.matrix[some]
@@ -293,6 +311,11 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
         if not isinstance(fitted["kl_"], np.ndarray):
             config_checks.refuse("divergences", "a number for each latent dimension", fitted["kl_"])
+        moments = [fitted[name] for name in cls.later_figures]
+        if any(moment is not None for moment in moments):
+            arrays = all(isinstance(moment, np.ndarray) for moment in moments)
+            if not arrays or (moments[1] < 0).any():
+                config_checks.refuse("moments of codes", "means and deviations", moments)
         loss, variance = fitted["loss_"], fitted["noise_variance_"]
         fixed = LIKELIHOODS[loss].variance
         if fixed is not None or loss in _BINARY:

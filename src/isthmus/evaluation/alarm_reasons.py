@@ -71,7 +71,7 @@ def _of_rows(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
     some = to_arrow(X).take(pa.array(rows)) if is_table(X) else np.asarray(X)[rows]
     if not is_table(some):
         parts = np.asarray(detector.explain(some), dtype=np.float64).reshape(len(rows), -1)
-        names = tuple(f"x{i}" for i in range(parts.shape[1]))
+        names = tuple(detector.schema_.columns)
         return Reasons(names, _cells(some), _cells(detector.expected(some)), parts)
     made = to_arrow(detector.explain(some))
     given, filled_in = (
@@ -82,8 +82,7 @@ def _of_rows(detector: Any, X: Any, rows: NDArray[np.intp]) -> Reasons:
     return Reasons(tuple(made.column_names), given, filled_in, np.column_stack(numbers))
 
 
-def _cells(rows: Any) -> list[list[Any]]:
+def _cells(rows: Any) -> Any:
     """Return an array's cells by column, flattened."""
     array = np.asarray(rows)
-    cells: list[list[Any]] = array.reshape(len(array), -1).T.tolist()
-    return cells
+    return array.reshape(len(array), -1).T

@@ -35,7 +35,8 @@ class ComparisonEntry:
     name: str
     """``"autoencoder"``, ``"pca"`` or ``"mean"``."""
     prediction: Floats
-    """(n, *sample_shape), scaled units; missing cells are filled in."""
+    """(n, *sample_shape), scaled units; missing cells are filled in, and NaN where no row has any.
+    """
     errors: NDArray[np.float64]
     """(n,), mean squared error of each row's observed cells, scaled units."""
     code_size: int
@@ -105,6 +106,9 @@ def compare(model: Any, X_test: Any, *, X_train: Any = None) -> Comparison:
     fit_matrix = _thin(fit_matrix, MAX_FIT_CELLS // max(1, fit_matrix[0].size))
 
     def entry(name: str, prediction: Floats, size: int, took: float) -> ComparisonEntry:
+        if model.schema_.absent is not None:
+            unknown = model.schema_.absent.reshape(target.shape[1:])
+            prediction = np.where(unknown, np.float32(np.nan), prediction)
         errors = row_errors(target, prediction, model.schema_.segments)
         return ComparisonEntry(name, prediction, errors, size, took)
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import count, number, percent, seconds
 from isthmus.data.reconstruction_error import cell_errors
+from isthmus.evaluation.channel_errors import channel_errors
 from isthmus.evaluation.judgement import Finding
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ FEW_ROWS = 30
 """Number of rows below which the standard error itself is unreliable."""
 UNCERTAIN = 0.1
 """Ratio of standard error to error above which the error has at most one significant digit."""
+FAR_FROM_PRIOR = 0.25
+"""Divergence in nats of a code dimension from the prior above which samples differ from the data.
+
+It is that of a standard deviation above 1.55 or below 0.55, or a mean above 0.71."""
 SEEN = 0.1
 """Fraction of held-out rows equal to training rows above which the figures are unreliable."""
 
@@ -203,6 +209,20 @@ def _columns_lost(e: ReconstructionEvidence) -> Finding | None:
     )
 
 
+def _channels_lost(e: ReconstructionEvidence) -> Finding | None:
+    """Report that the autoencoder is better on average, but not in some channels."""
+    channels = channel_errors(e.contest, e.model.schema_)
+    lost = [c.name for c in channels if c.error - c.pca_error > MARGIN * c.pca_error]
+    if not lost or e.difference <= 0:
+        return None
+    return Finding(
+        "note",
+        "channels_lost",
+        f"PCA is better in {name_list(lost)}, of {len(channels):,} channels; the autoencoder is "
+        f"better on average because of the others.",
+    )
+
+
 def _not_smaller(e: ReconstructionEvidence) -> Finding | None:
     cells = int(np.prod(e.model.schema_.sample_shape))
     if e.size >= cells:
@@ -235,6 +255,28 @@ def _dead(e: ReconstructionEvidence) -> Finding | None:
         f"{int(dead.sum())} of {count(e.size, 'code dimension')} "
         f"{'carries' if dead.sum() == 1 else 'carry'} no information: the same value for every "
         f"row. latent_dim={max(1, e.size - int(dead.sum()))} is enough.",
+    )
+
+
+def _prior_missed(e: ReconstructionEvidence) -> Finding | None:
+    """Report that a variational model's codes are unlike the distribution it samples from."""
+    means, deviations = (getattr(e.model, name, None) for name in ("code_mean_", "code_std_"))
+    if means is None or deviations is None:
+        return None
+    far = divergence_from_prior(means, deviations) > FAR_FROM_PRIOR
+    if not far.any():
+        return None
+    spread, shift = deviations[far], float(np.abs(means[far]).max())
+    least, most = number(float(spread.min()), 2), number(float(spread.max()), 2)
+    deviation = f"of {least}" if least == most else f"from {least} to {most}"
+    return Finding(
+        "warning",
+        "far_from_prior",
+        f"Samples from the prior are unlike the data: in {int(far.sum()):,} of "
+        f"{count(e.size, 'code dimension')}, the codes of training rows have standard deviations "
+        f"{deviation} and means up to {number(shift, 2)} from 0, where the prior has 1 and 0. "
+        f"Draw samples with LatentSampler(FrozenEstimator(model)), which learns how the codes are "
+        f"distributed, or fit with a larger beta.",
     )
 
 
@@ -288,6 +330,9 @@ def _stopped(e: ReconstructionEvidence) -> Finding | None:
     if reason == "early stopping":
         text = f"Training stopped early after {done}, when the loss no longer improved. {kept}"
         return Finding("note", "stopped_early", text)
+    if reason == "callback":
+        text = f"A callback stopped training after {done}. {kept}"
+        return Finding("note", "stopped_by_callback", text)
     if reason == "interrupted":
         text = f"Training was interrupted after {done}. {kept}"
         return Finding("warning", "interrupted", text)
@@ -355,8 +400,10 @@ def _pca_smaller(e: ReconstructionEvidence) -> Finding | None:
 
 _RULES: Sequence[Rule] = (
     _columns_lost,
+    _channels_lost,
     _not_smaller,
     _dead,
+    _prior_missed,
     _seen,
     _overfits,
     _stopped,
@@ -381,6 +428,14 @@ def dead_dimensions(codes: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     spread = codes.std(axis=0)
     return np.asarray(spread <= DEAD * spread.max(initial=0.0))
+
+
+def divergence_from_prior(
+    means: NDArray[np.float64], deviations: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the KL divergence of normal distributions from the standard normal one, in nats."""
+    variances = np.maximum(np.square(deviations), np.finfo(np.float64).tiny)
+    return np.asarray(0.5 * (np.square(means) + variances - 1 - np.log(variances)))
 
 
 def standard_error(errors: NDArray[np.float64]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from isthmus.core.number_format import count, number, percent, seconds, text_table
+from isthmus.evaluation.channel_errors import HEADERS, MOST_CHANNELS, ChannelError
 
 Level = Literal["good", "note", "warning"]
 
@@ -69,6 +70,8 @@ class Judgement:
     """Whether those were the model's training rows; otherwise, half of the held-out rows."""
     train_error: float | None
     """The autoencoder's error on training rows; None if they were not given."""
+    channels: tuple[ChannelError, ...] = ()
+    """The errors by channel of images and series with several channels."""
 
     @property
     def verdict(self) -> Finding:
@@ -92,7 +95,11 @@ class Judgement:
     def __str__(self) -> str:
         headers, rows = self.table()
         findings = [f"{_MARKS[f.level]} {f.text}" for f in self.findings]
-        return "\n".join([text_table(headers, rows), self.basis, "", *findings])
+        parts = [text_table(headers, rows), self.basis, ""]
+        if self.channels:
+            shown = [channel.cells for channel in self.channels[:MOST_CHANNELS]]
+            parts += [text_table(list(HEADERS), shown), ""]
+        return "\n".join([*parts, *findings])
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Return the headers and rows of the comparison as text."""

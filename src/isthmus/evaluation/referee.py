@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.evaluation.channel_errors import channel_errors
 from isthmus.evaluation.comparison import Comparison, ComparisonEntry, compare
 from isthmus.evaluation.findings import ReconstructionEvidence, gather, standard_error
 from isthmus.evaluation.judgement import Contestant, Judgement
@@ -26,7 +27,8 @@ def referee(model: Any, X_test: Any, *, X_train: Any = None) -> Judgement:
     column's mean. If cells are fractions of a range, as in images, the result includes the binary
     cross-entropy in nats per cell, which is common in the literature; for it, PCA is clipped to the
     range. A difference from PCA is reported only if it exceeds two standard errors of the paired
-    differences and a hundredth of PCA's error.
+    differences and a hundredth of PCA's error. Images with several channels have errors by channel,
+    too, because each has its own range.
 
     Parameters
     ----------
@@ -78,6 +80,7 @@ def judge(contest: Comparison, model: Any) -> Judgement:
         n_fit=contest.n_fit,
         own_training_rows=contest.own_training_rows,
         train_error=None if train is None else float(train.mean()),
+        channels=channel_errors(contest, model.schema_),
     )
 
 

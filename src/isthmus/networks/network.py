@@ -64,7 +64,7 @@ class Network:
         (n, *sample_shape) -> a dict with the fields of `isthmus.core.types.Outputs`.
     halves : pair of keras.Model
         The models before and after the bottleneck, without output activation; for a pair passed by
-        the user, that pair.
+        the user, that pair, whose code may have more dimensions: see `code_shape`.
     noise_dim : int
         Size of the standard normal noise (n, noise_dim) that `full` takes as its second input to
         sample the code; 0 if the code is deterministic and `full` has one input.
@@ -78,6 +78,11 @@ class Network:
     halves: tuple[keras.Model, keras.Model]
     noise_dim: int = 0
     head: keras.Model | None = None
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """Shape of the code of a sample between the two halves; flattened, it is (latent_dim,)."""
+        return tuple(self.halves[1].inputs[0].shape[1:])
 
     def fast(self) -> keras.Model:
         """Return a model that computes the same as `full`, as fast as possible on this machine."""
@@ -158,8 +163,10 @@ def join_given(
 ) -> Network:
     """Join a pair of Keras models passed by the user, without copying them.
 
-    With a deterministic bottleneck, the encoder's output is the code. A Gaussian bottleneck takes
-    the encoder's output as features and adds layers for mean and log variance.
+    With a deterministic bottleneck, the encoder's output is the code. A spatial code, such as (h,
+    w, channels), is flattened after the encoder and restored before the decoder, so that codes are
+    vectors everywhere else. A Gaussian bottleneck takes the encoder's output as features and adds
+    layers for mean and log variance.
     """
     between = None if isinstance(bottleneck, DeterministicBottleneck) else bottleneck
     return _connect((encoder, decoder), between, None, head)
@@ -174,8 +181,12 @@ def _connect(
     """Join two halves; without a bottleneck the features are the code."""
     inputs = keras.Input(halves[0].inputs[0].shape[1:], name="inputs")
     features = halves[0](inputs)
-    if bottleneck is None:
+    decode = _from_flat(halves[1])
+    if bottleneck is None and len(features.shape) == 2:
         encoder, made = halves[0], Sampled(features, features)
+    elif bottleneck is None:
+        flat = keras.layers.Flatten(name="flat_code", dtype="float32")(features)
+        encoder, made = keras.Model(inputs, flat, name="encoder"), Sampled(flat, flat)
     else:
         made = bottleneck.apply(features)
         encoder = keras.Model(inputs, made.point, name="encoder")
@@ -183,13 +194,17 @@ def _connect(
     if made.mean is not None:
         outputs |= {"mean": made.mean, "log_variance": made.log_variance}
 
-    expanded = halves[1](made.code)
-    if activation is None:
+    expanded = decode(made.code)
+    if activation is None and decode is halves[1]:
         decoder = halves[1]
+        outputs["reconstruction"] = expanded
+    elif activation is None:
+        code = keras.Input(made.code.shape[1:], name="code")
+        decoder = keras.Model(code, decode(code), name="decoder")
         outputs["reconstruction"] = expanded
     else:
         code = keras.Input(made.code.shape[1:], name="code")
-        decoder = keras.Model(code, activation(halves[1](code)), name="decoder")
+        decoder = keras.Model(code, activation(decode(code)), name="decoder")
         outputs |= {"logits": expanded, "reconstruction": activation(expanded)}
     predictor = None
     if head is not None:
@@ -202,6 +217,15 @@ def _connect(
     full = keras.Model(taken, outputs, name="autoencoder")
     noise_dim = 0 if made.noise is None else made.code.shape[1]
     return Network(encoder, decoder, full, halves, noise_dim, predictor)
+
+
+def _from_flat(decoder: keras.Model) -> Any:
+    """Return a function of flat codes that runs a decoder of codes of any shape."""
+    shape = tuple(decoder.inputs[0].shape[1:])
+    if len(shape) == 1:
+        return decoder
+    restored = keras.layers.Reshape(shape, name="spatial_code", dtype="float32")
+    return lambda code: decoder(restored(code))
 
 
 def clone_given(
@@ -317,12 +341,26 @@ def check_pair(
         )
     _check_shape("encoder input", tuple(encoder.inputs[0].shape[1:]), sample_shape)
     made, taken = tuple(encoder.outputs[0].shape[1:]), tuple(decoder.inputs[0].shape[1:])
-    _check_vector("encoder output", made, "end it with keras.layers.Flatten() or Dense(latent_dim)")
     if bottleneck is DeterministicBottleneck:
+        _check_sizes("encoder output", made)
         _check_shape("decoder input", taken, made)
+        _check_sizes("decoder input", taken)
     else:
+        remedy = "end it with keras.layers.Flatten() or Dense(latent_dim)"
+        _check_vector("encoder output", made, remedy)
         _check_vector("decoder input", taken, "begin it with keras.Input((latent_dim,))")
     _check_shape("decoder output", tuple(decoder.outputs[0].shape[1:]), sample_shape)
+
+
+def _check_sizes(subject: str, shape: tuple[int | None, ...]) -> None:
+    if shape and all(shape):
+        return
+    raise InvalidParameter(
+        subject,
+        expected="codes of one shape, such as (n, latent_dim) or (n, height, width, channels)",
+        received=f"shape ({', '.join(['n', *map(str, shape)])})",
+        remedy="begin the models with keras.Input of the sizes of a sample and of a code",
+    )
 
 
 def _check_vector(subject: str, shape: tuple[int | None, ...], remedy: str) -> None:

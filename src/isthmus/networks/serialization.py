@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import random
 import re
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -287,12 +288,15 @@ def _rehearse(model: keras.Model, config: dict[str, Any]) -> None:
     This also detects a user's function that has the name of a Keras activation, which would be
     restored as that activation.
     """
+    before = random.getstate()  # Keras draws seeds for random layers from the global generator
     try:
         copied = model_from_config(config, weights_of(model))
         same = program_text(model) == program_text(copied)
     except InvalidArchive as error:
         subject = f"the model {model.name!r} cannot be saved"
         raise InvalidParameter.of(error).about(subject, remedy=_REMEDY) from error
+    finally:
+        random.setstate(before)
     if not same:
         raise InvalidParameter(
             f"the model {model.name!r} cannot be saved",

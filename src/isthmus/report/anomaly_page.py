@@ -20,6 +20,7 @@ from isthmus.verdict.parameter_table import parameter_table
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -75,6 +76,7 @@ def write_anomaly_report(
     y: Any = None,
     seen: AlarmCounts | None = None,
     blind: BlindSpots | None = None,
+    names: Sequence[str] | None = None,
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -93,6 +95,8 @@ def write_anomaly_report(
         The alarms of the detector on these rows, if already computed.
     blind : BlindSpots, optional
         The result of the detector's ``blind_spots``, if already computed.
+    names : sequence of n str, optional
+        The names of the rows, such as the files of images; by default, their numbers.
     title : str, optional
         The page's heading.
     overwrite : bool
@@ -107,7 +111,8 @@ def write_anomaly_report(
         has a score.
     """
     target = free_path(path, overwrite=overwrite)
-    atomic_write(target, render(detector, X, y=y, seen=seen, blind=blind, title=title).encode())
+    page = render(detector, X, y=y, seen=seen, blind=blind, names=names, title=title)
+    atomic_write(target, page.encode())
     return target
 
 
@@ -118,6 +123,7 @@ def render(
     y: Any = None,
     seen: AlarmCounts | None = None,
     blind: BlindSpots | None = None,
+    names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> str:
     """Return the page that `write_anomaly_report` writes."""
@@ -150,8 +156,8 @@ def render(
         "histogram": anomaly_charts.histogram(seen),
         "p_chart": anomaly_charts.p_values(seen),
         "curves": anomaly_charts.curves(seen),
-        "top": None if series else anomaly_rows.top(detector, X, seen),
-        "blind": anomaly_rows.blind_table(blind) if blind else None,
+        "top": None if series else anomaly_rows.top(detector, X, seen, names),
+        "blind": anomaly_rows.blind_table(blind, detector.schema_) if blind else None,
         "drift": anomaly_rows.drift_table(drift) if drift else None,
         "promise": _promise(detector, seen),
         "network": {"table": table, "note": f"{table.total:,} parameters."},

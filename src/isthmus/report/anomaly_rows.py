@@ -12,8 +12,11 @@ from isthmus.evaluation.alarm_reasons import reasons
 from isthmus.report.column_errors import CELLS_PER_ROW, cell_text
 from isthmus.report.image_data import SMALL, data_uri, heat_uri, shares_of_range
 from isthmus.report.image_samples import SamplePicture, image_shape
+from isthmus.report.power_maps import PowerMaps, power_maps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
     from isthmus.evaluation.alarm_reasons import Reasons
 
@@ -64,6 +67,7 @@ class BlindTable(NamedTuple):
     headers: list[str]
     rows: list[tuple[str, list[tuple[str, bool]]]]
     more: str
+    maps: PowerMaps | None
 
 
 class DriftTable(NamedTuple):
@@ -74,14 +78,26 @@ class DriftTable(NamedTuple):
     more: str
 
 
-def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
-    """Show the rows with the highest scores and the cells that contribute to them."""
+def top(
+    detector: Any, X: Any, seen: AlarmCounts, names: Sequence[str] | None = None
+) -> AnomalousRows:
+    """Show the rows with the highest scores and the cells that contribute to them.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+    X : array or table of n rows
+    seen : AlarmCounts
+        The alarms of the detector on these rows.
+    names : sequence of n str, optional
+        The rows' names; by default, their numbers.
+    """
     order = np.argsort(-seen.scores, kind="stable")[:_MOST_ROWS]
     why = reasons(detector, X, order)
     shape = image_shape(detector.schema_)
     rows = [
         AnomalousRow(
-            f"{int(row):,}",
+            f"{int(row):,}" if names is None else names[row],
             number(float(seen.scores[row])),
             number(float(seen.p_values[row]), 2),
             bool(seen.raised[row]),
@@ -93,7 +109,8 @@ def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
     labelled = seen.anomalous is not None
     alarms = int(seen.raised[order].sum())
     note = (
-        f"The {count(len(order), 'row')} with the highest scores, counted from 0; "
+        f"The {count(len(order), 'row')} with the highest scores"
+        f"{', counted from 0' if names is None else ''}; "
         f"{'all of them' if alarms == len(order) else f'{alarms} of them'} "
         f"{'raises an alarm' if alarms == 1 else 'raise alarms'}. "
     )
@@ -104,7 +121,7 @@ def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
     largest = float(why.contributions.max())
     note += f"The brightest pixel is a contribution of {number(largest)}."
     lines = [
-        ("row", [row.number for row in rows]),
+        ("row" if names is None else "file", [row.number for row in rows]),
         ("score", [row.score for row in rows]),
         ("p-value", [row.p_value for row in rows]),
         *([("label", [row.label for row in rows])] if labelled else []),
@@ -113,8 +130,15 @@ def top(detector: Any, X: Any, seen: AlarmCounts) -> AnomalousRows:
     return AnomalousRows(title, note, [], strips, lines, labelled, smooth=max(shape[:2]) > SMALL)
 
 
-def blind_table(blind: Any) -> BlindTable:
-    """Tabulate detection power by column and fault, the weakest columns first."""
+def blind_table(blind: Any, schema: Any) -> BlindTable:
+    """Tabulate detection power by column and fault, the weakest columns first.
+
+    Parameters
+    ----------
+    blind : BlindSpots
+    schema : Schema
+        That of the detector; for images, the power of each fault is also drawn as a picture.
+    """
     powers: dict[str, dict[str, float]] = {}
     for spot in blind.spots:
         size = "" if math.isnan(spot.size) else f" {spot.size:g}".replace("-", "−")
@@ -133,7 +157,8 @@ def blind_table(blind: Any) -> BlindTable:
         if len(weakest) > _MOST_COLUMNS
         else ""
     )
-    return BlindTable(note, headers, rows[:_MOST_COLUMNS], more)
+    maps = power_maps(powers, headers, schema)
+    return BlindTable(note, headers, rows[:_MOST_COLUMNS], more, maps)
 
 
 def drift_table(drift: Any) -> DriftTable:

@@ -13,6 +13,7 @@ from isthmus.core.number_format import count, number, percent, value
 from isthmus.data.arrow_types import family
 from isthmus.data.frames import is_table, to_arrow
 from isthmus.data.reconstruction_error import cell_errors
+from isthmus.evaluation.channel_errors import MOST_CHANNELS, channel_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,10 +41,11 @@ class ColumnError(NamedTuple):
 
 
 class ColumnErrors(NamedTuple):
-    """The columns, those with the lowest explained variance first."""
+    """The columns, those with the lowest explained variance first, or the channels in order."""
 
     rows: list[ColumnError]
     note: str
+    subject: str = "column"
 
 
 class ColumnCell(NamedTuple):
@@ -108,6 +110,26 @@ def column_errors(contest: Comparison, schema: Any) -> ColumnErrors:
     if len(order) > MOST_COLUMNS:
         note += f" The worst {MOST_COLUMNS} of {len(order):,} columns are listed."
     return ColumnErrors(rows, note)
+
+
+def errors_of_channels(contest: Comparison, schema: Any) -> ColumnErrors | None:
+    """Return the errors by channel, in order; None if samples do not have several channels."""
+    channels = channel_errors(contest, schema)
+    if not channels:
+        return None
+    rows = [
+        ColumnError(
+            channel.cells[0],
+            "numbers",
+            float(channel.explained_variance or 0.0),
+            *channel.cells[1:],
+        )
+        for channel in channels[:MOST_CHANNELS]
+    ]
+    note = "Explained variance of each channel by the autoencoder. Below 0, the mean row is better."
+    if len(channels) > MOST_CHANNELS:
+        note += f" The first {MOST_CHANNELS} of {len(channels):,} channels are listed."
+    return ColumnErrors(rows, note, "channel")
 
 
 def worst_rows(contest: Comparison, schema: Any, X: Any) -> list[WorstRow]:

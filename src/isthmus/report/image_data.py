@@ -17,6 +17,8 @@ as JPEG, so that a page of photographs stays below a megabyte."""
 LARGEST = 144
 """The longer side of a shrunk image, pixels."""
 
+_COLOURS = (3, 4)
+
 _HEAT = np.array(
     [[12, 12, 24], [84, 24, 96], [190, 55, 82], [246, 140, 60], [252, 240, 190]], np.float32
 )
@@ -28,8 +30,8 @@ def data_uri(image: Floats, *, exact: bool = False) -> str:
     Parameters
     ----------
     image : array (h, w) or (h, w, c)
-        Fractions of the range, 0 to 1. One channel is grey, three are RGB, four RGBA; two are
-        averaged. Missing pixels are mid grey.
+        Fractions of the range, 0 to 1. One channel is grey, three are RGB, four RGBA; the mean of
+        any other number is shown. Missing pixels are mid grey.
     exact : bool
         Keep every pixel, whatever the size of the image.
     """
@@ -39,7 +41,7 @@ def data_uri(image: Floats, *, exact: bool = False) -> str:
 def picture(image: Floats) -> Image.Image:
     """Draw one image, as `data_uri` encodes it."""
     shares = np.clip(np.nan_to_num(np.asarray(image, np.float32), nan=0.5), 0, 1)
-    if shares.ndim == 3 and shares.shape[2] in (1, 2):
+    if shares.ndim == 3 and shares.shape[2] not in _COLOURS:
         shares = shares.mean(axis=2)
     return Image.fromarray(np.round(shares * 255).astype(np.uint8))
 

@@ -9,14 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.number_format import number
+from isthmus.estimators.variational import VariationalAutoencoder
 from isthmus.report.image_data import SMALL, data_uri, heat_uri, mosaic, shares_of_range
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from isthmus.evaluation.comparison import Comparison
 
 Floats = NDArray[np.float32]
 
 PER_GROUP = 10
+_PATHS = 3
+"""Interpolations that are shown."""
 GRID = 15
 """Number of decoded samples along each side of the plane."""
 _FLAT_PICTURE = 64  # fewest cells of a flat row that is shown as a square image
@@ -43,6 +48,8 @@ class SampleGroup(NamedTuple):
     name: str
     strips: list[SampleStrip]
     errors: list[str]
+    labels: list[str]
+    """Row numbers, or names."""
 
 
 class SamplePictures(NamedTuple):
@@ -51,8 +58,18 @@ class SamplePictures(NamedTuple):
     note: str
     groups: list[SampleGroup]
     heats: list[SamplePicture]
+    label: str
+    """What `labels` are."""
     smooth: bool
     """Whether the images are too large for the pixels to be shown as squares."""
+
+
+class GeneratedPictures(NamedTuple):
+    """Samples that a model generates."""
+
+    note: str
+    strips: list[SampleStrip]
+    smooth: bool
 
 
 def image_shape(schema: Any) -> tuple[int, ...] | None:
@@ -69,8 +86,18 @@ def image_shape(schema: Any) -> tuple[int, ...] | None:
     return (side, side) if square else None
 
 
-def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
-    """Show the best, typical and worst samples; return None if samples are not images."""
+def pictures(
+    contest: Comparison, schema: Any, names: Sequence[str] | None = None
+) -> SamplePictures | None:
+    """Show the best, typical and worst samples; return None if samples are not images.
+
+    Parameters
+    ----------
+    contest : Comparison
+    schema : Schema
+    names : sequence of str, optional
+        The names of the rows that were compared; by default, their numbers are shown.
+    """
     shape = image_shape(schema)
     if shape is None:
         return None
@@ -93,9 +120,10 @@ def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
             _heat_strip(contest, rows, shape, largest),
             strip("PCA", "PCA's reconstruction", contest.pca.prediction, rows),
         ]
-        groups.append(
-            SampleGroup(name, strips, [number(contest.autoencoder.errors[i]) for i in rows])
-        )
+        errors = [number(contest.autoencoder.errors[i]) for i in rows]
+        own = [int(contest.rows[i]) for i in rows]
+        labels = [f"{row:,}" if names is None else names[row] for row in own]
+        groups.append(SampleGroup(name, strips, errors, labels))
     note = (
         "Held-out samples by the autoencoder's error, compared with PCA of the same code size. The "
         f"difference is absolute; its brightest colour is {number(largest)}"
@@ -105,7 +133,8 @@ def pictures(contest: Comparison, schema: Any) -> SamplePictures | None:
         note += (
             f" Rows of {schema.sample_shape[0]} cells are shown as {shape[0]} × {shape[1]} pixels."
         )
-    return SamplePictures(note, groups, _heats(contest, shape), max(shape[:2]) > SMALL)
+    label = "row" if names is None else "file"
+    return SamplePictures(note, groups, _heats(contest, shape), label, max(shape[:2]) > SMALL)
 
 
 def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
@@ -125,13 +154,47 @@ def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
     decoded = model.schema_.to_matrix(model.inverse_transform(grid))
     images = decoded.reshape(-1, *shape)
-    limits = (0.0, 1.0) if model.schema_.values == "unit" else (images.min(), images.max())
+    unit = model.schema_.values == "unit"
+    limits = (0.0, 1.0) if unit else (np.nanmin(images), np.nanmax(images))
     joined = mosaic(shares_of_range(images, *limits), GRID)
     caption = (
         f"Samples decoded from a grid of codes: dimension 1 from {number(low[0])} to "
         f"{number(high[0])} across, dimension 2 from {number(low[1])} to {number(high[1])} upwards."
     )
     return data_uri(joined, exact=True), caption
+
+
+def generated(model: Any, contest: Comparison) -> GeneratedPictures | None:
+    """Show samples of a variational model from its prior, and interpolations between rows.
+
+    Returns None for other models, and for samples that are not images.
+    """
+    shape = image_shape(model.schema_)
+    if shape is None or not isinstance(model, VariationalAutoencoder):
+        return None
+    low, high = _limits(contest, model.schema_)
+
+    def strip(name: str, alt: str, samples: Any) -> SampleStrip:
+        matrix = model.schema_.to_matrix(samples)
+        images = shares_of_range(matrix.reshape(len(matrix), *shape), low, high)
+        return SampleStrip(
+            name, [SamplePicture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)]
+        )
+
+    strips = [strip("prior", "Sample", model.sample(PER_GROUP, random_state=0))]
+    order = np.argsort(contest.autoencoder.errors, kind="stable")
+    ends = contest.codes[order[np.linspace(0, len(order) - 1, 2 * _PATHS).astype(int)]]
+    share = np.linspace(0, 1, PER_GROUP)[:, None]
+    for number_of, (start, end) in enumerate(zip(ends[::2], ends[1::2], strict=True), 1):
+        line = (start + share * (end - start)).astype(np.float32)
+        strips.append(
+            strip(f"path {number_of}", f"Path {number_of}, step", model.inverse_transform(line))
+        )
+    note = (
+        "Decoded from codes drawn from the prior, and from codes on straight paths between those "
+        "of two held-out samples, which are the ends of each path."
+    )
+    return GeneratedPictures(note, strips, max(shape[:2]) > SMALL)
 
 
 def _choose(order: NDArray[np.intp]) -> list[tuple[str, NDArray[np.intp]]]:

@@ -18,6 +18,7 @@ from isthmus.verdict.parameter_table import ParameterTable, parameter_table
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from pathlib import Path
 
     from isthmus.evaluation.comparison import Comparison
@@ -49,6 +50,7 @@ def write_report(
     y: Any = None,
     X_train: Any = None,
     contest: Comparison | None = None,
+    names: Sequence[str] | None = None,
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -71,6 +73,8 @@ def write_report(
         The rows that the model was fitted on; see `isthmus.referee`.
     contest : Comparison, optional
         The result of `isthmus.evaluation.comparison.compare` for these rows, if already computed.
+    names : sequence of n str, optional
+        The names of the rows, such as the files of images; by default, their numbers.
     title : str, optional
         The page's heading.
     overwrite : bool
@@ -90,15 +94,23 @@ def write_report(
     """
     X = without_sparsity(opened(X, getattr(model, "schema_", None)))
     if isinstance(model, AnomalyDetector):
-        return write_anomaly_report(model, X, path, y=y, title=title, overwrite=overwrite)
+        return write_anomaly_report(
+            model, X, path, y=y, names=names, title=title, overwrite=overwrite
+        )
     target = free_path(path, overwrite=overwrite)
     contest = contest or compare(model, X, X_train=X_train)
-    atomic_write(target, render(model, X, contest, y=y, title=title).encode())
+    atomic_write(target, render(model, X, contest, y=y, names=names, title=title).encode())
     return target
 
 
 def render(
-    model: Any, X: Any, contest: Comparison, *, y: Any = None, title: str | None = None
+    model: Any,
+    X: Any,
+    contest: Comparison,
+    *,
+    y: Any = None,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
 ) -> str:
     """Return the page that `write_report` writes for a comparison on the rows `X`."""
     if y is not None:
@@ -106,7 +118,7 @@ def render(
     schema = model.schema_
     judgement = judge(contest, model)
     table = parameter_table(model)
-    pictures = image_samples.pictures(contest, schema)
+    pictures = image_samples.pictures(contest, schema, names)
     tabular = pictures is None
     parts = {
         "title": title or f"{type(model).__name__} report",
@@ -116,7 +128,10 @@ def render(
         "tiles": _tiles(judgement, table, model) + _label_tiles(model, X, y),
         "referee": _referee(judgement),
         "pictures": pictures,
-        "columns": column_errors.column_errors(contest, schema) if tabular else None,
+        "generated": image_samples.generated(model, contest),
+        "columns": column_errors.column_errors(contest, schema)
+        if tabular
+        else column_errors.errors_of_channels(contest, schema),
         "worst": column_errors.worst_rows(contest, schema, X) if tabular else [],
         "curves": training_views.curves(model),
         "spread": training_views.spread(contest),

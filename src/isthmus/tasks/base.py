@@ -81,7 +81,9 @@ class Task(BaseEstimator, ABC):
         """Set ``autoencoder_`` and return the codes of `X`, (n, latent_dim)."""
         given = Autoencoder(random_state=seed) if self.autoencoder is None else self.autoencoder
         inner, frozen = unwrapped(given)
-        if not frozen:
+        if frozen:
+            input_checks.refuse_samples(y, X)
+        else:
             X = input_checks.opened(X)  # not once more for its codes
             inner = clone(inner).fit(X, y)
         self._keep(inner)

@@ -55,6 +55,9 @@ class EpochRows(NamedTuple):
     """(batches, batch_size)"""
     labels: Array | None = None
     """(n,) or (n, targets), NaN where missing; None without labels."""
+    inputs: Array | None = None
+    """(n, *sample_shape), what the network sees instead of `matrix`, which is then only the target;
+    NaN marks a missing cell. None: the network sees `matrix`."""
 
 
 class StepRange(NamedTuple):
@@ -66,6 +69,8 @@ class StepRange(NamedTuple):
     epoch: Array | np.uint32
     offset: Array | np.float32
     total: Array | np.float32
+    rate: Array | np.float32 | None = None
+    """The learning rate of all steps; NaN for that of the schedule. None: always the schedule."""
 
 
 class Programs(NamedTuple):
@@ -113,12 +118,19 @@ def compile_programs(
     loss = partial(_loss, network, network.fast(), objective)
     gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)
 
-    def step(state: TrainState, batch: Batch, key: Array, progress: Array, middle: Array) -> Any:
+    def step(
+        state: TrainState,
+        batch: Batch,
+        key: Array,
+        progress: Array,
+        middle: Array,
+        rate: Array | np.float32 | None,
+    ) -> Any:
         batch = _corrupted(batch, corruption, key)
         (value, (non_trainable, measured)), gradients = gradient(
             state.trainable, state.non_trainable, batch, key, progress, training=True
         )
-        trainable, slots = update(state.optimizer, gradients, state.trainable, middle)
+        trainable, slots = update(state.optimizer, gradients, state.trainable, middle, rate)
         return TrainState(trainable, non_trainable, slots), value, measured
 
     def train(
@@ -133,7 +145,7 @@ def compile_programs(
             # The schedule is evaluated in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
             noise = jax.random.fold_in(key, tally.step)
-            state, value, measured = step(state, batch, noise, done, middle)
+            state, value, measured = step(state, batch, noise, done, middle, span.rate)
             return state, _add(tally, value, measured, batch)
 
         def unfinished(carry: tuple[TrainState, Tally]) -> Array:
@@ -277,8 +289,8 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     if corruption is None:
         return batch
     inputs = corruption(jax.random.fold_in(key, 2), batch.inputs)
-    if batch.observed is not None:  # noise must not reach missing cells
-        inputs = inputs * batch.observed
+    if batch.shown is not None:  # noise must not reach missing cells
+        inputs = inputs * batch.shown
     return batch._replace(inputs=inputs)
 
 
@@ -286,11 +298,19 @@ def _batch(rows: EpochRows, step: Array, *, missing: bool) -> Batch:
     index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
     y = None if rows.labels is None else jnp.take(rows.labels, index, axis=0, mode="clip")
-    if not missing:
+    if rows.inputs is None and not missing:
         return Batch(target, target, weight, y=y)
-    present = ~jnp.isnan(target)
-    target = jnp.where(present, target, 0.0)
-    return Batch(target, target, weight, present.astype(jnp.float32), y)
+    target, observed = _with_zeros(target)
+    if rows.inputs is None:
+        return Batch(target, target, weight, observed, y, observed)
+    inputs, shown = _with_zeros(jnp.take(rows.inputs, index, axis=0, mode="clip"))
+    return Batch(inputs, target, weight, observed, y, shown)
+
+
+def _with_zeros(rows: Array) -> tuple[Array, Array]:
+    """Return rows with 0 for missing cells, and a mask that is 0 there and 1 elsewhere."""
+    present = ~jnp.isnan(rows)
+    return jnp.where(present, rows, 0.0), present.astype(jnp.float32)
 
 
 def _add(tally: Tally, value: Array, measured: Array | None, batch: Batch) -> Tally:

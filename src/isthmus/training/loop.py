@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 import jax
 import numpy as np
 
-from isthmus.core.errors import TrainingDiverged, TrainingWarning
+from isthmus.core.errors import InvalidParameter, TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
 from isthmus.core.types import Corruption, Floats, RowNumbers, TrainState
 from isthmus.training import batches
+from isthmus.training.callbacks import Callbacks
 from isthmus.training.epoch import EpochRows, StepRange, Tally, compile_programs, fresh_tally
 from isthmus.training.events import EpochEnd, Observer, Snapshot
 from isthmus.training.interrupt import Interrupt
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from isthmus.objectives.objective import Objective
     from isthmus.training.config import TrainingConfig
 
-StopReason = Literal["finished", "early stopping", "interrupted", "diverged"]
+StopReason = Literal["finished", "early stopping", "callback", "interrupted", "diverged"]
 
 # Rows of an evaluation step: enough to keep the cores busy, few enough to stay in cache.
 _EVALUATION_ROWS = 1024
@@ -57,6 +59,9 @@ class TrainingData:
         Names of the cells, for messages; may be empty.
     labels : ndarray of shape (n,) or (n, targets), or None
         Class numbers or targets of all rows; NaN where missing.
+    inputs : ndarray of shape (n, *sample_shape), or None
+        What the network sees instead of `matrix`, which is then only the target: the noisy samples
+        of pairs. None: the network sees `matrix`.
     """
 
     matrix: Floats
@@ -64,6 +69,7 @@ class TrainingData:
     validation: RowNumbers | None = None
     columns: tuple[str, ...] = ()
     labels: Floats | None = None
+    inputs: Floats | None = None
 
 
 @dataclass
@@ -77,7 +83,7 @@ class History:
         and the objective's metrics by name, with the prefix ``val_`` for validation rows.
     best_epoch : int
         The epoch whose weights the network has now; 0 if none was completed.
-    stop_reason : {"finished", "early stopping", "interrupted", "diverged"}
+    stop_reason : {"finished", "early stopping", "callback", "interrupted", "diverged"}
         Why training ended.
     """
 
@@ -96,6 +102,7 @@ def train(
     corruption: Corruption | None = None,
     observers: Sequence[Observer] = (),
     start: Snapshot | None = None,
+    callbacks: Callbacks | None = None,
 ) -> History:
     """Train a network and assign the best weights to it.
 
@@ -118,9 +125,13 @@ def train(
         Notified of the progress.
     start : Snapshot, optional
         The end of an earlier epoch of the same run, to resume from.
+    callbacks : Callbacks, optional
+        Keras callbacks, which may set the learning rate of epochs and stop the run.
 
     Raises
     ------
+    InvalidParameter
+        There are callbacks, and the optimizer has its own schedule.
     TrainingDiverged
         The loss was not finite before the first epoch was complete.
     KeyboardInterrupt
@@ -131,8 +142,9 @@ def train(
     TrainingWarning
         Training ended early because of Ctrl-C or a non-finite loss; good weights were kept.
     """
+    callbacks = callbacks or Callbacks(())
     with Interrupt() as interrupt:
-        run = _Run(network, objective, data, recipe, seed, corruption, interrupt)
+        run = _Run(network, objective, data, recipe, seed, corruption, interrupt, callbacks)
         if start is not None:
             run.restore(start)
         for observer in observers:
@@ -144,7 +156,9 @@ def train(
         finally:
             for observer in observers:
                 observer.on_stop()
-        return run.finish(reason)
+        history = run.finish(reason)
+        callbacks.stop()
+        return history
 
 
 class _Run:
@@ -159,6 +173,7 @@ class _Run:
         seed: int,
         corruption: Corruption | None,
         interrupt: Interrupt,
+        callbacks: Callbacks,
     ) -> None:
         self._network, self._data, self._recipe = network, data, recipe
         self._seed, self._interrupt = seed, interrupt
@@ -166,6 +181,14 @@ class _Run:
         self._steps = -(-len(data.training) // self._plan_size)
         full = network.full
         self._update = OptimizerStep(recipe, full.trainable_variables)
+        self._callbacks, self._fixed_rate = callbacks, math.nan
+        if callbacks and not self._update.has_settable_rate:
+            raise InvalidParameter(
+                "callbacks",
+                expected="an optimizer whose learning rate is a number",
+                received="one with a schedule of its own",
+                remedy="pass optimizer='adam', or an optimizer with a number as learning_rate",
+            )
         self._programs = compile_programs(
             network,
             objective,
@@ -176,7 +199,10 @@ class _Run:
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
         self._matrix = jax.device_put(_in_bucket(data.matrix))
-        self._labels = None if data.labels is None else jax.device_put(_in_bucket(data.labels))
+        self._labels, self._inputs = (
+            None if rows is None else jax.device_put(_in_bucket(rows))
+            for rows in (data.labels, data.inputs)
+        )
         self._validation = self._validation_rows()
         self._state = TrainState(
             copies([v.value for v in full.trainable_variables]),
@@ -196,9 +222,11 @@ class _Run:
 
     def epochs(self, observers: Sequence[Observer]) -> StopReason:
         """Run epochs until there is a reason to stop; return the reason."""
+        self._callbacks.start(self._recipe.epochs, self._steps)
         while self.epoch < self._recipe.epochs:
             if self._patience_is_out():
                 return "early stopping"
+            self._fixed_rate = self._callbacks.begin_epoch(self.epoch, self._first_rate)
             began = time.perf_counter()
             tally = self._one_epoch(self.epoch + 1, observers)
             if not bool(tally.finite):
@@ -213,12 +241,16 @@ class _Run:
                 return "diverged"
             self.epoch += 1
             self._record(means, time.perf_counter() - began)
-            last = self.epoch == self._recipe.epochs or self._patience_is_out()
+            self._callbacks.end_epoch(self.epoch - 1, means, self._rate)
+            stops = self._callbacks.stops
+            last = stops or self.epoch == self._recipe.epochs or self._patience_is_out()
             event = EpochEnd(self.epoch, self._recipe.epochs, loss, val_loss, last, self._snapshot)
             for observer in observers:
                 observer.on_epoch(event)
             if self._interrupt.requested and not last:
                 return "interrupted"
+            if stops and self.epoch < self._recipe.epochs:
+                return "callback"
         return "finished"
 
     def finish(self, reason: StopReason) -> History:
@@ -253,7 +285,8 @@ class _Run:
         plan = self._plan(epoch)
         rows = self._rows(plan)
         done_before, total = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
-        span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(total))
+        fixed = np.float32(self._fixed_rate) if self._callbacks else None
+        span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(total), fixed)
         tally, done = fresh_tally(len(self._metrics)), 0
         while done < plan.steps and not self._interrupt.requested:
             began = time.perf_counter()
@@ -278,7 +311,7 @@ class _Run:
 
     def _rows(self, plan: batches.BatchPlan) -> EpochRows:
         order, weights = jax.device_put(plan.rows), jax.device_put(plan.weights)
-        return EpochRows(self._matrix, order, weights, self._labels)
+        return EpochRows(self._matrix, order, weights, self._labels, self._inputs)
 
     def _validation_rows(self) -> tuple[EpochRows, int] | None:
         held_out = self._data.validation
@@ -329,8 +362,17 @@ class _Run:
 
     def _rate(self) -> float:
         """Return the learning rate of the last step."""
-        steps = self.epoch * self._steps
-        progress = (steps - 0.5) / (self._steps * self._recipe.epochs)
+        if not math.isnan(self._fixed_rate):
+            return self._fixed_rate
+        return self._rate_at(self.epoch * self._steps - 0.5)
+
+    def _first_rate(self) -> float:
+        """Return the learning rate of the next epoch's first step, without callbacks."""
+        return self._rate_at(self.epoch * self._steps + 0.5)
+
+    def _rate_at(self, steps: float) -> float:
+        """Return the learning rate after a number of steps, without callbacks."""
+        progress = steps / (self._steps * self._recipe.epochs)
         return self._update.rate(self._state.optimizer, progress)
 
     def _patience_is_out(self) -> bool:

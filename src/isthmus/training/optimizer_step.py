@@ -48,7 +48,12 @@ class OptimizerStep:
         self._build(variables)
         rate = self._optimizer.learning_rate
         places = [i for i, v in enumerate(self._optimizer.variables) if v is rate]
-        self._place_of_rate = places[0] if places and recipe.scheduled else None
+        self._place_of_rate = places[0] if places else None
+
+    @property
+    def has_settable_rate(self) -> bool:
+        """Whether the learning rate can be set; not if a given optimizer has its own schedule."""
+        return self._place_of_rate is not None
 
     def _build(self, variables: Sequence[Any]) -> None:
         if self._from_zero:
@@ -70,11 +75,17 @@ class OptimizerStep:
         gradients: list[jax.Array],
         trainable: list[jax.Array],
         progress: jax.Array,
+        rate: jax.Array | np.float32 | None = None,
     ) -> tuple[list[jax.Array], list[jax.Array]]:
-        """Return the weights and slots after a step at `progress`, the fraction of steps done."""
-        if self._place_of_rate is not None:
+        """Return the weights and slots after a step at `progress`, the fraction of steps done.
+
+        A `rate` that is not NaN replaces the learning rate of the schedule.
+        """
+        place = self._place_of_rate
+        if place is not None and (self._recipe.scheduled or rate is not None):
             slots = list(slots)
-            slots[self._place_of_rate] = self._recipe.rate_at(progress)
+            own = self._recipe.rate_at(progress) if self._recipe.scheduled else slots[place]
+            slots[place] = own if rate is None else jnp.where(jnp.isnan(rate), own, rate)
         if not self._as_one:
             made, slots = self._optimizer.stateless_apply(slots, gradients, trainable)
             return made, slots

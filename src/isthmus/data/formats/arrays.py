@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_CELLS = 1 << 23
+"""Cells of a batch of samples; each becomes a float32, and some become two."""
+
+
 class Arrays(NamedTuple):
-    """Samples, their labels, and the test samples of a file that has some."""
+    """Samples, their labels, the test samples of a file that has some, and names of images."""
 
     X: NDArray[Any]
     y: NDArray[Any] | None = None
     X_test: NDArray[Any] | None = None
     y_test: NDArray[Any] | None = None
+    names: list[str] | None = None
 
 
 def load(open_: Callable[[str], Any], size: int, what: str) -> NDArray[Any]:

@@ -75,7 +75,7 @@ _FORMATS = (
 FORMATS: Catalogue[FileFormat] = Catalogue("file format", {each.name: each for each in _FORMATS})
 """The formats that are files, in the order in which help lists them."""
 
-FOLDER = FileFormat("images", "a folder of PNG or JPEG images", "images", (), "arrays")
+FOLDER = FileFormat("images", "a folder of images", "images", (), "arrays")
 """The format of folders."""
 
 WRITTEN: Catalogue[FileFormat] = Catalogue(

@@ -53,7 +53,8 @@ def read(path: Path, label: str | None = None) -> Arrays:
                 raise damaged(f"{path}, {name!r}", str(error)) from None
 
         roles = _roles(path, sizes, label)
-        arrays = Arrays(**{part: stored(name) for part, name in roles.items()})
+        found = {part: stored(name) for part, name in roles.items()}
+    arrays = Arrays(found["X"], found.get("y"), found.get("X_test"), found.get("y_test"))
     return arrays._replace(
         X=samples(path, arrays.X),
         y=labels(path, arrays.X, arrays.y),
