@@ -166,6 +166,7 @@ class BaseAutoencoder(
             self, schema, latent_dim, goal.head, run.seed
         )
         data = row_split.part(matrix, schema, labels, self.validation_fraction, run.seed)
+        data = resolved_settings.start(network, architecture, data, run.seed)
         interrupt.raise_if_requested()
         history = train(
             network,

@@ -234,10 +234,11 @@ PARAMETERS = (
                 *("recurrent", "gru", "linear"),
             ),
         ),
-        'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" (with '
-        'pooling) or "strided" (with strides and transposed convolutions); for series (n, time, '
-        'channels) "convolutional-1d", "recurrent" (an LSTM) or "gru". "auto": dense, but '
-        "convolutional for images of more than 65,536 cells. Sequences for recurrent networks may "
+        'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" '
+        '(residual blocks beside a linear path that starts as PCA) or "strided" (with strides and '
+        'transposed convolutions); for series (n, time, channels) "convolutional-1d", "recurrent" '
+        '(an LSTM) or "gru". "auto": dense, but convolutional for images (n, height, width, '
+        "channels) and for any of more than 65,536 cells. Sequences for recurrent networks may "
         "differ in length: a shorter one has NaN in all channels after its end.",
         summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
     ),

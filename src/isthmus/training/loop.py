@@ -57,6 +57,8 @@ class TrainingData:
         Names of the cells, for messages; may be empty.
     labels : ndarray of shape (n,) or (n, targets), or None
         Class numbers or targets of all rows; NaN where missing.
+    mirrored : tuple of int
+        Axes of a batch (n, *sample_shape); each step reverses every row along each at random.
     """
 
     matrix: Floats
@@ -64,6 +66,7 @@ class TrainingData:
     validation: RowNumbers | None = None
     columns: tuple[str, ...] = ()
     labels: Floats | None = None
+    mirrored: tuple[int, ...] = ()
 
 
 @dataclass
@@ -172,6 +175,7 @@ class _Run:
             self._update,
             missing=bool(np.isnan(data.matrix).any()),
             corruption=corruption,
+            mirrored=data.mirrored,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
