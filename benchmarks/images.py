@@ -1,12 +1,15 @@
-"""Compare the default networks with PCA on pictures: a table of docs/benchmarks.md.
+"""Compare the default networks for pictures with PCA, and their speed with that of Keras.
 
 usage: scripts/bench images defaults [--only NAME,NAME] [--architectures NAME,NAME] [--seeds 1]
                                      [--epochs 12] [--data FOLDER]
+       scripts/bench images speed [--seeds 3]
 
 Prints, for each set of pictures, the mean squared error of held-out rows in fractions of the range,
 with equal sizes of the code and otherwise default settings, and the seconds of the fit. Sets whose
 files are not on this machine are skipped, with the reason. FOLDER contains mnist.npz. It only uses
 what is public, so an earlier version can be measured by putting it first on PYTHONPATH.
+
+"speed" trains the default convolutional network for 64 x 64 x 3 with isthmus and with Keras on JAX.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from sklearn.decomposition import PCA
 
 import isthmus as ist
 from images_parts.pictures import SETS, Absent, Pictures, PictureSet
+from speed_parts import harness
 
 
 def pca_error(train: np.ndarray, test: np.ndarray, code: int) -> float:
@@ -87,18 +91,34 @@ def defaults(options: argparse.Namespace) -> None:
             print(line(each, name or "default", runs, pictures.train.shape), flush=True)
 
 
+def speed(options: argparse.Namespace) -> None:
+    job = {"side": 64, "channels": 3, "rows": 1_024, "batch": 64, "epochs": 4, "code": 64}
+    contestants = [
+        harness.Contestant(name, "images_fit.py", {**job, "who": who})
+        for name, who in (("isthmus", "isthmus"), ("Keras on JAX", "keras"))
+    ]
+    failures: list[str] = []
+    answers = harness.in_turn(contestants, options.seeds, failures)
+    rows = [
+        [name, f"{harness.after_first(got):.2f}", f"{got[0]['loss'][-1]:.5f}"]
+        for name, got in answers.items()
+    ]
+    print("\n".join([*harness.table(["", "s / epoch", "loss"], rows), *failures]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     here = Path(__file__).resolve().parents[2]
-    parser.add_argument("part", choices=["defaults"])
+    parser.add_argument("part", choices=["defaults", "speed"])
     parser.add_argument("--data", type=Path, default=here / "shared" / "data")
     parser.add_argument("--only", default="", help="names of sets")
     parser.add_argument("--architectures", default="convolutional,dense")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="instead of the default number")
-    defaults(parser.parse_args())
+    options = parser.parse_args()
+    {"defaults": defaults, "speed": speed}[options.part](options)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def _pictures(n: int, side: int, channels: int) -> np.ndarray:
 
 def _pair(rows: np.ndarray, code: int) -> tuple:
     """Return the encoder and the decoder of the default network, after one epoch."""
+    # With this loss, unscaled pictures are fractions, so the decoder ends in a sigmoid.
     model = ist.Autoencoder(
         code, architecture="convolutional", scale="none", loss="bce", epochs=1, batch_size=64,
         random_state=0, verbose=0,

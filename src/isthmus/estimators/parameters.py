@@ -291,7 +291,8 @@ PARAMETERS = (
         '{"batch", "layer", "none", "auto"}',
         "auto",
         OneOf(auto=True, names=("batch", "layer", "none")),
-        'Normalization in hidden layers. "auto": batch for images, none for tables.',
+        'Normalization in hidden layers. "auto": batch for images, none for tables and for '
+        'architecture="convolutional".',
         summary="batch, layer or none.",
     ),
     Parameter(
@@ -311,7 +312,8 @@ PARAMETERS = (
         '"mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) as in '
         'Keras. "auto": cross-entropy for images and values in [0, 1], squared error for numeric '
         "columns, a mixture by column for tables with categories or booleans; squared error for "
-        "models of your own, whose last activation is unknown.",
+        'architecture="convolutional", and for models of your own, whose last activation is '
+        "unknown.",
         kinds=_WITH_LOSS,
         summary="mse, mae, huber, bce or mixture.",
     ),
