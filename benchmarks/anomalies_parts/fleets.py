@@ -75,15 +75,17 @@ def measured(kind: str, history: str, seed: int, options: argparse.Namespace) ->
     parts = [[unit[n:] for unit, n in zip(each, learned, strict=True)] for each in (units, faulty)]
     detector = ist.AnomalyDetector(window=window, group="machine_id", random_state=seed)
     detector.fit(table([unit[:n] for unit, n in zip(units, learned, strict=True)]))
-    normal, wrong = (detector.anomaly_score(table(part)).reshape(len(units), -1) for part in parts)
+    tables = [table(part) for part in parts]
+    scores = [detector.anomaly_score(each) for each in tables]
     found = []
     fault = slice(FAULT * window, (FAULT + 2) * window)
     for rate in RATES:
         detector.false_alarm_rate = rate
-        limit = detector.thresholds_of(normal[0])[0]  # one for all rows
-        found.append(
-            np.stack([(normal > limit).mean(axis=1), (wrong[:, fault] > limit).any(axis=1)])
+        normal, wrong = (
+            (own > detector.thresholds_of(own, each)).reshape(len(units), -1)
+            for own, each in zip(scores, tables, strict=True)
         )
+        found.append(np.stack([normal.mean(axis=1), wrong[:, fault].any(axis=1)]))
     return found
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isthmus.anomaly.alarm_threshold import AlarmThreshold, thresholds
 
@@ -53,6 +55,16 @@ def test_rows_without_a_score_change_nothing():
     limits = thresholds(gap, 2.0, 0.1, tau=20, spread=0.5)
     np.testing.assert_array_equal(
         np.delete(limits, np.s_[100:130]), thresholds(found, 2.0, 0.1, 20, 0.5)
+    )
+
+
+@given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=6))
+def test_units_have_the_thresholds_that_each_has_alone(counts):
+    found = scores(sum(counts))
+    begins = np.cumsum(counts)[:-1]
+    expected = [thresholds(part, 1.5, 0.1, 20, 0.5) for part in np.split(found, begins)]
+    np.testing.assert_array_equal(
+        thresholds(found, 1.5, 0.1, 20, 0.5, begins), np.concatenate(expected)
     )
 
 

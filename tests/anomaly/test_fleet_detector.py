@@ -125,12 +125,14 @@ def test_alarms_say_their_unit(detector, faulty):
 
 def test_rows_of_an_interval_are_the_users(detector, faulty):
     mixed = faulty.sample(frac=1, random_state=1).reset_index(drop=True)
-    scores = detector.anomaly_score(mixed)
-    for one in detector.intervals(mixed):
+    above = detector.decision_function(mixed) < 0
+    found = detector.intervals(mixed)
+    assert {one.unit for one in found} == set(mixed["unit"][above])
+    for one in found:
         first, last = mixed.iloc[one.rows[0]], mixed.iloc[one.rows[1]]
         assert first["unit"] == last["unit"] == one.unit
         assert (first["at"], last["at"]) == (one.start, one.end)
-        assert scores[list(one.rows)].min() > detector.threshold_
+        assert above[list(one.rows)].all()
 
 
 def test_alarms_do_not_reach_the_next_unit(detector, normal):
@@ -175,6 +177,46 @@ def test_results_come_in_the_users_container_and_order(detector, faulty, convert
 def test_p_values_agree_with_the_threshold(detector, faulty):
     p, scores = detector.p_values(faulty), detector.anomaly_score(faulty)
     assert ((p <= detector.false_alarm_rate) == (scores > detector.threshold_)).all()
+
+
+def test_each_unit_has_its_own_threshold_which_begins_at_that_of_the_fleet(detector, faulty):
+    mixed = faulty.sample(frac=1, random_state=1)
+    scores = detector.anomaly_score(mixed)
+    limits = detector.thresholds_of(scores, mixed)
+    np.testing.assert_array_equal(detector.decision_function(mixed), limits - scores)
+    np.testing.assert_array_equal(detector.predict(mixed) == -1, scores > limits)
+    in_order = pd.Series(limits, mixed.index).sort_index().to_numpy().reshape(UNITS, ROWS)
+    np.testing.assert_allclose(in_order[:, 0], detector.threshold_)
+    for unit in range(UNITS):
+        alone = faulty[unit * ROWS : (unit + 1) * ROWS]
+        expected = detector.thresholds_of(detector.anomaly_score(alone), alone)
+        np.testing.assert_allclose(in_order[unit], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_the_threshold_of_a_unit_follows_its_scores(detector, factor):
+    rows = fleet(rows=6_000, units=2)
+    rate, random = 0.1, np.random.default_rng(0)
+    noise = random.standard_normal((2, 6_000 + WINDOW))
+    smooth = np.array([np.convolve(each, np.ones(WINDOW), "valid")[:6_000] for each in noise])
+    scores = np.exp(0.5 * smooth / np.sqrt(WINDOW))
+    scores *= factor * detector._fitted.threshold(rate) / np.quantile(scores, 1 - rate)
+    detector.set_params(false_alarm_rate=rate)
+    try:
+        limits = detector.thresholds_of(scores.ravel(), rows).reshape(scores.shape)
+    finally:
+        detector.set_params(false_alarm_rate=0.01)
+    share = (scores > limits).mean(axis=1)
+    assert (rate / 1.5 < share).all()
+    assert (share < 1.5 * rate).all()
+
+
+def test_thresholds_need_the_rows_of_the_scores(detector, normal):
+    scores = detector.anomaly_score(normal)
+    with pytest.raises(InvalidData, match="a table with the column 'unit'"):
+        detector.thresholds_of(scores)
+    with pytest.raises(InvalidData, match=r"shape \(200,\), received shape \(1600,\)"):
+        detector.thresholds_of(scores, normal[:ROWS])
 
 
 def test_new_units_are_named_and_scored(detector, faulty):

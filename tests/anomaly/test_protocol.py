@@ -100,6 +100,12 @@ def test_the_threshold_is_where_p_values_reach_the_rate(fitted, prepared):
     assert fitted.threshold(0.05) >= fitted.threshold(0.3)
 
 
+def test_there_is_a_threshold_for_each_row(fitted, prepared):
+    limits = fitted.thresholds(fitted.score(prepared), RATE, prepared)
+    assert limits.shape == (len(ROWS),)
+    assert limits[0] == pytest.approx(fitted.threshold(RATE))
+
+
 def test_explanations_sum_to_the_score(fitted, prepared):
     parts = fitted.explain(prepared, like=ROWS)
     assert list(parts.columns) == list(ROWS.columns)

@@ -18,6 +18,16 @@ def test_the_correlation_time_is_that_of_theory(memory):
     assert found == pytest.approx((1 + memory) / (1 - memory), rel=0.15)
 
 
+def test_values_of_different_sequences_are_not_compared():
+    noise = np.random.default_rng(0).standard_normal((30, 200))
+    begins = np.arange(200, noise.size, 200)
+    assert correlation_time(noise.ravel(), begins) == pytest.approx(1, abs=0.2)
+    assert correlation_time(noise.ravel(), np.arange(1, noise.size)) == 1
+    later = noise + np.repeat([-1, 1], 15)[:, None]
+    assert correlation_time(later.ravel(), begins) < 200
+    assert correlation_time(later.ravel()) > 1_000
+
+
 def test_the_correlation_time_of_few_values():
     assert correlation_time(np.array([3.0])) == 1
     assert correlation_time(np.full(9, 3.0)) == 1

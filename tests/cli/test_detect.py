@@ -399,6 +399,10 @@ def test_alarms_of_a_fleet_say_the_unit(
     why = tmp_path / "why.csv"
     assert run("explain", fleet / "f.isthmus", fleet / "later.csv", "--top", 1, "-o", why) == 0
     assert pd.read_csv(why)[["unit", "column"]].iloc[0].tolist() == ["pump 2", "s1"]
+    assert run("explain", fleet / "f.isthmus", fleet / "later.csv", "-o", why, "--force") == 0
+    raised = found[found["alarm"]]
+    assert set(pd.read_csv(why)["row"]) == set(raised["row"])
+    assert (raised["top_columns"] != "").all()
 
 
 def test_the_end_of_each_unit_is_held_out(

@@ -12,7 +12,6 @@ from isthmus.evaluation.alarm_evaluation import curves, found, is_anomaly, seen_
 
 DETECTOR = SimpleNamespace(
     threshold_=2.0,
-    thresholds_of=lambda scores: np.full(len(scores), 2.0),
     false_alarm_rate=0.1,
     is_series=False,
     calibration_scores_=np.arange(19) / 9,
@@ -26,7 +25,8 @@ ROWS = st.lists(
 
 def seen(rows):
     scores, truth = (np.array(part) for part in zip(*rows, strict=True))
-    return seen_from(DETECTOR, scores.astype(float), np.full(len(rows), 0.5), y=truth)
+    p_values, thresholds = np.full(len(rows), 0.5), np.full(len(rows), 2.0)
+    return seen_from(DETECTOR, scores.astype(float), p_values, thresholds, y=truth)
 
 
 def slow_roc_auc(scored):

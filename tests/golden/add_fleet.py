@@ -1,7 +1,7 @@
 """Adds the archive of a detector for a fleet to the files that ``tests/test_golden.py`` reads.
 
-Fleets came after the version that `make.py` runs with. It was run with the first source that had
-them, and is not run again::
+Fleets came after the version that `make.py` runs with. It was run with the source that they were
+first released from, and is not run again::
 
     PYTHONPATH=src:tests python tests/golden/add_fleet.py
 """

@@ -198,7 +198,9 @@ def test_linear_has_no_hidden_layers():
     [
         ((100_000,), "dense"),
         ((28, 28), "dense"),
-        ((32, 32, 3), "dense"),
+        ((32, 32, 3), "convolutional"),
+        ((8, 90, 16), "convolutional"),
+        ((7, 90, 3), "dense"),
         ((512, 512), "convolutional"),
         ((300, 300, 3), "convolutional"),
         ((100, 100, 50), "dense"),

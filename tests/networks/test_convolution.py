@@ -49,6 +49,17 @@ def test_convolve_at_3x3(channels):
     )
 
 
+def test_convolve_on_a_large_grid():
+    """The gradient of a kernel with many channels has another form from 17 cells on."""
+    pads = ((1, 1), (1, 1))
+    assert_same(
+        lambda x, k: convolve(x, k, pads),
+        lambda x, k: reference(x, k, (1, 1), pads),
+        normal(2, 17, 5, 24),
+        normal(3, 3, 24, 40, seed=1),
+    )
+
+
 @pytest.mark.parametrize(
     ("size", "channels", "pads"),
     [

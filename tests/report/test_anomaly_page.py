@@ -97,8 +97,8 @@ def test_a_table_without_labels(table, tmp_path):
 
 def test_false_discoveries(table):
     detector, new, labels = table
-    scores, p_values = detector.anomaly_score(new), detector.p_values(new)
-    seen = alarm_evaluation.seen_from(detector, scores, p_values, y=labels, fdr=0.2)
+    found = alarm_evaluation.scored(detector, new)
+    seen, scores = alarm_evaluation.seen_from(detector, *found, y=labels, fdr=0.2), found.scores
     assert (seen.raised == (detector.predict(new, fdr=0.2) == -1)).all()
     assert seen.threshold == scores[seen.raised].min()
     assert alarm_evaluation.told(seen)[0].startswith("10 of 10 anomalies found")

@@ -16,12 +16,15 @@ about these alarms.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from isthmus.core.types import RowNumbers
 
 _STEP = 1.0
 """How far an alarm as long as the scores' correlation time moves the logarithm."""
@@ -82,8 +85,26 @@ class AlarmThreshold:
 
 
 def thresholds(
-    scores: NDArray[np.float64], start: float, rate: float, tau: float, spread: float
+    scores: NDArray[np.float64],
+    start: float,
+    rate: float,
+    tau: float,
+    spread: float,
+    begins: RowNumbers | tuple[()] = (),
 ) -> NDArray[np.float64]:
-    """Return the threshold for each of the scores of successive rows, (n,)."""
-    threshold = AlarmThreshold(start, rate, tau, spread)
-    return np.fromiter(map(threshold.at_next, scores.tolist()), np.float64, len(scores))
+    """Return the threshold for each of the scores of successive rows, (n,).
+
+    Parameters
+    ----------
+    scores : array of float64, shape (n,)
+        NaN where there is no score.
+    start, rate, tau, spread : float
+        As in `AlarmThreshold`.
+    begins : array of int, optional
+        Which rows are the first ones of another unit, where the threshold starts afresh.
+    """
+    found = np.empty(len(scores))
+    for first, stop in pairwise([0, *begins, len(scores)]):
+        threshold = AlarmThreshold(start, rate, tau, spread)
+        found[first:stop] = [threshold.at_next(score) for score in scores[first:stop].tolist()]
+    return found

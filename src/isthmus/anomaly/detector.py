@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -18,6 +19,7 @@ from isthmus.anomaly.protocol import DetectorKind, FitRequest, StoredDetector
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_training import fit_rows
 from isthmus.core.catalogue import Catalogue
+from isthmus.core.errors import DataWarning
 from isthmus.core.randomness import resolve_seed
 from isthmus.estimators import input_checks, parameter_checks, parameters
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
@@ -143,7 +145,8 @@ class AnomalyDetector(OutlierMixin, Task):
         columns; that for pictures holds their principal components.
     threshold_, offset_ : float
         `predict` raises an alarm where the anomaly score is above `threshold_`, that is, where
-        `score_samples` is below `offset_`.
+        `score_samples` is below `offset_`. With `window`, the threshold begins there (see
+        `thresholds_of`).
     calibration_scores_ : array of shape (held-out rows,)
         Anomaly scores of held-out rows, in ascending order. Not for series.
     schema_ : Schema
@@ -157,8 +160,8 @@ class AnomalyDetector(OutlierMixin, Task):
     units_ : tuple of str or int
         The units that were learned from. Only with `group`.
     unit_levels_ : array of shape (units,)
-        What the scores of each unit are divided by, so that `threshold_` holds for all units. Only
-        with `group`.
+        What the scores of each unit are divided by, so that the thresholds of all units begin at
+        `threshold_`. Only with `group`.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -283,8 +286,10 @@ class AnomalyDetector(OutlierMixin, Task):
 
         With `window`, the offset follows slow changes (see `thresholds_of`).
         """
-        scores = self.anomaly_score(X)
-        return self.thresholds_of(scores) - scores
+        rows = self._prepared(X)
+        scores: Scores = self._fitted.score(rows)
+        limits: Scores = self._fitted.thresholds(scores, self.false_alarm_rate, rows)
+        return limits - scores
 
     def p_values(self, X: Any) -> Scores:
         """Return the p-value of each row's score among those of normal rows, (n,), in (0, 1].
@@ -308,15 +313,33 @@ class AnomalyDetector(OutlierMixin, Task):
         values: Scores = self._fitted.p_values(scores)
         return values
 
-    def thresholds_of(self, scores: Scores) -> Scores:
+    def thresholds_of(self, scores: Scores, X: Any = None) -> Scores:
         """Return the threshold for each of the scores from `anomaly_score`, (n,).
 
         It is ``threshold_`` for rows. With `window`, it is ``threshold_`` for the first of the
         scores, which are in order of time, and then follows slow changes so that the false-alarm
-        rate is kept (`isthmus.anomaly.alarm_threshold`).
+        rate is kept (`isthmus.anomaly.alarm_threshold`). With `group`, it does so in each unit.
+
+        Parameters
+        ----------
+        scores : array of shape (n,)
+            The scores of rows.
+        X : DataFrame or Arrow table, optional
+            The rows. Only needed with `group`: they have the unit and the time of each score.
+
+        Raises
+        ------
+        InvalidData, SchemaMismatch
+            With `group`, `X` is missing, is no table of series of units, or has not one row for
+            each score.
         """
         check_is_fitted(self)
-        values: Scores = self._fitted.thresholds(scores, self.false_alarm_rate)
+        rows = None
+        if self.group is not None:
+            with warnings.catch_warnings():  # given for the scores already
+                warnings.simplefilter("ignore", DataWarning)
+                rows = self._prepared(X)
+        values: Scores = self._fitted.thresholds(scores, self.false_alarm_rate, rows)
         return values
 
     def predict(self, X: Any, *, fdr: float | None = None) -> NDArray[np.int64]:

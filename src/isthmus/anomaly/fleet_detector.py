@@ -24,7 +24,7 @@ from isthmus.anomaly.series_archive import as_bytes
 from isthmus.anomaly.series_detector import SeriesDetector
 from isthmus.anomaly.unit_scaling import UnitFigures, UnitScaling, in_units, standardised
 from isthmus.anomaly.unit_shrinkage import UnitShrinkage
-from isthmus.core.errors import DataWarning, InvalidArchive
+from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData
 from isthmus.core.name_lists import name_list
 from isthmus.data.fleet import Fleet, as_fleet
 from isthmus.data.sensor_series import SensorSeries, in_container_of
@@ -124,7 +124,7 @@ class FleetDetector:
         return self.series.p_values(scores)
 
     def threshold(self, rate: float) -> float:
-        """Return the score above which to raise an alarm, for all units.
+        """Return the score above which to raise an alarm, at the first row of each unit.
 
         Parameters
         ----------
@@ -134,9 +134,25 @@ class FleetDetector:
         """
         return self.series.threshold(rate)
 
-    def thresholds(self, scores: Float64s, rate: float) -> Float64s:
-        """Return `threshold` for each score, (n,): rows of a fleet do not follow each other."""
-        return np.full(len(scores), self.threshold(rate))
+    def thresholds(self, scores: Float64s, rate: float, rows: FleetRows) -> Float64s:
+        """Return the threshold for each row, (n,), in the user's order.
+
+        It begins with `threshold` in each unit, and follows slow changes in it (`alarm_threshold`).
+
+        Raises
+        ------
+        InvalidData
+            There is not one score per row.
+        """
+        fleet, scores = rows.fleet, np.asarray(scores, dtype=np.float64)
+        if scores.shape != (len(fleet),):
+            raise InvalidData(
+                "scores",
+                expected=f"one for each row, shape ({len(fleet)},)",
+                received=f"shape {scores.shape}",
+                remedy="pass the rows that have these scores",
+            )
+        return fleet.in_user_order(self._thresholds(fleet, scores[fleet.order], rate))
 
     def explain(self, rows: FleetRows, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`."""
@@ -153,13 +169,15 @@ class FleetDetector:
         Alarms of a unit with at most half a window between them are merged.
         """
         parts = self._contributions(rows)
-        scores, threshold = parts.sum(axis=1), self.threshold(rate)
+        scores = parts.sum(axis=1)
+        limits = self._thresholds(rows.fleet, scores, rate)
         with np.errstate(invalid="ignore"):
-            alarmed = np.unique(rows.fleet.unit_of_rows[scores > threshold])
+            alarmed = np.unique(rows.fleet.unit_of_rows[scores > limits])
         found = []
         for unit in alarmed.tolist():
             first, stop = rows.fleet.bounds[unit : unit + 2].tolist()
-            for span in merged_alarms(scores[first:stop], threshold, self.series.window // 2):
+            own = slice(first, stop)
+            for span in merged_alarms(scores[own], limits[own], self.series.calm):
                 whole = AlarmSpan(*(first + row for row in span))
                 shares = np.nansum(parts[whole.first : whole.last + 1], axis=0)
                 score = float(scores[whole.peak])
@@ -266,6 +284,10 @@ class FleetDetector:
     def _scores(self, rows: FleetRows) -> Float64s:
         """Return the scores of the rows of the fleet, in its order."""
         return self.series.score(rows.series) / rows.levels
+
+    def _thresholds(self, fleet: Fleet, scores: Float64s, rate: float) -> Float64s:
+        """Return the thresholds for the scores of the rows of the fleet, in its order."""
+        return self.series.thresholds_of_units(scores, rate, fleet.bounds[1:-1])
 
     def _contributions(self, rows: FleetRows) -> Float64s:
         """Return what each sensor contributes to the rows' scores, in the order of the fleet."""

@@ -72,8 +72,10 @@ def fit_fleet(request: FitRequest) -> FleetDetector:
     learned = np.array([fleet.sensors.index(name) for name in series.sensors])
     levels = fitted_levels(fleet, series.score(fleet.whole(standardised(fleet, scaling.figures))))
     held_out = held_out / levels[fleet.unit_of_rows[rows]]
+    known = np.isfinite(held_out)
+    begins = np.flatnonzero(np.diff(np.cumsum(starts)[known])) + 1
     calibration = SeriesCalibration.fit(
-        held_out[np.isfinite(held_out)], 2 * window, for_same_rows=request.contaminated
+        held_out[known], 2 * window, begins, for_same_rows=request.contaminated
     )
     return FleetDetector(
         series=replace(series, calibration=calibration),

@@ -91,8 +91,19 @@ class FittedDetector(Protocol):
     def threshold(self, rate: float) -> float:
         """Return the score above which an alarm is raised at a false-alarm rate."""
 
-    def thresholds(self, scores: Scores, rate: float) -> Scores:
-        """Return the threshold for each of the scores of successive rows, (n,)."""
+    def thresholds(self, scores: Scores, rate: float, rows: Any) -> Scores:
+        """Return the threshold for each of the scores of successive rows, (n,).
+
+        Parameters
+        ----------
+        scores : array of shape (n,)
+            The result of `score`.
+        rate : float
+            As in `threshold`.
+        rows
+            The result of `prepare`, which says which unit the rows of a fleet belong to, and their
+            order in time. The other kinds do not need it.
+        """
 
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each cell contributes to the score, in the container and shape of `like`.

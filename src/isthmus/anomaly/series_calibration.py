@@ -19,6 +19,7 @@ is at most the requested rate in three fits of four; `alarm_threshold` corrects 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -28,6 +29,8 @@ from isthmus.anomaly.autocovariance import autocovariance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from isthmus.core.types import RowNumbers
 
 _COUNTED = 1.5
 """Fewest independent observations above a score for their fraction to be used as it is."""
@@ -61,22 +64,29 @@ class SeriesCalibration:
 
     @classmethod
     def fit(
-        cls, scores: NDArray[np.float64], shortest: int, *, for_same_rows: bool = False
+        cls,
+        scores: NDArray[np.float64],
+        shortest: int,
+        begins: RowNumbers | tuple[()] = (),
+        *,
+        for_same_rows: bool = False,
     ) -> Self:
         """Calibrate on the scores of consecutive rows.
 
         Parameters
         ----------
         scores : array of float64, shape (n,)
-            Held-out scores, in order of time.
+            Held-out scores, in order of time; in a fleet, unit after unit.
         shortest : int
             tau is at least this.
+        begins : array of int, optional
+            Which rows are the first ones of another unit.
         for_same_rows : bool
             Whether the rows to judge are those that the scores are of. Then nothing is predicted,
             and the margin is made up for.
         """
         logs = np.log(np.maximum(scores, _SMALLEST))
-        fitted = cls(np.sort(scores), max(float(shortest), correlation_time(logs)))
+        fitted = cls(np.sort(scores), max(float(shortest), correlation_time(logs, begins)))
         return replace(fitted, scores=fitted.scores / fitted.margin) if for_same_rows else fitted
 
     @property
@@ -132,12 +142,24 @@ class SeriesCalibration:
         return float(logs.mean()), max(spread, 1e-6), m
 
 
-def correlation_time(values: NDArray[np.float64]) -> float:
-    """Return the integrated autocorrelation time of a sequence, (n,), in rows; at least 1."""
+def correlation_time(values: NDArray[np.float64], begins: RowNumbers | tuple[()] = ()) -> float:
+    """Return the integrated autocorrelation time of a sequence, in rows; at least 1.
+
+    Parameters
+    ----------
+    values : array of float64, shape (n,)
+        The sequence, or several, one after the other.
+    begins : array of int, optional
+        Where another sequence begins. Values of different sequences are not compared: if the first
+        sequences are a little lower than the last ones, correlation would seem to have no end.
+    """
     centred = values - values.mean()
     if len(values) < 2 or not centred.any():
         return 1.0
-    correlation = autocovariance(centred)
+    bounds = [0, *begins, len(values)]
+    correlation = np.zeros(max(np.diff(bounds)))
+    for first, stop in pairwise(bounds):
+        correlation[: stop - first] += autocovariance(centred[first:stop])
     correlation /= correlation[0]
-    last = int((correlation < _LAST_CORRELATION).argmax()) or len(values)
+    last = int((correlation < _LAST_CORRELATION).argmax()) or len(correlation)
     return max(1.0, 1.0 + 2.0 * float(correlation[1:last].sum()))

@@ -118,15 +118,36 @@ class SeriesDetector:
         """
         return self.calibration.threshold(rate)
 
-    def thresholds(self, scores: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+    def thresholds(
+        self,
+        scores: NDArray[np.float64],
+        rate: float,
+        rows: Any = None,  # noqa: ARG002
+    ) -> NDArray[np.float64]:
         """Return the threshold for each of the scores of successive rows, (n,).
 
         It begins with `threshold`, and follows slow changes (`alarm_threshold`).
         """
-        start = self.threshold(rate)
+        return self.thresholds_of_units(scores, rate)
+
+    def thresholds_of_units(
+        self, scores: NDArray[np.float64], rate: float, begins: RowNumbers | tuple[()] = ()
+    ) -> NDArray[np.float64]:
+        """Return `thresholds` that start afresh at the first row of each further unit, (n,).
+
+        Parameters
+        ----------
+        scores : array of float64, shape (n,)
+            Those of the rows of one unit after the other.
+        rate : float
+            As in `threshold`.
+        begins : array of int, optional
+            Which rows are the first ones of another unit.
+        """
+        start, calibration = self.threshold(rate), self.calibration
         if not self.window_score.step:
             return np.full(len(scores), start)
-        return thresholds(scores, start, rate, self.calibration.tau, self.calibration.spread)
+        return thresholds(scores, start, rate, calibration.tau, calibration.spread, begins)
 
     def explain(self, rows: Any, like: Any) -> Any:
         """Return what each sensor contributes to each row's score, in the container of `like`.

@@ -99,7 +99,7 @@ def detect(
             None,
             scan(detector, data, label, max_p_value=max_p_value, images=options),
         )
-    seen = seen_from(detector, found.scores, found.p_values, y=found.labels, fdr=fdr)
+    seen = seen_from(detector, *found.scored, y=found.labels, fdr=fdr)
     writing.write(output, found.table(seen), overwrite=force)
     typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.path_and_size(output)}")
     evaluation = None

@@ -16,7 +16,7 @@ from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import number
 from isthmus.data import reading
 from isthmus.data.formats.image_options import AS_STORED
-from isthmus.evaluation.alarm_evaluation import scored
+from isthmus.evaluation.alarm_evaluation import RowFigures, scored
 from isthmus.evaluation.alarm_reasons import reasons
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class DetectorScan:
 
     Parameters
     ----------
-    scores, p_values : arrays of shape (n,)
+    scored : RowFigures
+        The scores, p-values and thresholds.
     top : list of str
         For rows that may raise an alarm, the columns that contribute most; "" for other rows.
     carried : pyarrow.Table or None
@@ -54,8 +55,7 @@ class DetectorScan:
         guaranteed; "" otherwise.
     """
 
-    scores: NDArray[np.float64]
-    p_values: NDArray[np.float64]
+    scored: RowFigures
     top: list[str]
     carried: pa.Table | None
     labels: NDArray[Any] | None
@@ -65,9 +65,9 @@ class DetectorScan:
         """Return one line for each row; carried columns come first."""
         found = pa.table(
             {
-                "row": np.arange(len(self.scores)),
-                "score": pa.array(self.scores, from_pandas=True),
-                "p_value": pa.array(self.p_values, from_pandas=True),
+                "row": np.arange(len(seen.scores)),
+                "score": pa.array(seen.scores, from_pandas=True),
+                "p_value": pa.array(seen.p_values, from_pandas=True),
                 "alarm": seen.raised,
                 "top_columns": [
                     text if alarm else "" for text, alarm in zip(self.top, seen.raised, strict=True)
@@ -98,7 +98,8 @@ def scan(
     label : str or None
         The column of labels.
     max_p_value : float
-        Rows with a larger p-value cannot raise an alarm, so their reasons are not computed.
+        The reasons of rows with a larger p-value are only computed if their score is above the
+        threshold.
     images : ImageOptions
         How the images of a folder are read; their names become a carried column.
     """
@@ -116,8 +117,7 @@ def scan(
     if parts[0].carried is not None:
         carried = pa.concat_tables([part.carried for part in parts])
     return DetectorScan(
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.p_values for part in parts]),
+        RowFigures(*map(np.concatenate, zip(*(part.scored for part in parts), strict=True))),
         [text for part in parts for text in part.top],
         carried,
         None if label is None else np.concatenate([part.labels for part in parts]),
@@ -187,11 +187,14 @@ def _scan_rows(
     labels: NDArray[Any] | None,
     max_p_value: float,
 ) -> DetectorScan:
-    scores, p_values = scored(detector, rows)
-    candidates = np.flatnonzero(p_values <= max_p_value)
-    top = [""] * len(scores)
+    found = scored(detector, rows)
+    with np.errstate(invalid="ignore"):
+        candidates = np.flatnonzero(
+            (found.p_values <= max_p_value) | (found.scores > found.thresholds)
+        )
+    top = [""] * len(found.scores)
     if len(candidates):
         why = reasons(detector, rows, candidates)
         for place, row in enumerate(candidates):
             top[row] = ", ".join(why.columns[i] for i in why.largest(place, _TOP))
-    return DetectorScan(scores, p_values, top, carried, labels)
+    return DetectorScan(found, top, carried, labels)

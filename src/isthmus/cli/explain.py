@@ -229,7 +229,8 @@ def _explain_batch(
     elif top is not None:
         chosen = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:top]
     else:
-        chosen = np.flatnonzero(np.nan_to_num(scores, nan=-np.inf) > detector.thresholds_of(scores))
+        limits = detector.thresholds_of(scores, rows)
+        chosen = np.flatnonzero(np.nan_to_num(scores, nan=-np.inf) > limits)
     if not len(chosen):
         return []
     why = reasons(detector, rows, chosen)

@@ -201,11 +201,12 @@ class BaseAutoencoder(
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
         )
-        if warm:
-            warm_start.take_over(self, network, architecture, goal.head)
         data = row_split.part(
             matrix, schema, labels, self.validation_fraction, run.seed, inputs=inputs
         )
+        data = resolved_settings.start(network, architecture, data, run.seed)
+        if warm:
+            warm_start.take_over(self, network, architecture, goal.head)
         interrupt.raise_if_requested()
         history = train(
             network,

@@ -235,10 +235,11 @@ PARAMETERS = (
                 *("recurrent", "gru", "linear"),
             ),
         ),
-        'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" (with '
-        'pooling) or "strided" (with strides and transposed convolutions); for series (n, time, '
-        'channels) "convolutional-1d", "recurrent" (an LSTM) or "gru". "auto": dense, but '
-        "convolutional for images of more than 65,536 cells. Sequences for recurrent networks may "
+        'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" '
+        '(residual blocks beside a linear path that starts as PCA) or "strided" (with strides and '
+        'transposed convolutions); for series (n, time, channels) "convolutional-1d", "recurrent" '
+        '(an LSTM) or "gru". "auto": dense, but convolutional for images (n, height, width, '
+        "channels) and for any of more than 65,536 cells. Sequences for recurrent networks may "
         "differ in length: a shorter one has NaN in all channels after its end.",
         summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
     ),
@@ -292,7 +293,8 @@ PARAMETERS = (
         '{"batch", "layer", "none", "auto"}',
         "auto",
         OneOf(auto=True, names=("batch", "layer", "none")),
-        'Normalization in hidden layers. "auto": batch for images, none for tables.',
+        'Normalization in hidden layers. "auto": batch for images, none for tables and for '
+        'architecture="convolutional".',
         summary="batch, layer or none.",
     ),
     Parameter(
@@ -312,7 +314,8 @@ PARAMETERS = (
         '"mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) as in '
         'Keras. "auto": cross-entropy for images and values in [0, 1], squared error for numeric '
         "columns, a mixture by column for tables with categories or booleans; squared error for "
-        "models of your own, whose last activation is unknown.",
+        'architecture="convolutional", and for models of your own, whose last activation is '
+        "unknown.",
         kinds=_WITH_LOSS,
         summary="mse, mae, huber, bce or mixture.",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
+from isthmus.networks.residual import Residual
 from isthmus.networks.serialization import model_to_config
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
 from isthmus.objectives.likelihood import LIKELIHOODS
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import PerSample, Term
+    from isthmus.training.loop import TrainingData
 
 # Defaults were measured: docs/adr/0004-defaults.md.
 _LARGEST_AUTO_CODE = 32
@@ -204,21 +207,42 @@ def _warn_if_unsavable(*models: Any) -> None:
             )
 
 
+def start(
+    network: Network, architecture: Architecture | None, data: TrainingData, seed: int
+) -> TrainingData:
+    """Set initial weights that depend on the data; return the data with how to mirror it.
+
+    Mirror images are only used without labels, which they may change ("b" and "d"), and without a
+    posterior, whose samples would be mirrored too.
+    """
+    if not isinstance(architecture, Residual):
+        return data
+    free = data.labels is None and network.noise_dim == 0 and data.validation is not None
+    held_out = data.matrix[data.validation] if free else None
+    rows = data.matrix[data.training]
+    return replace(data, mirrored=architecture.start(network, rows, held_out, seed=seed))
+
+
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
     """Return the loss and its name, with "auto" resolved; raises InvalidParameter.
 
     For a pair of models passed by the user, "auto" is the squared error, because the last
-    activation is unknown.
+    activation is unknown. It is also that for the convolutional architecture, which learns
+    pictures better by it.
     """
     loss = estimator.loss
     if callable(loss):
         name = getattr(loss, "__name__", type(loss).__name__)
         check_custom(loss, name, schema.sample_shape)
         return custom(loss), f"custom:{name}"
-    if loss == "auto" and estimator.encoder is not None:
+    if loss == "auto" and (estimator.encoder is not None or _convolves(estimator, schema)):
         loss = "mse"
     name = resolve_loss(loss, schema.values)
     return LOSSES[name](schema.segments), name
+
+
+def _convolves(estimator: Any, schema: Schema) -> bool:
+    return architecture_class(estimator.architecture, schema.sample_shape) is Residual
 
 
 def penalties(estimator: Any) -> tuple[Term, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,14 @@ _SURE = 0.95
 """Probability that a valid detector's number of false alarms is in the stated range."""
 
 
+class RowFigures(NamedTuple):
+    """What a detector says about rows, (n,) each."""
+
+    scores: NDArray[np.float64]
+    p_values: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+
+
 @dataclass(frozen=True, eq=False)
 class AlarmCounts:
     """The scores and alarms of a detector on some rows."""
@@ -46,7 +54,7 @@ class AlarmCounts:
     fdr: bool
     """Whether the guarantee is about false discoveries."""
     threshold: float
-    """Higher scores raise an alarm; for a series, at first.
+    """Higher scores raise an alarm; for a series and each unit of a fleet, at first.
 
     With `fdr`, the lowest score of an alarm, or the highest score if there is no alarm."""
     held_out: int | None
@@ -111,27 +119,43 @@ def look(detector: Any, X: Any, *, y: Any = None) -> AlarmCounts:
     return seen_from(detector, *scored(detector, X), y=y)
 
 
-def scored(detector: Any, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the scores and p-values of rows, (n,) each; rows are scored once."""
+def scored(detector: Any, X: Any) -> RowFigures:
+    """Return the scores, p-values and thresholds of rows; rows are scored once."""
     scores = np.asarray(detector.anomaly_score(X), dtype=np.float64)
-    return scores, np.asarray(detector.p_values_of(scores), dtype=np.float64)
+    return RowFigures(
+        scores,
+        np.asarray(detector.p_values_of(scores), dtype=np.float64),
+        np.asarray(detector.thresholds_of(scores, X), dtype=np.float64),
+    )
 
 
 def seen_from(
     detector: Any,
     scores: NDArray[np.float64],
     p_values: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
     *,
     y: Any = None,
     fdr: float | None = None,
 ) -> AlarmCounts:
-    """Find the alarms from a detector's scores and p-values, (n,), as its ``predict`` does."""
+    """Find the alarms as a detector's ``predict`` does.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+    scores, p_values, thresholds : arrays of shape (n,)
+        As in `RowFigures`.
+    y : array of shape (n,), optional
+        The labels.
+    fdr : float, optional
+        The false discovery rate; by default, each row is compared with its threshold.
+    """
     threshold = float(detector.threshold_)
     there = np.isfinite(scores)
     share = None if fdr is None else checks.number("fdr", fdr, above=0, below=1)
     raised = np.zeros(len(scores), dtype=bool)
     if share is None:
-        raised[there] = scores[there] > detector.thresholds_of(scores)[there]
+        raised[there] = scores[there] > thresholds[there]
     else:
         raised = conformal.discoveries(np.nan_to_num(p_values, nan=1.0), share)
         if there.any():

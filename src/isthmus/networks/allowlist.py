@@ -38,7 +38,7 @@ _LAYERS_AND_MODELS = {
     "keras": frozenset({"Sequential"}),
     "keras.src.models.functional": frozenset({"Functional"}),
     "keras.layers": _LAYERS,
-    "isthmus.networks.layers": frozenset({"LastStep", "TableOutput"}),
+    "isthmus.networks.layers": frozenset({"LastStep", "Logit", "TableOutput"}),
 }
 # By setting: an object anywhere else, even one of Keras's own, would be created and called in ways
 # that the checks after building do not cover.

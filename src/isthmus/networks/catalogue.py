@@ -12,39 +12,46 @@ from isthmus.networks.convolutional import Convolutional, Convolutional1D, Strid
 from isthmus.networks.dense import Dense
 from isthmus.networks.linear import Linear
 from isthmus.networks.recurrent import GRU, LSTM
+from isthmus.networks.residual import Residual
 
 if TYPE_CHECKING:
     from isthmus.networks.network import Architecture
 
 _CLASSES: tuple[type[Architecture], ...] = (
-    Convolutional,
     Convolutional1D,
     Dense,
     GRU,
     Linear,
     LSTM,
+    Residual,
     Strided,
 )
 
 ARCHITECTURES: Catalogue[type[Architecture]] = Catalogue(
     "architecture", {each.name: each for each in _CLASSES}
 )
+_EARLIER: dict[str, type[Architecture]] = {"convolutional": Convolutional}
+"""What a name stood for in earlier versions, for their archives."""
 
 _MOST_DENSE_CELLS = 2**16
 """The cells of a 256 x 256 image, whose first dense layer alone has 2**25 weights."""
+_SMALLEST_SIDE, _MOST_CHANNELS = 8, 16
+"""The smallest side of a picture, and the most channels."""
 
 
 def architecture_class(name: str, sample_shape: tuple[int, ...]) -> type[Architecture]:
     """Return the architecture called `name`; raises InvalidParameter.
 
-    "auto" is dense, which for the same time on a CPU is as good for images as convolution
-    (docs/adr/0004-defaults.md), but convolutional for images that need too many dense weights.
+    "auto" is convolutional for samples of shape (height, width, channels), and for those of shape
+    (height, width) that need too many dense weights; for others, which may be series, it is dense.
     """
     if name != "auto":
         return ARCHITECTURES[name]
-    picture = len(sample_shape) == 2 or (len(sample_shape) == 3 and sample_shape[2] <= 4)
-    large = math.prod(sample_shape) > _MOST_DENSE_CELLS
-    return Convolutional if picture and large else Dense
+    if len(sample_shape) == 3:
+        small = min(sample_shape[:2]) < _SMALLEST_SIDE or sample_shape[2] > _MOST_CHANNELS
+        return Dense if small else Residual
+    large = len(sample_shape) == 2 and math.prod(sample_shape) > _MOST_DENSE_CELLS
+    return Residual if large else Dense
 
 
 def architecture_to_config(architecture: Any) -> dict[str, Any]:
@@ -59,9 +66,10 @@ def architecture_from_config(config: Any) -> Architecture:
     name = config.get("name") if isinstance(config, dict) else None
     if isinstance(name, str) and name in ARCHITECTURES:
         fields = {key: value for key, value in config.items() if key != "name"}
-        architecture = ARCHITECTURES[name].from_config(fields)
-        if architecture is not None:
-            return architecture
+        classes = (ARCHITECTURES[name], _EARLIER.get(name, ARCHITECTURES[name]))
+        for architecture in (each.from_config(fields) for each in classes):
+            if architecture is not None:
+                return architecture
     raise InvalidArchive(
         "the archive's architecture",
         expected="one that this version of isthmus knows",

@@ -33,6 +33,8 @@ _ORDER = ("NHWC", "HWIO", "NHWC")
 # Measured: up to this many columns, copying one side's shifts for a single product pays off.
 _WIDEST_PATCH = 160
 _FEW_CHANNELS = 4
+# Measured: kernels with so many cells on grids of up to this size are faster as a convolution.
+_MANY_CELLS, _SMALL_GRID = 9, 16
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -198,6 +200,8 @@ def _kernel_gradient(images: Array, change: Array, size: Pair, pads: Pads) -> Ar
     channels, made = images.shape[-1], change.shape[-1]
     cells = size[0] * size[1]
     if cells * min(channels, made) > _WIDEST_PATCH:
+        if cells >= _MANY_CELLS and max(change.shape[1:3]) <= _SMALL_GRID:
+            return _kernel_gradient_of_small_grids(images, change, pads)
         return _kernel_gradient_by_cell(images, change, size, pads)
     if made < channels:
         patches = jnp.concatenate(_shifts(change, size, _reversed(size, pads)), axis=-1)
@@ -217,6 +221,12 @@ def _kernel_gradient_by_cell(images: Array, change: Array, size: Pair, pads: Pad
     change = change.reshape(-1, made)
     cells = [piece.reshape(-1, channels).T @ change for piece in _shifts(images, size, pads)]
     return jnp.stack(cells).reshape(*size, channels, made)
+
+
+def _kernel_gradient_of_small_grids(images: Array, change: Array, pads: Pads) -> Array:
+    """Use a convolution whose samples are the channels, and whose kernel is the change."""
+    images = images.transpose(3, 1, 2, 0)
+    return _in_order(images, change.transpose(1, 2, 0, 3), pads).transpose(1, 2, 0, 3)
 
 
 def _reversed(size: Pair, pads: Pads) -> Pads:

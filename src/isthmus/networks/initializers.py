@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, TypeVar
 
 import jax
+import keras
 import numpy as np
 
 from isthmus.core.errors import InvalidParameter
@@ -17,8 +18,6 @@ from isthmus.core.randomness import generator_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import keras
 
     from isthmus.core.types import Floats
 
@@ -61,12 +60,19 @@ def draw(model: keras.Model, seed: int) -> None:
             received=f"{model.count_params():,}",
             remedy="use a smaller latent_dim, or fewer units in hidden",
         )
+    zero = {
+        id(layer.kernel)
+        for layer in model._flatten_layers()
+        if isinstance(getattr(layer, "kernel_initializer", None), keras.initializers.Zeros)
+    }
     for position, variable in enumerate(model.variables):
         shape = tuple(variable.shape)
         if variable.name == "seed_generator_state":
             continue  # of a random layer, not a weight
         rng = generator_for(seed, f"weights/{position}")
-        if variable.name == "kernel":
+        if id(variable) in zero:
+            variable.assign(np.zeros(shape, np.float32))
+        elif variable.name == "kernel":
             variable.assign(_glorot(shape, rng))
         elif variable.name == "recurrent_kernel":
             variable.assign(_orthogonal(shape, rng))

@@ -36,14 +36,16 @@ def convolution(
     bias: bool = True,
     window: tuple[int, int] = (3, 3),
     strides: tuple[int, int] = (1, 1),
+    from_zero: bool = False,
 ) -> Any:
     """Return a convolution that divides its input's sides by `strides`, rounded up.
 
-    For its initializer see `dense`.
+    For its initializer see `dense`; with `from_zero` its weights start at 0.
     """
-    return keras.layers.Conv2D(
-        filters, window, strides, **_convolving(name, policy=policy, bias=bias)
-    )
+    settings = _convolving(name, policy=policy, bias=bias)
+    if from_zero:
+        settings["kernel_initializer"] = keras.initializers.Zeros()
+    return keras.layers.Conv2D(filters, window, strides, **settings)
 
 
 def transposed(

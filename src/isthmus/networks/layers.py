@@ -83,6 +83,39 @@ class LastStep(keras.layers.Layer):
         return n, units
 
 
+@keras.saving.register_keras_serializable(package="isthmus")
+class Logit(keras.layers.Layer):
+    """The logit of fractions, continued by its tangents near 0 and 1.
+
+    So a sigmoid after it is the identity but near 0 and 1, where it bends towards them.
+
+    Parameters
+    ----------
+    margin : float
+        Distance from 0 and 1 from which on the tangents are used.
+
+    Input and output shape: any.
+    """
+
+    def __init__(self, margin: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.margin = float(margin)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the logits."""
+        slope = 1.0 / (self.margin * (1.0 - self.margin))
+        inner = ops.clip(inputs, self.margin, 1.0 - self.margin)
+        return ops.log(inner / (1.0 - inner)) + slope * (inputs - inner)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "margin": self.margin}
+
+
 def _activate(kind: str, cells: Any) -> Any:
     if kind == "binary":
         return ops.sigmoid(cells)

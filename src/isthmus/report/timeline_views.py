@@ -110,7 +110,8 @@ def timeline(detector: Any, X: Any, seen: AlarmCounts, found: Intervals) -> Time
         "line is the threshold at the start; it follows slow changes."
         if detector.group is None
         else f"{count(len(found), 'alarm')}. The rows are drawn unit after unit. Rows above the "
-        "threshold are merged if they are close."
+        "threshold are merged if they are close. The line is the threshold at the start of each "
+        "unit; it follows slow changes."
     )
     if len(kept) < len(names):
         note += (

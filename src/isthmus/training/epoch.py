@@ -96,6 +96,7 @@ def compile_programs(
     *,
     missing: bool,
     corruption: Corruption | None = None,
+    mirrored: tuple[int, ...] = (),
     brief: bool = False,
 ) -> Programs:
     """Build the programs of a run; they compile when they are first called.
@@ -112,6 +113,8 @@ def compile_programs(
         Whether the matrix contains NaN for missing cells.
     corruption : callable or None
         Corrupts the inputs of each step; the target stays clean.
+    mirrored : tuple of int
+        Axes of a batch along which each training step reverses rows at random.
     brief : bool
         Whether the run takes less time than compiling (`isthmus.core.program_cache.Program`).
     """
@@ -140,11 +143,12 @@ def compile_programs(
 
         def body(carry: tuple[TrainState, Tally]) -> tuple[TrainState, Tally]:
             state, tally = carry
-            batch = _batch(rows, tally.step, missing=missing)
             done = (span.offset + tally.step) / span.total
             # The schedule is evaluated in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
             noise = jax.random.fold_in(key, tally.step)
+            mirror = partial(_mirrored, axes=mirrored, key=noise)
+            batch = _batch(rows, tally.step, missing=missing, mirror=mirror)
             state, value, measured = step(state, batch, noise, done, middle, span.rate)
             return state, _add(tally, value, measured, batch)
 
@@ -294,16 +298,30 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     return batch._replace(inputs=inputs)
 
 
-def _batch(rows: EpochRows, step: Array, *, missing: bool) -> Batch:
+def _mirrored(target: Array, axes: tuple[int, ...], key: Array) -> Array:
+    """Reverse each row along each of the axes with probability a half."""
+    for axis in axes:
+        coins = jax.random.bernoulli(jax.random.fold_in(key, 2 + axis), shape=(len(target),))
+        coins = coins.reshape(-1, *(1,) * (target.ndim - 1))
+        target = jnp.where(coins, jnp.flip(target, axis), target)
+    return target
+
+
+def _batch(
+    rows: EpochRows, step: Array, *, missing: bool, mirror: Callable[[Array], Array] | None = None
+) -> Batch:
     index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
+    if mirror is not None:
+        target = mirror(target)
     y = None if rows.labels is None else jnp.take(rows.labels, index, axis=0, mode="clip")
     if rows.inputs is None and not missing:
         return Batch(target, target, weight, y=y)
     target, observed = _with_zeros(target)
     if rows.inputs is None:
         return Batch(target, target, weight, observed, y, observed)
-    inputs, shown = _with_zeros(jnp.take(rows.inputs, index, axis=0, mode="clip"))
+    inputs = jnp.take(rows.inputs, index, axis=0, mode="clip")
+    inputs, shown = _with_zeros(inputs if mirror is None else mirror(inputs))
     return Batch(inputs, target, weight, observed, y, shown)
 
 

@@ -62,6 +62,8 @@ class TrainingData:
     inputs : ndarray of shape (n, *sample_shape), or None
         What the network sees instead of `matrix`, which is then only the target: the noisy samples
         of pairs. None: the network sees `matrix`.
+    mirrored : tuple of int
+        Axes of a batch (n, *sample_shape); each step reverses every row along each at random.
     """
 
     matrix: Floats
@@ -70,6 +72,7 @@ class TrainingData:
     columns: tuple[str, ...] = ()
     labels: Floats | None = None
     inputs: Floats | None = None
+    mirrored: tuple[int, ...] = ()
 
 
 @dataclass
@@ -195,6 +198,7 @@ class _Run:
             self._update,
             missing=bool(np.isnan(data.matrix).any()),
             corruption=corruption,
+            mirrored=data.mirrored,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
