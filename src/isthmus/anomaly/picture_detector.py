@@ -95,7 +95,7 @@ class PictureDetector:
         """Return the score above which an alarm is raised at a false-alarm rate."""
         return conformal.threshold(self.calibration, rate)
 
-    def thresholds(self, scores: Scores, rate: float) -> Scores:
+    def thresholds(self, scores: Scores, rate: float, rows: Any = None) -> Scores:  # noqa: ARG002
         """Return `threshold` for each of the scores, (n,)."""
         return np.full(len(scores), self.threshold(rate))
 
