@@ -97,7 +97,7 @@ def test_odd_sides_are_not_cut_off_before_they_are_seen():
 
 
 def test_hidden_are_its_filters():
-    asked = ARCHITECTURES["convolutional"].from_settings(settings(hidden=(3, 6)))
+    asked = ARCHITECTURES["strided"].from_settings(settings(hidden=(3, 6)))
     assert asked.filters == (3, 6)
     kernels = [
         tuple(v.shape) for v in asked.encoder((8, 8)).trainable_variables if v.name == "kernel"
@@ -113,7 +113,7 @@ def test_what_is_no_picture_is_refused(shape):
 
 def test_no_blocks_are_refused():
     with pytest.raises(InvalidParameter, match="at least one block"):
-        ARCHITECTURES["convolutional"].from_settings(settings(hidden=()))
+        ARCHITECTURES["strided"].from_settings(settings(hidden=()))
 
 
 def test_kernels_start_as_glorot_and_bengio_say():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]
 
-# Chosen by measurement: docs/adr/0017-convolutional-default.md.
+# Chosen by measurement: docs/adr/0019-convolutional-default.md.
 _LARGEST_GRID, _LARGEST_PATCH = 16, 8
 _SMALLEST_GRID = 8
 _FEWEST_FILTERS, _MOST_FILTERS = 32, 64
