@@ -123,6 +123,14 @@ def test_rows_may_be_unsorted(regular):
     assert len(w) == 1
     assert (found.start, found.end, found.sensors) == (whole.start, whole.end, whole.sensors)
     assert [order[row] for row in found.rows] == list(whole.rows)
+    scores = regular.anomaly_score(faulty)
+    limits = regular.thresholds_of(scores[order], faulty.iloc[order])
+    np.testing.assert_array_equal(limits, regular.thresholds_of(scores)[order])
+    with pytest.warns(DataWarning, match="sorted"):
+        predicted = regular.predict(faulty.iloc[order])
+    np.testing.assert_array_equal(predicted, regular.predict(faulty)[order])
+    with pytest.raises(InvalidData, match="one for each row"):
+        regular.thresholds_of(scores[:9], faulty.iloc[order])
     with pytest.warns(DataWarning, match="sorted"):
         explained = regular.explain(faulty.iloc[order])
     pd.testing.assert_frame_equal(explained, regular.explain(faulty).iloc[order])

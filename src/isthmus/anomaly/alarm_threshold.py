@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.core.errors import InvalidData
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -82,6 +84,17 @@ class AlarmThreshold:
             moved = self._log + self._step * (1 - self._rate) * self._rows
             self._log = min(self._most, moved)
         self._rows, self._highest = 0, 0.0
+
+
+def check_one_for_each(scores: NDArray[np.float64], rows: int) -> None:
+    """Raise InvalidData unless there is one score for each of so many rows."""
+    if scores.shape != (rows,):
+        raise InvalidData(
+            "scores",
+            expected=f"one for each row, shape ({rows},)",
+            received=f"shape {scores.shape}",
+            remedy="pass the rows that have these scores",
+        )
 
 
 def thresholds(

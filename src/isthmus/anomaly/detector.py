@@ -325,7 +325,8 @@ class AnomalyDetector(OutlierMixin, Task):
         scores : array of shape (n,)
             The scores of rows.
         X : DataFrame or Arrow table, optional
-            The rows. Only needed with `group`: they have the unit and the time of each score.
+            The rows. Needed with `group`, because they have the unit of each score, and with times
+            that are not in order.
 
         Raises
         ------
@@ -335,7 +336,7 @@ class AnomalyDetector(OutlierMixin, Task):
         """
         check_is_fitted(self)
         rows = None
-        if self.group is not None:
+        if self.group is not None or (X is not None and self._fitted.is_series):
             with warnings.catch_warnings():  # given for the scores already
                 warnings.simplefilter("ignore", DataWarning)
                 rows = self._prepared(X)

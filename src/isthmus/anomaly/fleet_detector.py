@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from isthmus.anomaly.alarm_threshold import check_one_for_each
 from isthmus.anomaly.intervals import (
     AlarmSpan,
     Interval,
@@ -24,7 +25,7 @@ from isthmus.anomaly.series_archive import as_bytes
 from isthmus.anomaly.series_detector import SeriesDetector
 from isthmus.anomaly.unit_scaling import UnitFigures, UnitScaling, in_units, standardised
 from isthmus.anomaly.unit_shrinkage import UnitShrinkage
-from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData
+from isthmus.core.errors import DataWarning, InvalidArchive
 from isthmus.core.name_lists import name_list
 from isthmus.data.fleet import Fleet, as_fleet
 from isthmus.data.sensor_series import SensorSeries, in_container_of
@@ -145,13 +146,7 @@ class FleetDetector:
             There is not one score per row.
         """
         fleet, scores = rows.fleet, np.asarray(scores, dtype=np.float64)
-        if scores.shape != (len(fleet),):
-            raise InvalidData(
-                "scores",
-                expected=f"one for each row, shape ({len(fleet)},)",
-                received=f"shape {scores.shape}",
-                remedy="pass the rows that have these scores",
-            )
+        check_one_for_each(scores, len(fleet))
         return fleet.in_user_order(self._thresholds(fleet, scores[fleet.order], rate))
 
     def explain(self, rows: FleetRows, like: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from isthmus.anomaly.absent_sensors import MOST_ABSENT, absent_in, completed, warn_of_absent
-from isthmus.anomaly.alarm_threshold import AlarmThreshold, thresholds
+from isthmus.anomaly.alarm_threshold import AlarmThreshold, check_one_for_each, thresholds
 from isthmus.anomaly.intervals import Interval, Intervals, merged_alarms, responsible_sensors
 from isthmus.anomaly.series_archive import SeriesParts, read_parts
 from isthmus.anomaly.series_score import Level, SeriesScore, window_statistics
@@ -29,6 +29,8 @@ from isthmus.anomaly.series_windows import (
 from isthmus.core.errors import DataWarning, SchemaMismatch
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.sensor_series import SensorSeries, as_series, in_container_of
+from isthmus.data.time_grid import usual_step
+from isthmus.data.time_order import TimeOrder
 from isthmus.data.windows import per_timestamp
 from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
@@ -119,16 +121,23 @@ class SeriesDetector:
         return self.calibration.threshold(rate)
 
     def thresholds(
-        self,
-        scores: NDArray[np.float64],
-        rate: float,
-        rows: Any = None,  # noqa: ARG002
+        self, scores: NDArray[np.float64], rate: float, rows: Any = None
     ) -> NDArray[np.float64]:
         """Return the threshold for each of the scores of successive rows, (n,).
 
-        It begins with `threshold`, and follows slow changes (`alarm_threshold`).
+        It begins with `threshold`, and follows slow changes (`alarm_threshold`). If `rows` have
+        times, these are the order; otherwise the scores are in order.
         """
-        return self.thresholds_of_units(scores, rate)
+        ticks = rows.ticks() if isinstance(rows, SensorSeries) else None
+        order = None
+        if ticks is not None:
+            _, order = TimeOrder(self.grid.step or usual_step(ticks)).sort(ticks)
+        if order is None:
+            return self.thresholds_of_units(scores, rate)
+        check_one_for_each(scores, len(order))
+        found = np.empty(len(scores))
+        found[order] = self.thresholds_of_units(scores[order], rate)
+        return found
 
     def thresholds_of_units(
         self, scores: NDArray[np.float64], rate: float, begins: RowNumbers | tuple[()] = ()
