@@ -62,7 +62,7 @@ class Autoencoder(BaseAutoencoder):
         self,
         latent_dim: int | str = "auto",
         *,
-        architecture: str = "dense",
+        architecture: str = "auto",
         encoder: Any = None,
         decoder: Any = None,
         hidden: Any = "auto",

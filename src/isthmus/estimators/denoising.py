@@ -62,7 +62,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         *,
         noise: Any = "auto",
         noise_level: float = 0.4,
-        architecture: str = "dense",
+        architecture: str = "auto",
         encoder: Any = None,
         decoder: Any = None,
         hidden: Any = "auto",

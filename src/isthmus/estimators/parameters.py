@@ -227,7 +227,7 @@ PARAMETERS = (
     Parameter(
         "architecture",
         "str",
-        "dense",
+        "auto",
         OneOf(
             auto=True,
             names=(
@@ -239,8 +239,9 @@ PARAMETERS = (
         '(residual blocks beside a linear path that starts as PCA) or "strided" (with strides and '
         'transposed convolutions); for series (n, time, channels) "convolutional-1d", "recurrent" '
         '(an LSTM) or "gru". "auto": dense, but convolutional for images (n, height, width, '
-        "channels) and for any of more than 65,536 cells. Sequences for recurrent networks may "
-        "differ in length: a shorter one has NaN in all channels after its end.",
+        "channels) and for any of more than 65,536 cells, unless `hidden` is given. Sequences for "
+        "recurrent networks may differ in length: a shorter one has NaN in all channels after its "
+        "end.",
         summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
     ),
     Parameter(

@@ -180,8 +180,7 @@ def network(
         bool(estimator.linear_path),
         estimator.precision,
     )
-    chosen = architecture_class(estimator.architecture, schema.sample_shape)
-    architecture = chosen.from_settings(settings)
+    architecture = _architecture(estimator, schema).from_settings(settings)
     joined = join(
         architecture,
         schema.sample_shape,
@@ -235,14 +234,16 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
         name = getattr(loss, "__name__", type(loss).__name__)
         check_custom(loss, name, schema.sample_shape)
         return custom(loss), f"custom:{name}"
-    if loss == "auto" and (estimator.encoder is not None or _convolves(estimator, schema)):
+    own = estimator.encoder is not None
+    if loss == "auto" and (own or _architecture(estimator, schema) is Residual):
         loss = "mse"
     name = resolve_loss(loss, schema.values)
     return LOSSES[name](schema.segments), name
 
 
-def _convolves(estimator: Any, schema: Schema) -> bool:
-    return architecture_class(estimator.architecture, schema.sample_shape) is Residual
+def _architecture(estimator: Any, schema: Schema) -> type[Architecture]:
+    given = not isinstance(estimator.hidden, str)
+    return architecture_class(estimator.architecture, schema.sample_shape, layers_given=given)
 
 
 def penalties(estimator: Any) -> tuple[Term, ...]:

@@ -95,7 +95,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
         head_hidden: Any = "auto",
         head_activation: str = "gelu",
         head_dropout: float = 0.0,
-        architecture: str = "dense",
+        architecture: str = "auto",
         encoder: Any = None,
         decoder: Any = None,
         hidden: Any = "auto",

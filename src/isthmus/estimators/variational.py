@@ -113,7 +113,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         warmup: float = 0.0,
         free_bits: float = 0.0,
         likelihood: str = "auto",
-        architecture: str = "dense",
+        architecture: str = "auto",
         encoder: Any = None,
         decoder: Any = None,
         hidden: Any = "auto",

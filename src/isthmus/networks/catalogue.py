@@ -39,14 +39,19 @@ _SMALLEST_SIDE, _MOST_CHANNELS = 8, 16
 """The smallest side of a picture, and the most channels."""
 
 
-def architecture_class(name: str, sample_shape: tuple[int, ...]) -> type[Architecture]:
+def architecture_class(
+    name: str, sample_shape: tuple[int, ...], *, layers_given: bool = False
+) -> type[Architecture]:
     """Return the architecture called `name`; raises InvalidParameter.
 
     "auto" is convolutional for samples of shape (height, width, channels), and for those of shape
     (height, width) that need too many dense weights; for others, which may be series, it is dense.
+    It is also dense if the user gives the sizes of hidden layers, which mean units there.
     """
     if name != "auto":
         return ARCHITECTURES[name]
+    if layers_given:
+        return Dense
     if len(sample_shape) == 3:
         small = min(sample_shape[:2]) < _SMALLEST_SIDE or sample_shape[2] > _MOST_CHANNELS
         return Dense if small else Residual
