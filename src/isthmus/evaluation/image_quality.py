@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BLOCK_CELLS = 1 << 21
 """Cells that are compared at a time: 8 MiB of each array."""
+_compare = jax.jit(structural_similarity)
 
 
 def psnr(error: float) -> float | None:
@@ -44,14 +45,13 @@ def mean_ssim(target: Floats, prediction: Floats) -> float:
         Fractions of the range. NaN in `target` marks a missing pixel.
     """
     rows = max(1, _BLOCK_CELLS // target[0].size)
-    compare = jax.jit(structural_similarity)
     found = []
     for start in range(0, len(target), rows):
         ours, theirs = target[start : start + rows], prediction[start : start + rows]
         observed = ~np.isnan(ours)
         some = observed.any(axis=tuple(range(1, ours.ndim)))
         mask = None if observed.all() else observed.astype(np.float32)
-        values = compare(_within_range(ours), _within_range(theirs), mask)
+        values = _compare(_within_range(ours), _within_range(theirs), mask)
         found.append(np.asarray(values, np.float64)[some])
     return float(np.concatenate(found).mean())
 
