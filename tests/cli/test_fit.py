@@ -295,6 +295,8 @@ def test_the_kinds_of_the_options_are_those_that_can_be_fitted() -> None:
         (["--hidden", "8,x"], "--hidden: expected sizes such as 512,256, received '8,x'"),
         (["--hidden", "8,0"], "--hidden: expected an integer from 1"),
         (["--loss", "bcee"], "received 'bcee': did you mean 'bce'?"),
+        (["--loss", "mse:1,bcee:1"], "received 'bcee': did you mean 'bce'?"),
+        (["--loss", "mse:1,bce"], "--loss: expected names with weights above 0"),
         (["--loss", "custom:mine"], "--loss: expected one of 'auto', 'mse'"),
         (["--time", "t"], "--time: does not apply to --kind autoencoder"),
     ],

@@ -10,6 +10,7 @@ from PIL import Image
 
 from isthmus.cli.__main__ import main
 from isthmus.data import reading, writing
+from isthmus.persistence.loading import load
 
 RNG = np.random.default_rng(0)
 QUICK = ("--epochs", 1, "--hidden", 4, "--latent-dim", 2)
@@ -53,6 +54,14 @@ def test_the_report_of_a_fit_names_files(folder: Path) -> None:
     assert len(shown) == 10
     assert shown <= set(reading.read(folder / "normal").names or ())
     assert "Detected faults by place" in page
+
+
+def test_weighted_losses_of_images(folder: Path, tmp_path: Path) -> None:
+    arguments = (*QUICK, "--no-report", "--loss", "mse:0.5,ssim:0.5")
+    assert run("fit", folder / "normal", "-o", tmp_path / "m.isthmus", *arguments) == 0
+    model = load(tmp_path / "m.isthmus")
+    assert model.loss == {"mse": 0.5, "ssim": 0.5}
+    assert model.loss_ == "mse:0.5,ssim:0.5"
 
 
 ODD = ["other/part 2.png", "ok/part 7.png"]

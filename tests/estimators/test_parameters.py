@@ -130,6 +130,8 @@ def stored_with(model, path, setting):
         {"epochs": -3},
         {"loss": "nonsense"},
         {"loss": None},
+        {"loss": "mse:0.5,nonsense:1"},
+        {"loss": "mse:-1"},
         {"optimizer": 3},
         {"linear_path": 3},
         {"linear_path": "yes"},

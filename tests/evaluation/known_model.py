@@ -13,6 +13,8 @@ class Known(SimpleNamespace):
     def __init__(self, X, reconstruct, codes=None, size=2, **known):
         codes = codes or (lambda matrix: matrix.reshape(len(matrix), -1)[:, :size])
         super().__init__(
+            encoder=None,
+            architecture="dense",
             schema_=infer_schema(X),
             reconstruct_matrix=reconstruct,
             encode_matrix=lambda rows: np.nan_to_num(codes(rows)),

@@ -15,6 +15,7 @@ from isthmus.core.errors import InvalidData, InvalidParameter, SchemaMismatch
 from isthmus.core.number_format import number
 from isthmus.data.schema import infer_schema
 from isthmus.evaluation.referee import referee
+from isthmus.objectives.structural_similarity import structural_similarity
 
 
 def codes_of(judgement):
@@ -149,6 +150,42 @@ def test_shares_of_a_range_are_judged_by_cross_entropy_too():
     assert shown == pytest.approx(entropy, rel=1e-3)
     for cell in (headers[4], *(row[4] for row in rows)):
         assert cell in str(judgement)
+
+
+def test_images_are_judged_by_psnr_and_ssim_too():
+    X = np.random.default_rng(0).random((60, 12, 10))
+    X[:, 3:5, 2:4] = np.nan
+    X[7] = np.nan
+    judgement = referee(Known(X, lambda m: m / 2), X[:30], X_train=X[30:])
+    own, pca, _ = judgement.contestants
+    assert own.psnr == pytest.approx(-10 * np.log10(own.error))
+    some = np.delete(X[:30], 7, axis=0).astype(np.float32)
+    observed = (~np.isnan(some)).astype(np.float32)
+    images = np.nan_to_num(some)
+    similarity = structural_similarity(images, images / 2, observed)
+    assert own.ssim == pytest.approx(float(similarity.mean()), rel=1e-4)
+    assert pca.ssim != own.ssim
+    headers, rows = judgement.table()
+    assert rows[0][headers.index("PSNR, dB")] == number(own.psnr)
+    assert rows[1][headers.index("SSIM")] == number(pca.ssim)
+    json.dumps(judgement.to_dict(), allow_nan=False)
+
+
+def test_perfect_images_have_no_psnr():
+    X = np.random.default_rng(0).random((20, 5, 4, 3))
+    own = referee(Known(X, lambda m: m), X[:10], X_train=X[10:]).contestants[0]
+    assert own.psnr is None
+    assert own.ssim == pytest.approx(1)
+
+
+def test_rows_that_are_no_images_have_neither_psnr_nor_ssim(halves):
+    fractions = np.random.default_rng(0).random((40, 9))
+    series = fractions.reshape(40, 3, 3)
+    for X, architecture in ((halves[0], "dense"), (fractions, "dense"), (series, "gru")):
+        model = Known(X, lambda m: m, architecture=architecture)
+        judgement = referee(model, X[:20], X_train=X[20:])
+        assert (judgement.contestants[0].psnr, judgement.contestants[0].ssim) == (None, None)
+        assert "SSIM" not in str(judgement)
 
 
 def test_tables_with_missing_cells_are_judged_on_what_is_there():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.types import Batch, Outputs, Segment
-from isthmus.objectives.catalogue import LOSSES, resolve_loss
+from isthmus.objectives.catalogue import LOSSES, loss_of, resolve_loss
 from isthmus.objectives.reconstruction import custom
 
 SEGMENTS = (
@@ -17,6 +17,24 @@ SEGMENTS = (
     Segment("c", "binary", 4, 5),
     Segment("d", "categorical", 5, 7),
 )
+
+
+def shaped(loss, batch, outputs):
+    """The same cells, as images if the loss needs them."""
+    if not loss.images:
+        return batch, outputs
+
+    def image(cells):
+        return None if cells is None else cells.reshape(-1, 7, 1)
+
+    return (
+        batch._replace(
+            inputs=image(batch.inputs), target=image(batch.target), observed=image(batch.observed)
+        ),
+        outputs._replace(
+            reconstruction=image(outputs.reconstruction), logits=image(outputs.logits)
+        ),
+    )
 
 
 def batch_and_outputs(seed=0, n=6, unit=True, observed=None):
@@ -66,6 +84,7 @@ def test_equals_keras(name):
 def test_one_value_per_sample_and_missing_cells_do_not_count(name):
     observed = jnp.ones((6, 7)).at[2, 1:4].set(0)
     batch, outputs = batch_and_outputs(unit=name != "mixture", observed=observed)
+    batch, outputs = shaped(LOSSES[name], batch, outputs)
     loss = LOSSES[name](SEGMENTS)
     first = loss(batch, outputs)
     assert first.shape == (6,)
@@ -80,6 +99,7 @@ def test_one_value_per_sample_and_missing_cells_do_not_count(name):
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_a_row_without_observed_cells_costs_nothing(name):
     batch, outputs = batch_and_outputs(unit=name != "mixture", observed=jnp.zeros((6, 7)))
+    batch, outputs = shaped(LOSSES[name], batch, outputs)
     np.testing.assert_array_equal(LOSSES[name](SEGMENTS)(batch, outputs), np.zeros(6))
 
 
@@ -122,7 +142,7 @@ def test_custom_equals_the_built_in(function):
 
 
 def test_auto_follows_the_values():
-    assert [resolve_loss("auto", v) for v in ("real", "unit", "mixed")] == [
+    assert [resolve_loss("auto", v, images=False) for v in ("real", "unit", "mixed")] == [
         "mse",
         "bce",
         "mixture",
@@ -135,8 +155,34 @@ def test_auto_follows_the_values():
         ("bce", "real", "values within \\[0, 1\\], received real numbers"),
         ("mixture", "unit", "a table with categories"),
         ("msee", "real", "did you mean 'mse'"),
+        ("ssim", "unit", "loss 'ssim': expected images, of shape"),
+        ("gradient_difference", "real", "received a table, flat rows or series"),
+        ({"mse": 1, "bce": 1}, "real", "loss 'bce': expected values within"),
+        ({"mse": 1, "ms_ssim": 1}, "unit", "loss 'ms_ssim': expected images"),
+        ({"mse": 1, "mssim": 1}, "unit", "did you mean"),
+        ({"mse": 0}, "unit", "a finite weight above 0"),
+        ({}, "unit", "at least one name"),
+        ("mse:x", "unit", "names with weights above 0"),
     ],
+    ids=str,
 )
 def test_a_loss_that_cannot_be(name, values, message):
     with pytest.raises(InvalidParameter, match=message):
-        resolve_loss(name, values)
+        resolve_loss(name, values, images=False)
+
+
+def test_ssim_needs_fractions():
+    assert resolve_loss("ssim", "unit", images=True) == "ssim"
+    with pytest.raises(InvalidParameter, match=r"values within .* scale='range'"):
+        resolve_loss("ssim", "real", images=True)
+
+
+def test_weighted_losses_are_added():
+    observed = jnp.ones((6, 7)).at[2, 1:4].set(0)
+    batch, outputs = shaped(LOSSES["ssim"], *batch_and_outputs(observed=observed))
+    name = resolve_loss({"mse": 0.5, "ssim": 2, "bce": 1 / 3}, "unit", images=True)
+    assert name == f"mse:0.5,ssim:2,bce:{1 / 3!r}"
+    assert resolve_loss(name, "unit", images=True) == name
+    single = {each: LOSSES[each](())(batch, outputs) for each in ("mse", "ssim", "bce")}
+    expected = 0.5 * single["mse"] + 2 * single["ssim"] + single["bce"] / 3
+    np.testing.assert_allclose(loss_of(name, ())(batch, outputs), expected, rtol=1e-6)

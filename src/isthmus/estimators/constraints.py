@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numbers
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
+from isthmus.core.weighted_names import check_weights, from_text
 
 CUSTOM = "custom:"
 """The prefix of the name of a function or optimizer, which an archive cannot store."""
@@ -266,6 +268,44 @@ class OneOf(Constraint):
             received=repr(value),
             remedy=nearest(str(value), names) or "choose one of the names",
         )
+
+
+@dataclass(frozen=True)
+class WeightedNames(OneOf):
+    """As `OneOf`, or a mapping from several names to weights above 0.
+
+    Options and archives have it as text: ``mse:0.5,ssim:0.5``.
+    """
+
+    def _check(self, name: str, value: Any) -> None:
+        if not isinstance(value, Mapping):
+            super()._check(name, value)
+            return
+        check_weights(name, value)
+        for each in value:
+            if each not in self.names:
+                raise InvalidParameter(
+                    name,
+                    expected=f"weights of {', '.join(map(repr, self.names))}",
+                    received=repr(each),
+                    remedy=nearest(str(each), list(self.names)) or "choose among the names",
+                )
+
+    def from_option(self, name: str, value: Any) -> Any:
+        """Return the name or the weights; raises InvalidParameter."""
+        return self._from_text(name, value) or super().from_option(name, value)
+
+    def from_archive(self, name: str, value: Any) -> Any:
+        """Return the name or the weights; raises InvalidParameter."""
+        return self._from_text(name, value) or super().from_archive(name, value)
+
+    def _from_text(self, name: str, value: Any) -> dict[str, float] | None:
+        """Return the weights that a text stands for; None if it is a single name."""
+        if not isinstance(value, str) or ":" not in value or value.startswith(CUSTOM):
+            return None
+        weights = from_text(name, value)
+        self.check(name, weights)
+        return weights
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import InvalidParameter
+from isthmus.core.weighted_names import as_text
 from isthmus.networks.architecture_settings import POLICIES
 from isthmus.objectives.catalogue import resolve_loss
 from isthmus.objectives.likelihood import resolve_likelihood
@@ -69,6 +70,7 @@ def check_settings(
     for name, value in learned.items():
         given = settings.get(name, "auto")
         given = _sizes(given) if name in ("hidden", "head_hidden") else given
+        given = as_text(given) if isinstance(given, dict) else given
         if not (isinstance(given, str) and given == "auto") and given != value:
             raise contradicted(name, given, value)
 
@@ -96,7 +98,7 @@ def _check_loss(settings: Mapping[str, Any], loss: str, schema: Schema) -> None:
     if "likelihood" in settings:
         resolve_likelihood(loss, schema.values)
     elif not loss.startswith("custom:"):
-        resolve_loss(loss, schema.values)
+        resolve_loss(loss, schema.values, images=schema.is_image)
 
 
 def _of_schema(schema: Schema) -> Contradictable:

@@ -23,6 +23,7 @@ from isthmus.estimators.constraints import (
     Real,
     Seed,
     Verbosity,
+    WeightedNames,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ _WITH_LOSS = ("autoencoder", "denoising", "supervised")
 _ACTIVATIONS = (
     *("elu", "gelu", "leaky_relu", "linear", "mish", "relu"),
     *("selu", "sigmoid", "silu", "softplus", "tanh"),
+)
+_LOSSES = (
+    *("mse", "mae", "huber", "charbonnier", "bce", "mixture"),
+    *("ssim", "ms_ssim", "gradient_difference"),
 )
 _WIDTH = 96
 
@@ -309,16 +314,19 @@ PARAMETERS = (
     ),
     Parameter(
         "loss",
-        "str or callable",
+        "str, dict or callable",
         "auto",
-        OneOf(auto=True, names=("mse", "mae", "huber", "bce", "mixture"), custom=True),
-        '"mse", "mae", "huber", "bce", "mixture", or a function of (target, reconstruction) as in '
-        'Keras. "auto": cross-entropy for images and values in [0, 1], squared error for numeric '
+        WeightedNames(auto=True, names=_LOSSES, custom=True),
+        '"mse", "mae", "huber", "charbonnier", "bce" or "mixture"; for images also "ssim", '
+        '"ms_ssim" (structural similarity) or "gradient_difference"; the weights of several, such '
+        'as {"mse": 0.5, "ssim": 0.5}; or a function of (target, reconstruction) as in Keras. '
+        '"auto": cross-entropy for images and values in [0, 1], squared error for numeric '
         "columns, a mixture by column for tables with categories or booleans; squared error for "
         'architecture="convolutional", and for models of your own, whose last activation is '
         "unknown.",
         kinds=_WITH_LOSS,
-        summary="mse, mae, huber, bce or mixture.",
+        summary="mse, mae, huber, charbonnier, bce or mixture; for images ssim, ms_ssim or "
+        "gradient_difference; or several with weights: mse:0.5,ssim:0.5.",
     ),
     Parameter(
         "l1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
 from isthmus.networks.residual import Residual
 from isthmus.networks.serialization import model_to_config
-from isthmus.objectives.catalogue import LOSSES, PENALTIES, resolve_loss
+from isthmus.objectives.catalogue import LOSSES, PENALTIES, loss_of, resolve_loss
 from isthmus.objectives.likelihood import LIKELIHOODS
 from isthmus.objectives.reconstruction import check_custom, custom
 from isthmus.training.callbacks import Callbacks
@@ -52,6 +53,11 @@ def is_for_series(estimator: Any) -> bool:
     return estimator.encoder is None and estimator.architecture in _SERIES
 
 
+def has_images(estimator: Any, schema: Schema) -> bool:
+    """Whether samples are images, in which neighbouring cells are neighbouring pixels."""
+    return schema.is_image and not is_for_series(estimator)
+
+
 def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
     """Return the schema with values of the kind that the loss needs, if unscaled rows have them.
 
@@ -75,8 +81,8 @@ def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
     if estimator.scale != "none" or schema.values != "real":
         return schema
     for parameter, names in _OF_FRACTIONS.items():
-        name = getattr(estimator, parameter, None)
-        if not isinstance(name, str) or name not in names:
+        name = _first_of(names, getattr(estimator, parameter, None))
+        if name is None:
             continue
         low, high = np.fmin.reduce(matrix, axis=None), np.fmax.reduce(matrix, axis=None)
         if low < 0 or high > 1:
@@ -88,6 +94,12 @@ def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
             )
         return as_fractions(schema)
     return schema
+
+
+def _first_of(names: list[str], given: Any) -> str | None:
+    """Return the first of these names that was given, alone or with others; None without any."""
+    chosen = list(given) if isinstance(given, Mapping) else [given]
+    return next((name for name in chosen if isinstance(name, str) and name in names), None)
 
 
 def latent_dim(estimator: Any, schema: Schema) -> int:
@@ -237,8 +249,8 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
     own = estimator.encoder is not None
     if loss == "auto" and (own or _architecture(estimator, schema) is Residual):
         loss = "mse"
-    name = resolve_loss(loss, schema.values)
-    return LOSSES[name](schema.segments), name
+    name = resolve_loss(loss, schema.values, images=has_images(estimator, schema))
+    return loss_of(name, schema.segments), name
 
 
 def _architecture(estimator: Any, schema: Schema) -> type[Architecture]:

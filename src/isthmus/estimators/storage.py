@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.core.weighted_names import as_text
 from isthmus.data.schema import Schema, schema_from_config
 from isthmus.estimators.constraints import CUSTOM
 from isthmus.estimators.labels import labelling_from_config
@@ -282,7 +284,10 @@ def _arrays(stored: Artifact) -> list[np.ndarray]:
 
 
 def storable(value: Any) -> Any:
-    """Return a setting as a JSON value; functions and optimizers become their names."""
+    """Return a setting as a JSON value.
+
+    Functions and optimizers become their names, and weights by name become text.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -291,6 +296,8 @@ def storable(value: Any) -> Any:
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value)
+    if isinstance(value, Mapping):
+        return as_text(value)
     if isinstance(value, (tuple, list)):
         return [storable(item) for item in value]
     if isinstance(value, (keras.Model, np.random.RandomState, np.random.Generator)):

@@ -38,6 +38,10 @@ class Contestant:
     """1 - error / error of the mean row; None if the held-out rows are all alike."""
     cross_entropy: float | None
     """Binary cross-entropy in nats per cell, for cells that are fractions of a range; else None."""
+    psnr: float | None
+    """Peak signal-to-noise ratio of `error` in dB, for images; None for others or an error of 0."""
+    ssim: float | None
+    """Mean structural similarity, at most 1, for images; else None."""
     code_size: int
     """Numbers per row."""
     seconds: float
@@ -106,12 +110,15 @@ class Judgement:
         with_entropy = self.contestants[0].cross_entropy is not None
         headers = ["", "error", "± se", "explained variance"]
         headers += ["BCE, nats per cell"] if with_entropy else []
+        with_quality = self.contestants[0].ssim is not None
+        headers += ["PSNR, dB", "SSIM"] if with_quality else []
         headers += ["code size", "fit", "win rate"]
         rows = []
         for one in self.contestants:
             row = [one.label, number(one.error), number(one.standard_error, 2)]
             row.append(percent(one.explained_variance))
             row += [number(one.cross_entropy, 4)] if with_entropy else []
+            row += [number(one.psnr), number(one.ssim)] if with_quality else []
             row += [f"{one.code_size:,}", seconds(one.seconds), percent(one.rows_won)]
             rows.append(row)
         return headers, rows

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.estimators.resolved_settings import has_images
 from isthmus.evaluation.channel_errors import channel_errors
 from isthmus.evaluation.comparison import Comparison, ComparisonEntry, compare
 from isthmus.evaluation.findings import ReconstructionEvidence, gather, standard_error
+from isthmus.evaluation.image_quality import mean_ssim, psnr
 from isthmus.evaluation.judgement import Contestant, Judgement
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ def referee(model: Any, X_test: Any, *, X_train: Any = None) -> Judgement:
     The error of all three is the mean squared error of the observed cells, in the units in which
     the network works (columns scaled, a categorical cell's error in [0, 1]). PCA gets the same
     matrix and as many numbers per row as the autoencoder. Its missing cells are filled with the
-    column's mean. If cells are fractions of a range, as in images, the result includes the binary
-    cross-entropy in nats per cell, which is common in the literature; for it, PCA is clipped to the
-    range. A difference from PCA is reported only if it exceeds two standard errors of the paired
-    differences and a hundredth of PCA's error. Images with several channels have errors by channel,
-    too, because each has its own range.
+    column's mean. A difference from PCA is reported only if it exceeds two standard errors of the
+    paired differences and a hundredth of PCA's error.
+
+    If cells are fractions of a range, as in images, the result includes the binary cross-entropy in
+    nats per cell, which is common in the literature; for it, PCA is clipped to the range. Images
+    also have the peak signal-to-noise ratio (PSNR) of their error, in dB for a peak of 1, and the
+    mean structural similarity (SSIM) of all methods, clipped to the range. Images with several
+    channels have errors by channel, too, because each has its own range.
 
     Parameters
     ----------
@@ -72,8 +77,7 @@ def judge(contest: Comparison, model: Any) -> Judgement:
     train = contest.train_errors
     return Judgement(
         contestants=tuple(
-            _contestant(entry, contest, mean_error, model.schema_.values == "unit")
-            for entry in contest.entries
+            _contestant(entry, contest, mean_error, model) for entry in contest.entries
         ),
         findings=gather(evidence),
         n_test=len(contest.rows),
@@ -85,8 +89,10 @@ def judge(contest: Comparison, model: Any) -> Judgement:
 
 
 def _contestant(
-    entry: ComparisonEntry, contest: Comparison, mean_error: float, unit: bool
+    entry: ComparisonEntry, contest: Comparison, mean_error: float, model: Any
 ) -> Contestant:
+    fractions = model.schema_.values == "unit"
+    images = fractions and has_images(model, model.schema_)
     error = float(entry.errors.mean())
     others = [other.errors for other in contest.entries if other is not entry]
     return Contestant(
@@ -94,7 +100,9 @@ def _contestant(
         error=error,
         standard_error=standard_error(entry.errors) if len(entry.errors) > 1 else None,
         explained_variance=1 - error / mean_error if mean_error > 0 else None,
-        cross_entropy=_cross_entropy(contest.target, entry.prediction) if unit else None,
+        cross_entropy=_cross_entropy(contest.target, entry.prediction) if fractions else None,
+        psnr=psnr(error) if images else None,
+        ssim=mean_ssim(contest.target, entry.prediction) if images else None,
         code_size=entry.code_size,
         seconds=entry.seconds,
         rows_won=float((entry.errors < np.minimum(*others)).mean()),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Array = jax.Array
 _SMALLEST = 1e-7  # Keras's epsilon: probabilities are clipped to it before taking logarithms
+_CHARBONNIER_SCALE = 1e-3
 
 
 def mse(batch: Batch, outputs: Outputs) -> Array:
@@ -39,6 +40,19 @@ def huber(batch: Batch, outputs: Outputs) -> Array:
     error = jnp.abs(outputs.reconstruction - batch.target)
     inner = jnp.minimum(error, 1.0)
     return _mean_over_cells(inner * (error - 0.5 * inner), batch)
+
+
+def charbonnier(batch: Batch, outputs: Outputs) -> Array:
+    """Return the mean Charbonnier loss of each sample, (n,): a smooth absolute difference.
+
+    It is ``sqrt(e**2 + c**2) - c`` of the difference e (Charbonnier et al., 1994, "Two
+    deterministic half-quadratic regularization algorithms for computed imaging"): the general loss
+    of Barron (2019, "A general and adaptive robust loss function") with a shape of 1, times c. The
+    scale c is 0.001, as in Lai et al. (2017, "Deep Laplacian pyramid networks").
+    """
+    error = outputs.reconstruction - batch.target
+    smooth = jnp.sqrt(jnp.square(error) + _CHARBONNIER_SCALE**2) - _CHARBONNIER_SCALE
+    return _mean_over_cells(smooth, batch)
 
 
 def bce(batch: Batch, outputs: Outputs) -> Array:
