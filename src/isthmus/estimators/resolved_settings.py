@@ -192,7 +192,7 @@ def network(
         bool(estimator.linear_path),
         estimator.precision,
     )
-    architecture = _architecture(estimator, schema).from_settings(settings)
+    architecture = architecture_of(estimator, schema).from_settings(settings)
     joined = join(
         architecture,
         schema.sample_shape,
@@ -247,13 +247,14 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
         check_custom(loss, name, schema.sample_shape)
         return custom(loss), f"custom:{name}"
     own = estimator.encoder is not None
-    if loss == "auto" and (own or _architecture(estimator, schema) is Residual):
+    if loss == "auto" and (own or architecture_of(estimator, schema) is Residual):
         loss = "mse"
     name = resolve_loss(loss, schema.values, images=has_images(estimator, schema))
     return loss_of(name, schema.segments), name
 
 
-def _architecture(estimator: Any, schema: Schema) -> type[Architecture]:
+def architecture_of(estimator: Any, schema: Schema) -> type[Architecture]:
+    """Return the architecture that an estimator has for such samples."""
     given = not isinstance(estimator.hidden, str)
     return architecture_class(estimator.architecture, schema.sample_shape, layers_given=given)
 

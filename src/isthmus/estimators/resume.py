@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isthmus._version import __version__
 from isthmus.core.atomic_files import check_writable
 from isthmus.estimators import parameter_checks
+from isthmus.estimators.resolved_settings import architecture_of
 from isthmus.estimators.settings_digest import digest
 from isthmus.training import checkpoint
 from isthmus.training.checkpoint import Checkpoint
@@ -81,6 +82,7 @@ def _digests(estimator: Any, schema: Schema, matrix: Floats) -> dict[str, str]:
         if name not in _IRRELEVANT
     }
     given |= {
+        "architecture": architecture_of(estimator, schema).name,
         "estimator": type(estimator).__name__,
         "version of isthmus": __version__,
         "data": matrix,
