@@ -338,6 +338,15 @@ def test_settings_of_one_kind(
     assert {name: getattr(loaded, name) for name in settings} == settings
 
 
+def test_noisy_pictures_alone(tmp_path: Path) -> None:
+    np.save(tmp_path / "noisy.npy", np.random.default_rng(0).random((30, 8, 8), np.float32))
+    model = tmp_path / "m.isthmus"
+    command = ["fit", str(tmp_path / "noisy.npy"), "-o", str(model), "--no-report"]
+    settings = ["--kind", "denoising", "--noise", "blind_spot", "--epochs", "1"]
+    assert main([*command, *settings]) == 0
+    assert isthmus.load(model).noise == "blind_spot"
+
+
 def test_a_detector_with_settings_of_its_own_and_of_its_autoencoder(tmp_path: Path) -> None:
     model = tmp_path / "m.isthmus"
     command = ["fit", str(npy(tmp_path)), "-o", str(model), "--no-report", "--kind", "detector"]

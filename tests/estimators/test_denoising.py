@@ -119,6 +119,7 @@ def numpy_noise(key, x):
         ({"noise": lambda x: x}, "TypeError"),
         ({"noise": lambda key, x: jax.random.bernoulli(key, 0.5, x.shape)}, "bool"),
         ({"noise": lambda key, x: jnp.float16(x)}, "float16"),
+        ({"noise": lambda key, x: (x, x)}, "AttributeError"),
     ],
 )
 def test_noise_that_cannot_work(pictures, change, message):
@@ -256,3 +257,88 @@ def test_a_detector_of_pairs(pairs):
     noisy, clean = (rows[:200] for rows in pairs)
     detector = ist.AnomalyDetector(small(), false_alarm_rate=0.05, random_state=0)
     assert detector.fit(noisy, clean).predict(noisy).mean() > 0
+
+
+def waves(n, *shape):
+    """Smooth pictures, (n, *shape), in each channel of another brightness."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[: shape[0], : shape[1]] / shape[0]
+    high, wide, phase = rng.uniform(0, 6, (3, n, 1, 1))
+    grey = 0.5 + 0.5 * np.sin(high * y + wide * x + phase)
+    return grey if len(shape) == 2 else grey[..., None] * np.linspace(0.5, 1, shape[2])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 2)])
+def test_noisy_pictures_alone_teach_it(shape, tmp_path):
+    """Without hidden pixels, a code as large as the picture lets the noise through."""
+    clean = waves(700, *shape)
+    noisy = clean + np.random.default_rng(1).normal(0, 0.3, clean.shape)
+    settings = {"latent_dim": 64, "epochs": 30, "loss": "mse", "hidden": (64,), "patience": None}
+
+    def error(model):
+        return np.square(model.denoise(noisy[600:]) - clean[600:]).mean()
+
+    model = small(noise="blind_spot", **settings).fit(noisy[:600])
+    plain = small(noise=lambda key, x: x, **settings).fit(noisy[:600])
+    assert error(model) < 0.7 * error(plain)
+    assert error(model) < 0.3 * 0.09
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    np.testing.assert_array_equal(again.denoise(noisy), model.denoise(noisy))
+
+
+def test_a_run_with_hidden_pixels_repeats_and_goes_on(pictures, tmp_path):
+    settings = {"noise": "blind_spot", "epochs": 4}
+    whole = small(**settings).fit(pictures[:100])
+    saved = small(**settings, checkpoint=tmp_path / "c")
+    saved.fit(pictures[:100])
+    again = small(**settings, checkpoint=tmp_path / "c").fit(pictures[:100])
+    for other in (saved, again):
+        np.testing.assert_array_equal(other.transform(pictures), whole.transform(pictures))
+
+
+def test_hidden_pixels_next_to_missing_ones(pictures):
+    holes = pictures[:200].copy()
+    holes[np.random.default_rng(0).random(holes.shape) < 0.2] = np.nan
+    holes[:, :2, :2] = np.nan  # in every picture
+    model = small(noise="blind_spot", epochs=5).fit(holes)
+    assert np.isfinite(model.history_["loss"]).all()
+    assert np.isnan(model.denoise(holes)[:, :2, :2]).all()
+    assert np.isfinite(model.denoise(holes)[:, 2:]).all()
+
+
+@pytest.mark.parametrize("architecture", ["convolutional-1d", "gru"])
+def test_noisy_series_alone_teach_it(architecture):
+    rng = np.random.default_rng(0)
+    series = np.sin(np.arange(40) / 5 + rng.uniform(0, 6, (60, 1)))[..., None]
+    noisy = series + rng.normal(0, 0.3, series.shape)
+    if architecture == "gru":
+        noisy[::2, 30:] = np.nan  # shorter ones
+    model = small(noise="blind_spot", architecture=architecture).fit(noisy)
+    assert np.isfinite(model.history_["loss"]).all()
+    assert (np.isnan(model.denoise(noisy)) == np.isnan(noisy)).all()
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (np.ones((30, 64)) * np.arange(30)[:, None], None, "rows of 64 numbers.*reshape"),
+        (pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30.0) ** 2}), None, "no neighbours"),
+        (np.random.default_rng(0).random((30, 8, 8)), np.ones((30, 8, 8)), "the better target"),
+    ],
+)
+def test_hidden_pixels_need_noisy_pictures_alone(X, y, message):
+    with pytest.raises(InvalidParameter, match=message):
+        small(noise="blind_spot").fit(X, y)
+
+
+def test_masked_pixels_are_filled():
+    """Inpainting: pixels under a known mask are NaN, in training and afterwards."""
+    clean = waves(700, 8, 8)
+    masked = np.where(np.random.default_rng(0).random(clean.shape) < 0.3, np.nan, clean)
+    model = ist.DenoisingAutoencoder(
+        16, noise="masking", noise_level=0.2, epochs=30, random_state=0, verbose=0, batch_size=32
+    ).fit(masked[:600])
+    unknown = np.isnan(masked[600:])
+    errors = np.square(model.reconstruct(masked[600:]) - clean[600:])[unknown]
+    assert errors.mean() < 0.3 * clean.var()

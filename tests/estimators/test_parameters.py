@@ -44,7 +44,7 @@ CATALOGUES = {
     "likelihood": LIKELIHOODS,
     "loss": LOSSES,
     "mode": MODES,
-    "noise": NOISES,
+    "noise": (*NOISES, "blind_spot"),  # which also restricts the loss
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
     "precision": POLICIES,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from plain_run import OBJECTIVE, SEED, SlowRun, assert_close, network, recipe, weights_of
 
+from isthmus.core.types import Corrupted
 from isthmus.networks.network import Network
 from isthmus.objectives.contraction import contraction
 from isthmus.objectives.objective import Objective
@@ -72,3 +73,19 @@ def test_the_contraction_is_the_squared_jacobian_on_average():
     error = drawn.std() / np.sqrt(len(drawn))
     assert error < 0.02 * expected
     assert drawn.mean() == pytest.approx(expected, abs=4 * error)
+
+
+def test_the_loss_is_restricted_to_the_cells_that_a_corruption_counts():
+    counted = (np.arange(5) % 2).astype(np.float32)
+
+    def hide(key, inputs):
+        return Corrupted(0 * inputs, 0 * inputs + counted)
+
+    net = network("dense")
+    frozen = recipe(epochs=1, optimizer="sgd", learning_rate=1e-30, schedule="constant")
+    outputs = np.asarray(net.full(0 * ROWS[:48])["reconstruction"])
+    rows = TrainingData(HOLES, np.arange(48))
+    loss = train(net, OBJECTIVE, rows, frozen, seed=SEED, corruption=hide).epochs["loss"]
+    where = ~np.isnan(HOLES[:48]) & (counted == 1)
+    squares = np.where(where, np.square(outputs - HOLES[:48]), 0).sum(axis=1)
+    assert loss[0] == pytest.approx((squares / np.maximum(where.sum(axis=1), 1)).mean(), rel=1e-5)

@@ -78,11 +78,23 @@ class Outputs(NamedTuple):
     """(n, classes) logits or (n, targets), predicted by a head from the code; None without one."""
 
 
+class Corrupted(NamedTuple):
+    """Corrupted inputs, and the cells that the loss is restricted to."""
+
+    inputs: Array
+    """(n, *sample_shape)"""
+    counted: Array
+    """(n, *sample_shape), 0 marks a cell that the loss leaves out."""
+
+
 class Corruption(Protocol):
     """Noise on inputs: a pure function of a key."""
 
-    def __call__(self, key: Array, inputs: Array) -> Array:
-        """Return a corrupted copy of inputs (n, *sample_shape) in scaled units."""
+    def __call__(self, key: Array, inputs: Array) -> Array | Corrupted:
+        """Return a corrupted copy of inputs (n, *sample_shape) in scaled units.
+
+        As an array, the loss counts all cells.
+        """
 
 
 class TrainState(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.corruption import FRACTION_NOISES, NOISES
+from isthmus.data.hidden_pixels import hidden_pixels
 from isthmus.data.reconstruction_error import row_errors
 from isthmus.estimators import input_checks, parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
@@ -31,7 +32,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
     Pass clean samples to `fit` and noisy ones to `denoise`: every training step adds new noise to
     the inputs, in scaled units, and compares the reconstruction with the clean samples (Vincent et
     al., 2010, "Stacked denoising autoencoders"). If you have pairs of noisy and clean samples, pass
-    both, as ``fit(noisy, clean)``: then the noise is that of your samples.
+    both, as ``fit(noisy, clean)``: then the noise is that of your samples. If you have only noisy
+    images or series, use ``noise="blind_spot"`` (Krull et al., 2019, "Noise2Void").
 
     Parameters
     ----------
@@ -168,6 +170,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def _corruption(self, schema: Schema) -> Corruption | None:
         if isinstance(self.noise, str) and self.noise == "auto" and self._paired:
             return None
+        if isinstance(self.noise, str) and self.noise == "blind_spot":
+            return self._blind_spot(schema)
         level = float(self.noise_level)
         if callable(self.noise):
             _check_noise(self.noise, schema.sample_shape)
@@ -185,6 +189,16 @@ class DenoisingAutoencoder(BaseAutoencoder):
         if name in FRACTION_NOISES:
             parameter_checks.number("noise_level", level, at_least=0, at_most=1)
         return make(level, schema)
+
+    def _blind_spot(self, schema: Schema) -> Corruption:
+        if self._paired:
+            raise InvalidParameter(
+                "noise='blind_spot'",
+                expected="noisy samples alone, as fit(noisy)",
+                received="clean samples as well, which are the better target",
+                remedy="leave noise='auto', or call fit(noisy)",
+            )
+        return hidden_pixels(schema, series=resolved_settings.is_for_series(self))
 
 
 def _check_noise(function: Any, sample_shape: tuple[int, ...]) -> None:

@@ -118,17 +118,18 @@ PARAMETERS = (
     ),
     Parameter(
         "noise",
-        '{"gaussian", "masking", "salt_pepper", "auto"} or callable',
+        '{"gaussian", "masking", "salt_pepper", "blind_spot", "auto"} or callable',
         "auto",
-        OneOf(auto=True, names=("gaussian", "masking", "salt_pepper"), custom=True),
+        OneOf(auto=True, names=("gaussian", "masking", "salt_pepper", "blind_spot"), custom=True),
         '"gaussian" adds normal noise to numbers, and clips fractions of a range to [0, 1]. '
         '"masking" sets cells to 0: black in an image, the center of a numeric column, or no '
-        'category. "salt_pepper" sets cells to either end of the range. A JAX function of (key, '
-        "inputs) takes a random key and samples in scaled units, (n, *sample shape), and returns "
-        'corrupted samples of the same shape. "auto": gaussian, but none if `fit` is given pairs '
-        "of noisy and clean samples.",
+        'category. "salt_pepper" sets cells to either end of the range. "blind_spot" learns from '
+        "noisy images or series alone: random pixels get a neighbour's value, and are predicted. "
+        "A JAX function of (key, inputs) takes a random key and samples in scaled units, "
+        "(n, *sample shape), and returns corrupted samples of the same shape. "
+        '"auto": gaussian, but none if `fit` is given pairs of noisy and clean samples.',
         kinds=("denoising",),
-        summary="gaussian, masking or salt_pepper.",
+        summary="gaussian, masking, salt_pepper or blind_spot.",
     ),
     Parameter(
         "noise_level",
@@ -136,7 +137,7 @@ PARAMETERS = (
         0.4,
         Real(at_least=0),
         "Standard deviation of Gaussian noise in scaled units; for other noise the fraction of "
-        "cells, at most 1. Ignored for a function.",
+        "cells, at most 1. Ignored for a function and for blind_spot.",
         kinds=("denoising",),
         summary="Standard deviation of the noise, or the fraction of cells.",
     ),

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.program_cache import Program
-from isthmus.core.types import Batch, Corruption, Outputs, TrainState
+from isthmus.core.types import Batch, Corrupted, Corruption, Outputs, TrainState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,6 +293,10 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     if corruption is None:
         return batch
     inputs = corruption(jax.random.fold_in(key, 2), batch.inputs)
+    if isinstance(inputs, Corrupted):
+        inputs, counted = inputs
+        observed = counted if batch.observed is None else batch.observed * counted
+        batch = batch._replace(observed=observed)
     if batch.shown is not None:  # noise must not reach missing cells
         inputs = inputs * batch.shown
     return batch._replace(inputs=inputs)
