@@ -332,6 +332,13 @@ def test_hidden_pixels_need_noisy_pictures_alone(X, y, message):
         small(noise="blind_spot").fit(X, y)
 
 
+@pytest.mark.parametrize("loss", ["ssim", {"mse": 1.0, "gradient_difference": 0.5}])
+def test_hidden_pixels_need_a_loss_of_single_pixels(loss):
+    pictures = np.random.default_rng(0).random((30, 8, 8))
+    with pytest.raises(InvalidParameter, match="a loss of single pixels"):
+        small(noise="blind_spot", loss=loss).fit(pictures)
+
+
 def test_masked_pixels_are_filled():
     """Inpainting: pixels under a known mask are NaN, in training and afterwards."""
     clean = waves(700, 8, 8)

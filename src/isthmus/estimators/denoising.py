@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
@@ -15,6 +16,7 @@ from isthmus.data.reconstruction_error import row_errors
 from isthmus.estimators import input_checks, parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.sample_weights import without_keywords
+from isthmus.objectives.catalogue import LOSSES
 from isthmus.objectives.objective import Objective
 
 if TYPE_CHECKING:
@@ -197,6 +199,15 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 expected="noisy samples alone, as fit(noisy)",
                 received="clean samples as well, which are the better target",
                 remedy="leave noise='auto', or call fit(noisy)",
+            )
+        losses = list(self.loss) if isinstance(self.loss, Mapping) else [self.loss]
+        of_neighbours = [name for name in losses if name in LOSSES and LOSSES[name].images]
+        if of_neighbours:
+            raise InvalidParameter(
+                "noise='blind_spot'",
+                expected="a loss of single pixels, because only hidden ones count",
+                received=f"loss {', '.join(of_neighbours)}",
+                remedy="use mse or charbonnier",
             )
         return hidden_pixels(schema, series=resolved_settings.is_for_series(self))
 
