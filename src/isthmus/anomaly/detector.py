@@ -92,10 +92,7 @@ def _are_pictures(X: Any, autoencoder: Any) -> bool:
     inner = getattr(autoencoder, "estimator", autoencoder)
     if getattr(inner, "architecture", "dense") in _OF_SERIES or hasattr(X, "columns"):
         return False
-    try:
-        return is_picture_shape(np.shape(X)[1:])
-    except ValueError:  # ragged: refused later, with a message
-        return False
+    return is_picture_shape(input_checks.shape_of(X)[1:])
 
 
 def _if_kind_has(name: str, *, where: str = "") -> Callable[[Method], Method]:

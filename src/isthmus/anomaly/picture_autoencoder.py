@@ -17,6 +17,7 @@ import numpy as np
 from isthmus.core.randomness import derive_seed
 from isthmus.data.schema import infer_schema
 from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.estimators.input_checks import shape_of
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
@@ -33,7 +34,7 @@ _LEARNING_RATE = 1e-6
 
 def default_autoencoder(X: Any, seed: int) -> Autoencoder:
     """Return the default autoencoder, fitted to pictures (n, h, w) or (n, h, w, bands)."""
-    shape = np.shape(X)[1:]
+    shape = shape_of(X)[1:]
     factor = reduction(shape)
     matrix = infer_schema(X, scale="auto").to_matrix(X)[:_MOST_PICTURES]
     center, axes = principal_components(reduced(matrix, factor))

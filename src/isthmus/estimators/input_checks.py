@@ -129,7 +129,7 @@ def checked_codes(Z: Any, shape: tuple[int, ...]) -> Floats:
     shape : tuple of int
         The shape of one code.
     """
-    if len(shape) > 1 and _shape(Z)[1:] == shape:
+    if len(shape) > 1 and shape_of(Z)[1:] == shape:
         Z = np.asarray(Z).reshape(len(Z), -1)
     try:
         wide: NDArray[np.float64] = check_array(Z, dtype=np.float64, input_name="Z")
@@ -164,11 +164,11 @@ def refuse_samples(y: Any, X: Any) -> None:
     InvalidData
         `y` has the shape of `X`, with more than one cell per row.
     """
-    if y is not X and has_samples(y) and _shape(y) == _shape(X):
+    if y is not X and has_samples(y) and shape_of(y) == shape_of(X):
         raise InvalidData(
             "y",
             expected="labels, one for each row of X, or None",
-            received=f"samples of the shape of X, {_shape(y)}, which would be ignored",
+            received=f"samples of the shape of X, {shape_of(y)}, which would be ignored",
             remedy="leave y out; to learn clean samples from noisy ones, "
             "use DenoisingAutoencoder().fit(noisy, clean)",
         )
@@ -176,7 +176,7 @@ def refuse_samples(y: Any, X: Any) -> None:
 
 def has_samples(y: Any) -> bool:
     """Whether each row of `y` has several cells, so that it can be no vector of labels."""
-    shape = _shape(y)
+    shape = shape_of(y)
     return len(shape) > 1 and math.prod(shape[1:]) > 1
 
 
@@ -198,13 +198,13 @@ def target_of(estimator: Any, X: Any, y: Any) -> Any:
         The clean samples differ from `X` in their number, their shape or their container.
     """
     y = opened(y)
-    if not has_samples(y) and not (_shape(y) == _shape(X) and len(_shape(y)) > 1):
+    if not has_samples(y) and not (shape_of(y) == shape_of(X) and len(shape_of(y)) > 1):
         return X
     y = SparseRows(y) if is_sparse(y) else without_mask(y)
     if is_table(y) != is_table(X):
         raise _no_pair(f"X as {type(X).__name__} and y as {type(y).__name__}", "pass both alike")
-    if _shape(y) != _shape(X):
-        shapes = f"X of shape {_shape(X)} and y of shape {_shape(y)}"
+    if shape_of(y) != shape_of(X):
+        shapes = f"X of shape {shape_of(X)} and y of shape {shape_of(y)}"
         raise _no_pair(shapes, "pass one clean sample per row of X, in the same order")
     if is_table(y) or isinstance(y, SparseRows):
         return y
@@ -222,7 +222,7 @@ def _no_pair(received: str, remedy: str) -> InvalidData:
     )
 
 
-def _shape(X: Any) -> tuple[int, ...]:
+def shape_of(X: Any) -> tuple[int, ...]:
     """Return the shape of an array, a sparse matrix, a table or a nested list; () of others."""
     if isinstance(X, (str, os.PathLike)):
         return ()
