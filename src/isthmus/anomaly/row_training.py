@@ -27,7 +27,6 @@ from isthmus.anomaly.standardization import (
 )
 from isthmus.core.errors import DataWarning, InvalidData, InvalidParameter
 from isthmus.core.randomness import derive_seed, generator_for
-from isthmus.data.frames import is_table
 from isthmus.data.schema import infer_schema
 from isthmus.data.sparse_rows import SparseRows
 from isthmus.estimators import input_checks
@@ -287,7 +286,7 @@ def given_autoencoder(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) 
     if frozen:
         check_is_fitted(inner)
         return inner
-    y = y if y is None or is_table(y) else np.asarray(y)
+    y = y if y is None or hasattr(y, "columns") else np.asarray(y)
     labels = None if y is None else _safe_indexing(y, rows)
     part = X.by_row[rows] if isinstance(X, SparseRows) else _safe_indexing(X, rows)
     fitted: BaseAutoencoder = clone(inner).fit(part, labels)
