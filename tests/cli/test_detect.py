@@ -331,7 +331,8 @@ def test_a_log_may_be_irregular(
     frame = pd.read_csv(series / "log.csv").assign(state=["on", "off", "on"] * 100)
     gappy = frame[(frame.index % 50 < 40) | (frame.index % 2 == 0)]
     gappy.sample(frac=1, random_state=0).to_csv(tmp_path / "log.csv", index=False)
-    arguments = ("fit", tmp_path / "log.csv", "--kind", "detector", "--window", 10, *SMALL)
+    trained = ("--epochs", 60, *SMALL[2:])
+    arguments = ("fit", tmp_path / "log.csv", "--kind", "detector", "--window", 10, *trained)
     options = ("--longest-gap", 2, "-o", tmp_path / "s.isthmus", "--no-report")
     assert run(*arguments, *options) == 0
     err = capsys.readouterr().err

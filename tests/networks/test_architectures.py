@@ -164,7 +164,7 @@ BACK = sequential(keras.Input((2,)), keras.layers.Dropout(0.5), keras.layers.Den
         (GOOD, None, "decoder: expected a keras.Model"),
         (sequential(keras.layers.Dense(2)), BACK, "not built"),
         (sequential(keras.Input((5,)), keras.layers.Dense(2)), BACK, "encoder input: expected"),
-        (sequential(keras.Input((4,)), keras.layers.Reshape((2, 2))), BACK, "encoder output"),
+        (sequential(keras.Input((4,)), keras.layers.Reshape((2, 2))), BACK, "decoder input"),
         (GOOD, sequential(keras.Input((3,)), keras.layers.Dense(4)), "decoder input"),
         (GOOD, sequential(keras.Input((2,)), keras.layers.Dense(5)), "decoder output"),
     ],

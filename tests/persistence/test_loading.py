@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import isthmus as ist
-from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter
+from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter, TrainingWarning
 from isthmus.persistence import artifact
 
 FUZZER = Path(__file__).resolve().parents[1] / "scripts" / "fuzz_archives.py"
@@ -170,7 +170,9 @@ def test_layers_that_cannot_be_saved_are_named_and_the_old_file_stays(small, tmp
     before = path.read_bytes()
     encoder = Sequential([Input((6,)), Twice(name="mine")])
     decoder = Sequential([Input((6,)), layers.Dense(6)])
-    other = ist.Autoencoder(encoder=encoder, decoder=decoder, **SETTINGS).fit(X)
+    other = ist.Autoencoder(encoder=encoder, decoder=decoder, **SETTINGS)
+    with pytest.warns(TrainingWarning, match=r"save will refuse .*layer mine \(Twice\)"):
+        other.fit(X)
     with pytest.raises(InvalidParameter, match=r"layer mine \(Twice\)"):
         other.save(path)
     assert path.read_bytes() == before
