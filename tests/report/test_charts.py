@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -43,6 +43,7 @@ def test_lines_and_scatters_stay_inside(y):
 
 @settings(max_examples=60, deadline=None)
 @given(values=some, others=some)
+@example(values=np.array([1.0]), others=np.array([0.0, 1.0]))
 def test_histograms_stay_inside(values, others):
     samples = [("a", values, "--c0"), ("b", others, "--c1")]
     check(histogram_chart(samples, **WORDS))

@@ -210,7 +210,8 @@ def _edges(
     low = min(float(values.min()) for _, values, _ in samples)
     if mark is not None:
         low, top = min(low, mark), max(top, mark + 0.25 * (mark - low))
-    least = min([*(float(np.quantile(values, 0.01)) for _, values, _ in samples), mark or top])
+    smallest = [float(np.quantile(values, 0.01)) for _, values, _ in samples]
+    least = min(*smallest, top if mark is None else mark)
     if log and is_wide(least, top):
         return np.geomspace(least, top, bins + 1), True
     return np.linspace(low, top if top > low else low + 1, bins + 1), False
