@@ -58,11 +58,12 @@ def test_the_kind_is_chosen_by_shape(fitted):
     assert hasattr(rows, "repair")
 
 
-def test_small_pictures_and_series_are_rows():
+@pytest.mark.parametrize("architecture", ["convolutional-1d", "gru"])
+def test_small_pictures_and_series_are_rows(architecture):
     small = np.random.default_rng(0).normal(size=(40, 4, 4))
     assert hasattr(detector_of().fit(small), "repair")
     series = np.random.default_rng(0).normal(size=(40, 12, 9))
-    network = ist.Autoencoder(2, architecture="convolutional-1d", **QUICK)
+    network = ist.Autoencoder(2, architecture=architecture, **QUICK)
     assert hasattr(detector_of(autoencoder=network).fit(series), "repair")
 
 

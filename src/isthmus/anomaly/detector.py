@@ -22,8 +22,9 @@ from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import DataWarning
 from isthmus.core.randomness import resolve_seed
 from isthmus.estimators import input_checks, parameter_checks, parameters
+from isthmus.estimators.resolved_settings import is_for_series
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
-from isthmus.tasks.base import Task
+from isthmus.tasks.base import Task, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,9 +48,6 @@ _OF_ONE_SERIES = "a detector of one series: with a window, and without a group"
 
 MODES = Catalogue("mode", {"novelty": False, "outlier": True})
 """For each mode, whether the training rows may contain anomalies."""
-
-_OF_SERIES = ("convolutional-1d", "recurrent")
-"""Architectures whose samples are series, although their arrays have the shape of pictures."""
 
 
 def kind_for(window: Any, group: Any, *, pictures: bool = False) -> DetectorKind:
@@ -89,8 +87,9 @@ def _are_pictures(X: Any, autoencoder: Any) -> bool:
     autoencoder : object
         The parameter: one for sequences takes series.
     """
-    inner = getattr(autoencoder, "estimator", autoencoder)
-    if getattr(inner, "architecture", "dense") in _OF_SERIES or hasattr(X, "columns"):
+    if hasattr(X, "columns"):
+        return False
+    if autoencoder is not None and is_for_series(unwrapped(autoencoder)[0]):
         return False
     return is_picture_shape(input_checks.shape_of(X)[1:])
 
