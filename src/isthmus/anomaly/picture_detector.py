@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from isthmus.anomaly import conformal
+from isthmus.anomaly.conformal_rows import ConformalRows, check_settings_of_rows
 from isthmus.anomaly.picture_grid import is_picture_shape
 from isthmus.anomaly.picture_regions import Region, regions
 from isthmus.anomaly.picture_score import PictureScore
 from isthmus.anomaly.picture_space import PictureSpace
 from isthmus.core.errors import InvalidArchive, InvalidData
 from isthmus.estimators import input_checks
-from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
@@ -43,7 +42,7 @@ class PreparedPictures(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class PictureDetector:
+class PictureDetector(ConformalRows):
     """A fitted detector of anomalous pictures; implements `FittedDetector`.
 
     Parameters
@@ -86,18 +85,6 @@ class PictureDetector:
         """Return the anomaly score of each picture, (n,): the maximum of its map."""
         maxima: Scores = np.nanmax(self.anomaly_map(pictures), axis=(1, 2))
         return maxima
-
-    def p_values(self, scores: Scores) -> Scores:
-        """Return the conformal p-values of anomaly scores, (n,)."""
-        return conformal.p_values(scores, self.calibration)
-
-    def threshold(self, rate: float) -> float:
-        """Return the score above which an alarm is raised at a false-alarm rate."""
-        return conformal.threshold(self.calibration, rate)
-
-    def thresholds(self, scores: Scores, rate: float, rows: Any = None) -> Scores:  # noqa: ARG002
-        """Return `threshold` for each of the scores, (n,)."""
-        return np.full(len(scores), self.threshold(rate))
 
     def regions(
         self, pictures: PreparedPictures, threshold: float
@@ -142,12 +129,10 @@ class PictureDetector:
         self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
     ) -> None:
         """Check that it is not for series, and whether pictures may be anomalies."""
-        for name, value in (("window", window), ("group", group), ("longest_gap", longest_gap)):
-            if value is not None:
-                raise contradicted(name, value, None)
-        if contaminated != self.contaminated:
-            modes = {False: "novelty", True: "outlier"}
-            raise contradicted("mode", modes[contaminated], modes[not contaminated])
+        series = {"window": window, "group": group, "longest_gap": longest_gap}
+        check_settings_of_rows(
+            series, contaminated=contaminated, learned_contaminated=self.contaminated
+        )
 
     def own_schema(self) -> None:
         """Return None: the schema is the autoencoder's."""

@@ -100,8 +100,7 @@ def _calibrated(
     rng = generator_for(request.seed, "patches")
     score = PictureScore.fit(space, matrix[split.trained], matrix[split.reference[:most]], rng)
     judged = numbers if request.contaminated else split.held_out
-    held_out = PictureDetector(score, np.zeros(1), request.contaminated)
-    scores = np.nanmax(held_out.picture_score.maps(matrix[judged]), axis=(1, 2))
+    scores = np.nanmax(score.maps(matrix[judged]), axis=(1, 2))
     own = scores[np.isin(judged, split.held_out)]
     return PictureDetector(score, np.sort(own), request.contaminated), scores
 

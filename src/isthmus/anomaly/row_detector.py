@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from isthmus.anomaly import conformal, output_shapes
+from isthmus.anomaly import output_shapes
 from isthmus.anomaly.blind_spots import BlindSpots, blind_spots
 from isthmus.anomaly.cell_density import CellModel
+from isthmus.anomaly.conformal_rows import ConformalRows, check_settings_of_rows
 from isthmus.anomaly.contributions import contributions
 from isthmus.anomaly.drift import Drift, drift
 from isthmus.anomaly.novelty import CellEvents, Novelty
@@ -26,7 +27,6 @@ from isthmus.core.errors import InvalidArchive
 from isthmus.core.finite_outputs import require_finite
 from isthmus.data.schema import schema_from_config
 from isthmus.estimators import input_checks
-from isthmus.estimators.learned_checks import contradicted
 from isthmus.persistence.array_checks import check_arrays
 from isthmus.persistence.prefixes import outside_prefixes, with_prefix, without_prefix
 
@@ -56,7 +56,7 @@ class ScoredRows(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class RowDetector:
+class RowDetector(ConformalRows):
     """A fitted detector of anomalous rows; implements `FittedDetector`.
 
     Parameters
@@ -115,18 +115,6 @@ class RowDetector:
         if events is None or self.novelty is None:
             return scores
         return self.novelty.raised(scores, events)
-
-    def p_values(self, scores: Scores) -> Scores:
-        """Return the conformal p-values of anomaly scores, (n,)."""
-        return conformal.p_values(scores, self.calibration)
-
-    def threshold(self, rate: float) -> float:
-        """Return the score above which an alarm is raised at a false-alarm rate."""
-        return conformal.threshold(self.calibration, rate)
-
-    def thresholds(self, scores: Scores, rate: float, rows: Any = None) -> Scores:  # noqa: ARG002
-        """Return `threshold` for each of the scores, (n,)."""
-        return np.full(len(scores), self.threshold(rate))
 
     def explain(self, rows: ScoredRows, like: Any) -> Any:
         """Return what each cell adds to its row's score, in the container and shape of `like`."""
@@ -199,12 +187,10 @@ class RowDetector:
         self, *, window: Any, group: Any, longest_gap: Any, contaminated: bool
     ) -> None:
         """Check that it is not for series, and whether training rows may contain anomalies."""
-        for name, value in (("window", window), ("group", group), ("longest_gap", longest_gap)):
-            if value is not None:
-                raise contradicted(name, value, None)
-        if contaminated != self.row_score.contaminated:
-            modes = {False: "novelty", True: "outlier"}
-            raise contradicted("mode", modes[contaminated], modes[not contaminated])
+        series = {"window": window, "group": group, "longest_gap": longest_gap}
+        check_settings_of_rows(
+            series, contaminated=contaminated, learned_contaminated=self.row_score.contaminated
+        )
 
     def own_schema(self) -> dict[str, Any] | None:
         """Return the schema as JSON if the network is the default one, whose schema differs."""

@@ -1,5 +1,6 @@
 """``isthmus detect``: the alarms of a detector in a file of rows or a series."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,11 +112,11 @@ def detect(
             typer.echo(
                 f"Wrote {count(len(alarms), 'alarm')} to {output_checks.path_and_size(intervals)}"
             )
+    rows = cache(lambda: _all_rows(detector, data, options) if whole is None else whole.rows)
     if maps is not None:
-        _maps(detector, _all_rows(detector, data, options), seen, data, maps, force=force)
+        _maps(detector, rows(), seen, data, maps, force=force)
     if report is not None:
-        rows = _all_rows(detector, data, options) if whole is None else whole.rows
-        _report(detector, rows, seen, data, report)
+        _report(detector, rows(), seen, data, report)
     for sentence in (*told(seen, evaluation), *filter(None, [found.shift])):
         typer.echo(sentence)
 

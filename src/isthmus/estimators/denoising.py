@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
@@ -200,13 +199,13 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 received="clean samples as well, which are the better target",
                 remedy="leave noise='auto', or call fit(noisy)",
             )
-        losses = list(self.loss) if isinstance(self.loss, Mapping) else [self.loss]
-        of_neighbours = [name for name in losses if name in LOSSES and LOSSES[name].images]
-        if of_neighbours:
+        of_images = [name for name in LOSSES if LOSSES[name].images]
+        given = resolved_settings.first_of(of_images, self.loss)
+        if given is not None:
             raise InvalidParameter(
                 "noise='blind_spot'",
                 expected="a loss of single pixels, because only hidden ones count",
-                received=f"loss {', '.join(of_neighbours)}",
+                received=f"loss {given}",
                 remedy="use mse or charbonnier",
             )
         return hidden_pixels(schema, series=resolved_settings.is_for_series(self))

@@ -112,10 +112,7 @@ def _checked_array(estimator: Any, X: Any, *, reset: bool) -> Any:
         return rows
     X = without_mask(X)  # scikit-learn would drop the mask and use the masked values
     if not is_table(X) and _dimensions(X) > 2:
-        images = check_array(
-            X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
-        )
-        return with_form(images, form_of(X))
+        return with_form(_as_numbers(estimator, X), form_of(X))
     return validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
 
 
@@ -208,8 +205,13 @@ def target_of(estimator: Any, X: Any, y: Any) -> Any:
         raise _no_pair(shapes, "pass one clean sample per row of X, in the same order")
     if is_table(y) or isinstance(y, SparseRows):
         return y
+    return _as_numbers(estimator, y)
+
+
+def _as_numbers(estimator: Any, X: Any) -> Any:
+    """Return an array of any number of dimensions as scikit-learn checks it."""
     return check_array(
-        y, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
+        X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
     )
 
 

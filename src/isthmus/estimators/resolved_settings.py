@@ -81,7 +81,7 @@ def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
     if estimator.scale != "none" or schema.values != "real":
         return schema
     for parameter, names in _OF_FRACTIONS.items():
-        name = _first_of(names, getattr(estimator, parameter, None))
+        name = first_of(names, getattr(estimator, parameter, None))
         if name is None:
             continue
         low, high = np.fmin.reduce(matrix, axis=None), np.fmax.reduce(matrix, axis=None)
@@ -96,7 +96,7 @@ def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
     return schema
 
 
-def _first_of(names: list[str], given: Any) -> str | None:
+def first_of(names: list[str], given: Any) -> str | None:
     """Return the first of these names that was given, alone or with others; None without any."""
     chosen = list(given) if isinstance(given, Mapping) else [given]
     return next((name for name in chosen if isinstance(name, str) and name in names), None)

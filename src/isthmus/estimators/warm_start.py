@@ -68,14 +68,8 @@ def take_over(
     InvalidParameter
         The network differs from the earlier one.
     """
-    before, same = (
-        estimator.network_,
-        (architecture, head)
-        == (
-            estimator._architecture,
-            estimator._head,
-        ),
-    )
+    before = estimator.network_
+    same = architecture == estimator._architecture and head == estimator._head
     if same and architecture is None:
         pairs = zip(network.halves, before.halves, strict=True)
         same = all(program_text(new) == program_text(old) for new, old in pairs)

@@ -84,10 +84,10 @@ def evaluate_maps(masks: Any, maps: Any, *, limit: float = 0.3) -> MapEvaluation
     truth, values = _checked(masks, maps)
     known = ~np.isnan(values)
     normal = np.sort(values[~truth & known])
-    overlaps = _overlaps(truth, values, normal, limit)
+    rates = np.linspace(0, limit, _THRESHOLDS + 1)
+    overlaps = _overlaps(truth, values, normal, rates)
     anomalous, highest = truth.any(axis=(1, 2)), np.nanmax(values, axis=(1, 2))
     both = anomalous.any() and not anomalous.all()
-    rates = np.linspace(0, limit, _THRESHOLDS + 1)
     return MapEvaluation(
         image_auroc=float(roc_auc_score(anomalous, highest)) if both else None,
         pixel_auroc=float(roc_auc_score(truth[known], values[known])),
@@ -101,15 +101,14 @@ def _overlaps(
     truth: NDArray[np.bool_],
     values: NDArray[np.float64],
     normal: NDArray[np.float64],
-    limit: float,
+    rates: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the fraction of each region above thresholds of growing false-positive rates.
+    """Return the fraction of each region above the thresholds of some false-positive rates.
 
     Returns
     -------
     array of shape (regions, thresholds)
     """
-    rates = np.linspace(0, limit, _THRESHOLDS + 1)
     places = np.clip(np.ceil(len(normal) * (1 - rates)).astype(np.intp) - 1, 0, len(normal) - 1)
     thresholds = normal[places]
     found = []
