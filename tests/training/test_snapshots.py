@@ -7,8 +7,9 @@ import pytest
 from plain_run import OBJECTIVE, SEED, SlowRun, assert_close, network, recipe, weights_of
 
 from isthmus.core.types import TrainState
+from isthmus.training.devices import Devices
 from isthmus.training.loop import TrainingData, train
-from isthmus.training.snapshots import copies, pack, unpack
+from isthmus.training.snapshots import pack, unpack
 
 VALIDATION, TRAINING = np.arange(12), np.arange(12, 50)
 
@@ -70,7 +71,7 @@ def test_a_state_comes_back_from_its_arrays():
 def test_what_was_packed_or_copied_survives_the_arrays_that_it_came_from():
     given, best = state()
     expected = [np.array(value) for value in given.trainable]
-    arrays, copied = pack(given, best), copies(given.trainable)
+    arrays, copied = pack(given, best), Devices(jax.devices()[:1]).copies(given.trainable)
     step = jax.jit(lambda values: [value + 1 for value in values], donate_argnums=0)
     step(given.trainable)  # consumes them, as a step of training does
     assert all(value.is_deleted() for value in given.trainable)

@@ -7,6 +7,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 _COMMON = "For every command"
+
+_running: ContextVar[tuple[str, bool]] = ContextVar("running", default=("isthmus", False))
 
 _DEBUG = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_COMMON)
@@ -43,7 +46,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(*, context: typer.Context, debug: bool, no_cache: bool, **own: Any) -> None:
         debug = debug or bool(context.obj)
-        with _errors_as_lines(context.command_path, debug=debug), _warnings_as_notes(debug=debug):
+        with reporting(context.command_path, debug=debug):
             if not no_cache:
                 compilation_cache.enable()
             function(**own)
@@ -62,6 +65,22 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
     command.__annotations__ = {**function.__annotations__, **shared}
     return command
+
+
+@contextmanager
+def reporting(command: str, *, debug: bool) -> Iterator[None]:
+    """Report errors in one line, with an exit code, and warnings as notes."""
+    token = _running.set((command, debug))
+    try:
+        with _errors_as_lines(command, debug=debug), _warnings_as_notes(debug=debug):
+            yield
+    finally:
+        _running.reset(token)
+
+
+def running() -> tuple[str, bool]:
+    """Return the command that is running, such as ``isthmus fit``, and whether it debugs."""
+    return _running.get()
 
 
 def note(message: str) -> None:

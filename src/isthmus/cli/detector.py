@@ -14,6 +14,7 @@ from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
 from isthmus.cli import error_context, output_checks, series_files
 from isthmus.cli.command_wrapper import INTERRUPTED, note
 from isthmus.cli.row_split import RowParts, split_rows
+from isthmus.core import processes
 from isthmus.core.number_format import percent
 from isthmus.data import reading
 from isthmus.data.fleet import as_fleet
@@ -80,6 +81,8 @@ def fit(
         detector.fit(parts.train)
     with Interrupt() as interrupt:  # Ctrl-C must not prevent saving
         detector.save(output)
+    if not processes.leave():
+        return
     interrupted = interrupt.requested or detector.autoencoder_.stop_reason_ == "interrupted"
     if interrupted:
         note(

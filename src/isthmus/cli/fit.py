@@ -10,6 +10,7 @@ from isthmus.cli import (
     error_context,
     image_options,
     output_checks,
+    process_group,
     series_files,
     setting_options,
 )
@@ -91,6 +92,16 @@ def fit(
         int,
         typer.Option(help="The same seed gives the same model.", rich_help_panel=_TRAINING),
     ] = 0,
+    processes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Train in as many processes of this machine, which share its cores, or in those "
+            "that SLURM, Open MPI or Kubernetes started: auto.",
+            show_default="this one",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
     **given: Any,
 ) -> None:
     """Train a model on a file, save it, write a report.
@@ -103,17 +114,51 @@ def fit(
     files = ColumnOptions.from_options(given, data, test)
     _check_outputs(output, page, settings.get("checkpoint"), force=force)
     settings["random_state"] = seed
+    if kind != "detector" and time is not None:
+        raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
+    arguments = (data, test, label, settings, output, page, kind, time, files)
+    count = _process_count(processes)
+    if count > 1:
+        process_group.run(count, _train, *arguments)
+    else:
+        _train(*arguments)
+
+
+def _process_count(processes: str | None) -> int:
+    """Return the number of processes to start; join those that are started already."""
+    if processes is None:
+        return 1
+    if processes == process_group.AUTO:
+        process_group.join_cluster()
+        return 1
+    if not processes.isdecimal() or int(processes) == 0:
+        raise typer.BadParameter(
+            f"expected a number of processes or {process_group.AUTO}, received {processes!r}",
+            param_hint="--processes",
+        )
+    return int(processes)
+
+
+def _train(
+    data: Path,
+    test: Path | None,
+    label: str | None,
+    settings: dict[str, Any],
+    output: Path,
+    page: Path | None,
+    kind: str,
+    time: str | None,
+    files: ColumnOptions,
+) -> None:
     if kind == "detector":
         from isthmus.cli import detector
 
         detector.fit(data, test, label, settings, output, page, time=time, files=files)
         return
-    if time is not None:
-        raise typer.BadParameter(f"does not apply to --kind {kind}", param_hint="--time")
     read_as: dict[str, Any] = {
         name: settings[name] for name in ("scale", "unknown") if name in settings
     }
-    name, parts = _rows(data, test, label, files, read_as, seed=seed)
+    name, parts = _rows(data, test, label, files, read_as, seed=settings["random_state"])
     if kind == "supervised" and parts.train_labels is None:
         raise typer.BadParameter("expected the column of labels", param_hint="--label")
 

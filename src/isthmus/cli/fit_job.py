@@ -10,6 +10,7 @@ import typer
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.cli import error_context, output_checks, terminal
 from isthmus.cli.command_wrapper import INTERRUPTED, note
+from isthmus.core import processes
 from isthmus.core.catalogue import Catalogue
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.denoising import DenoisingAutoencoder
@@ -78,6 +79,8 @@ def run(job: FitJob) -> None:
         model = job.estimator(**job.settings).fit(train, labels)
     with Interrupt() as interrupt:  # Ctrl-C must not prevent saving
         model.save(job.model_path)
+    if not processes.leave():
+        return
     interrupted = interrupt.requested or model.stop_reason_ == "interrupted"
     if interrupted:
         note(

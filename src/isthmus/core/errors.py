@@ -134,6 +134,10 @@ class TrainingDiverged(IsthmusError, ArithmeticError):
     """The loss became infinite or NaN before there were good weights to keep."""
 
 
+class ProcessLost(IsthmusError, RuntimeError):
+    """Another process of a distributed training ended or cannot be reached."""
+
+
 class MissingExtra(IsthmusError, ImportError):
     """An optional dependency is needed but not installed."""
 

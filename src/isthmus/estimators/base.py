@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from isthmus.core import processes
 from isthmus.core.errors import SchemaMismatch
 from isthmus.core.randomness import generator_for, resolve_seed
 from isthmus.data.reconstruction_error import row_errors, without_padding
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import Objective
     from isthmus.persistence.artifact import Artifact
+    from isthmus.training.events import Observer
     from isthmus.training.loop import TrainingData
 
 
@@ -215,7 +217,7 @@ class BaseAutoencoder(
             recipe,
             seed=run.seed,
             corruption=goal.corruption,
-            observers=[*([ProgressBar()] if self.verbose else []), *run.observers],
+            observers=[*self._progress(), *run.observers],
             start=run.snapshot,
             callbacks=called,
         )
@@ -230,6 +232,9 @@ class BaseAutoencoder(
         self._measure(data, run.seed)
         self.n_samples_ = len(matrix)
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
+
+    def _progress(self) -> list[Observer]:
+        return [ProgressBar()] if self.verbose and processes.index() == 0 else []
 
     @property
     def code_shape_(self) -> tuple[int, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus._version import __version__
+from isthmus.core import processes
 from isthmus.core.atomic_files import check_writable
-from isthmus.estimators import parameter_checks
+from isthmus.estimators import agreement, parameter_checks
 from isthmus.estimators.resolved_settings import architecture_of
 from isthmus.estimators.settings_digest import digest
 from isthmus.training import checkpoint
@@ -51,25 +52,37 @@ def open_run(
     Raises
     ------
     InvalidParameter
-        The checkpoint belongs to other settings or data.
+        The checkpoint belongs to other settings or data, or processes that train together were
+        given different ones.
     InvalidArchive
         The file is damaged or is not a checkpoint.
     CannotWrite
         The file cannot be written.
     """
-    if estimator.checkpoint is None:
+    agreement.check_workers()
+    if estimator.checkpoint is None and processes.count() == 1:
         return TrainingRun(seed, None, [])
-    path = parameter_checks.path("checkpoint", estimator.checkpoint)
-    check_writable(path)
-    every = int(estimator.checkpoint_every)
     settings = _digests(estimator, schema, matrix)
     others = {"labels": labels, "noisy samples": inputs}
     settings |= {name: digest(rows) for name, rows in others.items() if rows is not None}
+    run = TrainingRun(agreement.first_seed(seed), None, [])
+    if estimator.checkpoint is not None:
+        run = _with_checkpoint(estimator, run.seed, settings)
+    agreement.check(settings, run.snapshot.epoch if run.snapshot else 0)
+    return run
+
+
+def _with_checkpoint(estimator: Any, seed: int, settings: dict[str, str]) -> TrainingRun:
+    path = parameter_checks.path("checkpoint", estimator.checkpoint)
+    check_writable(path)
     snapshot, stored = None, checkpoint.read(path)
     if stored is not None:
         snapshot, run = stored
         checkpoint.check_same_run(path, run, settings)
         seed = int(run["seed"])
+    if processes.index() > 0:  # the first process writes it
+        return TrainingRun(seed, snapshot, [])
+    every = int(estimator.checkpoint_every)
     return TrainingRun(
         seed, snapshot, [Checkpoint(path, every, {"settings": settings, "seed": seed})]
     )

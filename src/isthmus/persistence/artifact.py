@@ -33,6 +33,7 @@ import safetensors
 import safetensors.numpy
 
 from isthmus._version import __version__
+from isthmus.core import processes
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.persistence import strict_json
@@ -92,7 +93,7 @@ class Artifact:
 
 
 def write(path: str | os.PathLike[str], artifact: Artifact) -> None:
-    """Write an archive atomically.
+    """Write an archive atomically; of processes that train together, only the first writes.
 
     Raises
     ------
@@ -102,7 +103,8 @@ def write(path: str | os.PathLike[str], artifact: Artifact) -> None:
         The manifest contains a value that JSON cannot represent, or an array has an unsupported
         type.
     """
-    atomic_write(path, to_bytes(artifact))
+    if processes.index() == 0:
+        atomic_write(path, to_bytes(artifact))
 
 
 def to_bytes(artifact: Artifact) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
+    from isthmus.training.devices import Devices
     from isthmus.training.optimizer_step import OptimizerStep
 
 Array = jax.Array
@@ -81,18 +82,20 @@ class Programs(NamedTuple):
 
 
 def fresh_tally(metrics: int = 0) -> Tally:
-    """Return the tally before the first step."""
-    zero = np.float32(0)  # NumPy scalars: creating JAX scalars takes longer than a step of a table
-    tally = Tally(*map(jax.device_put, (np.int32(0), zero, zero, np.bool_(True))))
-    if metrics == 0:
-        return tally
-    return tally._replace(measured=jax.device_put(np.zeros((metrics, 2), np.float32)))
+    """Return the tally before the first step, on the host."""
+    # NumPy scalars: creating JAX scalars takes longer than a step of a table.
+    zero: Any = np.float32(0)
+    step: Any = np.int32(0)
+    finite: Any = np.bool_(True)
+    measured: Any = np.zeros((metrics, 2), np.float32) if metrics else None
+    return Tally(step, zero, zero, finite, measured)
 
 
 def compile_programs(
     network: Network,
     objective: Objective,
     update: OptimizerStep,
+    devices: Devices,
     *,
     missing: bool,
     corruption: Corruption | None = None,
@@ -109,6 +112,8 @@ def compile_programs(
         The objective to minimise.
     update : OptimizerStep
         A step for the network's trainable variables.
+    devices : Devices
+        They share the rows of each step.
     missing : bool
         Whether the matrix contains NaN for missing cells.
     corruption : callable or None
@@ -133,13 +138,17 @@ def compile_programs(
         (value, (non_trainable, measured)), gradients = gradient(
             state.trainable, state.non_trainable, batch, key, progress, training=True
         )
+        (value, non_trainable, gradients), measured, weight = devices.combined(
+            (value, non_trainable, gradients), measured, batch.weight.sum()
+        )
         trainable, slots = update(state.optimizer, gradients, state.trainable, middle, rate)
-        return TrainState(trainable, non_trainable, slots), value, measured
+        return TrainState(trainable, non_trainable, slots), (value, measured, weight)
 
     def train(
         state: TrainState, tally: Tally, rows: EpochRows, stop: Array, span: StepRange, key: Array
     ) -> tuple[TrainState, Tally]:
-        key = jax.random.fold_in(key, span.epoch)
+        key = devices.own_key(jax.random.fold_in(key, span.epoch))
+        rows = _own(rows, devices)
 
         def body(carry: tuple[TrainState, Tally]) -> tuple[TrainState, Tally]:
             state, tally = carry
@@ -149,8 +158,8 @@ def compile_programs(
             noise = jax.random.fold_in(key, tally.step)
             mirror = partial(_mirrored, axes=mirrored, key=noise)
             batch = _batch(rows, tally.step, missing=missing, mirror=mirror)
-            state, value, measured = step(state, batch, noise, done, middle, span.rate)
-            return state, _add(tally, value, measured, batch)
+            state, figures = step(state, batch, noise, done, middle, span.rate)
+            return state, _add(tally, *figures)
 
         def unfinished(carry: tuple[TrainState, Tally]) -> Array:
             return (carry[1].step < stop) & carry[1].finite
@@ -165,6 +174,8 @@ def compile_programs(
         progress: Array,
         key: Array,
     ) -> Tally:
+        key, rows = devices.own_key(key), _own(rows, devices)
+
         def body(tally: Tally) -> Tally:
             batch = _batch(rows, tally.step, missing=missing)
             # A step has the same key in every evaluation, so a row gets the same noise each time.
@@ -173,14 +184,17 @@ def compile_programs(
             value, (_, measured) = loss(
                 trainable, non_trainable, batch, noise, progress, training=False
             )
-            return _add(tally, value, measured, batch)
+            return _add(tally, *devices.combined(value, measured, batch.weight.sum()))
 
         def unfinished(tally: Tally) -> Array:
             return (tally.step < steps) & tally.finite
 
         return jax.lax.while_loop(unfinished, body, fresh_tally(len(objective.metrics)))
 
-    return Programs(Program(train, donate=(0, 1), brief=brief), Program(evaluate, brief=brief))
+    return Programs(
+        Program(devices.spread(train), donate=(0, 1), brief=brief),
+        Program(devices.spread(evaluate), brief=brief),
+    )
 
 
 def _loss(
@@ -302,6 +316,11 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     return batch._replace(inputs=inputs)
 
 
+def _own(rows: EpochRows, devices: Devices) -> EpochRows:
+    order, weights = (devices.own_part(each) for each in (rows.order, rows.weights))
+    return rows._replace(order=order, weights=weights)
+
+
 def _mirrored(target: Array, axes: tuple[int, ...], key: Array) -> Array:
     """Reverse each row along each of the axes with probability a half."""
     for axis in axes:
@@ -335,8 +354,7 @@ def _with_zeros(rows: Array) -> tuple[Array, Array]:
     return jnp.where(present, rows, 0.0), present.astype(jnp.float32)
 
 
-def _add(tally: Tally, value: Array, measured: Array | None, batch: Batch) -> Tally:
-    weight = batch.weight.sum()
+def _add(tally: Tally, value: Array, measured: Array | None, weight: Array) -> Tally:
     finite = jnp.isfinite(value)
     sums = None
     if tally.measured is not None and measured is not None:

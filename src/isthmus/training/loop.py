@@ -8,20 +8,21 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import jax
 import numpy as np
 
+from isthmus.core import processes
 from isthmus.core.errors import InvalidParameter, TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
 from isthmus.core.types import Corruption, Floats, RowNumbers, TrainState
 from isthmus.training import batches
 from isthmus.training.callbacks import Callbacks
+from isthmus.training.devices import Devices
 from isthmus.training.epoch import EpochRows, StepRange, Tally, compile_programs, fresh_tally
 from isthmus.training.events import EpochEnd, Observer, Snapshot
 from isthmus.training.interrupt import Interrupt
 from isthmus.training.nonfinite import describe_step
 from isthmus.training.optimizer_step import OptimizerStep
-from isthmus.training.snapshots import Weights, copies, pack, unpack
+from isthmus.training.snapshots import Weights, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,7 +181,8 @@ class _Run:
     ) -> None:
         self._network, self._data, self._recipe = network, data, recipe
         self._seed, self._interrupt = seed, interrupt
-        self._plan_size = min(recipe.batch_size, len(data.training))
+        self._devices = Devices.available()
+        self._plan_size = self._devices.rounded(min(recipe.batch_size, len(data.training)))
         self._steps = -(-len(data.training) // self._plan_size)
         full = network.full
         self._update = OptimizerStep(recipe, full.trainable_variables)
@@ -196,22 +198,25 @@ class _Run:
             network,
             objective,
             self._update,
+            self._devices,
             missing=bool(np.isnan(data.matrix).any()),
             corruption=corruption,
             mirrored=data.mirrored,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
-        self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
-        self._matrix = jax.device_put(_in_bucket(data.matrix))
+        self._keys = {
+            use: self._devices.place(key_for(seed, use)) for use in ("steps", "validation")
+        }
+        self._matrix = self._devices.place(_in_bucket(data.matrix))
         self._labels, self._inputs = (
-            None if rows is None else jax.device_put(_in_bucket(rows))
+            None if rows is None else self._devices.place(_in_bucket(rows))
             for rows in (data.labels, data.inputs)
         )
         self._validation = self._validation_rows()
         self._state = TrainState(
-            copies([v.value for v in full.trainable_variables]),
-            copies([v.value for v in full.non_trainable_variables]),
-            self._update.fresh_slots(),
+            self._devices.first_copies([v.value for v in full.trainable_variables]),
+            self._devices.first_copies([v.value for v in full.non_trainable_variables]),
+            self._devices.place(self._update.fresh_slots()),
         )
         self._steps_run = 0
         self._stride = max(1, self._steps // 64)
@@ -246,12 +251,12 @@ class _Run:
             self.epoch += 1
             self._record(means, time.perf_counter() - began)
             self._callbacks.end_epoch(self.epoch - 1, means, self._rate)
-            stops = self._callbacks.stops
+            stops = self._any(self._callbacks.stops)
             last = stops or self.epoch == self._recipe.epochs or self._patience_is_out()
             event = EpochEnd(self.epoch, self._recipe.epochs, loss, val_loss, last, self._snapshot)
             for observer in observers:
                 observer.on_epoch(event)
-            if self._interrupt.requested and not last:
+            if not last and self._any(self._interrupt.requested):
                 return "interrupted"
             if stops and self.epoch < self._recipe.epochs:
                 return "callback"
@@ -271,14 +276,15 @@ class _Run:
         full = self._network.full
         variables = full.trainable_variables + full.non_trainable_variables
         for variable, value in zip(variables, [*self._best[0], *self._best[1]], strict=True):
-            variable.assign(value)
+            variable.assign(self._devices.fetch(value))
         self.history.stop_reason = reason
         self._warn(reason)
         return self.history
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the state at the end of an epoch of an earlier process."""
-        self._state, self._best = unpack(snapshot.arrays, self._state)
+        state, best = unpack(snapshot.arrays, self._state)
+        self._state, self._best = self._devices.place(state), self._devices.place(best)
         self._best_loss = snapshot.best_loss
         self.epoch = snapshot.epoch
         self.history = History(
@@ -291,17 +297,20 @@ class _Run:
         done_before, total = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
         fixed = np.float32(self._fixed_rate) if self._callbacks else None
         span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(total), fixed)
-        tally, done = fresh_tally(len(self._metrics)), 0
-        while done < plan.steps and not self._interrupt.requested:
+        tally: Tally = self._devices.place(fresh_tally(len(self._metrics)))
+        done = 0
+        while done < plan.steps and not self._any(self._interrupt.requested):
             began = time.perf_counter()
             stop = min(plan.steps, done + self._stride)
-            self._state, tally = self._programs.train(
-                self._state, tally, rows, np.int32(stop), span, self._keys["steps"]
-            )
-            reached = int(tally.step)  # waits for the device
+            with processes.lost():
+                self._state, tally = self._programs.train(
+                    self._state, tally, rows, np.int32(stop), span, self._keys["steps"]
+                )
+                reached = int(tally.step)  # waits for the device
             if reached < stop:
                 break
-            seconds = time.perf_counter() - began
+            # All processes have to run the same steps at once.
+            seconds = processes.gathered([time.perf_counter() - began]).max()
             self._steps_run += reached - done
             done = reached
             if seconds < _RESPONSE_SECONDS:
@@ -310,11 +319,16 @@ class _Run:
                 observer.on_steps(epoch, done / plan.steps)
         return tally
 
+    @staticmethod
+    def _any(condition: bool) -> bool:
+        """Whether the condition is true in any process."""
+        return bool(processes.gathered([condition]).any())
+
     def _plan(self, epoch: int) -> batches.BatchPlan:
         return batches.shuffled(self._data.training, self._plan_size, seed=self._seed, epoch=epoch)
 
     def _rows(self, plan: batches.BatchPlan) -> EpochRows:
-        order, weights = jax.device_put(plan.rows), jax.device_put(plan.weights)
+        order, weights = self._devices.place((plan.rows, plan.weights))
         return EpochRows(self._matrix, order, weights, self._labels, self._inputs)
 
     def _validation_rows(self) -> tuple[EpochRows, int] | None:
@@ -322,7 +336,8 @@ class _Run:
         if held_out is None:
             return None
         at_most = self._network.rows_at_once(_EVALUATION_ROWS)
-        plan = batches.in_order(held_out, min(at_most, batches.bucket(len(held_out))))
+        size = self._devices.rounded(min(at_most, batches.bucket(len(held_out))))
+        plan = batches.in_order(held_out, size)
         return self._rows(plan), plan.steps
 
     def _validate(self) -> dict[str, float]:
@@ -330,17 +345,17 @@ class _Run:
         if self._validation is None:
             return {}
         rows, steps = self._validation
-        tally = self._programs.evaluate(
-            self._state.trainable,
-            self._state.non_trainable,
-            rows,
-            np.int32(steps),
-            np.float32(1.0),
-            self._keys["validation"],
-        )
-        if not bool(tally.finite):
-            return {"val_loss": float("nan")}
-        return self._means(tally, "val_")
+        with processes.lost():
+            tally = self._programs.evaluate(
+                self._state.trainable,
+                self._state.non_trainable,
+                rows,
+                np.int32(steps),
+                np.float32(1.0),
+                self._keys["validation"],
+            )
+            finite = bool(tally.finite)
+        return self._means(tally, "val_") if finite else {"val_loss": float("nan")}
 
     def _means(self, tally: Tally, prefix: str = "") -> dict[str, float]:
         """Return the loss, and each metric that at least one row has, by name."""
@@ -360,6 +375,7 @@ class _Run:
         watched = means["loss"] if val_loss is None else val_loss
         # Without validation rows, the last weights are kept.
         if val_loss is None or watched < self._best_loss:
+            copies = self._devices.copies
             self._best = (copies(self._state.trainable), copies(self._state.non_trainable))
             self.history.best_epoch = self.epoch
         self._best_loss = min(self._best_loss, watched)

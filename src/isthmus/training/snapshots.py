@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from isthmus.core.aligned_memory import device_copy
 from isthmus.core.errors import InvalidArchive
 from isthmus.core.types import TrainState
 
@@ -45,11 +44,6 @@ def unpack(
     models = (*like, like.trainable, like.non_trainable)
     values = [_values(arrays, role, model) for role, model in zip(_ROLES, models, strict=True)]
     return TrainState(*values[:3]), (values[3], values[4])
-
-
-def copies(values: Sequence[jax.Array]) -> list[jax.Array]:
-    """Copy arrays on the device, so that a step may consume the originals."""
-    return [device_copy(value) for value in values]
 
 
 def _values(
