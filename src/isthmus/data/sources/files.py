@@ -78,7 +78,11 @@ def files_source(
 
 
 def _matches(pattern: Path) -> list[Path]:
-    found = sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))
+    root, *rest = pattern.parts
+    inside = (
+        Path(root).glob(str(Path(*rest))) if pattern.is_absolute() else Path().glob(str(pattern))
+    )
+    found = sorted(inside)
     files = [file for file in found if file.is_file()]
     if not files:
         raise UnreadableFile(

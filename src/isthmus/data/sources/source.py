@@ -17,7 +17,7 @@ from isthmus.data.formats.image_arrays import form_of, with_form
 from isthmus.data.frames import is_table, to_arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -198,18 +198,22 @@ class BatchSource:
         DataWarning
             A part has no rows.
         """
-        empty = []
-        for place, part in enumerate(self.parts):
+        counts = []
+        for place in range(len(self.parts)):
             count = 0
             for batch in self.batches(rows, place):
                 count += len(batch)
                 yield batch
-            if not count:
-                empty.append(part.name)
+            counts.append(count)
+        self.check_counts(counts)
+
+    def check_counts(self, counts: Sequence[int]) -> None:
+        """Warn of parts without rows; raise InvalidData if there is no row at all."""
+        empty = [p.name for p, count in zip(self.parts, counts, strict=True) if not count]
         if len(empty) == len(self.parts):
             raise _no_rows(self.name)
         if empty:
-            warnings.warn(f"There are no rows in {name_list(empty)}.", DataWarning, stacklevel=2)
+            warnings.warn(f"There are no rows in {name_list(empty)}.", DataWarning, stacklevel=3)
 
     def read(self) -> Rows:
         """Read all rows into memory."""
