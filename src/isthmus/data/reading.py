@@ -74,7 +74,8 @@ def read(
     path : str or path
         .csv, .tsv, .parquet, .arrow, .npy, .npz (one array; X and y; or x_train, y_train, x_test
         and y_test as in Keras), IDX, a folder of PNG, JPEG, TIFF, WebP or BMP images, whose
-        subfolders are labels, or a folder or pattern (``"lake/*.parquet"``) of data files with the same columns.
+        subfolders are labels, or a folder or pattern (``"lake/*.parquet"``) of data files with the
+        same columns.
     label : str, optional
         The column of a table, or the array of an .npz file, that holds labels.
     text : TextOptions

@@ -28,9 +28,15 @@ class TableExtremes:
     ----------
     columns : pyarrow.Schema
         Names and types of the columns.
+
+    Attributes
+    ----------
+    missing : bool
+        Whether a cell is missing.
     """
 
     def __init__(self, columns: pa.Schema) -> None:
+        self.missing = False
         self._columns = columns
         self._found = [_ColumnValues(field) for field in columns]
 
@@ -38,6 +44,7 @@ class TableExtremes:
         """Look at rows; raises InvalidData if a number is infinite."""
         for found, cells in zip(self._found, table.columns, strict=True):
             found.add(cells, first_row)
+            self.missing = self.missing or _has_missing(cells)
 
     def added_to(self, sample: pa.Table) -> pa.Table:
         """Return a sample with a few more rows, which have the values that it lacks.
@@ -61,6 +68,12 @@ class TableExtremes:
                 array.dictionary_encode().cast(field.type) if plain != field.type else array
             )
         return pa.Table.from_arrays(cells, schema=self._columns)
+
+
+def _has_missing(cells: pa.ChunkedArray) -> bool:
+    if cells.null_count or not pt.is_floating(cells.type):
+        return bool(cells.null_count)
+    return any(np.isnan(chunk.to_numpy()).any() for chunk in cells.chunks)
 
 
 class _ColumnValues:
@@ -149,9 +162,15 @@ class ArrayExtremes:
     ----------
     sample_shape : tuple of int
         Shape of one row.
+
+    Attributes
+    ----------
+    missing : bool
+        Whether a cell is missing.
     """
 
     def __init__(self, sample_shape: tuple[int, ...]) -> None:
+        self.missing = False
         self._shape = sample_shape
         self._low = np.full(math.prod(sample_shape), np.nan)
         self._high = self._low.copy()
@@ -164,6 +183,7 @@ class ArrayExtremes:
         if np.isinf(low).any() or np.isinf(high).any():
             raise scalings.infinity_error(flat, self._name, first_row, flat)
         self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
+        self.missing = self.missing or (flat.dtype.kind == "f" and bool(np.isnan(flat).any()))
 
     def added_to(self, sample: NDArray[Any]) -> NDArray[Any]:
         """Return a sample with two more rows: the smallest and the largest value of each cell."""

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from isthmus.core.errors import InvalidData
@@ -42,6 +43,8 @@ def opened(X: Any, *, text: TextOptions = DETECT, images: ImageOptions = AS_STOR
     UnreadableFile, InvalidData
         Files cannot be read, or `X` yields its batches only once.
     """
+    if type(X) is np.ndarray:  # the usual case, and quick
+        return X
     if isinstance(X, (str, os.PathLike)):
         path = os.fspath(X)
         if not path or not isinstance(path, str):

@@ -46,6 +46,8 @@ class SourceSummary:
         The sample, and rows with extreme values and rare categories that it lacks.
     source : BatchSource
         The source.
+    missing : bool
+        Whether a cell of some row is missing.
     """
 
     part_rows: tuple[int, ...]
@@ -53,6 +55,7 @@ class SourceSummary:
     numbers: NDArray[np.int64]
     extended: Rows
     source: BatchSource
+    missing: bool
 
     @property
     def rows(self) -> int:
@@ -109,4 +112,4 @@ def summarise(
     source.check_counts(counts)
     kept, numbers = sample.result()
     extended = found.added_to(kept) if len(kept) < total else kept
-    return SourceSummary(tuple(counts), kept, numbers, extended, source)
+    return SourceSummary(tuple(counts), kept, numbers, extended, source, found.missing)
