@@ -129,9 +129,9 @@ def test_a_run_resumes_within_an_epoch(tmp_path, monkeypatch, validation):
 
 
 def test_labels_are_refused(lake):
+    model = ist.Autoencoder(2, **SETTINGS)
     with pytest.raises(InvalidData, match="rows that fit in memory, because labels"):
-        fitted_with = ist.Autoencoder(2, **SETTINGS)
-        fitted_with.fit(lake, np.zeros(3000))
+        model.fit(lake, np.zeros(3000))
     with pytest.raises(InvalidData, match="because labels"):
         ist.SupervisedAutoencoder(2, **SETTINGS).fit(batches)
 

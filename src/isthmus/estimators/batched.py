@@ -22,12 +22,13 @@ def in_batches(method: Method) -> Method:
     """Let a method of rows take a source of batches; its results are joined.
 
     The method takes an estimator and rows, and returns an array or a table with one row for each.
+    Those of a series depend on each other: it is not split.
     """
 
     @functools.wraps(method)
     def over_batches(estimator: Any, X: Any, *args: Any, **kwargs: Any) -> Any:
         rows = input_checks.opened(X, getattr(estimator, "schema_", None))
-        if not isinstance(rows, BatchSource):
+        if not isinstance(rows, BatchSource) or getattr(estimator, "is_series", False):
             return method(estimator, rows, *args, **kwargs)
         return joined([method(estimator, batch, *args, **kwargs) for batch in batches_of(rows)])
 

@@ -90,6 +90,14 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
     return opening.opened(X, text=schema.text_options, images=schema.image_options)
 
 
+def in_memory(X: Any, schema: Schema | None = None) -> Any:
+    """Return what `opened` does, for what needs all rows in memory; raises InvalidData."""
+    rows = opened(X, schema)
+    if isinstance(rows, BatchSource):
+        raise _not_rows("more rows than fit in memory", "pass some of them")
+    return rows
+
+
 def _not_rows(received: str, remedy: str) -> InvalidData:
     return InvalidData(
         "X",
