@@ -1,71 +1,66 @@
-"""One job of benchmarks/scale.py in a process of its own; prints figures as JSON.
+"""One job of benchmarks/scale.py in a process of its own; prints its figures as JSON.
 
-usage: scale_job.py fit-stream|fit-memory|detect|encode FOLDER OUTPUT [--epochs E] [--fraction F]
+usage: scale_job.py fit-stream|fit-memory FOLDER MODEL [--epochs E]
+       scale_job.py command COMMAND ARGUMENT ...
 """
 
 import argparse
 import json
 import resource
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 import isthmus as ist
+from isthmus.cli.__main__ import main as command
+from isthmus.data.sources import opening
 from isthmus.data.sources.files import files_source
 
 SETTINGS = {"latent_dim": 8, "batch_size": 256, "random_state": 0, "verbose": 0, "patience": None}
 
-
-def fit(rows, epochs: int, output: Path) -> dict[str, float]:
-    model = ist.Autoencoder(**SETTINGS, epochs=epochs).fit(rows)
-    model.save(output)
-    trained = model.n_samples_ * 0.9 if isinstance(rows, np.ndarray) else model.n_samples_ - 65536
-    seconds = sum(model.history_["seconds"])
-    return {"rows_per_second": epochs * trained / seconds, "training_seconds": seconds}
+VALIDATION_ROWS = 1 << 16
+"""What a streamed fit holds out of many rows."""
 
 
-def tenth(folder: Path, fraction: float) -> np.ndarray:
-    """Return a random fraction of the rows as an array."""
+def tenth(folder: Path) -> np.ndarray:
+    """Return a random tenth of the rows as an array."""
     rng = np.random.default_rng(1)
     parts = []
     for batch in files_source(folder).stream(1 << 16):
-        chosen = np.flatnonzero(rng.random(len(batch)) < fraction)
-        parts.append(np.column_stack([column.to_numpy() for column in batch.take(chosen).columns]))
+        chosen = batch.take(np.flatnonzero(rng.random(len(batch)) < 0.1))
+        parts.append(np.column_stack([column.to_numpy() for column in chosen.columns]))
     return np.concatenate(parts)
 
 
-def apply(folder: Path, model: Path, output: Path, method: str) -> dict[str, float]:
-    """Apply a model to each batch, and write the results."""
-    import pyarrow as pa
-
-    fitted = ist.load(model)
-    began, count, writer = time.perf_counter(), 0, None
-    for batch in files_source(folder).stream(1 << 16):
-        result = np.asarray(getattr(fitted, method)(batch))
-        table = pa.table({"values": list(result)} if result.ndim > 1 else {"values": result})
-        writer = writer or pq.ParquetWriter(output, table.schema)
-        writer.write_table(table)
-        count += len(batch)
-    if writer is not None:
-        writer.close()
-    return {"rows_per_second": count / (time.perf_counter() - began)}
+def fit(job: str, folder: Path, output: Path, epochs: int) -> dict[str, float]:
+    if job == "fit-stream":
+        opening.MOST_BYTES_IN_MEMORY = 0  # so that fewer rows are streamed, too
+    rows = str(folder) if job == "fit-stream" else tenth(folder)
+    # As many validation rows in both.
+    held_out = 0.1 if job == "fit-stream" else VALIDATION_ROWS / len(rows)
+    model = ist.Autoencoder(**SETTINGS, epochs=epochs, validation_fraction=held_out)
+    model.fit(rows)
+    model.save(output)
+    trained = len(model.history_["loss"]) * (model.n_samples_ - VALIDATION_ROWS)
+    seconds = sum(model.history_["seconds"])
+    return {"rows_per_second": trained / seconds, "training_seconds": seconds}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--fraction", type=float, default=0.1)
-    options = parser.parse_args()
     began = time.perf_counter()
-    if options.job == "fit-stream":
-        found = fit(str(options.folder), options.epochs, options.output)
+    if sys.argv[1] == "command":
+        code = command(sys.argv[2:])
+        found: dict[str, float] = {"code": code}
     else:
-        found = fit(tenth(options.folder, options.fraction), options.epochs, options.output)
+        parser = argparse.ArgumentParser(description=__doc__)
+        parser.add_argument("job")
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("output", type=Path)
+        parser.add_argument("--epochs", type=int, default=1)
+        options = parser.parse_args()
+        found = fit(options.job, options.folder, options.output, options.epochs)
     found["seconds"] = time.perf_counter() - began
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(found))
