@@ -207,7 +207,8 @@ class AnomalyDetector(OutlierMixin, Task):
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
             (timestamps, sensors), or a DataFrame with a time index or a column of times. Times
             may be irregular. With `group`, too, a table of the series of all units, in any order of
-            rows. A path is read by `isthmus.data.reading.read`. All other methods accept the same.
+            rows. A path is read by `isthmus.data.reading.read`, and sources of batches as by
+            `Autoencoder.fit`. All other methods accept the same.
         y : array of shape (n,), optional
             Labels, for an autoencoder that learns from them; otherwise ignored.
 
@@ -223,7 +224,8 @@ class AnomalyDetector(OutlierMixin, Task):
         Warns
         -----
         DataWarning
-            There are too few rows to guarantee the false-alarm rate. With `window`: rows are not in
+            There are too few rows to guarantee the false-alarm rate, or more than fit in memory, of
+            which a random sample is used. With `window`: rows are not in
             order of time or share their times, columns of text are left out, or sensors have no
             values. With `group`: units are shorter than a window.
         """

@@ -139,12 +139,14 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array, sparse matrix, DataFrame, Arrow table or path
+        X : array, sparse matrix, DataFrame, Arrow table, path or source of batches
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
             ignores. Pixels of images may be missing in every row, such as those outside a field of
             view: they are left out of losses and scores, and stay NaN in reconstructions. A path is
-            read by `isthmus.data.reading.read`; its labels and test rows are not used. All other
-            methods accept the same.
+            read by `isthmus.data.reading.read`; its labels and test rows are not used. A source is
+            what `isthmus.data.sources.opening.opened` takes, such as a pyarrow Dataset or a
+            function that returns an iterator of batches. If its rows take more than 1 GiB as
+            float32, they are read in batches. All other methods accept the same.
         y : ignored
             Labels, as pipelines pass them; only their number is checked. Samples like those of `X`
             are refused, unless they are `X` itself: `DenoisingAutoencoder` learns from pairs.

@@ -234,3 +234,18 @@ def test_parts_without_rows_are_named(tmp_path):
     write(tmp_path / "b.csv", TABLE[:0])
     with pytest.warns(DataWarning, match=r"no rows in .*b.csv"):
         assert len(files_source(tmp_path).read()) == 70
+
+
+def test_addresses_are_read_through_fsspec():
+    system = pytest.importorskip("fsspec").filesystem("memory")
+    for i in range(2):
+        with system.open(f"/lake/k/{i}.parquet", "wb") as file:
+            pq.write_table(TABLE[35 * i : 35 * (i + 1)], file)
+    for address in ("memory://lake", "memory://lake/k/*.parquet"):
+        assert opening.opened(address).equals(TABLE)
+    with system.open("/lake/notes.txt", "wb") as file:
+        file.write(b"hello")
+    with pytest.raises(UnreadableFile, match=r"all of one format, received .*notes.txt"):
+        opening.opened("memory://lake")
+    with pytest.raises(UnreadableFile, match="memory://nothing"):
+        opening.opened("memory://nothing")

@@ -14,6 +14,7 @@ from isthmus.data import reading
 from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.sources import files, objects
+from isthmus.data.sources.remote import is_address, remote_source
 
 if TYPE_CHECKING:
     from isthmus.data.sources.source import BatchSource
@@ -49,7 +50,9 @@ def opened(X: Any, *, text: TextOptions = DETECT, images: ImageOptions = AS_STOR
         path = os.fspath(X)
         if not path or not isinstance(path, str):
             return X  # an empty path would be the current folder
-        return opened_path(path, text=text, images=images)
+        if not is_address(path):
+            return opened_path(path, text=text, images=images)
+        X = remote_source(path)
     if isinstance(X, pa.RecordBatchReader):
         return _read_once(X)
     source = objects.source_of(X)
