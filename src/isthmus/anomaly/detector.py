@@ -18,10 +18,12 @@ from isthmus.anomaly.picture_grid import is_picture_shape
 from isthmus.anomaly.protocol import DetectorKind, FitRequest, StoredDetector
 from isthmus.anomaly.row_detector import RowDetector
 from isthmus.anomaly.row_training import fit_rows
+from isthmus.anomaly.sampled_rows import rows_in_memory
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import DataWarning
 from isthmus.core.randomness import resolve_seed
 from isthmus.estimators import input_checks, parameter_checks, parameters
+from isthmus.estimators.batched import in_batches
 from isthmus.estimators.resolved_settings import is_for_series
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.tasks.base import Task, unwrapped
@@ -205,7 +207,8 @@ class AnomalyDetector(OutlierMixin, Task):
             (n, columns) or (n, *image shape); at least 3 rows. With `window`, a series:
             (timestamps, sensors), or a DataFrame with a time index or a column of times. Times
             may be irregular. With `group`, too, a table of the series of all units, in any order of
-            rows. A path is read by `isthmus.data.reading.read`. All other methods accept the same.
+            rows. A path is read by `isthmus.data.reading.read`, and sources of batches as by
+            `Autoencoder.fit`. All other methods accept the same.
         y : array of shape (n,), optional
             Labels, for an autoencoder that learns from them; otherwise ignored.
 
@@ -221,13 +224,14 @@ class AnomalyDetector(OutlierMixin, Task):
         Warns
         -----
         DataWarning
-            There are too few rows to guarantee the false-alarm rate. With `window`: rows are not in
+            There are too few rows to guarantee the false-alarm rate, or more than fit in memory, of
+            which a random sample is used. With `window`: rows are not in
             order of time or share their times, columns of text are left out, or sensors have no
             values. With `group`: units are shorter than a window.
         """
         refuse_keywords(unsupported)
         parameters.check(self, DETECTOR_PARAMETERS)
-        rows = input_checks.opened(X)
+        rows = rows_in_memory(input_checks.opened(X), is_series=self.window is not None)
         if self.autoencoder is None or self.window is not None:
             input_checks.refuse_samples(y, rows)
         request = FitRequest(
@@ -257,6 +261,7 @@ class AnomalyDetector(OutlierMixin, Task):
         """Whether this detector is fitted to a series, or has a `window` and will be."""
         return self._kind.is_series
 
+    @in_batches
     def anomaly_score(self, X: Any) -> Scores:
         """Return the anomaly score of each row, (n,), above 0; higher is more anomalous.
 
@@ -277,6 +282,7 @@ class AnomalyDetector(OutlierMixin, Task):
         """Return the negative `anomaly_score`: as in scikit-learn, higher is more normal."""
         return -self.anomaly_score(X)
 
+    @in_batches
     def decision_function(self, X: Any) -> Scores:
         """Return `score_samples` minus ``offset_``: values below 0 are alarms.
 
@@ -531,7 +537,7 @@ class AnomalyDetector(OutlierMixin, Task):
     def _read(self, X: Any) -> Any:
         """Return the rows of the file, if `X` is a path."""
         check_is_fitted(self)
-        return input_checks.opened(X, getattr(self, "schema_", None))
+        return input_checks.in_memory(X, getattr(self, "schema_", None))
 
     def _keep_fitted(self, fitted: FittedDetector) -> None:
         # Any, because some methods exist for one kind only; `_if_kind_has` guards their calls.

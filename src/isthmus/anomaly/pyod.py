@@ -86,7 +86,7 @@ class PyODAdapter(BaseEstimator):
         fraction = self.contamination
         if fraction is not None:
             fraction = parameter_checks.number("contamination", fraction, above=0, at_most=0.5)
-        X = input_checks.opened(X)
+        X = input_checks.in_memory(X)
         self.detector_ = self._unfitted().fit(X, y)
         self.decision_scores_ = self.detector_.anomaly_score(X)
         self.threshold_ = (

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from isthmus.data.formats.text_options import TextOptions
     from isthmus.data.reading import Dataset
     from isthmus.data.schema import Schema
 
@@ -138,23 +139,27 @@ class ColumnOptions:
             As `isthmus.data.reading.read`.
         """
         from isthmus.data import reading
+
+        dataset = reading.read(path, label=label, text=self.text(like), images=self.images)
+        return replace(
+            dataset,
+            X=self.chosen(path, dataset.X),
+            X_test=None if dataset.X_test is None else self.chosen(path, dataset.X_test),
+        )
+
+    def text(self, like: Schema | None = None) -> TextOptions:
+        """Return how to read text files, which may be like those of a fitted schema."""
         from isthmus.data.formats.text_options import DETECT
 
-        text = DETECT if like is None else like.text_options
         changed: dict[str, Any] = {
             "encoding": self.encoding,
             "decimal": self.decimal,
             "dates": self.dates,
         }
-        text = replace(text, **{name: value for name, value in changed.items() if value})
-        dataset = reading.read(path, label=label, text=text, images=self.images)
-        return replace(
-            dataset,
-            X=self._chosen(path, dataset.X),
-            X_test=None if dataset.X_test is None else self._chosen(path, dataset.X_test),
-        )
+        text = DETECT if like is None else like.text_options
+        return replace(text, **{name: value for name, value in changed.items() if value})
 
-    def _chosen(self, path: Path, rows: Any) -> Any:
+    def chosen(self, path: Path, rows: Any) -> Any:
         """Return the columns that are used, as their roles say."""
         from isthmus.data.identifiers import with_roles
 

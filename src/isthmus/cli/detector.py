@@ -11,8 +11,10 @@ import typer
 
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
+from isthmus.anomaly.sampled_rows import MOST_ROWS, described
 from isthmus.cli import error_context, output_checks, series_files
 from isthmus.cli.command_wrapper import INTERRUPTED, note
+from isthmus.cli.large_data import large_source, sample_dataset
 from isthmus.cli.row_split import RowParts, split_rows
 from isthmus.core import processes
 from isthmus.core.number_format import percent
@@ -141,7 +143,7 @@ def _split_file(
 ) -> RowParts:
     """Read and split rows; in novelty mode, those labelled as anomalies are held out."""
     seed = given["random_state"]
-    dataset = files.read(data, label=label)
+    dataset = _read(data, label, files)
     with error_context.adding(data.name):
         schema = infer_schema(dataset.X, unknown=given.get("unknown", "warn"))
     files.check_learned(data, dataset.X, schema)
@@ -170,6 +172,16 @@ def _split_file(
         np.repeat([False, True], [len(held_out), len(anomalies)]),
         f"{parts.origin}, and {len(anomalies):,} labelled as anomalies",
     )
+
+
+def _read(data: Path, label: str | None, files: ColumnOptions) -> reading.Dataset:
+    """Read the rows of a file, or a random sample of them if they do not fit in memory."""
+    source = large_source(data, files)
+    if source is None:
+        return files.read(data, label=label)
+    dataset, found = sample_dataset(source, data, label, files, MOST_ROWS)
+    note(f"{data.name}: fitting to {described(found)}.")
+    return dataset
 
 
 def _split_series(

@@ -33,7 +33,8 @@ def fit(
         Path,
         typer.Argument(
             metavar="DATA",
-            help=f"{READABLE}.",
+            help=f"{READABLE}; or a folder of data files, or a pattern such as 'lake/*.parquet'. "
+            "They may be larger than memory.",
         ),
     ],
     output: Annotated[
@@ -191,9 +192,18 @@ def _rows(
 
     All rows are checked before some are held out, so that messages number the rows of the file.
     """
+    from isthmus.cli.large_data import large_source, split_source
     from isthmus.cli.row_split import split_rows
     from isthmus.data.schema import infer_schema
 
+    source = large_source(data, files)
+    if source is not None:
+        other = None if test is None else files.read(test, label=label)
+        parts = split_source(source, data, label, files, test=other, seed=seed)
+        with error_context.adding(data.name):
+            schema = infer_schema(parts.compared, **read_as)
+        files.check_learned(data, parts.compared, schema)
+        return data.name, parts
     dataset = files.read(data, label=label)
     with error_context.adding(data.name):
         schema = infer_schema(dataset.X, **read_as)

@@ -71,7 +71,7 @@ def run(job: FitJob) -> None:
 
     train, held_out = job.parts.train, job.parts.held_out
     typer.echo(
-        f"{job.name}: {len(train):,} rows to train on, {len(held_out):,} to evaluate on "
+        f"{job.name}: {job.parts.count:,} rows to train on, {len(held_out):,} to evaluate on "
         f"({job.parts.origin})"
     )
     with error_context.adding(f"{job.name}, counting only the rows to train on"):
@@ -88,7 +88,8 @@ def run(job: FitJob) -> None:
             "Evaluating it now; Ctrl-C skips this."
         )
     try:
-        contest = compare(model, held_out, X_train=train)
+        compared = train if job.parts.compared is None else job.parts.compared
+        contest = compare(model, held_out, X_train=compared)
         terminal.show(judge(contest, model))
         typer.echo(f"Wrote {output_checks.path_and_size(job.model_path)}")
         if job.report_path is not None:

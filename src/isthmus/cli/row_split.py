@@ -31,6 +31,13 @@ class RowParts:
     train_labels: Any = None
     held_out_names: list[str] | None = None
     """The files of held-out images."""
+    compared: Any = None
+    """Some of the rows to train on, if these are read in batches."""
+
+    @property
+    def count(self) -> int:
+        """Number of rows to train on."""
+        return len(self.train) if self.compared is None else int(self.train.rows)
 
 
 def split_rows(dataset: Dataset, *, test: Dataset | None, seed: int) -> RowParts:

@@ -6,10 +6,7 @@ Nothing is unpickled. The formats are those of `isthmus.data.formats.catalogue`.
 from __future__ import annotations
 
 import math
-import struct
 import warnings
-import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.core.catalogue import nearest
-from isthmus.core.errors import DataWarning, InvalidParameter, IsthmusError, UnreadableFile
+from isthmus.core.errors import DataWarning, InvalidParameter, UnreadableFile
+from isthmus.data.file_errors import readable
 from isthmus.data.formats.arrays import MOST_CELLS
 from isthmus.data.formats.catalogue import FOLDER, FileFormat, endings, format_of
 from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.frames import unique_names
+from isthmus.data.sources.files import files_source, has_parts, is_pattern
 
 if TYPE_CHECKING:
     import os
@@ -32,11 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.data.formats.arrays import Arrays
-
-_FAULTS: tuple[type[Exception], ...] = (
-    *(OSError, ValueError, EOFError, OverflowError, NotImplementedError),
-    *(zlib.error, struct.error, pa.ArrowException),
-)
+    from isthmus.data.sources.source import BatchSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +72,10 @@ def read(
     Parameters
     ----------
     path : str or path
-        .csv, .tsv, .parquet, .npy, .npz (one array; X and y; or x_train, y_train, x_test and y_test
-        as in Keras), IDX, or a folder of PNG, JPEG, TIFF, WebP or BMP images, whose subfolders are
-        labels.
+        .csv, .tsv, .parquet, .arrow, .npy, .npz (one array; X and y; or x_train, y_train, x_test
+        and y_test as in Keras), IDX, a folder of PNG, JPEG, TIFF, WebP or BMP images, whose
+        subfolders are labels, or a folder or pattern (``"lake/*.parquet"``) of data files with the
+        same columns.
     label : str, optional
         The column of a table, or the array of an .npz file, that holds labels.
     text : TextOptions
@@ -97,20 +93,17 @@ def read(
     InvalidParameter
         There is no column or array of that name.
     """
+    if (parts := _parts(path, text)) is not None:
+        return _read_parts(Path(path), parts, label)
     path = Path(path)
-    with _readable(path):
+    with readable(path):
         form = _format(path)
         if form.holds == "table":
             return _split_label(path, form.load().read(path, text), label)
         if form.named:
             arrays: Arrays = form.load().read(path, label)
         elif label is not None:
-            raise InvalidParameter(
-                "label",
-                expected=f"none, because {path.name} has no named columns",
-                received=repr(label),
-                remedy="leave label out, or put the data in a table or an .npz file",
-            )
+            raise _no_label(path, label)
         else:
             arrays = form.load().read(path, images) if form is FOLDER else form.load().read(path)
     return Dataset(_stem(path), *arrays)
@@ -125,7 +118,9 @@ def image_names(path: str | os.PathLike[str]) -> list[str] | None:
         The path does not exist, or the folder has no images.
     """
     path = Path(path)
-    with _readable(path):
+    if is_pattern(path) or has_parts(path):
+        return None
+    with readable(path):
         form = _format(path)
         return form.load().names(path) if form is FOLDER else None
 
@@ -162,8 +157,10 @@ def stream(
         raise InvalidParameter(
             "rows", expected="an integer of at least 1", received=repr(rows), remedy="rows=65536"
         )
+    if (parts := _parts(path, text)) is not None:
+        return parts.stream(int(rows))
     path = Path(path)
-    with _readable(path):
+    with readable(path):
         form = _format(path)
     if form is FOLDER:
         return _image_batches(path, int(rows), images)
@@ -171,8 +168,24 @@ def stream(
     return batches(path, form, int(rows), text)
 
 
+def _parts(path: str | os.PathLike[str], text: TextOptions) -> BatchSource | None:
+    """Return a folder of data files, or the files that match a pattern; None for other paths."""
+    if is_pattern(path) or has_parts(Path(path)):
+        return files_source(path, text=text)
+    return None
+
+
+def _read_parts(path: Path, parts: BatchSource, label: str | None) -> Dataset:
+    rows = parts.read()
+    if isinstance(rows, pa.Table):
+        return _split_label(path, rows, label)
+    if label is not None:
+        raise _no_label(path, label)
+    return Dataset(_stem(path), rows)
+
+
 def _image_batches(path: Path, rows: int, images: ImageOptions) -> Iterator[NDArray[Any]]:
-    with _readable(path):
+    with readable(path):
         yield from FOLDER.load().batches(path, rows, images)
 
 
@@ -182,7 +195,7 @@ def _table_batches(
     rows: int,
     text: TextOptions,
 ) -> Iterator[pa.Table]:
-    with _readable(path):
+    with readable(path):
         yield from _rebatched(path, form.load().batches(path, rows, text), rows)
 
 
@@ -190,7 +203,7 @@ def _array_batches(
     path: Path, form: FileFormat, rows: int, _text: object
 ) -> Iterator[NDArray[Any]]:
     if form.mapped:
-        with _readable(path):
+        with readable(path):
             X = form.load().mapped(path)
     else:
         data = read(path)
@@ -206,7 +219,7 @@ def _array_batches(
             )
     rows = min(rows, max(1, MOST_CELLS // math.prod(X.shape[1:])))
     for start in range(0, len(X), rows):
-        with _readable(path):
+        with readable(path):
             batch = np.array(X[start : start + rows])
         yield batch
 
@@ -293,28 +306,13 @@ def _stem(path: Path) -> str:
     return path.name if path.is_dir() else path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn the errors of file readers into UnreadableFile, which names the file."""
-    try:
-        yield
-    except IsthmusError:
-        raise
-    except MemoryError:
-        raise UnreadableFile(
-            str(path),
-            expected="data that fit in memory",
-            received="more than that",
-            remedy="convert the file to Parquet or .npy, which are read in batches",
-        ) from None
-    except _FAULTS as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise UnreadableFile(
-            str(path),
-            expected=f"a complete {path.suffix or 'image'} file that you may read",
-            received=lines[0][:300],
-            remedy="check that the file is complete and that its ending is that of its format",
-        ) from None
+def _no_label(path: Path, label: str) -> InvalidParameter:
+    return InvalidParameter(
+        "label",
+        expected=f"none, because {path.name} has no named columns",
+        received=repr(label),
+        remedy="leave label out, or put the data in a table or an .npz file",
+    )
 
 
 def _split_label(path: Path, table: pa.Table, label: str | None) -> Dataset:

@@ -19,15 +19,15 @@ def first_seed(seed: int) -> int:
     return int(processes.gathered([seed])[0, 0])
 
 
-def check(described: Mapping[str, str], epochs_done: int) -> None:
+def check(described: Mapping[str, str], begun: tuple[int, int]) -> None:
     """Check that all processes train the same run, from the same epoch.
 
     Parameters
     ----------
     described : mapping of str to str
         Hexadecimal digests of the settings and the data, by name.
-    epochs_done : int
-        The epochs of the checkpoint that this process has read; 0 if it found none.
+    begun : tuple of int
+        The epochs, and the steps after them, of the checkpoint that this process has read.
 
     Raises
     ------
@@ -35,8 +35,8 @@ def check(described: Mapping[str, str], epochs_done: int) -> None:
         Something differs from the first process.
     """
     numbers = [int(value[:_DIGITS], 16) for value in described.values()]
-    everywhere = processes.gathered([*numbers, epochs_done])
-    for name, column in zip([*described, "checkpoint"], everywhere.T, strict=True):
+    everywhere = processes.gathered([*numbers, *begun])
+    for name, column in zip([*described, "checkpoint", "checkpoint"], everywhere.T, strict=True):
         others = (column != column[0]).nonzero()[0]
         if len(others):
             raise InvalidParameter(

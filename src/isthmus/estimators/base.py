@@ -15,16 +15,19 @@ from isthmus.core.errors import SchemaMismatch
 from isthmus.core.randomness import generator_for, resolve_seed
 from isthmus.data.reconstruction_error import row_errors, without_padding
 from isthmus.data.schema import Schema, infer_schema
+from isthmus.data.sources.source import BatchSource
 from isthmus.data.table_outputs import has_atoms, with_margins
 from isthmus.estimators import (
+    fit_rows,
     input_checks,
     parameters,
     resolved_settings,
     resume,
-    row_split,
     storage,
     warm_start,
 )
+from isthmus.estimators.batched import in_batches
+from isthmus.estimators.fit_rows import FitRows
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
 from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import Objective
     from isthmus.persistence.artifact import Artifact
-    from isthmus.training.events import Observer
     from isthmus.training.loop import TrainingData
 
 
@@ -138,12 +140,14 @@ class BaseAutoencoder(
 
         Parameters
         ----------
-        X : array, sparse matrix, DataFrame, Arrow table or path
+        X : array, sparse matrix, DataFrame, Arrow table, path or source of batches
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
             ignores. Pixels of images may be missing in every row, such as those outside a field of
             view: they are left out of losses and scores, and stay NaN in reconstructions. A path is
-            read by `isthmus.data.reading.read`; its labels and test rows are not used. All other
-            methods accept the same.
+            read by `isthmus.data.reading.read`; its labels and test rows are not used. A source is
+            what `isthmus.data.sources.opening.opened` takes, such as a pyarrow Dataset or a
+            function that returns an iterator of batches. If its rows take more than 1 GiB as
+            float32, they are read in batches. All other methods accept the same.
         y : ignored
             Labels, as pipelines pass them; only their number is checked. Samples like those of `X`
             are refused, unless they are `X` itself: `DenoisingAutoencoder` learns from pairs.
@@ -184,28 +188,17 @@ class BaseAutoencoder(
         began = time.perf_counter()
         parameters.check(self, self._parameters)
         called = resolved_settings.callbacks(self, callbacks)
-        other = None if y is X else y  # samples that differ from X, or labels
         warm = warm_start.applies(self)
-        X = input_checks.checked(self, X, reset=not warm)
-        target = self._target(X, other)
-        schema = warm_start.schema_of(self) if warm else self._learned_schema(target)
-        input_checks.remember_columns(self, schema)
-        matrix = schema.to_matrix(target)
-        inputs = None if target is X else schema.to_matrix(X)
-        if not warm:
-            schema = resolved_settings.values_for_loss(self, schema, matrix)
-        labels = self._labels(y, len(matrix))
+        rows = self._fit_rows(X, y, interrupt, warm=warm)
+        schema, streamed = rows.schema, rows.summary is not None
         latent_dim = resolved_settings.latent_dim(self, schema)
-        recipe = resolved_settings.recipe(self, len(matrix))
-        seed = resolve_seed(self.random_state)
-        run = resume.open_run(self, schema, matrix, seed, labels=labels, inputs=inputs)
+        recipe = resolved_settings.recipe(self, rows.count, streamed=streamed)
+        run = resume.open_run(self, rows, resolve_seed(self.random_state))
         goal = self._goal(schema)
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
         )
-        data = row_split.part(
-            matrix, schema, labels, self.validation_fraction, run.seed, inputs=inputs
-        )
+        data = rows.training_data(self.validation_fraction, run.seed, recipe.batch_size)
         data = resolved_settings.start(network, architecture, data, run.seed)
         if warm:
             warm_start.take_over(self, network, architecture, goal.head)
@@ -217,7 +210,7 @@ class BaseAutoencoder(
             recipe,
             seed=run.seed,
             corruption=goal.corruption,
-            observers=[*self._progress(), *run.observers],
+            observers=[*self._progress(rows), *run.observers],
             start=run.snapshot,
             callbacks=called,
         )
@@ -226,15 +219,35 @@ class BaseAutoencoder(
         self._keep_history(history)
         self._keep_network(network)
         if has_atoms(schema):
-            some = generator_for(run.seed, "margins").permutation(len(matrix))[:_MOST_COMPARED]
-            outputs = self._reconstruct((matrix if inputs is None else inputs)[some])
-            self.schema_ = with_margins(schema, matrix[some], outputs)
+            some = generator_for(run.seed, "margins").permutation(len(rows.matrix))[:_MOST_COMPARED]
+            seen = rows.matrix if rows.inputs is None else rows.inputs
+            outputs = self._reconstruct(seen[some])
+            self.schema_ = with_margins(schema, rows.matrix[some], outputs)
         self._measure(data, run.seed)
-        self.n_samples_ = len(matrix)
+        self.n_samples_ = rows.count
         self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
-    def _progress(self) -> list[Observer]:
-        return [ProgressBar()] if self.verbose and processes.index() == 0 else []
+    def _fit_rows(self, X: Any, y: Any, interrupt: Interrupt, *, warm: bool) -> FitRows:
+        """Check and scale the rows of a fit, and learn their schema unless `warm`."""
+        other = None if y is X else y  # samples that differ from X, or labels
+        X = input_checks.opened(X, self.schema_ if warm else None)
+        if isinstance(X, BatchSource):
+            self._target(X, None)
+            return fit_rows.summarised(self, X, other, interrupt)
+        X = input_checks.checked(self, X, reset=not warm)
+        target = self._target(X, other)
+        schema = warm_start.schema_of(self) if warm else self._learned_schema(target)
+        input_checks.remember_columns(self, schema)
+        matrix = schema.to_matrix(target)
+        inputs = None if target is X else schema.to_matrix(X)
+        if not warm:
+            schema = resolved_settings.values_for_loss(self, schema, matrix)
+        return FitRows(schema, matrix, self._labels(y, len(matrix)), inputs)
+
+    def _progress(self, rows: FitRows) -> list[ProgressBar]:
+        if not self.verbose or processes.index() > 0:
+            return []
+        return [ProgressBar(0 if rows.summary is None else rows.count)]
 
     @property
     def code_shape_(self) -> tuple[int, ...]:
@@ -246,6 +259,7 @@ class BaseAutoencoder(
         series = resolved_settings.is_for_series(self)
         return infer_schema(X, scale=self.scale, unknown=self.unknown, series=series)
 
+    @in_batches
     def transform(self, X: Any) -> Floats:
         """Return the codes of `X`, float32 of shape (n, latent_dim).
 
@@ -281,6 +295,7 @@ class BaseAutoencoder(
             )
         return self._schema_of_outputs(bounded).from_matrix(self._decode(Z))
 
+    @in_batches
     def reconstruct(self, X: Any, *, bounded: bool = True) -> Any:
         """Encode and decode `X`, in the same container, names and units, with missing cells filled.
 
@@ -327,6 +342,7 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return self._reconstruct(matrix)
 
+    @in_batches
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.
 

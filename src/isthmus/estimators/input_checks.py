@@ -11,10 +11,11 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from isthmus.core.errors import InvalidData, SchemaMismatch
-from isthmus.data import reading
 from isthmus.data.array_schema import is_plain, without_mask
 from isthmus.data.formats.image_arrays import form_of, with_form
 from isthmus.data.frames import is_table
+from isthmus.data.sources import opening
+from isthmus.data.sources.source import BatchSource
 from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema
 
@@ -41,10 +42,15 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
     if not reset and _is_as_fitted(estimator, X):
         return X
     X = opened(X, None if reset else estimator.schema_)
+    if isinstance(X, BatchSource):
+        raise _not_rows("more rows than fit in memory", "pass some of them")
     if X is None or isinstance(X, (str, bytes, os.PathLike)):
         raise _not_rows(repr(X), "pass the rows, or the path of a file such as 'cars.csv'")
     if isinstance(X, Iterator):
-        remedy = "collect its rows first, for example with numpy.stack(list(X))"
+        remedy = (
+            "pass a function that returns such an iterator of batches, or collect its rows first, "
+            "for example with numpy.stack(list(X))"
+        )
         raise _not_rows(f"an iterator ({type(X).__name__})", remedy)
     if is_table(X) and (reset or estimator.schema_.kind == "table"):
         return X
@@ -59,7 +65,7 @@ def checked(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 
 def opened(X: Any, schema: Schema | None = None) -> Any:
-    """Return the rows of a file, or of a folder of images, if `X` is its path; otherwise `X`.
+    """Return the rows of a file or another source, in memory if they fit; other data unchanged.
 
     Parameters
     ----------
@@ -69,19 +75,27 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
         Determines the types of the columns of a CSV file and the conversion of images; by default
         types are inferred and images are not converted.
 
+    Returns
+    -------
+    array, table or BatchSource
+        As `isthmus.data.sources.opening.opened`.
+
     Raises
     ------
     UnreadableFile
         There is no such file, or it cannot be read.
     """
-    if not isinstance(X, (str, os.PathLike)):
-        return X
-    path = os.fspath(X)
-    if not path or not isinstance(path, str):
-        return X  # an empty path would be the current folder
     if schema is None:
-        return reading.read(path).X
-    return reading.read(path, text=schema.text_options, images=schema.image_options).X
+        return opening.opened(X)
+    return opening.opened(X, text=schema.text_options, images=schema.image_options)
+
+
+def in_memory(X: Any, schema: Schema | None = None) -> Any:
+    """Return what `opened` does, for what needs all rows in memory; raises InvalidData."""
+    rows = opened(X, schema)
+    if isinstance(rows, BatchSource):
+        raise _not_rows("more rows than fit in memory", "pass some of them")
+    return rows
 
 
 def _not_rows(received: str, remedy: str) -> InvalidData:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _LARGEST_AUTO_CODE = 32
 _AUTO_STEPS = 5000
 _AUTO_EPOCHS = (20, 500)
+_STREAM_STEPS = 100_000
+"""Steps of "auto" epochs over rows that are read while training, unless one epoch has more."""
 _AUTO_BATCH = (16, 256)
 _AUTO_BATCHES_AN_EPOCH = 50
 
@@ -145,13 +147,18 @@ def callbacks(estimator: Any, given: Any) -> Callbacks | None:
     return Callbacks(given)
 
 
-def recipe(estimator: Any, rows: int) -> TrainingConfig:
-    """Return how to train on `rows` rows; raises InvalidParameter."""
+def recipe(estimator: Any, rows: int, *, streamed: bool = False) -> TrainingConfig:
+    """Return how to train on `rows` rows; raises InvalidParameter.
+
+    If they are `streamed`, "auto" is few epochs, one at least: an epoch takes many steps.
+    """
     batch_size = _auto_batch_size(rows)
     if estimator.batch_size != "auto":
         batch_size = int(estimator.batch_size)
     fewest, most = _AUTO_EPOCHS
     epochs = max(fewest, min(most, _AUTO_STEPS * batch_size // rows))
+    if streamed:
+        epochs = max(1, min(fewest, _STREAM_STEPS * batch_size // rows))
     if estimator.epochs != "auto":
         epochs = int(estimator.epochs)
     clip_norm = estimator.clip_norm

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from isthmus._version import __version__
 from isthmus.core import processes
 from isthmus.core.atomic_files import check_writable
@@ -16,6 +18,7 @@ from isthmus.training.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
+    from isthmus.estimators.fit_rows import FitRows
     from isthmus.training.events import Observer, Snapshot
 
 # Parameters that may change when a run is resumed, because they do not affect its results.
@@ -37,12 +40,8 @@ class TrainingRun(NamedTuple):
 
 def open_run(
     estimator: Any,
-    schema: Schema,
-    matrix: Floats,
+    rows: FitRows,
     seed: int,
-    *,
-    labels: Floats | None = None,
-    inputs: Floats | None = None,
 ) -> TrainingRun:
     """Return the start of a fit, with an observer that writes checkpoints if requested.
 
@@ -62,13 +61,16 @@ def open_run(
     agreement.check_workers()
     if estimator.checkpoint is None and processes.count() == 1:
         return TrainingRun(seed, None, [])
-    settings = _digests(estimator, schema, matrix)
-    others = {"labels": labels, "noisy samples": inputs}
-    settings |= {name: digest(rows) for name, rows in others.items() if rows is not None}
+    settings = _digests(estimator, rows.schema, rows.matrix)
+    others: dict[str, Any] = {"labels": rows.labels, "noisy samples": rows.inputs}
+    if rows.summary is not None:
+        others["rows of the parts of the data"] = np.array(rows.summary.part_rows)
+    settings |= {name: digest(value) for name, value in others.items() if value is not None}
     run = TrainingRun(agreement.first_seed(seed), None, [])
     if estimator.checkpoint is not None:
         run = _with_checkpoint(estimator, run.seed, settings)
-    agreement.check(settings, run.snapshot.epoch if run.snapshot else 0)
+    begun = run.snapshot
+    agreement.check(settings, (begun.epoch, begun.steps) if begun else (0, 0))
     return run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
+    from isthmus.training.row_stream import RowStream
 
 # With fewer rows, the validation set would be too small: all rows are used for training.
 _FEWEST_TO_PART = 20
@@ -59,6 +61,24 @@ def part(
     validation, training = np.sort(order[:held_out]), np.sort(order[held_out:])
     kept = validation if held_out else None
     return TrainingData(matrix, training, kept, names, labels, inputs)
+
+
+def part_sample(
+    matrix: Floats, schema: Schema, validation_fraction: float, seed: int, *, rows: int
+) -> TrainingData:
+    """Choose validation rows among a random sample of `rows` rows, at most half of the sample.
+
+    Parameters are as for `part`.
+    """
+    held_out = min(len(matrix) // 2, round(validation_fraction * rows))
+    order = generator_for(seed, "validation").permutation(len(matrix))
+    validation, others = np.sort(order[:held_out]), np.sort(order[held_out:])
+    return TrainingData(matrix, others, validation if held_out else None, _cell_names(schema))
+
+
+def with_stream(data: TrainingData, stream: RowStream) -> TrainingData:
+    """Return data whose training rows are read while training."""
+    return replace(data, stream=stream)
 
 
 def _with_each_label_last(order: NDArray[np.intp], labels: Floats) -> tuple[NDArray[np.intp], int]:

@@ -14,7 +14,7 @@ from isthmus.core.errors import InvalidData
 from isthmus.core.randomness import generator_for
 from isthmus.data.reconstruction_error import row_errors
 from isthmus.estimators.fitted_check import require_fitted
-from isthmus.estimators.input_checks import opened
+from isthmus.estimators.input_checks import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,13 +92,13 @@ def compare(model: Any, X_test: Any, *, X_train: Any = None) -> Comparison:
         The rows differ in form from those that the model was fitted on, or there are too few.
     """
     require_fitted(model, "schema_", "a fitted autoencoder")
-    target = np.asarray(model.schema_.to_matrix(opened(X_test, model.schema_)))
+    target = np.asarray(model.schema_.to_matrix(in_memory(X_test, model.schema_)))
     rows = np.arange(len(target))
     if X_train is None:
         fit_rows, rows = _halves(len(target))
         fit_matrix, target = target[fit_rows], target[rows]
     else:
-        fit_matrix = np.asarray(model.schema_.to_matrix(opened(X_train, model.schema_)))
+        fit_matrix = np.asarray(model.schema_.to_matrix(in_memory(X_train, model.schema_)))
     _check_rows(target, "X_test")
     _check_rows(fit_matrix, "X_train")
     train_errors = None if X_train is None else _errors_on(model, fit_matrix)

@@ -8,7 +8,7 @@ from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.number_format import count, number, percent, ratio, seconds
 from isthmus.data.sparse_rows import without_sparsity
-from isthmus.estimators.input_checks import opened
+from isthmus.estimators.input_checks import in_memory
 from isthmus.evaluation.comparison import compare
 from isthmus.evaluation.referee import judge
 from isthmus.report import code_views, column_errors, image_samples, training_views
@@ -92,7 +92,7 @@ def write_report(
     InvalidParameter, InvalidData
         As for `isthmus.referee`, or there is not one label per row.
     """
-    X = without_sparsity(opened(X, getattr(model, "schema_", None)))
+    X = without_sparsity(in_memory(X, getattr(model, "schema_", None)))
     if isinstance(model, AnomalyDetector):
         return write_anomaly_report(
             model, X, path, y=y, names=names, title=title, overwrite=overwrite

@@ -45,10 +45,13 @@ def shuffled(rows: RowNumbers, batch_size: int, *, seed: int, epoch: int) -> Bat
     return in_order(generator_for(seed, f"shuffle/{epoch}").permutation(rows), batch_size)
 
 
-def in_order(rows: RowNumbers, batch_size: int) -> BatchPlan:
-    """Return the plan that takes rows, given by their numbers, in order."""
+def in_order(rows: RowNumbers, batch_size: int, *, steps: int | None = None) -> BatchPlan:
+    """Return the plan that takes rows, given by their numbers, in order.
+
+    With `steps`, it is of the size of a plan of so many steps, which are at least as many.
+    """
+    batches = bucket(steps or -(-len(rows) // batch_size))
     steps = -(-len(rows) // batch_size)
-    batches = bucket(steps)
     weights = np.zeros(batches * batch_size, dtype=np.float32)
     weights[: len(rows)] = 1.0
     order = np.resize(rows, batches * batch_size).astype(np.int32)  # repeats from the front

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import CannotWrite, InvalidArchive, InvalidParameter, TrainingWarning
 from isthmus.persistence import artifact, config_checks
 from isthmus.persistence.artifact import Artifact
-from isthmus.training.events import EpochEnd, Snapshot
+from isthmus.training.events import ChunkEnd, EpochEnd, Snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KIND = "checkpoint"
 _FIELDS = ("run", "epoch", "best_epoch", "best_loss", "history")
+_WITHIN_EPOCH = ("steps", "totals")
 _MOST_EPOCHS = 2**31 - 1
+_MOST_STEPS = 2**53
+
+SECONDS_WITHIN_EPOCH = 60.0
+"""Time between two writes within an epoch."""
 
 
 class Checkpoint:
@@ -27,7 +33,8 @@ class Checkpoint:
     path : Path
         The file; it is replaced only when the next checkpoint is complete.
     every : int
-        Epochs between two writes; the last epoch is always written.
+        Epochs between two writes; the last epoch is always written. With rows that are read while
+        training, it also writes within an epoch, once a minute.
     run : dict
         Identifies the run: its seed, and digests of its settings and data.
     """
@@ -37,6 +44,7 @@ class Checkpoint:
         self._every = every
         self._run = run
         self._written = False
+        self._last = time.monotonic()
 
     def on_start(self, epochs: int, done: int) -> None:
         """Nothing to do."""
@@ -44,17 +52,25 @@ class Checkpoint:
     def on_steps(self, epoch: int, share: float) -> None:
         """Nothing to do."""
 
+    def on_chunk(self, event: ChunkEnd) -> None:
+        """Write the state if some time has passed."""
+        if time.monotonic() - self._last >= SECONDS_WITHIN_EPOCH:
+            self._write(event.snapshot())
+
     def on_epoch(self, event: EpochEnd) -> None:
         """Write the state if one is due."""
-        if event.epoch % self._every and not event.last:
-            return
+        if event.epoch % self._every == 0 or event.last:
+            self._write(event.snapshot())
+
+    def _write(self, snapshot: Snapshot) -> None:
         try:
-            write(self._path, event.snapshot(), self._run)
+            write(self._path, snapshot, self._run)
         except CannotWrite as error:
             if not self._written:  # the path never worked: fail early
                 raise
             warnings.warn(f"No checkpoint: {error}", TrainingWarning, stacklevel=2)
         self._written = True
+        self._last = time.monotonic()
 
     def on_stop(self) -> None:
         """Nothing to do."""
@@ -69,6 +85,8 @@ def write(path: Path, snapshot: Snapshot, run: dict[str, Any]) -> None:
         "best_loss": snapshot.best_loss,
         "history": snapshot.history,
     }
+    if snapshot.steps:
+        manifest |= {"steps": snapshot.steps, "totals": list(snapshot.totals)}
     artifact.write(path, Artifact(KIND, manifest, snapshot.arrays))
 
 
@@ -84,7 +102,8 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
         return None
     stored = artifact.read(path, kind=KIND)
     try:
-        content = config_checks.entries(stored.manifest, _FIELDS, "checkpoint")
+        within = _WITHIN_EPOCH if "steps" in stored.manifest else ()
+        content = config_checks.entries(stored.manifest, (*_FIELDS, *within), "checkpoint")
         _check(content)
     except InvalidArchive as error:
         remedy = "delete the file to train from the start"
@@ -95,6 +114,8 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]] | None:
         best_epoch=content["best_epoch"],
         best_loss=float(content["best_loss"]),
         history=content["history"],
+        steps=content.get("steps", 0),
+        totals=tuple(map(float, content.get("totals", ()))),
     )
     return snapshot, content["run"]
 
@@ -105,6 +126,8 @@ def _check(content: dict[str, Any]) -> None:
     config_checks.integer(content, "best_epoch", 0, epoch)
     if not _is_number(content["best_loss"]) or math.isnan(content["best_loss"]):
         config_checks.refuse("best_loss", "a number", content["best_loss"])
+    if "steps" in content:
+        _check_begun(content)
     history = content["history"]
     if not isinstance(history, dict) or not all(isinstance(v, list) for v in history.values()):
         config_checks.refuse("history", "a list for each figure", history)
@@ -121,6 +144,14 @@ def _check(content: dict[str, Any]) -> None:
     settings = run.get("settings", {})
     if not isinstance(settings, dict):
         config_checks.refuse("run's settings", "a JSON object", settings)
+
+
+def _check_begun(content: dict[str, Any]) -> None:
+    """Check what a checkpoint says of an epoch that is not complete."""
+    config_checks.integer(content, "steps", 1, _MOST_STEPS)
+    totals = config_checks.items(content, "totals")
+    if len(totals) < 2 or len(totals) % 2 or not all(map(_is_number, totals)):
+        config_checks.refuse("totals", "pairs of numbers", totals)
 
 
 def _is_number(value: Any) -> bool:

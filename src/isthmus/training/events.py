@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything needed to resume a run after an epoch with bit-identical results.
+    """Everything needed to resume a run with bit-identical results.
 
     Attributes
     ----------
@@ -28,6 +28,10 @@ class Snapshot:
         Its loss, on the validation rows if there are any.
     history : dict of str to list
         The history so far.
+    steps : int
+        Steps of the next epoch that are done, with rows that are read while training.
+    totals : tuple of float
+        The sums of losses, weights and metrics of these steps.
     """
 
     epoch: int
@@ -35,6 +39,8 @@ class Snapshot:
     best_epoch: int
     best_loss: float
     history: dict[str, list[float]]
+    steps: int = 0
+    totals: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,16 @@ class EpochEnd:
     """Copies the state to the host; slow, so call it only if needed."""
 
 
+@dataclass(frozen=True)
+class ChunkEnd:
+    """A chunk of rows that are read while training is done, and more of the epoch follow."""
+
+    epoch: int
+    """The epoch, which is not complete."""
+    snapshot: Callable[[], Snapshot] = field(repr=False)
+    """Copies the state to the host; slow, so call it only if needed."""
+
+
 class Observer(Protocol):
     """Callbacks of a run."""
 
@@ -59,6 +75,9 @@ class Observer(Protocol):
 
     def on_steps(self, epoch: int, share: float) -> None:
         """Handle progress within `epoch`; `share` is the fraction of its steps that are done."""
+
+    def on_chunk(self, event: ChunkEnd) -> None:
+        """Handle the end of a chunk within an epoch, with rows that are read while training."""
 
     def on_epoch(self, event: EpochEnd) -> None:
         """Handle the end of an epoch."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 import warnings
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,14 +21,16 @@ from isthmus.training import batches
 from isthmus.training.callbacks import Callbacks
 from isthmus.training.devices import Devices
 from isthmus.training.epoch import EpochRows, StepRange, Tally, compile_programs, fresh_tally
-from isthmus.training.events import EpochEnd, Observer, Snapshot
+from isthmus.training.epoch_totals import EpochTotals
+from isthmus.training.events import ChunkEnd, EpochEnd, Observer, Snapshot
 from isthmus.training.interrupt import Interrupt
 from isthmus.training.nonfinite import describe_step
 from isthmus.training.optimizer_step import OptimizerStep
+from isthmus.training.row_stream import RowStream, planned
 from isthmus.training.snapshots import Weights, pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
@@ -65,6 +70,9 @@ class TrainingData:
         of pairs. None: the network sees `matrix`.
     mirrored : tuple of int
         Axes of a batch (n, *sample_shape); each step reverses every row along each at random.
+    stream : RowStream, optional
+        The training rows, if they are read while training. `matrix` then has only a sample of all
+        rows, with the validation rows, and `training` numbers its other rows.
     """
 
     matrix: Floats
@@ -74,6 +82,18 @@ class TrainingData:
     labels: Floats | None = None
     inputs: Floats | None = None
     mirrored: tuple[int, ...] = ()
+    stream: RowStream | None = None
+
+    @property
+    def rows(self) -> int:
+        """Training rows of an epoch."""
+        return len(self.training) if self.stream is None else self.stream.rows
+
+    @property
+    def missing(self) -> bool:
+        """Whether some cells are missing."""
+        among = bool(np.isnan(self.matrix).any())
+        return among or (self.stream is not None and self.stream.missing)
 
 
 @dataclass
@@ -182,8 +202,8 @@ class _Run:
         self._network, self._data, self._recipe = network, data, recipe
         self._seed, self._interrupt = seed, interrupt
         self._devices = Devices.available()
-        self._plan_size = self._devices.rounded(min(recipe.batch_size, len(data.training)))
-        self._steps = -(-len(data.training) // self._plan_size)
+        self._plan_size = self._devices.rounded(min(recipe.batch_size, data.rows))
+        self._steps = -(-data.rows // self._plan_size)
         full = network.full
         self._update = OptimizerStep(recipe, full.trainable_variables)
         self._callbacks, self._fixed_rate = callbacks, math.nan
@@ -199,7 +219,7 @@ class _Run:
             objective,
             self._update,
             self._devices,
-            missing=bool(np.isnan(data.matrix).any()),
+            missing=data.missing,
             corruption=corruption,
             mirrored=data.mirrored,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
@@ -224,6 +244,7 @@ class _Run:
         self._best_loss = np.inf
         self._trouble = ""
         self.epoch = 0
+        self._begun = EpochTotals()
         self._metrics = tuple(metric.name for metric in objective.metrics)
         validated = () if data.validation is None else ("val_loss",)
         names = ("epoch", "loss", *validated, "learning_rate", "seconds")
@@ -237,13 +258,13 @@ class _Run:
                 return "early stopping"
             self._fixed_rate = self._callbacks.begin_epoch(self.epoch, self._first_rate)
             began = time.perf_counter()
-            tally = self._one_epoch(self.epoch + 1, observers)
-            if not bool(tally.finite):
-                self._trouble = self._describe(int(tally.step))
+            totals = self._one_epoch(self.epoch + 1, observers)
+            if not totals.finite:
+                self._trouble = self._describe(totals.steps)
                 return "diverged"
-            if int(tally.step) < self._steps:
+            if totals.steps < self._steps:
                 return "interrupted"
-            means = self._means(tally) | self._validate()
+            means = totals.means(self._metrics) | self._validate()
             loss, val_loss = means["loss"], means.get("val_loss")
             if not (self._finite_weights() if val_loss is None else np.isfinite(val_loss)):
                 self._trouble = f"the result of epoch {self.epoch + 1}"
@@ -287,21 +308,65 @@ class _Run:
         self._state, self._best = self._devices.place(state), self._devices.place(best)
         self._best_loss = snapshot.best_loss
         self.epoch = snapshot.epoch
+        if snapshot.best_epoch == 0:
+            self._best = None
+        if snapshot.steps:
+            self._begun = EpochTotals.from_numbers(snapshot.steps, snapshot.totals)
         self.history = History(
             {name: list(values) for name, values in snapshot.history.items()}, snapshot.best_epoch
         )
 
-    def _one_epoch(self, epoch: int, observers: Sequence[Observer]) -> Tally:
-        plan = self._plan(epoch)
-        rows = self._rows(plan)
-        done_before, total = (epoch - 1) * plan.steps, plan.steps * self._recipe.epochs
+    def _one_epoch(self, epoch: int, observers: Sequence[Observer]) -> EpochTotals:
+        totals, self._begun = self._begun, EpochTotals()
+        with closing(self._chunks(epoch, totals.steps)) as chunks:
+            for rows, steps, number in chunks:
+                span = self._span(epoch, totals.steps, number)
+                tally = self._one_chunk(rows, steps, span, epoch, totals.steps, observers)
+                totals += EpochTotals.of(tally)
+                if int(tally.step) < steps or self._any(self._interrupt.requested):
+                    break
+                if totals.steps < self._steps:
+                    event = ChunkEnd(epoch, partial(self._snapshot, totals))
+                    for observer in observers:
+                        observer.on_chunk(event)
+        return totals
+
+    def _chunks(self, epoch: int, done: int) -> Generator[tuple[EpochRows, int, int], None, None]:
+        """Yield rows, the number of their steps, and a number that no other rows of the run have.
+
+        Those in memory are one chunk.
+        """
+        stream = self._data.stream
+        if stream is None:
+            plan = self._plan(epoch)
+            yield self._rows(plan), plan.steps, epoch
+            return
+        chunks = planned(stream, self._plan_size, seed=self._seed, epoch=epoch, steps=done)
+        with closing(chunks):
+            for matrix, plan, number in chunks:
+                placed = self._devices.place((matrix, plan.rows, plan.weights))
+                yield EpochRows(*placed), plan.steps, number
+
+    def _span(self, epoch: int, done: int, number: int) -> StepRange:
+        before = (epoch - 1) * self._steps + done
+        total = self._steps * self._recipe.epochs
         fixed = np.float32(self._fixed_rate) if self._callbacks else None
-        span = StepRange(np.uint32(epoch), np.float32(done_before), np.float32(total), fixed)
+        return StepRange(np.uint32(number), np.float32(before), np.float32(total), fixed)
+
+    def _one_chunk(
+        self,
+        rows: EpochRows,
+        steps: int,
+        span: StepRange,
+        epoch: int,
+        before: int,
+        observers: Sequence[Observer],
+    ) -> Tally:
         tally: Tally = self._devices.place(fresh_tally(len(self._metrics)))
         done = 0
-        while done < plan.steps and not self._any(self._interrupt.requested):
+        while done < steps and not self._any(self._interrupt.requested):
             began = time.perf_counter()
-            stop = min(plan.steps, done + self._stride)
+            stop = min(steps, done + self._stride)
             with processes.lost():
                 self._state, tally = self._programs.train(
                     self._state, tally, rows, np.int32(stop), span, self._keys["steps"]
@@ -316,7 +381,7 @@ class _Run:
             if seconds < _RESPONSE_SECONDS:
                 self._stride *= 2
             for observer in observers:
-                observer.on_steps(epoch, done / plan.steps)
+                observer.on_steps(epoch, (before + done) / self._steps)
         return tally
 
     @staticmethod
@@ -354,17 +419,8 @@ class _Run:
                 np.float32(1.0),
                 self._keys["validation"],
             )
-            finite = bool(tally.finite)
-        return self._means(tally, "val_") if finite else {"val_loss": float("nan")}
-
-    def _means(self, tally: Tally, prefix: str = "") -> dict[str, float]:
-        """Return the loss, and each metric that at least one row has, by name."""
-        means = {f"{prefix}loss": float(tally.loss) / float(tally.weight)}
-        if tally.measured is not None:
-            for name, (total, weight) in zip(self._metrics, tally.measured.tolist(), strict=True):
-                if weight > 0:
-                    means[f"{prefix}{name}"] = total / weight
-        return means
+            totals = EpochTotals.of(tally)
+        return totals.means(self._metrics, "val_") if totals.finite else {"val_loss": math.nan}
 
     def _record(self, means: dict[str, float], seconds: float) -> None:
         entries = {"epoch": self.epoch, **means}
@@ -401,10 +457,14 @@ class _Run:
             return False
         return self.epoch - self.history.best_epoch >= patience
 
-    def _snapshot(self) -> Snapshot:
-        arrays = pack(self._state, self._best or ([], []))
+    def _snapshot(self, within: EpochTotals | None = None) -> Snapshot:
+        """Copy the state, at the end of an epoch or `within` one."""
+        # Without an epoch there are no best weights; any of their shapes stand for them.
+        arrays = pack(self._state, self._best or self._state[:2])
         history = {name: list(values) for name, values in self.history.epochs.items()}
-        return Snapshot(self.epoch, arrays, self.history.best_epoch, self._best_loss, history)
+        loss = min(self._best_loss, sys.float_info.max)
+        begun = () if within is None else (within.steps, within.numbers())
+        return Snapshot(self.epoch, arrays, self.history.best_epoch, loss, history, *begun)
 
     def _finite_weights(self) -> bool:
         # NumPy, because JAX would compile two programs for each shape.
@@ -415,6 +475,8 @@ class _Run:
         return not any(value.is_deleted() for value in self._state.trainable)
 
     def _describe(self, step: int) -> str:
+        if self._data.stream is not None:
+            return f"the loss of epoch {self.epoch + 1}, batch {step + 1}"
         plan = self._plan(self.epoch + 1)
         rows = plan.rows[step]
         return describe_step(self.epoch + 1, step + 1, rows, self._data.matrix, self._data.columns)

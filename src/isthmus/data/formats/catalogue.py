@@ -68,6 +68,7 @@ _FORMATS = (
     FileFormat("csv", "CSV", "csv_files", (".csv",), "table", gzip=True),
     FileFormat("tsv", "TSV", "csv_files", (".tsv",), "table", gzip=True, written=False),
     FileFormat("parquet", "Parquet", "parquet_files", (".parquet",), "table"),
+    FileFormat("arrow", "Arrow", "arrow_files", (".arrow", ".feather"), "table"),
     FileFormat("npy", "NPY", "npy_files", (".npy",), "arrays", mapped=True),
     FileFormat("npz", "NPZ", "npz_files", (".npz",), "arrays", named=True),
     FileFormat("idx", "IDX", "idx_files", (".idx", "ubyte"), "arrays", gzip=True, written=False),

@@ -91,6 +91,13 @@ def batches(folder: Path, rows: int, options: ImageOptions = AS_STORED) -> Itera
     yield from _decoded(folder, listing(folder), rows, options, most_cells=MOST_CELLS)
 
 
+def decoded(
+    folder: Path, files: list[Path], options: ImageOptions = AS_STORED
+) -> Iterator[NDArray[Any]]:
+    """Read some images of a folder in small batches, in the order given."""
+    yield from _decoded(folder, ImageListing(files, None), 64, options, most_cells=MOST_CELLS)
+
+
 def listing(folder: Path) -> ImageListing:
     """Return the images of a folder, or of its folders, sorted by name; raises UnreadableFile."""
     files = _image_files(folder)

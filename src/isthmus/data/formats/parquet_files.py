@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_GROUP_BUFFER = 1 << 18
+"""Bytes that are read ahead in each column; several row groups are read at the same time."""
+
 
 def read(path: Path, *_types: object) -> pa.Table:
     """Read a file whole; it stores its types."""
@@ -28,6 +31,22 @@ def batches(path: Path, rows: int, *_types: object) -> Iterator[pa.RecordBatch]:
     """Read a file in batches of at most `rows` rows."""
     with _opened(path) as file:
         yield from file.iter_batches(batch_size=rows)
+
+
+def footer(path: Path) -> pq.FileMetaData:
+    """Return the metadata of a file: its columns and its row groups."""
+    with _opened(path) as file:
+        return file.metadata
+
+
+def group_batches(
+    path: Path, rows: int, group: int, metadata: pq.FileMetaData
+) -> Iterator[pa.RecordBatch]:
+    """Read a row group in batches of at most `rows` rows; `metadata` is the result of `footer`."""
+    with pq.ParquetFile(
+        path, metadata=metadata, pre_buffer=False, buffer_size=_GROUP_BUFFER
+    ) as file:
+        yield from file.iter_batches(batch_size=rows, row_groups=[group])
 
 
 def write(file: BinaryIO, data: Any) -> None:
