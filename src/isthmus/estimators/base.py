@@ -382,6 +382,16 @@ class BaseAutoencoder(
         self.stop_reason_ = history.stop_reason
         self.n_iter_ = max(1, len(history.epochs["epoch"]))
 
+    def use_fixed_batches(self) -> None:
+        """Compute codes and reconstructions, from now on, independently of what else is passed.
+
+        Otherwise the last bits of a row may depend on whether one, few or many are passed. A few
+        rows then take as long as some hundreds. Copies and archives do not keep this.
+        """
+        check_is_fitted(self)
+        self._encode, self._decode = self._encode.tiled(), self._decode.tiled()
+        self._reconstruct = self._reconstruct.tiled()
+
     def _keep_network(self, network: Network) -> None:
         self.network_ = network
         self._weights = weights_of(network.full)
