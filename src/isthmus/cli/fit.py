@@ -7,13 +7,13 @@ import typer
 
 from isthmus.cli import (
     column_options,
-    error_context,
     image_options,
     output_checks,
     series_files,
     setting_options,
 )
 from isthmus.cli.column_options import ColumnOptions
+from isthmus.core import error_context
 from isthmus.data.formats.catalogue import READABLE
 from isthmus.estimators.parameters import AUTOENCODERS
 

@@ -382,6 +382,13 @@ class BaseAutoencoder(
         self.stop_reason_ = history.stop_reason
         self.n_iter_ = max(1, len(history.epochs["epoch"]))
 
+    def _keep_network(self, network: Network) -> None:
+        self.network_ = network
+        self._weights = weights_of(network.full)
+        self.encoder_, self.decoder_ = network.encoder, network.decoder
+        self._encode, self._decode = Function(network.encoder), Function(network.decoder)
+        self._reconstruct = self._encode.then(self._decode)
+
     def use_fixed_batches(self) -> None:
         """Compute codes and reconstructions, from now on, independently of what else is passed.
 
@@ -391,13 +398,6 @@ class BaseAutoencoder(
         check_is_fitted(self)
         self._encode, self._decode = self._encode.tiled(), self._decode.tiled()
         self._reconstruct = self._reconstruct.tiled()
-
-    def _keep_network(self, network: Network) -> None:
-        self.network_ = network
-        self._weights = weights_of(network.full)
-        self.encoder_, self.decoder_ = network.encoder, network.decoder
-        self._encode, self._decode = Function(network.encoder), Function(network.decoder)
-        self._reconstruct = self._encode.then(self._decode)
 
     def _to_artifact(self) -> Artifact:
         learned = {name: getattr(self, name) for name in (*storage.LEARNED, *self.figures)}
