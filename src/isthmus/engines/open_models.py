@@ -69,6 +69,12 @@ def opened(path: str, digest: str, task: str) -> RowTask:
         return _open[key]
 
 
+def forget() -> None:
+    """Close all models of this process."""
+    with _lock:
+        _open.clear()
+
+
 def _read(path: str, digest: str, task: str) -> RowTask:
     # JAX is imported only now, when a worker has limited its threads.
     from isthmus.engines.row_tasks import row_task

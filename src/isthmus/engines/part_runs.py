@@ -11,6 +11,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +47,16 @@ def _with_processes(parts: Sequence[Part], job: PartJob, workers: int) -> Iterat
 
 def _with_ray(parts: Sequence[Part], job: PartJob, workers: int) -> Iterator[PartResult]:
     """Use the cluster that RAY_ADDRESS or `ray.init` names, or start one on this machine."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # It listens on all addresses, and whoever reaches it may run code.
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    own = "RAY_ADDRESS" not in os.environ
+    if own and "ray" not in sys.modules:  # Ray reads them when it is imported
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # It listens on all addresses, and whoever reaches it may run code.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = _library("ray")
     began = not ray.is_initialized()
     if began:
-        own = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers}
-        ray.init(**own, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        cores = {"num_cpus": workers} if own else {}
+        ray.init(**cores, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield from _ray_results(ray, parts, job, _AHEAD * workers)
     finally:
