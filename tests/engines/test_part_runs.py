@@ -73,6 +73,7 @@ def test_a_missing_engine_is_named_with_its_extra(
         (("--engine", "ray", "--fdr", 0.1), "--fdr: expected none with --engine"),
         (("--engine", "ray", "--image-size", "8x8"), "--image-size: expected none with --engine"),
         (("--workers", 2), "--workers: expected an --engine to use them"),
+        ((), "received a folder with the table cut.parquet. Try: add --engine processes"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(
