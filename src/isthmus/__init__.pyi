@@ -16,6 +16,8 @@ from .core.errors import TrainingDiverged as TrainingDiverged
 from .core.errors import TrainingWarning as TrainingWarning
 from .core.errors import UnreadableFile as UnreadableFile
 from .data.reading import read_images as read_images
+from .engines.arrow_function import ArrowFunction as ArrowFunction
+from .engines.arrow_function import arrow_function as arrow_function
 from .estimators.autoencoder import Autoencoder as Autoencoder
 from .estimators.denoising import DenoisingAutoencoder as DenoisingAutoencoder
 from .estimators.supervised import SupervisedAutoencoder as SupervisedAutoencoder

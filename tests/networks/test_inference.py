@@ -13,6 +13,10 @@ MODEL = keras.Sequential(
     [keras.Input((6,)), keras.layers.Dense(7, activation="tanh"), keras.layers.Dense(3)]
 )
 FUNCTION = Function(MODEL)
+SHARES = keras.Sequential(
+    [keras.Input((6,)), keras.layers.Dense(7), keras.layers.Dense(3, activation="softmax")]
+)
+TILED = Function(SHARES).tiled()
 ROWS = np.random.default_rng(0).normal(size=(2500, 6)).astype(np.float32)
 
 
@@ -31,6 +35,14 @@ def test_slices_equal_the_whole(start, count):
     np.testing.assert_array_equal(
         FUNCTION(ROWS[start : start + count]), whole[start : start + count]
     )
+
+
+@given(st.integers(0, 2400), st.integers(1, 100))
+@settings(max_examples=30, deadline=None)
+def test_a_tiled_function_gives_each_row_the_same_bits_whatever_comes_with_it(start, count):
+    whole = TILED(ROWS)
+    part = slice(start, start + count)
+    np.testing.assert_array_equal(TILED(ROWS[part]), whole[part])
 
 
 def test_owns_its_weights():

@@ -99,7 +99,10 @@ class Whitening:
         """Return points whitened, (n, d)."""
         # In float32, far outliers would swamp the other columns by rounding.
         away = points.astype(np.float64) - self.center
-        white = away * self.root if self.root.ndim == 1 else away @ self.root.astype(np.float64)
+        root = self.root.astype(np.float64)
+        # Not a product of BLAS, which sums a row in an order that depends on the number of rows and
+        # of threads.
+        white = away * root if root.ndim == 1 else np.einsum("nd,de->ne", away, root)
         with np.errstate(over="ignore"):
             whitened: Floats = white.astype(np.float32)
         require_finite(whitened, "the anomaly score", first_row=None)

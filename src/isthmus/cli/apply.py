@@ -3,25 +3,21 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from isthmus.cli import (
     carried_columns,
-    error_context,
     image_options,
     model_files,
     output_checks,
 )
-from isthmus.core.errors import DataWarning, InvalidData, SchemaMismatch
+from isthmus.core import error_context
+from isthmus.core.errors import DataWarning
 from isthmus.core.name_lists import name_list
 from isthmus.data.formats.catalogue import ARRAYS, TABLES, WRITABLE, output_choices
 from isthmus.data.formats.text_options import TextOptions
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
 
 _Step = Callable[[Any, Any], Any]
 
@@ -63,8 +59,10 @@ def encode(
     def codes(estimator: Any, rows: Any) -> Any:
         import numpy as np
 
+        from isthmus.engines.codes import code_table
+
         matrix = np.asarray(estimator.transform(rows))
-        return _as_table(matrix) if tabular else matrix
+        return code_table(matrix) if tabular else matrix
 
     _run_on_samples(model, data, output, codes, images, force=force)
 
@@ -79,13 +77,17 @@ def decode(
     """
 
     def rows(estimator: Any, batch: Any) -> Any:
+        from isthmus.engines.codes import codes_in
+
         _warn_of_columns_outside_codes(estimator, batch)
-        return estimator.inverse_transform(_as_codes(batch, estimator.latent_dim_))
+        return estimator.inverse_transform(codes_in(batch, estimator.latent_dim_))
 
     def text(estimator: Any) -> TextOptions:
         import pyarrow as pa
 
-        return TextOptions(dict.fromkeys(_code_names(estimator.latent_dim_), pa.float64()))
+        from isthmus.engines.codes import code_names
+
+        return TextOptions(dict.fromkeys(code_names(estimator.latent_dim_), pa.float64()))
 
     _run_in_batches(model, codes, output, rows, text, {}, force=force)
 
@@ -195,22 +197,14 @@ def _names_in_codes(path: Path) -> list[str] | None:
     return [str(name) for name in rows["file"].to_pylist()] if named else None
 
 
-def _as_table(codes: "np.ndarray") -> "pa.Table":
-    import pyarrow as pa
-
-    return pa.table(dict(zip(_code_names(codes.shape[1]), codes.T, strict=True)))
-
-
-def _code_names(size: int) -> list[str]:
-    return [f"code{i}" for i in range(size)]
-
-
 def _warn_of_columns_outside_codes(estimator: Any, batch: Any) -> None:
     """Warn of columns that will be empty, and of columns of the codes file that are left out."""
+    from isthmus.engines.codes import code_names
+
     if estimator.schema_.kind != "table":
         return
     empty = [field.name for field in estimator.schema_.fields if field.kind == "identifier"]
-    names = _code_names(estimator.latent_dim_)
+    names = code_names(estimator.latent_dim_)
     carried = [name for name in getattr(batch, "column_names", []) if name not in names]
     parts = [f"{name_list(empty)} stay{'s' if len(empty) == 1 else ''} empty"] if empty else []
     if carried and len(carried) + len(names) == len(batch.column_names):
@@ -221,30 +215,3 @@ def _warn_of_columns_outside_codes(estimator: Any, batch: Any) -> None:
             DataWarning,
             stacklevel=2,
         )
-
-
-def _as_codes(batch: Any, size: int) -> "np.ndarray":
-    """Return a batch of a file of codes as an array of shape (n, size)."""
-    import numpy as np
-
-    if not isinstance(batch, np.ndarray):
-        names = _code_names(size)
-        if set(names) <= set(batch.column_names):
-            batch = batch.select(names)
-        batch = np.column_stack([column.to_numpy() for column in batch.columns])
-    codes: np.ndarray = batch
-    if codes.ndim != 2 or codes.shape[1] != size:
-        raise SchemaMismatch(
-            "codes",
-            expected=f"{size} numbers per row, in columns code0 to code{size - 1}",
-            received=f"an array of shape {codes.shape}",
-            remedy="pass a file that 'isthmus encode' wrote with the same model",
-        )
-    if codes.dtype.kind not in "fiu" or not np.isfinite(codes).all():
-        raise InvalidData(
-            "codes",
-            expected="numbers in every cell",
-            received="text" if codes.dtype.kind not in "fiu" else "an empty or infinite cell",
-            remedy="pass a file that 'isthmus encode' wrote, unchanged",
-        )
-    return codes

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import error_context, image_options, output_checks
+from isthmus.cli import image_options, output_checks
+from isthmus.core import error_context
 from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
 from isthmus.data.formats.catalogue import ARRAYS, READABLE, TABLES, output_choices
 from isthmus.data.formats.image_options import ImageOptions

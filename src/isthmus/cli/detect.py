@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.cli import image_options, model_files, output_checks, series_files
+from isthmus.cli import image_options, model_files, output_checks, part_options, series_files
 from isthmus.data.formats.catalogue import TABLES, output_choices
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ def detect(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help=f"Where the alarms are written: {output_choices(TABLES)}."
+            "--output",
+            "-o",
+            help=f"Where the alarms are written: {output_choices(TABLES)}, or with --engine a "
+            "folder.",
         ),
     ],
     fdr: Annotated[
@@ -61,6 +64,8 @@ def detect(
     time: series_files.Time = None,
     normal: model_files.Normal = None,
     force: output_checks.Force = False,
+    engine: part_options.Engine = None,
+    workers: part_options.Workers = None,
     **images: Any,
 ) -> None:
     """Find anomalies: score, p-value and alarm of each row.
@@ -69,13 +74,22 @@ def detect(
     that contribute most to an alarm. Columns that the detector was not fitted on come before them,
     and the file names of images.
     """
-    output_checks.require_ending(output, TABLES, "a table of alarms")
-    if report is not None:
-        output_checks.require_ending(report, [".html", ".htm"], "a report")
-    if intervals is not None:
-        output_checks.require_ending(intervals, TABLES, "a table of intervals")
-    outputs = (output, report, intervals, maps)
-    output_checks.check([path for path in outputs if path is not None], force=force)
+    single = {
+        "--fdr": fdr,
+        "--label": label,
+        "--report": report,
+        "--intervals": intervals,
+        "--maps": maps,
+        "--time": time,
+        "--normal": normal,
+        **{f"--{name.replace('_', '-')}": value for name, value in images.items()},
+    }
+    if engine is not None or workers is not None:
+        part_options.refuse_other_options(engine, single)
+        part_options.run("detect", model, data, output, str(engine), workers, force=force)
+        return
+    part_options.refuse_tables(data)
+    _check_outputs(output, report, intervals, maps, force=force)
 
     from isthmus.cli.detector_scan import scan, scan_series
     from isthmus.core.number_format import count
@@ -119,6 +133,18 @@ def detect(
         _report(detector, rows(), seen, data, report)
     for sentence in (*told(seen, evaluation), *filter(None, [found.shift])):
         typer.echo(sentence)
+
+
+def _check_outputs(
+    output: Path, report: Path | None, intervals: Path | None, maps: Path | None, *, force: bool
+) -> None:
+    output_checks.require_ending(output, TABLES, "a table of alarms")
+    if report is not None:
+        output_checks.require_ending(report, [".html", ".htm"], "a report")
+    if intervals is not None:
+        output_checks.require_ending(intervals, TABLES, "a table of intervals")
+    outputs = (output, report, intervals, maps)
+    output_checks.check([path for path in outputs if path is not None], force=force)
 
 
 def _all_rows(detector: Any, data: Path, images: "ImageOptions") -> Any:

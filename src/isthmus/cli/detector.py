@@ -12,11 +12,11 @@ import typer
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
 from isthmus.anomaly.sampled_rows import MOST_ROWS, described
-from isthmus.cli import error_context, output_checks, series_files
+from isthmus.cli import output_checks, series_files
 from isthmus.cli.command_wrapper import INTERRUPTED, note
 from isthmus.cli.large_data import large_source, sample_dataset
 from isthmus.cli.row_split import RowParts, split_rows
-from isthmus.core import processes
+from isthmus.core import error_context, processes
 from isthmus.core.number_format import percent
 from isthmus.data import reading
 from isthmus.data.fleet import as_fleet

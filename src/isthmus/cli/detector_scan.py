@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from isthmus.cli import carried_columns, error_context
+from isthmus.cli import carried_columns
 from isthmus.cli.row_split import take
+from isthmus.core import error_context
 from isthmus.core.errors import DataWarning
 from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import number
 from isthmus.data import reading
 from isthmus.data.formats.image_options import AS_STORED
+from isthmus.engines.alarms import alarm_table, top_columns
 from isthmus.evaluation.alarm_evaluation import RowFigures, scored
-from isthmus.evaluation.alarm_reasons import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from isthmus.data.formats.image_options import ImageOptions
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
-_TOP = 3
 _FEWEST_COMPARED, _MOST_COMPARED = 20, 2_000
 """Rows of a batch that are compared with the training rows."""
 _ALPHA = 1e-3
@@ -63,17 +63,8 @@ class DetectorScan:
 
     def table(self, seen: AlarmCounts) -> pa.Table:
         """Return one line for each row; carried columns come first."""
-        found = pa.table(
-            {
-                "row": np.arange(len(seen.scores)),
-                "score": pa.array(seen.scores, from_pandas=True),
-                "p_value": pa.array(seen.p_values, from_pandas=True),
-                "alarm": seen.raised,
-                "top_columns": [
-                    text if alarm else "" for text, alarm in zip(self.top, seen.raised, strict=True)
-                ],
-            }
-        )
+        found = alarm_table(seen, self.top)
+        found = found.add_column(0, "row", pa.array(np.arange(len(found))))
         if self.carried is None:
             return found
         return carried_columns.restore(self.carried, self.carried.column_names, found)
@@ -189,12 +180,6 @@ def _scan_rows(
 ) -> DetectorScan:
     found = scored(detector, rows)
     with np.errstate(invalid="ignore"):
-        candidates = np.flatnonzero(
-            (found.p_values <= max_p_value) | (found.scores > found.thresholds)
-        )
-    top = [""] * len(found.scores)
-    if len(candidates):
-        why = reasons(detector, rows, candidates)
-        for place, row in enumerate(candidates):
-            top[row] = ", ".join(why.columns[i] for i in why.largest(place, _TOP))
+        candidates = (found.p_values <= max_p_value) | (found.scores > found.thresholds)
+    top = top_columns(detector, rows, candidates)
     return DetectorScan(found, top, carried, labels)

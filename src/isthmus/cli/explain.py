@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from isthmus.cli import error_context, image_options, model_files, output_checks, series_files
+from isthmus.cli import image_options, model_files, output_checks, series_files
 from isthmus.cli.command_wrapper import note
+from isthmus.core import error_context
 from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.formats.catalogue import TABLES, output_choices

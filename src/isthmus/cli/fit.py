@@ -7,7 +7,6 @@ import typer
 
 from isthmus.cli import (
     column_options,
-    error_context,
     image_options,
     output_checks,
     process_group,
@@ -15,6 +14,7 @@ from isthmus.cli import (
     setting_options,
 )
 from isthmus.cli.column_options import ColumnOptions
+from isthmus.core import error_context
 from isthmus.data.formats.catalogue import READABLE
 from isthmus.estimators.parameters import AUTOENCODERS
 

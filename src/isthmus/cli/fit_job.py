@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from isthmus.anomaly.detector import AnomalyDetector
-from isthmus.cli import error_context, output_checks, terminal
+from isthmus.cli import output_checks, terminal
 from isthmus.cli.command_wrapper import INTERRUPTED, note
-from isthmus.core import processes
+from isthmus.core import error_context, processes
 from isthmus.core.catalogue import Catalogue
 from isthmus.estimators.autoencoder import Autoencoder
 from isthmus.estimators.denoising import DenoisingAutoencoder

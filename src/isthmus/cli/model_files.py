@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from isthmus.cli import error_context, image_options
+from isthmus.cli import image_options
+from isthmus.core import error_context
 from isthmus.core.errors import InvalidParameter
 from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 
@@ -46,23 +47,11 @@ def autoencoder(path: str | os.PathLike[str], *, of_rows: bool = True) -> Any:
     from isthmus.persistence.loading import load
 
     saved = load(path)
-    inner = getattr(saved, "autoencoder_", saved)
-    if of_rows and inner is not saved and getattr(saved, "schema_", None) is not inner.schema_:
-        _refuse_inner(saved, path)
-    return inner
+    if not of_rows:
+        return getattr(saved, "autoencoder_", saved)
+    from isthmus.engines.saved_autoencoders import autoencoder_in
 
-
-def _refuse_inner(saved: Any, path: str | os.PathLike[str]) -> None:
-    from isthmus.anomaly.detector import AnomalyDetector
-
-    if isinstance(saved, AnomalyDetector):
-        raise InvalidParameter(
-            Path(path).name,
-            expected="an autoencoder",
-            received="a detector, whose autoencoder needs transformed rows",
-            remedy="use 'isthmus detect' (with --report) or 'isthmus explain', or fit an "
-            "autoencoder with 'isthmus fit'",
-        )
+    return autoencoder_in(saved, Path(path).name)
 
 
 def detector_and_images(

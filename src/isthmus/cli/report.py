@@ -7,12 +7,12 @@ import typer
 
 from isthmus.cli import (
     carried_columns,
-    error_context,
     image_options,
     model_files,
     output_checks,
 )
 from isthmus.cli.command_wrapper import note
+from isthmus.core import error_context
 from isthmus.core.name_lists import name_list
 
 

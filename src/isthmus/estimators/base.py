@@ -410,6 +410,16 @@ class BaseAutoencoder(
         self._encode, self._decode = Function(network.encoder), Function(network.decoder)
         self._reconstruct = self._encode.then(self._decode)
 
+    def use_fixed_batches(self) -> None:
+        """Compute codes and reconstructions, from now on, independently of what else is passed.
+
+        Otherwise the last bits of a row may depend on whether one, few or many are passed. A few
+        rows then take as long as some hundreds. Copies and archives do not keep this.
+        """
+        check_is_fitted(self)
+        self._encode, self._decode = self._encode.tiled(), self._decode.tiled()
+        self._reconstruct = self._reconstruct.tiled()
+
     def _to_artifact(self) -> Artifact:
         learned = {name: getattr(self, name) for name in (*storage.LEARNED, *self.figures)}
         parts = storage.FittedParts(

@@ -6,6 +6,7 @@ once destroy the model. The functions here own a read-only copy of the weights.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self
@@ -45,7 +46,8 @@ class Function:
     Each program has a fixed number of rows, the last of which may be padding, so a call accepts any
     number of rows, and a row's result does not depend on the other rows. There are three programs,
     for one row, few and many, each compiled when it is first needed. The program for one row sums
-    in another order: its results differ from the others in the last bits of float32.
+    in another order: its results differ from the others in the last bits of float32. So may those
+    of the program for few rows, where XLA generates other code for a softmax; see `tiled`.
 
     Parameters
     ----------
@@ -74,12 +76,23 @@ class Function:
 
         self._function = run
         self._programs: dict[int, Program] = {}
+        self._only_tiles = False
 
     def then(self, after: Function) -> Self:
         """Return the composition that applies `after` to this function's result, as one program."""
         joined = object.__new__(type(self))
         joined._set((*self._models, *after._models), [*self._weights, *after._weights])
         return joined
+
+    def tiled(self) -> Self:
+        """Return the function that runs all rows, even a single one, by the program for many.
+
+        A row's result then does not depend on the number of rows that are passed with it, to the
+        last bit. A few rows take as long as a tile of up to 2,048.
+        """
+        same = copy.copy(self)
+        same._only_tiles = True
+        return same
 
     @property
     def block_rows(self) -> int:
@@ -142,11 +155,12 @@ class Function:
     def _dispatched(self, block: Floats) -> list[jax.Array]:
         """Start a program for each tile, and return their outputs without waiting for them."""
         outputs, done = [], 0
-        if len(block) == 1:
+        if len(block) == 1 and not self._only_tiles:
             return [self._run(block)]
         while done < len(block):
             # After other tiles, padding takes less time than compiling.
             few = len(block) - done <= _FEW and (not done or _FEW in self._programs)
+            few = few and not self._only_tiles
             tile = _FEW if few else self._tile
             outputs.append(self._run(_padded(block[done : done + tile], tile)))
             done += tile
