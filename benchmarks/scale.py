@@ -11,7 +11,6 @@ rows that neither has seen. Both are run several times in turn, because the mach
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -80,15 +79,15 @@ def main() -> None:
     write_lake(lake, options.rows)
     size = sum(file.stat().st_size for file in lake.iterdir())
     print(f"{options.rows:,} rows, {size / 1e9:.2f} GB", flush=True)
-    ratios = []
+    ratios: dict[str, list[float]] = {"rows_per_second": [], "rows_per_cpu_second": []}
     for _ in range(options.rounds):
         streamed = job("fit-stream", lake, all_rows, "--epochs", options.epochs)
         memory = job("fit-memory", lake, some, "--epochs", 10 * options.epochs)
-        ratios.append(streamed["rows_per_second"] / memory["rows_per_second"])
-    print(
-        f"rows per second, all against a tenth in memory: {[f'{r:.2f}' for r in ratios]}, "
-        f"median {statistics.median(ratios):.2f}"
-    )
+        for name, values in ratios.items():
+            values.append(streamed[name] / memory[name])
+    for name, values in ratios.items():
+        shown = ", ".join(f"{value:.2f}" for value in values)
+        print(f"{name}, all against a tenth in memory: {shown}; median {np.median(values):.2f}")
     losses = loss(all_rows), loss(some)
     print(
         f"mean error of new rows: {losses[0]:.5f} and {losses[1]:.5f}, "

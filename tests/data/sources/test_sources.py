@@ -171,6 +171,13 @@ def test_images_are_parts(tmp_path):
     assert source.read().tolist() == reading.read(tmp_path).X.tolist()
 
 
+def test_a_table_beside_images_does_not_hide_them(tmp_path):
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "0.png")
+    write(tmp_path / "labels.csv", TABLE)
+    assert reading.read(tmp_path).X.shape == (1, 4, 5)
+    assert reading.image_names(tmp_path) == ["0.png"]
+
+
 def test_bad_files_are_all_named(tmp_path):
     for name in "abcd":
         write(tmp_path / f"{name}.parquet", TABLE)

@@ -91,6 +91,11 @@ def batches(folder: Path, rows: int, options: ImageOptions = AS_STORED) -> Itera
     yield from _decoded(folder, listing(folder), rows, options, most_cells=MOST_CELLS)
 
 
+def has_images(folder: Path) -> bool:
+    """Whether a folder, or a folder in it, has an image."""
+    return bool(_image_files(folder)) or any(map(_image_files, _folders(folder)))
+
+
 def decoded(
     folder: Path, files: list[Path], options: ImageOptions = AS_STORED
 ) -> Iterator[NDArray[Any]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from isthmus.core.errors import IsthmusError, UnreadableFile
@@ -45,7 +46,7 @@ def is_pattern(path: str | os.PathLike[str]) -> bool:
 
 def has_parts(path: Path) -> bool:
     """Whether a path is a folder of data files, or of such folders, rather than of images."""
-    return path.is_dir() and bool(_found(path))
+    return path.is_dir() and not _has_images(path) and bool(_found(path))
 
 
 def files_source(
@@ -57,8 +58,8 @@ def files_source(
     """Return a file, a folder or a pattern as a source; None if it is a file that is read whole.
 
     A folder is one of Parquet, Arrow, CSV or .npy files, all of one format and with the same
-    columns, also in folders within it, or a folder of images. Names that begin with ``.`` or ``_``
-    are left out.
+    columns, also in folders within it, or a folder of images, which may have other files, too.
+    Names that begin with ``.`` or ``_`` are left out.
 
     Raises
     ------
@@ -72,9 +73,16 @@ def files_source(
         form = format_of(path) if path.exists() else None
         known = form is not None and form.name in _PARTS and path.stat().st_size > 0
         return _joined(str(path), [path], text) if known else None
-    if files := _found(path):
-        return _joined(str(path), files, text)
+    if has_parts(path):
+        return _joined(str(path), _found(path), text)
     return _images(path, images)
+
+
+def _has_images(folder: Path) -> bool:
+    from isthmus.data.formats import images
+
+    with readable(folder):
+        return images.has_images(folder)
 
 
 def _matches(pattern: Path) -> list[Path]:
@@ -202,28 +210,40 @@ def _counted(file: Path) -> int:
 def _of_arrays(name: str, files: Sequence[Path]) -> BatchSource:
     from isthmus.data.formats import npy_files
 
-    arrays = _opened_all(name, files, npy_files.mapped)
-    parts = [part for file, X in zip(files, arrays, strict=True) for part in ranges(str(file), X)]
-    return BatchSource(name, tuple(parts), RowForm.of(arrays[0]))
+    forms = _opened_all(name, files, lambda file: _ArrayForm.of(npy_files.mapped(file)))
+    parts = []
+    for file, form in zip(files, forms, strict=True):
+        # Mapped anew for each part: pages of a mapped file count as memory of the process.
+        parts += ranges(str(file), form.rows, partial(_mapped_rows, file))
+    return BatchSource(name, tuple(parts), forms[0].of_rows)
 
 
-def ranges(name: str, X: Any, rows: int = _RANGE) -> list[Part]:
-    """Return ranges of rows of an array as parts; `X` needs a shape and slices."""
+class _ArrayForm(NamedTuple):
+    rows: int
+    of_rows: RowForm
 
-    def of(start: int) -> Any:
-        # Copied, because pages of a mapped file count as memory of the process.
-        return lambda: iter([X[start : start + rows]])
+    @classmethod
+    def of(cls, X: Any) -> _ArrayForm:
+        return cls(len(X), RowForm.of(X))
 
-    starts = range(0, X.shape[0], rows)
-    one = len(starts) == 1
-    return [
-        Part(
-            name if one else f"{name}, rows from {start}",
-            of(start),
-            min(rows, X.shape[0] - start),
-        )
-        for start in starts
-    ]
+
+def _mapped_rows(file: Path, start: int, stop: int) -> Any:
+    from isthmus.data.formats import npy_files
+
+    with readable(file):
+        return np.array(npy_files.mapped(file)[start:stop])
+
+
+def ranges(name: str, count: int, rows_of: Callable[[int, int], Any]) -> list[Part]:
+    """Return ranges of `count` rows as parts; `rows_of` returns the rows from start up to stop."""
+    starts = range(0, count, _RANGE)
+
+    def part(start: int) -> Part:
+        stop = min(start + _RANGE, count)
+        label = name if len(starts) == 1 else f"{name}, rows from {start}"
+        return Part(label, lambda: iter([rows_of(start, stop)]), stop - start)
+
+    return [part(start) for start in starts]
 
 
 def _of_text(name: str, files: Sequence[Path], text: TextOptions) -> BatchSource:
@@ -232,12 +252,20 @@ def _of_text(name: str, files: Sequence[Path], text: TextOptions) -> BatchSource
     if form is None:
         raise AssertionError("its format is known")
     reader = form.load()
-    if not text.types:
-        first = BatchSource(name, (Part(str(files[0]), lambda: reader.batches(files[0], 1, text)),))
-        types = {f.name: type_to_read(f.type) for f in first.form.columns or ()}
-        known = {n: kind for n, kind in types.items() if not pa.types.is_null(kind)}
-        text = replace(text, types=known)
-    parts = [_part(str(file), partial(reader.batches, file, _BATCH, text)) for file in files]
+
+    @cache
+    def known() -> TextOptions:
+        if text.types:
+            return text
+        first = Part(str(files[0]), lambda: reader.batches(files[0], 1, text))
+        columns = BatchSource(name, (first,)).form.columns or ()
+        types = {f.name: type_to_read(f.type) for f in columns if not pa.types.is_null(f.type)}
+        return replace(text, types=types)
+
+    def part(file: Path) -> Part:
+        return _part(str(file), lambda: reader.batches(file, _BATCH, known()))
+
+    parts = map(part, files)
     sizes = [file.stat().st_size * (_GZIP if file.suffix == ".gz" else 1) for file in files]
     return BatchSource(name, tuple(parts), bytes_in_memory=sum(sizes) // _CSV_BYTES)
 
@@ -262,7 +290,8 @@ def _images(folder: Path, options: ImageOptions) -> BatchSource:
         files = found.files[start : start + _IMAGES]
         label = f"{folder}, images from {files[0].relative_to(folder)}"
         parts.append(_part(label, partial(images.decoded, folder, files, options), len(files)))
-    return BatchSource(str(folder), tuple(parts))
+    (first,) = images.decoded(folder, found.files[:1], options)
+    return BatchSource(str(folder), tuple(parts), RowForm.of(first))
 
 
 def _common(files: Sequence[Path], schemas: Sequence[pa.Schema]) -> RowForm:

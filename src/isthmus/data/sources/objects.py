@@ -81,7 +81,8 @@ def _begun(again: Callable[[], Any]) -> Iterable[Any]:
 def _of_array(X: Any) -> BatchSource:
     form = RowForm(None, tuple(X.shape[1:]), np.dtype(X.dtype))
     name = str(getattr(X, "filename", None) or "X")
-    return BatchSource(name, tuple(ranges(name, X)), form)
+    parts = ranges(name, X.shape[0], lambda start, stop: X[start:stop])
+    return BatchSource(name, tuple(parts), form)
 
 
 def _of_lazy_frame(X: Any) -> BatchSource:
@@ -99,7 +100,8 @@ def _of_relation(X: Any) -> BatchSource:
 
 
 def _of_hugging_face(X: Any) -> BatchSource:
-    parts = ranges("the Dataset", X.with_format("arrow"))
+    rows = X.with_format("arrow")
+    parts = ranges("the Dataset", len(rows), lambda start, stop: rows[start:stop])
     return BatchSource("the Dataset", tuple(parts))
 
 

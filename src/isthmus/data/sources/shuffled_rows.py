@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from isthmus.core.aligned_memory import aligned_empty
 from isthmus.core.errors import InvalidData, IsthmusError
@@ -194,18 +193,14 @@ class ShuffledRows:
 
     def _converted(self, block: RowBlock, rows: Rows) -> Floats:
         """Return the rows that are not held out, in scaled units."""
-        left_out = self._left_out(block)
-        if len(left_out):
-            kept = np.delete(np.arange(len(rows)), left_out)
-            rows = rows.take(pa.array(kept)) if isinstance(rows, pa.Table) else rows[kept]
-        if not len(rows):
-            return np.empty((0, *self._schema.sample_shape), np.float32)
         try:
             # Only the first result: after it, the generator would compare a block with all rows.
-            return next(iter(self._schema.blocks(rows)))
+            matrix = next(iter(self._schema.blocks(rows)))
         except IsthmusError as error:
             where = f"{self._source.parts[block.part].name}, counting from row {block.start}"
             raise error.about(where) from None
+        left_out = self._left_out(block)
+        return np.delete(matrix, left_out, axis=0) if len(left_out) else matrix
 
     def _left_out(self, block: RowBlock) -> RowNumbers:
         """Return which rows of a block are held out, counted from its first one."""
