@@ -287,6 +287,57 @@ def test_noisy_pictures_alone_teach_it(shape, tmp_path):
     np.testing.assert_array_equal(again.denoise(noisy), model.denoise(noisy))
 
 
+@pytest.fixture(scope="module")
+def noisy_waves():
+    """Noisy pictures in two channels, and the clean ones."""
+    clean = waves(300, 8, 8, 2)
+    return clean + np.random.default_rng(1).normal(0, 0.2, clean.shape), clean
+
+
+def test_gaussian_noise_is_estimated(noisy_waves, tmp_path):
+    noisy, clean = noisy_waves
+    settings = {"latent_dim": 32, "epochs": 30, "loss": "mse", "hidden": (64,), "patience": None}
+    model = small(noise="blind_spot", **settings).fit(noisy[:250])
+    scale = model.schema_.scaling.scale.mean()
+    assert model.noise_level_ * scale == pytest.approx(0.2, rel=0.15)
+    error = np.square(model.denoise(noisy[250:]) - clean[250:]).mean()
+    assert error < 0.5 * 0.2**2
+    estimate = model.history_["val_loss"][model.best_epoch_ - 1] * scale**2
+    assert estimate == pytest.approx(error, rel=0.5)  # not the error to noisy pictures
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    assert again.noise_level_ == model.noise_level_
+    np.testing.assert_array_equal(again.denoise(noisy), model.denoise(noisy))
+
+
+@pytest.mark.parametrize(
+    ("settings", "level"),
+    [({"noise_level": 0.1}, 0.1), ({"noise_level": 0}, None), ({"loss": "mae"}, None)],
+)
+def test_pixels_are_hidden_without_a_level_and_for_other_losses(noisy_waves, settings, level):
+    noisy, _ = noisy_waves
+    model = small(noise="blind_spot", epochs=1, **settings).fit(noisy)
+    assert model.noise_level_ == level
+
+
+def test_pixels_are_hidden_for_salt_and_pepper(noisy_waves):
+    _, clean = noisy_waves
+    drawn = np.random.default_rng(0).random(clean.shape)
+    spoilt = np.where(drawn < 0.2, drawn < 0.1, clean)
+    assert small(noise="blind_spot", epochs=1).fit(spoilt).noise_level_ is None
+
+
+def test_noise_beside_missing_pixels(noisy_waves):
+    noisy, _ = noisy_waves
+    holes = np.where(np.random.default_rng(0).random(noisy.shape) < 0.1, np.nan, noisy)
+    holes[:, :2, :2] = np.nan  # in every picture
+    model = small(noise="blind_spot").fit(holes)
+    assert model.noise_level_ is not None
+    assert np.isfinite(model.history_["loss"]).all()
+    assert np.isnan(model.denoise(holes)[:, :2, :2]).all()
+    assert np.isfinite(model.denoise(holes)[:, 2:]).all()
+
+
 def test_a_run_with_hidden_pixels_repeats_and_goes_on(pictures, tmp_path):
     settings = {"noise": "blind_spot", "epochs": 4}
     whole = small(**settings).fit(pictures[:100])
@@ -339,10 +390,13 @@ def test_hidden_pixels_need_a_loss_of_single_pixels(loss):
         small(noise="blind_spot", loss=loss).fit(pictures)
 
 
-def test_masked_pixels_are_filled():
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)])
+def test_masked_pixels_are_filled(shape):
     """Inpainting: pixels under a known mask are NaN, in training and afterwards."""
-    clean = waves(700, 8, 8)
-    masked = np.where(np.random.default_rng(0).random(clean.shape) < 0.3, np.nan, clean)
+    clean = waves(700, *shape)
+    unknown = np.random.default_rng(0).random(clean.shape[:3]) < 0.3
+    masked = clean.copy()
+    masked[unknown] = np.nan
     model = ist.DenoisingAutoencoder(
         16, noise="masking", noise_level=0.2, epochs=30, random_state=0, verbose=0, batch_size=32
     ).fit(masked[:600])

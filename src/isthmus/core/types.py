@@ -79,12 +79,14 @@ class Outputs(NamedTuple):
 
 
 class Corrupted(NamedTuple):
-    """Corrupted inputs, and the cells that the loss is restricted to."""
+    """Corrupted inputs, and what the loss compares the outputs with."""
 
     inputs: Array
-    """(n, *sample_shape)"""
-    counted: Array
-    """(n, *sample_shape), 0 marks a cell that the loss leaves out."""
+    """(m n, *sample_shape): m corrupted copies of all rows, one copy after the other."""
+    counted: Array | None = None
+    """As `inputs`, 0 marks a cell that the loss leaves out; None: it counts all."""
+    target: Array | None = None
+    """As `inputs`; None: the rows without corruption."""
 
 
 class Corruption(Protocol):

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.errors import InvalidParameter
+from isthmus.data import pixel_noise
+from isthmus.data.array_schema import ArraySchema, without_mask
 from isthmus.data.corruption import FRACTION_NOISES, NOISES
 from isthmus.data.hidden_pixels import hidden_pixels
 from isthmus.data.reconstruction_error import row_errors
@@ -17,14 +19,25 @@ from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.sample_weights import without_keywords
 from isthmus.objectives.catalogue import LOSSES
 from isthmus.objectives.objective import Objective
+from isthmus.objectives.unbiased_risk import unbiased_risk
+from isthmus.persistence import config_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from isthmus.core.types import Corruption
+    from isthmus.data.pixel_noise import PixelNoise
     from isthmus.data.schema import Schema
 
 
 _NOISE = "gaussian"
 """The noise that is added if there are only clean samples and none is named."""
+_LEVEL = 0.4
+"""The level of noise that is added if none is given."""
+_LINEAR_IN_TARGET = ("mse", "bce")
+"""Losses whose gradient is linear in the target, so that noise of mean 0 there does not bias it."""
 
 
 class DenoisingAutoencoder(BaseAutoencoder):
@@ -34,11 +47,24 @@ class DenoisingAutoencoder(BaseAutoencoder):
     the inputs, in scaled units, and compares the reconstruction with the clean samples (Vincent et
     al., 2010, "Stacked denoising autoencoders"). If you have pairs of noisy and clean samples, pass
     both, as ``fit(noisy, clean)``: then the noise is that of your samples. If you have only noisy
-    images or series, use ``noise="blind_spot"`` (Krull et al., 2019, "Noise2Void").
+    images or series, use ``noise="blind_spot"``.
+
+    With ``noise="blind_spot"``, the noise of a pixel must be independent of that of the others and
+    have mean 0. If that of images seems to be Gaussian and of one standard deviation, which is
+    estimated, more of it is added, so that the noise of input and target is independent (Pang et
+    al., 2021, "Recorrupted-to-recorrupted"). Otherwise, or with another loss than mse and bce,
+    random pixels are hidden and predicted from the others (Krull et al., 2019, "Noise2Void").
 
     Parameters
     ----------
     {parameters}
+
+    Attributes
+    ----------
+    noise_level_ : float or None
+        With ``noise="blind_spot"``, the standard deviation of the samples' noise in scaled units,
+        given or estimated; the root mean square of those of the channels. None if pixels were
+        hidden instead, and for other noise.
 
     Examples
     --------
@@ -51,20 +77,25 @@ class DenoisingAutoencoder(BaseAutoencoder):
     """
 
     kind = "denoising autoencoder"
+    figures = ("noise_level_",)
+    later_figures = figures
 
     noise: Any
-    noise_level: float
+    noise_level: float | str
     loss: Any
+    noise_level_: float | None
 
     _paired: bool = False
     """Whether `fit` was given noisy samples along with the clean ones."""
+    _estimated: PixelNoise | None = None
+    """The noise of the samples of `fit`, if it was to be estimated and could be."""
 
     def __init__(
         self,
         latent_dim: int | str = "auto",
         *,
         noise: Any = "auto",
-        noise_level: float = 0.4,
+        noise_level: float | str = "auto",
         architecture: str = "auto",
         encoder: Any = None,
         decoder: Any = None,
@@ -161,19 +192,62 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def _target(self, X: Any, y: Any) -> Any:
         target = input_checks.target_of(self, X, y)
         self._paired = target is not X
+        self._estimated = self._noise_of(X)
         return target
+
+    def _noise_of(self, X: Any) -> PixelNoise | None:
+        """Return the noise of pictures in their units, if it is to be estimated and can be."""
+        pictures = isinstance(X, np.ndarray) and X.ndim > 2
+        wanted = self._hides_pixels and isinstance(self.noise_level, str) and not self._paired
+        if not (pictures and wanted) or resolved_settings.is_for_series(self):
+            return None
+        return pixel_noise.estimate(without_mask(X))
+
+    def _learned_schema(self, X: Any) -> Schema:
+        schema = super()._learned_schema(X)
+        if self._estimated is None or self.scale != "auto" or not isinstance(schema, ArraySchema):
+            return schema
+        return pixel_noise.narrowed(schema, self._estimated)
 
     def _goal(self, schema: Schema) -> TrainingGoal:
         reconstruction, loss = resolved_settings.reconstruction(self, schema)
+        corruption = self._corruption(schema)
+        deviation = self._deviation(schema) if loss in _LINEAR_IN_TARGET else None
+        self.noise_level_ = None
+        if deviation is not None:
+            self.noise_level_ = float(np.sqrt(np.square(deviation).mean()))
+            corruption = pixel_noise.recorrupted(deviation)
+            if loss == "mse":
+                reconstruction = unbiased_risk(self.noise_level_**2, pixel_noise.ADDED)
         objective = Objective(reconstruction, resolved_settings.penalties(self))
-        return TrainingGoal(objective, loss, self._corruption(schema))
+        return TrainingGoal(objective, loss, corruption)
+
+    @property
+    def _hides_pixels(self) -> bool:
+        return isinstance(self.noise, str) and self.noise == "blind_spot"
+
+    def _deviation(self, schema: Schema) -> NDArray[np.float64] | None:
+        """Return the deviation of the samples' Gaussian noise in scaled units; None if unknown."""
+        if not self._hides_pixels:
+            return None
+        if not isinstance(self.noise_level, str):
+            return np.array([float(self.noise_level)]) if self.noise_level > 0 else None
+        if self._estimated is None or not isinstance(schema, ArraySchema):
+            return None
+        return pixel_noise.scaled(self._estimated, schema)
+
+    @classmethod
+    def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
+        level = fitted["noise_level_"]
+        if level is not None and (isinstance(level, np.ndarray) or level <= 0):
+            config_checks.refuse("level of noise", "a positive number or none", level)
 
     def _corruption(self, schema: Schema) -> Corruption | None:
         if isinstance(self.noise, str) and self.noise == "auto" and self._paired:
             return None
-        if isinstance(self.noise, str) and self.noise == "blind_spot":
+        if self._hides_pixels:
             return self._blind_spot(schema)
-        level = float(self.noise_level)
+        level = _LEVEL if isinstance(self.noise_level, str) else float(self.noise_level)
         if callable(self.noise):
             _check_noise(self.noise, schema.sample_shape)
             custom: Corruption = self.noise

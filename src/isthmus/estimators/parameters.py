@@ -124,7 +124,7 @@ PARAMETERS = (
         '"gaussian" adds normal noise to numbers, and clips fractions of a range to [0, 1]. '
         '"masking" sets cells to 0: black in an image, the center of a numeric column, or no '
         'category. "salt_pepper" sets cells to either end of the range. "blind_spot" learns from '
-        "noisy images or series alone: random pixels get a neighbour's value, and are predicted. "
+        "noisy images or series alone. "
         "A JAX function of (key, inputs) takes a random key and samples in scaled units, "
         "(n, *sample shape), and returns corrupted samples of the same shape. "
         '"auto": gaussian, but none if `fit` is given pairs of noisy and clean samples.',
@@ -133,11 +133,12 @@ PARAMETERS = (
     ),
     Parameter(
         "noise_level",
-        "float",
-        0.4,
-        Real(at_least=0),
+        'float or "auto"',
+        "auto",
+        Real(auto=True, at_least=0),
         "Standard deviation of Gaussian noise in scaled units; for other noise the fraction of "
-        "cells, at most 1. Ignored for a function and for blind_spot.",
+        "cells, at most 1. Ignored for a function. With blind_spot, that of the samples' own "
+        'noise, if it is Gaussian, and 0 if it is not. "auto": 0.4; with blind_spot, estimated.',
         kinds=("denoising",),
         summary="Standard deviation of the noise, or the fraction of cells.",
     ),

@@ -308,9 +308,14 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
         return batch
     inputs = corruption(jax.random.fold_in(key, 2), batch.inputs)
     if isinstance(inputs, Corrupted):
-        inputs, counted = inputs
-        observed = counted if batch.observed is None else batch.observed * counted
-        batch = batch._replace(observed=observed)
+        inputs, counted, target = inputs
+        copies = len(inputs) // len(batch.inputs)
+        batch = jax.tree.map(lambda rows: jnp.concatenate([rows] * copies), batch)
+        if counted is not None:
+            counted = counted if batch.observed is None else batch.observed * counted
+            batch = batch._replace(observed=counted)
+        if target is not None:
+            batch = batch._replace(target=target)
     if batch.shown is not None:  # noise must not reach missing cells
         inputs = inputs * batch.shown
     return batch._replace(inputs=inputs)
