@@ -73,7 +73,6 @@ def test_a_missing_engine_is_named_with_its_extra(
         (("--engine", "ray", "--fdr", 0.1), "--fdr: expected none with --engine"),
         (("--engine", "ray", "--image-size", "8x8"), "--image-size: expected none with --engine"),
         (("--workers", 2), "--workers: expected an --engine to use them"),
-        ((), "received a folder with the table cut.parquet. Try: add --engine processes"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(
@@ -102,7 +101,7 @@ def test_a_part_whose_worker_died_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     from concurrent.futures import Future
 
     from isthmus.engines import part_runs
-    from isthmus.engines.parts import Part, PartJob
+    from isthmus.engines.parts import PartFile, PartJob
 
     class DyingPool:
         def __init__(self, *_: object, **__: object) -> None: ...
@@ -115,6 +114,6 @@ def test_a_part_whose_worker_died_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         def shutdown(self, **_: object) -> None: ...
 
     monkeypatch.setattr(part_runs, "ProcessPoolExecutor", DyingPool)
-    part = Part("a.parquet", "/a.parquet", "/out/a.parquet")
+    part = PartFile("a.parquet", "/a.parquet", "/out/a.parquet")
     (result,) = ENGINES["processes"]([part], PartJob("m", "0", "detect"), 1)
     assert result.fault.startswith("a.parquet: the worker died (RuntimeError: killed)")

@@ -13,7 +13,7 @@ import pytest
 
 import isthmus as ist
 from isthmus.engines import parts as folders
-from isthmus.engines.parts import Part, PartJob, find_parts, run_part, strays, unfinished
+from isthmus.engines.parts import PartFile, PartJob, find_parts, run_part, strays, unfinished
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def keep_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isthmus.engines.worker_threads.limit", lambda: None)
 
 
-def written(found: list[Part]) -> pa.Table:
+def written(found: list[PartFile]) -> pa.Table:
     return pa.concat_tables(pq.read_table(part.target) for part in found)
 
 

@@ -88,7 +88,6 @@ def detect(
         part_options.refuse_other_options(engine, single)
         part_options.run("detect", model, data, output, str(engine), workers, force=force)
         return
-    part_options.refuse_tables(data)
     _check_outputs(output, report, intervals, maps, force=force)
 
     from isthmus.cli.detector_scan import scan, scan_series

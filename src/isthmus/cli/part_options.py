@@ -12,7 +12,6 @@ import typer
 from isthmus.cli.command_wrapper import FAILED, note
 from isthmus.core.errors import CannotWrite, InvalidParameter
 from isthmus.core.number_format import count, percent
-from isthmus.data.formats.catalogue import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,26 +67,6 @@ def refuse_other_options(engine: str | None, given: Mapping[str, Any]) -> None:
                 received=str(value),
                 remedy=f"leave {name} out, or apply the command to one file without --engine",
             )
-
-
-def refuse_tables(data: Path) -> None:
-    """Refuse a folder of tables without --engine.
-
-    Raises
-    ------
-    InvalidParameter
-        The folder holds a table.
-    """
-    tables = [form for form in FORMATS.values() if form.holds == "table"]
-    names = sorted(path.name for path in data.iterdir()) if data.is_dir() else []
-    found = next((name for name in names if any(form.fits(name) for form in tables)), None)
-    if found is not None:
-        raise InvalidParameter(
-            f"{str(data)!r}",
-            expected="one file, or a folder of images",
-            received=f"a folder with the table {found}",
-            remedy="add --engine processes, and name a folder with -o",
-        )
 
 
 def run(
