@@ -89,6 +89,11 @@ def test_poolings(name, size, strides, padding):
     assert_same(name, {"pool_size": size, "strides": strides, "padding": padding}, (2, 7, 6, 3))
 
 
+@pytest.mark.parametrize("activation", ["gelu", "tanh"])
+def test_activations(activation):
+    assert_same("Activation", {"activation": activation})
+
+
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 def test_upsamplings(interpolation):
     assert_same("UpSampling2D", {"size": (2, 3), "interpolation": interpolation}, (2, 3, 4, 2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from isthmus.networks.principal_components import choose
+from isthmus.networks.principal_components import choose, of_rows
 
 
 def cells(rows):
@@ -42,6 +42,16 @@ def test_mirror_images_are_added_where_they_help(held_out):
     )
     assert free.mirrored == (1, 2)
     assert 2 not in bound.mirrored
+
+
+def test_components_of_all_rows_with_known_mirror_images():
+    rows = blobs(60, 0, one_sided=True)
+    found = of_rows(rows, cells, (2,), components=4, seed=0)
+    both = np.concatenate([rows, rows[:, :, ::-1]])
+    expected = of_rows(both, cells, components=4, seed=0)
+    assert found.mirrored == (2,)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-6)
+    assert found.error(cells(rows)) == pytest.approx(expected.error(cells(rows)), rel=1e-3)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

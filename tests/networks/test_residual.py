@@ -142,6 +142,21 @@ def test_it_learns_beyond_its_start(normalization, tmp_path):
     np.testing.assert_array_equal(again.reconstruct(discs), model.reconstruct(discs))
 
 
+def test_without_anything_to_learn_it_is_pca_of_all_rows():
+    noise = np.random.default_rng(0).normal(0.5, 0.05, (200, 8, 8, 1)).astype(np.float32)
+    rows = noise.clip(0.1, 0.9)
+    model = ist.Autoencoder(
+        4, architecture="convolutional", scale="none", loss="mse", epochs=2,
+        random_state=0, verbose=0,
+    ).fit(rows)  # fmt: skip
+    assert model.best_epoch_ == 0
+    assert model.n_iter_ == 2
+    flat = rows.reshape(len(rows), -1)
+    pca = PCA(4).fit(flat)
+    error = np.square(pca.inverse_transform(pca.transform(flat)) - flat).mean()
+    assert -model.score(rows) == pytest.approx(error, rel=2e-3)
+
+
 def test_bfloat16():
     rows = pictures(40, (10, 10, 3))
     model = ist.Autoencoder(

@@ -2,6 +2,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import jax.numpy as jnp
 import keras
@@ -132,6 +133,18 @@ def test_keeps_the_weights_of_the_best_epoch():
     for index, variable in enumerate(kept):
         expected = spy.snapshots[best].arrays[f"trainable/{index}"]
         np.testing.assert_array_equal(variable.value, expected)
+
+
+@pytest.mark.parametrize("gain", [1e-6, 1.0])
+def test_initial_weights_are_kept_unless_training_gains_enough(gain):
+    net = network()
+    before = weights(net)
+    rows = replace(data(ROWS, 9), start_gain=gain)
+    history = train(net, Objective(mse), rows, recipe(), seed=3)
+    kept = all(np.array_equal(one, other) for one, other in zip(before, weights(net), strict=True))
+    assert kept == (gain < 1)
+    assert history.best_epoch == (0 if kept else 4)
+    assert history.epochs["epoch"] == [1, 2, 3, 4]
 
 
 def test_early_stopping():

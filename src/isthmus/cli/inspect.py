@@ -76,7 +76,7 @@ def _weights(estimator: Any) -> str:
     """Return which weights the model has, and their losses."""
     history, best = estimator.history_, estimator.best_epoch_
     if best not in history["epoch"]:
-        return "weights from its first steps"
+        return "initial weights" if history["epoch"] else "weights from its first steps"
     place = history["epoch"].index(best)
     losses = ", ".join(
         f"{name} {history[key][place]:.4g}"

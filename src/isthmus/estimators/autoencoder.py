@@ -41,8 +41,9 @@ class Autoencoder(BaseAutoencoder):
     history_ : dict of str to list
         Per epoch: ``epoch``, ``loss``, ``val_loss``, ``learning_rate``, ``seconds``.
     best_epoch_, stop_reason_, fit_seconds_, n_iter_, n_samples_
-        Epoch whose weights were kept; why training ended ("finished", "early stopping",
-        "callback", "interrupted", "diverged"); seconds in `fit`; number of epochs; number of rows.
+        Epoch whose weights were kept, 0 for the initial ones; why training ended ("finished",
+        "early stopping", "callback", "interrupted", "diverged"); seconds in `fit`; number of
+        epochs; number of rows.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -199,9 +200,10 @@ class BaseAutoencoder(
             self, schema, latent_dim, goal.head, run.seed
         )
         data = rows.training_data(self.validation_fraction, run.seed, recipe.batch_size)
-        data = resolved_settings.start(network, architecture, data, run.seed)
+        data = resolved_settings.start(network, architecture, data, run.seed, loss=goal.loss)
         if warm:
             warm_start.take_over(self, network, architecture, goal.head)
+            data = replace(data, start_gain=None)
         interrupt.raise_if_requested()
         history = train(
             network,
@@ -214,6 +216,7 @@ class BaseAutoencoder(
             start=run.snapshot,
             callbacks=called,
         )
+        resolved_settings.learn_start_again(network, architecture, data, history, run.seed)
         self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
         self._architecture, self._head = architecture, goal.head
         self._keep_history(history)

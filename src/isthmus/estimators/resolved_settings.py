@@ -16,6 +16,7 @@ from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
+from isthmus.networks.principal_components import GAIN
 from isthmus.networks.residual import Residual
 from isthmus.networks.serialization import model_to_config
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, loss_of, resolve_loss
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import PerSample, Term
-    from isthmus.training.loop import TrainingData
+    from isthmus.training.loop import History, TrainingData
 
 # Defaults were measured: docs/adr/0004-defaults.md.
 _LARGEST_AUTO_CODE = 32
@@ -226,19 +227,40 @@ def _warn_if_unsavable(*models: Any) -> None:
 
 
 def start(
-    network: Network, architecture: Architecture | None, data: TrainingData, seed: int
+    network: Network,
+    architecture: Architecture | None,
+    data: TrainingData,
+    seed: int,
+    *,
+    loss: str,
 ) -> TrainingData:
-    """Set initial weights that depend on the data; return the data with how to mirror it.
+    """Set initial weights that depend on the data; return the data with how to train on it.
 
     Mirror images are only used without labels, which they may change ("b" and "d"), and without a
-    posterior, whose samples would be mirrored too.
+    posterior, whose samples would be mirrored too. In these cases the initial weights are a
+    complete model for squared error, which is to be kept if training does not improve it.
     """
     if not isinstance(architecture, Residual):
         return data
     free = data.labels is None and network.noise_dim == 0 and data.validation is not None
     held_out = data.matrix[data.validation] if free else None
     rows = data.matrix[data.training]
-    return replace(data, mirrored=architecture.start(network, rows, held_out, seed=seed))
+    mirrored = architecture.start(network, rows, held_out, seed=seed)
+    complete = free and architecture.linear_path and loss == "mse"
+    return replace(data, mirrored=mirrored, start_gain=GAIN if complete else None)
+
+
+def learn_start_again(
+    network: Network,
+    architecture: Architecture | None,
+    data: TrainingData,
+    history: History,
+    seed: int,
+) -> None:
+    """Set initial weights that were kept by all rows: none is needed for validation any longer."""
+    kept = data.start_gain is not None and history.best_epoch == 0 and history.epochs["epoch"]
+    if kept and isinstance(architecture, Residual):
+        architecture.start_again(network, data.matrix, data.mirrored, seed=seed)
 
 
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:

@@ -317,14 +317,20 @@ def _validation_rose(e: ReconstructionEvidence) -> Finding | None:
         "note",
         "validation_loss_rose",
         f"The validation loss rose from {number(min(losses))} to {number(losses[-1])} while "
-        f"training went on; the weights of epoch {e.model.best_epoch_} were kept.",
+        f"training went on. {_kept(e)}",
     )
 
 
+def _kept(e: ReconstructionEvidence) -> str:
+    """Return a sentence that says which weights were kept."""
+    if best := e.model.best_epoch_:
+        return f"The weights of epoch {best} were kept."
+    which = "initial weights" if e.history.get("loss") else "weights of the first steps"
+    return f"The {which} were kept."
+
+
 def _stopped(e: ReconstructionEvidence) -> Finding | None:
-    best = e.model.best_epoch_
-    kept = f"The weights of epoch {best}" if best else "The weights of the first steps"
-    kept += " were kept."
+    kept = _kept(e)
     done = count(len(e.history.get("loss", [])), "epoch")
     reason = e.model.stop_reason_
     if reason == "early stopping":

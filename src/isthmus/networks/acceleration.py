@@ -28,6 +28,8 @@ _FAST: dict[type[Any], type[Any]] = {
     keras.layers.AveragePooling2D: fast_layers.AveragePooling2D,
     keras.layers.UpSampling2D: fast_layers.UpSampling2D,
 }
+_ALSO: dict[type[Any], type[Any]] = {keras.layers.Activation: fast_layers.Activation}
+"""Layers that are not worth a twin on their own."""
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
 _COUPLING = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
 _CACHE = 3_500_000
@@ -61,7 +63,7 @@ def accelerated(full: keras.Model) -> keras.Model:
             return keras.layers.Identity(name=layer.name, dtype=layer.dtype_policy)
         if id(layer) in factors:
             config["factors"] = factors[id(layer)]
-        own = _FAST.get(type(layer), type(layer)) if on_cpu else type(layer)
+        own = (_FAST | _ALSO).get(type(layer), type(layer)) if on_cpu else type(layer)
         return own.from_config(config)
 
     before = random.getstate()  # layers without a seed take one from Python's global generator

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from isthmus.networks.convolution import Pads, convolve, strided, transposed, upsampled
+from isthmus.networks.gelu import gelu
 from isthmus.networks.pooling import average_pool, max_pool, upsample
 
 Array = jax.Array
@@ -125,6 +126,16 @@ class UpSampling2D(keras.layers.UpSampling2D):
         if not is_repeat(self):
             return super().call(inputs)
         return upsample(jnp.asarray(inputs), self.size)
+
+
+class Activation(keras.layers.Activation):
+    """`keras.layers.Activation`."""
+
+    def call(self, inputs: Array) -> Any:
+        """Return the activations."""
+        if self.activation is keras.activations.gelu:
+            return gelu(jnp.asarray(inputs))
+        return super().call(inputs)
 
 
 def is_plain_convolution(layer: Any) -> bool:

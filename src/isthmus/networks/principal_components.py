@@ -20,8 +20,9 @@ _MOST_CELLS = 2**25
 _FEWEST_ROWS = 1024
 _BLOCK = 512
 _SMALLEST_DEVIATION = 1e-4
-_GAIN = 0.99
-"""Mirror images must reduce the error of the held-out rows at least to this fraction."""
+GAIN = 0.99
+"""What is added to plain principal components, mirror images or training, must reduce the error of
+the held-out rows at least to this fraction."""
 _MIRRORS = ((2,), (1, 2))
 """Left and right, then also up and down."""
 _FEW_HELD_OUT, _FOLDS = 100, 5
@@ -71,25 +72,63 @@ def choose(
     seed : int
         Determines which of many rows are used.
     """
-    width = _collected(cells, rows[:1]).shape[1]
-    most = max(_FEWEST_ROWS, _MOST_CELLS // width)
-    order = generator_for(seed, "principal components").permutation(len(rows))[:most]
-    rows = rows[order]
-    views = [_collected(cells, rows)]
-    best = _components(views[0], components, seed)
     if held_out is None or len(held_out) == 0:
-        return best
+        return of_rows(rows, cells, components=components, seed=seed)
+    rows = _at_most(rows, cells, seed)
+    views = [_collected(cells, rows)]
     held = _collected(cells, held_out[: len(rows)])
     lowest = _error(views, held, components, seed)
+    chosen: tuple[int, ...] = ()
+    wanted = GAIN * lowest
     for axes in _MIRRORS:
-        added = [_collected(cells, np.flip(rows, each)) for each in (axes[0], axes)]
-        views += added[: len(axes)]
+        views += _mirror_images(rows, cells, axes)
         error = _error(views, held, components, seed)
-        if error >= _GAIN * lowest:
+        if error >= lowest:
             break
-        best = _components(np.concatenate(views), components, seed)._replace(mirrored=axes)
         lowest = error
-    return best
+        if error < wanted:  # one kind of mirror image alone may gain too little
+            chosen, wanted = axes, error
+    return of_rows(rows, cells, chosen, components=components, seed=seed)
+
+
+def of_rows(
+    rows: Floats,
+    cells: Callable[[Floats], Any],
+    mirrored: tuple[int, ...] = (),
+    *,
+    components: int,
+    seed: int,
+) -> PrincipalComponents:
+    """Return the principal components of pictures and their mirror images along some axes.
+
+    Parameters
+    ----------
+    mirrored : tuple of int
+        (), (2,) or (1, 2). The other parameters are those of `choose`.
+    """
+    rows = _at_most(rows, cells, seed)
+    views = [_collected(cells, rows)]
+    for axes in _MIRRORS[: len(mirrored)]:
+        views += _mirror_images(rows, cells, axes)
+    found = _components(np.concatenate(views), components, seed)
+    return found._replace(mirrored=mirrored)
+
+
+def _at_most(rows: Floats, cells: Callable[[Floats], Any], seed: int) -> Floats:
+    """Return as many of the rows as the components are computed from."""
+    width = _collected(cells, rows[:1]).shape[1]
+    most = max(_FEWEST_ROWS, _MOST_CELLS // width)
+    if len(rows) <= most:
+        return rows
+    return rows[generator_for(seed, "principal components").permutation(len(rows))[:most]]
+
+
+def _mirror_images(
+    rows: Floats, cells: Callable[[Floats], Any], axes: tuple[int, ...]
+) -> list[Floats]:
+    """Return the mirror images that the last of `axes` adds to those along the others."""
+    flips = (axes,) if len(axes) == 1 else (axes[:1], axes)
+    return [_collected(cells, np.flip(rows, each)) for each in flips]
 
 
 def _error(views: list[Floats], held_out: Floats, components: int, seed: int) -> float:

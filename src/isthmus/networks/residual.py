@@ -18,7 +18,7 @@ from isthmus.networks.architecture_settings import (
 )
 from isthmus.networks.layer_blocks import activated, convolution, dense
 from isthmus.networks.layers import Logit
-from isthmus.networks.principal_components import choose
+from isthmus.networks.principal_components import PrincipalComponents, choose, of_rows
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
@@ -213,11 +213,35 @@ class Residual:
         """
         if not self.linear_path:
             return ()
+        cells, components = self._cells_model(network), _code_layer(network).units
+        found = choose(rows, held_out, cells, components=components, seed=seed)
+        self._set_linear_path(network, found)
+        return found.mirrored
+
+    def start_again(
+        self, network: Network, rows: Floats, mirrored: tuple[int, ...], *, seed: int
+    ) -> None:
+        """Set the linear path to the principal components of other rows.
+
+        Parameters
+        ----------
+        network : Network
+            As `start` left it.
+        rows : float32 array of shape (n, *sample_shape)
+            The rows. NaN marks a missing cell.
+        mirrored : tuple of int
+            The axes along which mirror images are added.
+        seed : int
+            Determines which of many rows are used.
+        """
+        cells, components = self._cells_model(network), _code_layer(network).units
+        found = of_rows(rows, cells, mirrored, components=components, seed=seed)
+        self._set_linear_path(network, found)
+
+    def _set_linear_path(self, network: Network, found: PrincipalComponents) -> None:
         code = _code_layer(network)
         kernel = np.zeros(tuple(code.kernel.shape), np.float32)
         output = network.halves[1].get_layer("linear_output")
-        cells = self._cells_model(network)
-        found = choose(rows, held_out, cells, components=code.units, seed=seed)
         weights = found.directions / found.deviations[:, None]
         count, n = weights.shape
         scale = _TO_CODE / n
@@ -231,7 +255,6 @@ class Residual:
         back[:count] = found.directions * found.deviations[:, None] / _TO_CELLS
         output.kernel.assign(back)
         output.bias.assign(found.mean / _TO_CELLS)
-        return found.mirrored
 
     def _centred(self, picture: Any, name: str) -> Any:
         """Map fractions to [-1, 1]."""

@@ -73,6 +73,9 @@ class TrainingData:
     stream : RowStream, optional
         The training rows, if they are read while training. `matrix` then has only a sample of all
         rows, with the validation rows, and `training` numbers its other rows.
+    start_gain : float or None
+        The initial weights are kept unless training reduces their validation loss to less than this
+        fraction. None: they are not kept.
     """
 
     matrix: Floats
@@ -83,6 +86,7 @@ class TrainingData:
     inputs: Floats | None = None
     mirrored: tuple[int, ...] = ()
     stream: RowStream | None = None
+    start_gain: float | None = None
 
     @property
     def rows(self) -> int:
@@ -106,7 +110,8 @@ class History:
         ``epoch``, ``loss``, ``val_loss`` (with validation rows), ``learning_rate``, ``seconds``,
         and the objective's metrics by name, with the prefix ``val_`` for validation rows.
     best_epoch : int
-        The epoch whose weights the network has now; 0 if none was completed.
+        The epoch whose weights the network has now; 0 if none was completed, or if the initial
+        weights were kept.
     stop_reason : {"finished", "early stopping", "callback", "interrupted", "diverged"}
         Why training ended.
     """
@@ -294,13 +299,31 @@ class _Run:
                 f"training: {self._trouble} is not a finite number, and no epoch was complete",
                 remedy="lower learning_rate, keep scale='auto', or check your custom loss",
             )
-        full = self._network.full
-        variables = full.trainable_variables + full.non_trainable_variables
-        for variable, value in zip(variables, [*self._best[0], *self._best[1]], strict=True):
-            variable.assign(self._devices.fetch(value))
+        if self._start_is_as_good():
+            self.history.best_epoch = 0
+        else:
+            self._assign(self._best)
         self.history.stop_reason = reason
         self._warn(reason)
         return self.history
+
+    def _assign(self, weights: Weights) -> None:
+        full = self._network.full
+        variables = full.trainable_variables + full.non_trainable_variables
+        for variable, value in zip(variables, [*weights[0], *weights[1]], strict=True):
+            variable.assign(self._devices.fetch(value))
+
+    def _start_is_as_good(self) -> bool:
+        """Whether the network's weights, which are still the initial ones, are to be kept."""
+        gain, full = self._data.start_gain, self._network.full
+        if gain is None or self._validation is None or not math.isfinite(self._best_loss):
+            return False
+        state = TrainState(
+            self._devices.first_copies([v.value for v in full.trainable_variables]),
+            self._devices.first_copies([v.value for v in full.non_trainable_variables]),
+            [],
+        )
+        return self._best_loss >= gain * self._validate(state)["val_loss"]
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the state at the end of an epoch of an earlier process."""
@@ -405,15 +428,16 @@ class _Run:
         plan = batches.in_order(held_out, size)
         return self._rows(plan), plan.steps
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, state: TrainState | None = None) -> dict[str, float]:
         """Return the loss and metrics on the validation rows; empty if there are none."""
         if self._validation is None:
             return {}
         rows, steps = self._validation
+        state = state or self._state
         with processes.lost():
             tally = self._programs.evaluate(
-                self._state.trainable,
-                self._state.non_trainable,
+                state.trainable,
+                state.non_trainable,
                 rows,
                 np.int32(steps),
                 np.float32(1.0),
@@ -483,7 +507,9 @@ class _Run:
 
     def _warn(self, reason: StopReason) -> None:
         best = self.history.best_epoch
-        outcome = f"the weights of epoch {best} were kept" if best else "the last weights were kept"
+        last = "initial" if self.epoch and self._data.start_gain is not None else "last"
+        outcome = f"the weights of epoch {best}" if best else f"the {last} weights"
+        outcome += " were kept"
         if reason == "interrupted":
             warnings.warn(
                 f"Training was interrupted in epoch {self.epoch + 1}; {outcome}.",
