@@ -19,6 +19,7 @@ from isthmus.estimators.constraints import (
     Integer,
     LayerSizes,
     Model,
+    NamesWithAmounts,
     OneOf,
     Real,
     Seed,
@@ -357,6 +358,23 @@ PARAMETERS = (
         summary="How numbers are scaled: range, robust or none.",
     ),
     UNKNOWN,
+    Parameter(
+        "augmentation",
+        "str",
+        "auto",
+        NamesWithAmounts(auto=True),
+        'Random changes of training pictures, new in every step, as names joined by "+": '
+        '"flip" (left and right), "flip_vertical", "quarter_turns" (of squares), "rotation" (by at '
+        'most 10 degrees), "crop" (moved by at most 0.1 of the sides), "contrast" (0.2) and '
+        '"brightness" (0.1 of the range). An amount follows a colon: "flip+crop:0.2". Input and '
+        'target change alike, and missing pixels move along. "auto": mirror images for '
+        'architecture="convolutional" without labels, if principal components are better with '
+        'them; else none. "none": no changes.',
+        summary="Random changes of training pictures, such as flip+crop:0.2: flip, flip_vertical, "
+        "quarter_turns, rotation, crop, contrast, brightness; or none.",
+        panel="Training",
+        metavar="NAMES",
+    ),
     Parameter(
         "epochs",
         'int or "auto"',

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core.errors import DataWarning, InvalidParameter, TrainingWarning
+from isthmus.data.augmentation import augmentation
 from isthmus.data.schema import as_fractions
 from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
@@ -41,6 +42,8 @@ _AUTO_BATCHES_AN_EPOCH = 50
 
 _SERIES = ("convolutional-1d", "gru", "recurrent")
 """The architectures for series."""
+_NOT_NAMED = ("auto", "none")
+"""Values of `augmentation` that name no change."""
 _OF_FRACTIONS = {
     "loss": [name for name, loss in LOSSES.items() if loss.values == ("unit",)],
     "likelihood": [name for name, of in LIKELIHOODS.items() if of.fits == ("unit",)],
@@ -218,20 +221,42 @@ def _warn_if_unsavable(*models: Any) -> None:
             )
 
 
+def augmented(estimator: Any, schema: Schema, data: TrainingData) -> TrainingData:
+    """Return the data with the augmentation that was asked for; raises InvalidParameter."""
+    given = estimator.augmentation
+    if given in _NOT_NAMED:
+        return data
+    if is_for_series(estimator):
+        raise InvalidParameter(
+            "augmentation",
+            expected="pictures",
+            received=f"series, by architecture={estimator.architecture!r}",
+            remedy="leave augmentation='auto', or use an architecture for pictures",
+        )
+    return replace(data, augmentation=augmentation(given, schema, data.matrix[data.training]))
+
+
 def start(
-    network: Network, architecture: Architecture | None, data: TrainingData, seed: int
+    estimator: Any,
+    network: Network,
+    architecture: Architecture | None,
+    data: TrainingData,
+    seed: int,
 ) -> TrainingData:
     """Set initial weights that depend on the data; return the data with how to mirror it.
 
     Mirror images are only used without labels, which they may change ("b" and "d"), and without a
-    posterior, whose samples would be mirrored too.
+    posterior, whose samples would be mirrored too. If augmentation is named, they may improve the
+    initial weights, but steps make no other changes than those that are named.
     """
     if not isinstance(architecture, Residual):
         return data
     free = data.labels is None and network.noise_dim == 0 and data.validation is not None
-    held_out = data.matrix[data.validation] if free else None
+    mirrors = free and estimator.augmentation != "none"
+    held_out = data.matrix[data.validation] if mirrors else None
     rows = data.matrix[data.training]
-    return replace(data, mirrored=architecture.start(network, rows, held_out, seed=seed))
+    mirrored = architecture.start(network, rows, held_out, seed=seed)
+    return replace(data, mirrored=mirrored) if estimator.augmentation == "auto" else data
 
 
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:

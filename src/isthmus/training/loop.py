@@ -13,7 +13,7 @@ import numpy as np
 
 from isthmus.core.errors import InvalidParameter, TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
-from isthmus.core.types import Corruption, Floats, RowNumbers, TrainState
+from isthmus.core.types import Corruption, Floats, RowNumbers, SampleChange, TrainState
 from isthmus.training import batches
 from isthmus.training.callbacks import Callbacks
 from isthmus.training.epoch import EpochRows, StepRange, Tally, compile_programs, fresh_tally
@@ -64,6 +64,8 @@ class TrainingData:
         of pairs. None: the network sees `matrix`.
     mirrored : tuple of int
         Axes of a batch (n, *sample_shape); each step reverses every row along each at random.
+    augmentation : callable, or None
+        Changes the training rows of each step at random, `matrix` and `inputs` alike.
     """
 
     matrix: Floats
@@ -73,6 +75,7 @@ class TrainingData:
     labels: Floats | None = None
     inputs: Floats | None = None
     mirrored: tuple[int, ...] = ()
+    augmentation: SampleChange | None = None
 
 
 @dataclass
@@ -199,6 +202,7 @@ class _Run:
             missing=bool(np.isnan(data.matrix).any()),
             corruption=corruption,
             mirrored=data.mirrored,
+            augmentation=data.augmentation,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
         self._keys = {use: key_for(seed, use) for use in ("steps", "validation")}
