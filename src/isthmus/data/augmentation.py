@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.catalogue import Catalogue, nearest
@@ -96,6 +97,8 @@ def amounts(text: str) -> dict[str, float]:
 def augmentation(text: str, schema: Schema, rows: Floats) -> SampleChange:
     """Return the changes that a text names, for pictures of this schema.
 
+    The planes of a volume change alike, each along its height and width.
+
     Parameters
     ----------
     text : str
@@ -111,15 +114,16 @@ def augmentation(text: str, schema: Schema, rows: Floats) -> SampleChange:
     InvalidParameter
         The text is invalid, samples are no pictures, or a change does not apply to their shape.
     """
-    canvas = Canvas(schema.sample_shape, *_range(_checked(schema), rows))
-    changes = _made(amounts(text), canvas)
+    images = _checked(schema)
+    shape = schema.sample_shape[1:] if images.is_volume else schema.sample_shape
+    changes = _made(amounts(text), Canvas(shape, *_range(images, rows)))
 
     def change(key: Array, samples: Array) -> Array:
         for number, each in changes.items():
             samples = each(jax.random.fold_in(key, number), samples)
         return samples
 
-    return change
+    return _of_planes(change) if images.is_volume else change
 
 
 def _made(chosen: Mapping[str, float], canvas: Canvas) -> dict[int, SampleChange]:
@@ -129,6 +133,15 @@ def _made(chosen: Mapping[str, float], canvas: Canvas) -> dict[int, SampleChange
         for number, (name, kind) in enumerate(KINDS.items())
         if name in chosen
     }
+
+
+def _of_planes(change: SampleChange) -> SampleChange:
+    """Return a change of volumes (n, depth, height, width, channels) that is that of each plane."""
+
+    def of_volumes(key: Array, volumes: Array) -> Array:
+        return jnp.moveaxis(change(key, jnp.moveaxis(volumes, 1, 3)), 3, 1)
+
+    return of_volumes
 
 
 def _amount(name: str, text: str) -> float:
@@ -151,11 +164,12 @@ def _amount(name: str, text: str) -> float:
 
 def _checked(schema: Schema) -> ArraySchema:
     """Return the schema, if it is that of pictures whose pixels have the same units everywhere."""
-    if not isinstance(schema, ArraySchema) or not schema.is_image:
+    if not isinstance(schema, ArraySchema) or not (schema.is_image or schema.is_volume):
         rows = not isinstance(schema, ArraySchema) or len(schema.sample_shape) == 1
         raise InvalidParameter(
             "augmentation",
-            expected="pictures, an array (n, height, width) or (n, height, width, channels)",
+            expected="pictures, an array (n, height, width) or (n, height, width, channels), or "
+            "volumes (n, depth, height, width, channels)",
             received="rows of a table" if rows else f"samples of shape {schema.sample_shape}",
             remedy="reshape flat pictures, or leave augmentation='auto'",
         )

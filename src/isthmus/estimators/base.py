@@ -204,8 +204,8 @@ class BaseAutoencoder(
         data = row_split.part(
             matrix, schema, labels, self.validation_fraction, run.seed, inputs=inputs
         )
+        data = resolved_settings.start(network, architecture, data, run.seed)
         data = resolved_settings.augmented(self, schema, data)
-        data = resolved_settings.start(self, network, architecture, data, run.seed)
         if warm:
             warm_start.take_over(self, network, architecture, goal.head)
         interrupt.raise_if_requested()

@@ -238,18 +238,20 @@ PARAMETERS = (
         OneOf(
             auto=True,
             names=(
-                *("dense", "convolutional", "strided", "convolutional-1d"),
+                *("dense", "convolutional", "convolutional-3d", "strided", "convolutional-1d"),
                 *("recurrent", "gru", "linear"),
             ),
         ),
         'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" '
         '(residual blocks beside a linear path that starts as PCA) or "strided" (with strides and '
-        'transposed convolutions); for series (n, time, channels) "convolutional-1d", "recurrent" '
+        "transposed convolutions); for volumes (n, depth, height, width, channels) "
+        '"convolutional-3d"; for series (n, time, channels) "convolutional-1d", "recurrent" '
         '(an LSTM) or "gru". "auto": dense, but convolutional for images (n, height, width, '
-        "channels) and for any of more than 65,536 cells, unless `hidden` is given. Sequences for "
-        "recurrent networks may differ in length: a shorter one has NaN in all channels after its "
-        "end.",
-        summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
+        "channels), for volumes, and for any image of more than 65,536 cells, unless `hidden` is "
+        "given. Sequences for recurrent networks may differ in length: a shorter one has NaN in "
+        "all channels after its end.",
+        summary="dense, convolutional, convolutional-3d, strided, convolutional-1d, recurrent, "
+        "gru, linear or auto.",
     ),
     Parameter(
         "encoder",
@@ -302,7 +304,7 @@ PARAMETERS = (
         "auto",
         OneOf(auto=True, names=("batch", "layer", "none")),
         'Normalization in hidden layers. "auto": batch for images, none for tables and for '
-        'architecture="convolutional".',
+        'architecture="convolutional" or "convolutional-3d".',
         summary="batch, layer or none.",
     ),
     Parameter(

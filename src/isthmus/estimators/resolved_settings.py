@@ -42,8 +42,6 @@ _AUTO_BATCHES_AN_EPOCH = 50
 
 _SERIES = ("convolutional-1d", "gru", "recurrent")
 """The architectures for series."""
-_NOT_NAMED = ("auto", "none")
-"""Values of `augmentation` that name no change."""
 _OF_FRACTIONS = {
     "loss": [name for name, loss in LOSSES.items() if loss.values == ("unit",)],
     "likelihood": [name for name, of in LIKELIHOODS.items() if of.fits == ("unit",)],
@@ -221,11 +219,32 @@ def _warn_if_unsavable(*models: Any) -> None:
             )
 
 
-def augmented(estimator: Any, schema: Schema, data: TrainingData) -> TrainingData:
-    """Return the data with the augmentation that was asked for; raises InvalidParameter."""
-    given = estimator.augmentation
-    if given in _NOT_NAMED:
+def start(
+    network: Network, architecture: Architecture | None, data: TrainingData, seed: int
+) -> TrainingData:
+    """Set initial weights that depend on the data; return the data with how to mirror it.
+
+    Mirror images are only used without labels, which they may change ("b" and "d"), and without a
+    posterior, whose samples would be mirrored too.
+    """
+    if not isinstance(architecture, Residual):
         return data
+    free = data.labels is None and network.noise_dim == 0 and data.validation is not None
+    held_out = data.matrix[data.validation] if free else None
+    rows = data.matrix[data.training]
+    return replace(data, mirrored=architecture.start(network, rows, held_out, seed=seed))
+
+
+def augmented(estimator: Any, schema: Schema, data: TrainingData) -> TrainingData:
+    """Return the data with the augmentation that was asked for; raises InvalidParameter.
+
+    Named changes replace the mirror images that `start` chose for training.
+    """
+    given = estimator.augmentation
+    if given == "auto":
+        return data
+    if given == "none":
+        return replace(data, mirrored=())
     if is_for_series(estimator):
         raise InvalidParameter(
             "augmentation",
@@ -233,30 +252,8 @@ def augmented(estimator: Any, schema: Schema, data: TrainingData) -> TrainingDat
             received=f"series, by architecture={estimator.architecture!r}",
             remedy="leave augmentation='auto', or use an architecture for pictures",
         )
-    return replace(data, augmentation=augmentation(given, schema, data.matrix[data.training]))
-
-
-def start(
-    estimator: Any,
-    network: Network,
-    architecture: Architecture | None,
-    data: TrainingData,
-    seed: int,
-) -> TrainingData:
-    """Set initial weights that depend on the data; return the data with how to mirror it.
-
-    Mirror images are only used without labels, which they may change ("b" and "d"), and without a
-    posterior, whose samples would be mirrored too. If augmentation is named, they may improve the
-    initial weights, but steps make no other changes than those that are named.
-    """
-    if not isinstance(architecture, Residual):
-        return data
-    free = data.labels is None and network.noise_dim == 0 and data.validation is not None
-    mirrors = free and estimator.augmentation != "none"
-    held_out = data.matrix[data.validation] if mirrors else None
-    rows = data.matrix[data.training]
-    mirrored = architecture.start(network, rows, held_out, seed=seed)
-    return replace(data, mirrored=mirrored) if estimator.augmentation == "auto" else data
+    changes = augmentation(given, schema, data.matrix[data.training])
+    return replace(data, mirrored=(), augmentation=changes)
 
 
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
@@ -272,7 +269,7 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
         check_custom(loss, name, schema.sample_shape)
         return custom(loss), f"custom:{name}"
     own = estimator.encoder is not None
-    if loss == "auto" and (own or architecture_of(estimator, schema) is Residual):
+    if loss == "auto" and (own or issubclass(architecture_of(estimator, schema), Residual)):
         loss = "mse"
     name = resolve_loss(loss, schema.values, images=has_images(estimator, schema))
     return loss_of(name, schema.segments), name
