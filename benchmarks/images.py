@@ -1,4 +1,4 @@
-"""Compare the default networks for pictures with PCA, and their speed with that of Keras.
+"""Compare the default networks for pictures and volumes with PCA, and their speed with Keras.
 
 usage: scripts/bench images defaults [--only NAME,NAME] [--architectures NAME,NAME] [--seeds 1]
                                      [--epochs 12] [--data FOLDER]
@@ -27,9 +27,12 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 import isthmus as ist
-from images_parts.pictures import SETS, Absent, Pictures, PictureSet
+from images_parts.pictures import SETS as PICTURE_SETS
+from images_parts.pictures import Absent, Pictures, PictureSet
+from images_parts.volumes import VOLUME_SETS
 from speed_parts import harness
 
+SETS = (*PICTURE_SETS, *VOLUME_SETS)
 CHANGES = "auto,flip,flip_vertical,quarter_turns,rotation,crop,contrast,brightness,flip+crop"
 
 

@@ -114,6 +114,13 @@ def test_labels_and_posteriors_allow_it():
     ist.VariationalAutoencoder(2, augmentation="flip", **QUICK).fit(PICTURES)
 
 
+def test_windows_of_a_series_are_no_pictures():
+    series = np.cumsum(np.random.default_rng(0).normal(size=(300, 2)), axis=0)
+    detector = ist.AnomalyDetector(ist.Autoencoder(2, augmentation="flip", **QUICK), window=5)
+    with pytest.raises(InvalidParameter, match="'flip' and windows of a series"):
+        detector.fit(series)
+
+
 def test_an_archive_keeps_it(tmp_path):
     model = ist.Autoencoder(2, augmentation="crop:0.25+flip", **QUICK).fit(PICTURES)
     model.save(tmp_path / "m.isthmus")
