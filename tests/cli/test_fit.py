@@ -298,6 +298,7 @@ def test_the_kinds_of_the_options_are_those_that_can_be_fitted() -> None:
         (["--loss", "mse:1,bcee:1"], "received 'bcee': did you mean 'bce'?"),
         (["--loss", "mse:1,bce"], "--loss: expected names with weights above 0"),
         (["--loss", "custom:mine"], "--loss: expected one of 'auto', 'mse'"),
+        (["--augmentation", "flop"], "received 'flop': did you mean 'flip'?"),
         (["--time", "t"], "--time: does not apply to --kind autoencoder"),
     ],
 )
@@ -326,6 +327,7 @@ def test_words_for_what_is_no_number(tmp_path: Path) -> None:
         ("denoising", "--noise masking --noise-level 0.2", {"noise": "masking", "l1": 0.0}),
         ("variational", "--beta 0.5 --likelihood gaussian", {"beta": 0.5, "warmup": 0.0}),
         ("autoencoder", "--l1 0.1 --optimizer sgd", {"l1": 0.1, "optimizer": "sgd"}),
+        ("autoencoder", "--augmentation none", {"augmentation": "none"}),
     ],
 )
 def test_settings_of_one_kind(

@@ -135,7 +135,7 @@ def test_object_arrays_of_numbers_are_numbers():
         (np.zeros((3, 0)), r"0 feature\(s\)"),
         (np.zeros((3, 0, 2)), "non-empty"),
         (np.zeros(3), "Reshape your data"),
-        (np.zeros((2, 2, 2, 2, 2)), "2, 3 or 4 dimensions"),
+        (np.zeros((2, 2, 2, 2, 2, 2)), "2 to 5 dimensions"),
         (np.ones((2, 2)) * 1j, "Complex data not supported"),
         (np.array([["a", "b"]]), "bytes/strings"),
         (np.array([[{}, 1]], dtype=object), "dict"),

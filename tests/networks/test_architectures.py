@@ -25,6 +25,7 @@ SEGMENTS = (
 
 DIMENSIONS = {
     "convolutional": (2, 3),
+    "convolutional-3d": (4,),
     "strided": (2, 3),
     "convolutional-1d": (2,),
     "recurrent": (2,),
@@ -45,7 +46,7 @@ def build(name, shape=(12,), **settings):
     [
         (name, shape)
         for name in sorted(ARCHITECTURES)
-        for shape in [(12,), (3, 4), (5, 3, 2)]
+        for shape in [(12,), (3, 4), (5, 3, 2), (3, 4, 2, 2)]
         if len(shape) in DIMENSIONS.get(name, (1, 2, 3))
     ],
 )
@@ -74,7 +75,7 @@ def test_contract(name, shape, bottleneck):
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_config_round_trip(name):
-    architecture = build(name, (6, 6))
+    architecture = build(name, (6, 6, 6, 1) if name == "convolutional-3d" else (6, 6))
     assert architecture_from_config(architecture_to_config(architecture)) == architecture
 
 
@@ -204,6 +205,10 @@ def test_linear_has_no_hidden_layers():
         ((512, 512), "convolutional"),
         ((300, 300, 3), "convolutional"),
         ((100, 100, 50), "dense"),
+        ((8, 16, 16, 1), "convolutional-3d"),
+        ((2, 64, 64, 3), "convolutional-3d"),
+        ((20, 4, 16, 1), "dense"),
+        ((20, 16, 16, 30), "dense"),
     ],
 )
 def test_auto_goes_by_the_shape_of_a_sample(shape, name):

@@ -247,6 +247,7 @@ def _trained(given: Any, block: Floats, seed: int) -> Any:
         return _default(block.shape[1:], seed).fit(block)
     inner, frozen = unwrapped(given)
     if not frozen:
+        _refuse_augmentation(inner)
         return clone(inner).fit(block)
     check_is_fitted(inner)
     if inner.schema_.sample_shape != block.shape[1:]:
@@ -257,6 +258,18 @@ def _trained(given: Any, block: Floats, seed: int) -> Any:
             remedy="fit it to such windows, or pass it unfrozen",
         )
     return inner
+
+
+def _refuse_augmentation(inner: Any) -> None:
+    """Refuse changes of pictures: windows (time, sensors) would be taken for some."""
+    given = getattr(inner, "augmentation", "auto")
+    if given not in ("auto", "none"):
+        raise InvalidParameter(
+            "augmentation",
+            expected="pictures",
+            received=f"{given!r} and windows of a series",
+            remedy="leave augmentation='auto' in the detector's autoencoder",
+        )
 
 
 def _default(shape: tuple[int, ...], seed: int) -> Autoencoder:

@@ -99,6 +99,16 @@ class Corruption(Protocol):
         """
 
 
+class SampleChange(Protocol):
+    """A random change of samples, by which training sees more of them: a function of a key."""
+
+    def __call__(self, key: Array, samples: Array, /) -> Array:
+        """Return changed samples (n, *sample_shape) in scaled units, NaN where cells are missing.
+
+        Samples of equal shape change alike for equal keys.
+        """
+
+
 class TrainState(NamedTuple):
     """The state that a training step updates."""
 

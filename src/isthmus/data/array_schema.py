@@ -52,7 +52,7 @@ class ArraySchema:
     Parameters
     ----------
     sample_shape : tuple of int
-        Shape of one sample: ``(d,)``, ``(a, b)`` or ``(a, b, c)``.
+        Shape of one sample: ``(d,)``, ``(a, b)``, ``(a, b, c)`` or ``(a, b, c, d)``.
     values : "real" or "unit"
         Standardised columns, or fractions of a range in [0, 1]. Values outside the fitted range lie
         outside [0, 1] and are still restored exactly.
@@ -109,20 +109,25 @@ class ArraySchema:
 
     @property
     def channels(self) -> int:
-        """Number of channels of an image, or of a series whose channels have ranges of their own.
+        """Number of channels of an image, a volume, or a series whose channels have own ranges.
 
         1 if there is no axis of channels, or it cannot be told from the others.
         """
         last = self.sample_shape[-1]
         ranges = self.scaling.center.size if self.scaling.method == "range" else 1
         own = len(self.sample_shape) == 2 and ranges == last
-        return last if own or len(self.sample_shape) == 3 else 1
+        return last if own or len(self.sample_shape) in (3, 4) else 1
 
     @property
     def is_image(self) -> bool:
         """Whether samples can be shown as images: (h, w), or (h, w, c) with c at most 16."""
         shape = self.sample_shape
         return len(shape) == 2 or (len(shape) == 3 and shape[-1] <= _MOST_BANDS)
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether samples are volumes (depth, height, width, channels)."""
+        return len(self.sample_shape) == 4
 
     def to_matrix(self, X: Any) -> Floats:
         """Scale samples for the network.
@@ -261,10 +266,10 @@ class ArraySchema:
         InvalidArchive
             It is not such a result.
         """
-        sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape")[:4])}
+        sizes = {str(i): size for i, size in enumerate(items(config, "sample_shape")[:5])}
         shape = tuple(integer(sizes, name, 1, _MOST_CELLS) for name in sizes)
-        if len(shape) not in (1, 2, 3) or math.prod(shape) > _MOST_CELLS:
-            refuse("sample_shape", f"one to three sizes, {_MOST_CELLS} cells at most", list(shape))
+        if len(shape) not in (1, 2, 3, 4) or math.prod(shape) > _MOST_CELLS:
+            refuse("sample_shape", f"one to four sizes, {_MOST_CELLS} cells at most", list(shape))
         values: Values = one_of(config, "values", ("real", "unit"))
         channels = shape[-1] if len(shape) > 1 else 1
         scaling = Scaling.from_config(entry(config, "scaling"), math.prod(shape), channels)
@@ -338,7 +343,7 @@ def cell_name(column: int, sample_shape: tuple[int, ...]) -> str:
 
 
 def as_numbers(X: Any) -> NDArray[Any] | SparseRows:
-    """Return `X` as a numeric array of 2 to 4 dimensions, with scikit-learn's own messages.
+    """Return `X` as a numeric array of 2 to 5 dimensions, with scikit-learn's own messages.
 
     Sparse rows stay sparse.
 
@@ -362,12 +367,13 @@ def as_numbers(X: Any) -> NDArray[Any] | SparseRows:
         text = "string" in str(error)
         remedy = "pass numbers; pass text, categories and dates in a DataFrame" if text else ""
         raise InvalidData(str(error), remedy=remedy) from None
-    if array.dtype.kind not in "biuf" or array.ndim > 4 or 0 in array.shape:
+    if array.dtype.kind not in "biuf" or array.ndim > 5 or 0 in array.shape:
         raise InvalidData(
             "X",
-            expected="a non-empty array of numbers with 2, 3 or 4 dimensions",
+            expected="a non-empty array of numbers with 2 to 5 dimensions",
             received=f"shape {array.shape} of {array.dtype}",
-            remedy="make each sample a row, an image (h, w) or (h, w, channels), or a series",
+            remedy="make each sample a row, an image (h, w) or (h, w, channels), a volume "
+            "(depth, h, w, channels), or a series",
         )
     result: NDArray[Any] = array
     return result
@@ -378,7 +384,7 @@ def is_plain(X: Any) -> bool:
     return (
         type(X) is np.ndarray
         and X.dtype in (np.float32, np.float64)
-        and 2 <= X.ndim <= 4
+        and 2 <= X.ndim <= 5
         and 0 not in X.shape
     )
 
@@ -416,7 +422,7 @@ def infer_array(X: Any, scale: str, *, series: bool = False) -> ArraySchema:
         return cell_name(column, shape)
 
     summary = scalings.summarise(flat)
-    channels = shape[-1] if len(shape) == 3 or (series and len(shape) == 2) else 1
+    channels = shape[-1] if len(shape) in (3, 4) or (series and len(shape) == 2) else 1
     absent = _absent_pixels(array, summary, channels)
     scalings.check_columns(summary, flat, name, besides=absent)
     limits = _limits(array, summary, channels) if scale == "auto" else None

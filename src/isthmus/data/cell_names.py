@@ -32,10 +32,14 @@ def cell_names(shape: tuple[int, ...], *, colours: bool = False) -> tuple[str, .
     -------
     tuple of str
         ``"x5"`` in a sample of one dimension, ``"row 3 column 17"`` in one of two, and ``"row 3
-        column 17 red"`` or ``"row 3 column 17 channel 0"`` in one of three.
+        column 17 red"`` or ``"row 3 column 17 channel 0"`` in one of three. In a volume, of four
+        dimensions, ``"plane 2"`` comes before.
     """
     if len(shape) == 1:
         return tuple(f"x{i}" for i in range(shape[0]))
+    if len(shape) == 4:
+        names = cell_names(shape[1:])
+        return tuple(f"plane {i} {name}" for i in range(shape[0]) for name in names)
     places = [f"row {i} column {j}" for i in range(shape[0]) for j in range(shape[1])]
     if len(shape) == 2 or shape[2:] == (1,):
         return tuple(places)
@@ -50,13 +54,14 @@ def cell_places(shape: tuple[int, ...]) -> dict[str, NDArray[np.intp]]:
     Parameters
     ----------
     shape : tuple of int
-        The shape of a sample of two or three dimensions.
+        The shape of a sample of two to four dimensions.
 
     Returns
     -------
     dict of str to ndarray of shape (cells,)
-        ``"pixel_row"``, ``"pixel_column"`` and, with three dimensions, ``"channel"``.
+        ``"pixel_row"``, ``"pixel_column"`` and, with three dimensions, ``"channel"``; in a volume,
+        ``"plane"`` comes first.
     """
-    names = ("pixel_row", "pixel_column", "channel")
+    names = (*(("plane",) if len(shape) == 4 else ()), "pixel_row", "pixel_column", "channel")
     places = np.unravel_index(np.arange(math.prod(shape)), shape)
     return dict(zip(names, places, strict=False))

@@ -89,7 +89,7 @@ def _moved(index: Array, step: Array, size: int) -> Array:
 def _check(schema: Schema, *, series: bool) -> None:
     shape = schema.sample_shape
     sides = shape[:1] if series else shape[:2]
-    if len(shape) > 1 and min(sides) >= 2 * _REACH:
+    if 1 < len(shape) < 4 and min(sides) >= 2 * _REACH:
         return
     received = f"samples of shape {shape}"
     remedy = "use noise='gaussian' or 'masking'"

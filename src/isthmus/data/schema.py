@@ -120,7 +120,7 @@ def infer_schema(
     Parameters
     ----------
     X : array-like, pandas or polars DataFrame, or pyarrow Table
-        Arrays have 2 to 4 dimensions; missing cells are NaN or null.
+        Arrays have 2 to 5 dimensions; missing cells are NaN or null.
     scale : "auto", "range", "robust" or "none"
         "auto" scales images, bytes and values in [0, 1] to fractions of a range, and standardises
         other columns robustly. "range" scales to fractions of min..max of each channel of images

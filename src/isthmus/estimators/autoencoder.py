@@ -75,6 +75,7 @@ class Autoencoder(BaseAutoencoder):
         contraction: float = 0.0,
         scale: str = "auto",
         unknown: str = "warn",
+        augmentation: str = "auto",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",

@@ -201,6 +201,7 @@ class BaseAutoencoder(
         )
         data = rows.training_data(self.validation_fraction, run.seed, recipe.batch_size)
         data = resolved_settings.start(network, architecture, data, run.seed, loss=goal.loss)
+        data = resolved_settings.augmented(self, schema, data)
         if warm:
             warm_start.take_over(self, network, architecture, goal.head)
             data = replace(data, start_gain=None)

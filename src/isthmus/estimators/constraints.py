@@ -271,6 +271,24 @@ class OneOf(Constraint):
 
 
 @dataclass(frozen=True)
+class NamesWithAmounts(Constraint):
+    """Names of augmentation joined by ``+``, each with an optional amount: ``flip+crop:0.2``."""
+
+    def _check(self, name: str, value: Any) -> None:
+        from isthmus.data.augmentation import amounts
+
+        if not isinstance(value, str):
+            raise InvalidParameter(
+                name,
+                expected="names as one text, such as 'flip+crop'",
+                received=repr(value)[:200],
+                remedy="join several names by '+'; for no changes, pass 'none'",
+            )
+        if value != "none":
+            amounts(value)
+
+
+@dataclass(frozen=True)
 class WeightedNames(OneOf):
     """As `OneOf`, or a mapping from several names to weights above 0.
 

@@ -19,6 +19,7 @@ from isthmus.estimators.constraints import (
     Integer,
     LayerSizes,
     Model,
+    NamesWithAmounts,
     OneOf,
     Real,
     Seed,
@@ -238,18 +239,20 @@ PARAMETERS = (
         OneOf(
             auto=True,
             names=(
-                *("dense", "convolutional", "strided", "convolutional-1d"),
+                *("dense", "convolutional", "convolutional-3d", "strided", "convolutional-1d"),
                 *("recurrent", "gru", "linear"),
             ),
         ),
         'The type of encoder and decoder: "dense"; "linear"; for images "convolutional" '
         '(residual blocks beside a linear path that starts as PCA) or "strided" (with strides and '
-        'transposed convolutions); for series (n, time, channels) "convolutional-1d", "recurrent" '
+        "transposed convolutions); for volumes (n, depth, height, width, channels) "
+        '"convolutional-3d"; for series (n, time, channels) "convolutional-1d", "recurrent" '
         '(an LSTM) or "gru". "auto": dense, but convolutional for images (n, height, width, '
-        "channels) and for any of more than 65,536 cells, unless `hidden` is given. Sequences for "
-        "recurrent networks may differ in length: a shorter one has NaN in all channels after its "
-        "end.",
-        summary="dense, convolutional, strided, convolutional-1d, recurrent, gru, linear or auto.",
+        "channels), for volumes, and for any image of more than 65,536 cells, unless `hidden` is "
+        "given. Sequences for recurrent networks may differ in length: a shorter one has NaN in "
+        "all channels after its end.",
+        summary="dense, convolutional, convolutional-3d, strided, convolutional-1d, recurrent, "
+        "gru, linear or auto.",
     ),
     Parameter(
         "encoder",
@@ -302,7 +305,7 @@ PARAMETERS = (
         "auto",
         OneOf(auto=True, names=("batch", "layer", "none")),
         'Normalization in hidden layers. "auto": batch for images, none for tables and for '
-        'architecture="convolutional".',
+        'architecture="convolutional" or "convolutional-3d".',
         summary="batch, layer or none.",
     ),
     Parameter(
@@ -358,6 +361,23 @@ PARAMETERS = (
         summary="How numbers are scaled: range, robust or none.",
     ),
     UNKNOWN,
+    Parameter(
+        "augmentation",
+        "str",
+        "auto",
+        NamesWithAmounts(auto=True),
+        'Random changes of training pictures, new in every step, as names joined by "+": '
+        '"flip" (left and right), "flip_vertical", "quarter_turns" (of squares), "rotation" (by at '
+        'most 10 degrees), "crop" (moved by at most 0.1 of the sides), "contrast" (0.2) and '
+        '"brightness" (0.1 of the range). An amount follows a colon: "flip+crop:0.2". Input and '
+        'target change alike, and missing pixels move along. "auto": mirror images for '
+        'architecture="convolutional" without labels, if principal components are better with '
+        'them; else none. "none": no changes.',
+        summary="Random changes of training pictures, such as flip+crop:0.2: flip, flip_vertical, "
+        "quarter_turns, rotation, crop, contrast, brightness; or none.",
+        panel="Training",
+        metavar="NAMES",
+    ),
     Parameter(
         "epochs",
         'int or "auto"',

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core.errors import DataWarning, InvalidParameter, TrainingWarning
+from isthmus.data.augmentation import augmentation
 from isthmus.data.schema import as_fractions
 from isthmus.estimators import parameter_checks
 from isthmus.networks.architecture_settings import ArchitectureSettings
@@ -263,6 +264,27 @@ def learn_start_again(
         architecture.start_again(network, data.matrix, data.mirrored, seed=seed)
 
 
+def augmented(estimator: Any, schema: Schema, data: TrainingData) -> TrainingData:
+    """Return the data with the augmentation that was asked for; raises InvalidParameter.
+
+    Named changes replace the mirror images that `start` chose for training.
+    """
+    given = estimator.augmentation
+    if given == "auto":
+        return data
+    if given == "none":
+        return replace(data, mirrored=())
+    if is_for_series(estimator):
+        raise InvalidParameter(
+            "augmentation",
+            expected="pictures",
+            received=f"series, by architecture={estimator.architecture!r}",
+            remedy="leave augmentation='auto', or use an architecture for pictures",
+        )
+    changes = augmentation(given, schema, data.matrix[data.training])
+    return replace(data, mirrored=(), augmentation=changes)
+
+
 def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
     """Return the loss and its name, with "auto" resolved; raises InvalidParameter.
 
@@ -276,7 +298,7 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
         check_custom(loss, name, schema.sample_shape)
         return custom(loss), f"custom:{name}"
     own = estimator.encoder is not None
-    if loss == "auto" and (own or architecture_of(estimator, schema) is Residual):
+    if loss == "auto" and (own or issubclass(architecture_of(estimator, schema), Residual)):
         loss = "mse"
     name = resolve_loss(loss, schema.values, images=has_images(estimator, schema))
     return loss_of(name, schema.segments), name

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Parameters that may change when a run is resumed, because they do not affect its results.
 _IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown", "warm_start")
+_LATER = {"augmentation": "auto"}
+"""Parameters that checkpoints of earlier versions do not have, and the value they stand for."""
 
 
 class TrainingRun(NamedTuple):
@@ -94,7 +96,7 @@ def _digests(estimator: Any, schema: Schema, matrix: Floats) -> dict[str, str]:
     given = {
         name: value
         for name, value in estimator.get_params(deep=False).items()
-        if name not in _IRRELEVANT
+        if name not in _IRRELEVANT and not (name in _LATER and value == _LATER[name])
     }
     given |= {
         "architecture": architecture_of(estimator, schema).name,

@@ -19,6 +19,7 @@ class SharedParameters(BaseEstimator):
     normalization: str
     linear_path: bool
     scale: str
+    augmentation: str
     epochs: int | str
     batch_size: int | str
     optimizer: Any

@@ -122,6 +122,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         linear_path: bool = True,
         scale: str = "auto",
         unknown: str = "warn",
+        augmentation: str = "auto",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         optimizer: Any = "adam",

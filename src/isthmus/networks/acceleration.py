@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import keras
 
-from isthmus.networks import fast_layers
+from isthmus.networks import fast_layers, volume_layers
 from isthmus.networks.initializers import without_values
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FAST: dict[type[Any], type[Any]] = {
     keras.layers.Conv2D: fast_layers.Conv2D,
+    keras.layers.Conv3D: volume_layers.Conv3D,
     keras.layers.Conv2DTranspose: fast_layers.Conv2DTranspose,
     keras.layers.MaxPooling2D: fast_layers.MaxPooling2D,
     keras.layers.AveragePooling2D: fast_layers.AveragePooling2D,

@@ -13,6 +13,7 @@ from isthmus.networks.dense import Dense
 from isthmus.networks.linear import Linear
 from isthmus.networks.recurrent import GRU, LSTM
 from isthmus.networks.residual import Residual
+from isthmus.networks.residual_volumes import ResidualVolumes
 
 if TYPE_CHECKING:
     from isthmus.networks.network import Architecture
@@ -24,6 +25,7 @@ _CLASSES: tuple[type[Architecture], ...] = (
     Linear,
     LSTM,
     Residual,
+    ResidualVolumes,
     Strided,
 )
 
@@ -44,17 +46,19 @@ def architecture_class(
 ) -> type[Architecture]:
     """Return the architecture called `name`; raises InvalidParameter.
 
-    "auto" is convolutional for samples of shape (height, width, channels), and for those of shape
-    (height, width) that need too many dense weights; for others, which may be series, it is dense.
+    "auto" is convolutional for samples of shape (height, width, channels) or (depth, height, width,
+    channels), and for those of shape (height, width) that need too many dense weights; for others,
+    which may be series, it is dense.
     It is also dense if the user gives the sizes of hidden layers, which mean units there.
     """
     if name != "auto":
         return ARCHITECTURES[name]
     if layers_given:
         return Dense
-    if len(sample_shape) == 3:
-        small = min(sample_shape[:2]) < _SMALLEST_SIDE or sample_shape[2] > _MOST_CHANNELS
-        return Dense if small else Residual
+    if len(sample_shape) in (3, 4):
+        small = min(sample_shape[-3:-1]) < _SMALLEST_SIDE or sample_shape[-1] > _MOST_CHANNELS
+        found: type[Architecture] = Residual if len(sample_shape) == 3 else ResidualVolumes
+        return Dense if small else found
     large = len(sample_shape) == 2 and math.prod(sample_shape) > _MOST_DENSE_CELLS
     return Residual if large else Dense
 

@@ -97,7 +97,7 @@ class Residual:
                 f"architecture={cls.name!r}",
                 expected="pictures, an array (n, height, width) or (n, height, width, channels)",
                 received=f"samples of shape {shape}",
-                remedy="reshape the array, or use architecture='dense'",
+                remedy="reshape the array, or leave architecture='auto'",
             )
         patch = _patch(shape)
         filters = settings.some_hidden(

@@ -86,6 +86,18 @@ def image_shape(schema: Any) -> tuple[int, ...] | None:
     return (side, side) if square else None
 
 
+def _shown_shape(schema: Any) -> tuple[int, ...] | None:
+    """Return what `image_shape` does, and for volumes the shape of a plane."""
+    volumes = len(schema.sample_shape) == 4
+    return tuple(schema.sample_shape[1:]) if volumes else image_shape(schema)
+
+
+def _as_images(matrix: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return rows as images of this shape, (n, *shape); the middle plane of volumes."""
+    planes = matrix.reshape(len(matrix), -1, *shape)
+    return planes[:, planes.shape[1] // 2]
+
+
 def pictures(
     contest: Comparison, schema: Any, names: Sequence[str] | None = None
 ) -> SamplePictures | None:
@@ -98,7 +110,7 @@ def pictures(
     names : sequence of str, optional
         The names of the rows that were compared; by default, their numbers are shown.
     """
-    shape = image_shape(schema)
+    shape = _shown_shape(schema)
     if shape is None:
         return None
     order = np.argsort(contest.autoencoder.errors, kind="stable")
@@ -108,7 +120,7 @@ def pictures(
     low, high = _limits(contest, schema)
 
     def strip(name: str, alt: str, matrix: Floats, rows: NDArray[np.intp]) -> SampleStrip:
-        images = shares_of_range(matrix[rows].reshape(len(rows), *shape), low, high)
+        images = shares_of_range(_as_images(matrix[rows], shape), low, high)
         return SampleStrip(
             name, [SamplePicture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)]
         )
@@ -129,7 +141,9 @@ def pictures(
         f"difference is absolute; its brightest colour is {number(largest)}"
         f"{' of the range' if schema.values == 'unit' else ' in scaled units'}."
     )
-    if not schema.is_image:
+    if len(schema.sample_shape) == 4:
+        note += f" Of each volume, the middle one of {schema.sample_shape[0]} planes is shown."
+    elif not schema.is_image:
         note += (
             f" Rows of {schema.sample_shape[0]} cells are shown as {shape[0]} × {shape[1]} pixels."
         )
@@ -145,7 +159,7 @@ def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
     (str, str) or None
         The picture's address and its caption.
     """
-    shape = image_shape(model.schema_)
+    shape = _shown_shape(model.schema_)
     if shape is None or codes.shape[1] != 2 or len(codes) < 2 or max(shape[:2]) > SMALL:
         return None
     low, high = np.quantile(codes, [0.02, 0.98], axis=0)
@@ -153,7 +167,7 @@ def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
     down = np.linspace(high[1], low[1], GRID)
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
     decoded = model.schema_.to_matrix(model.inverse_transform(grid))
-    images = decoded.reshape(-1, *shape)
+    images = _as_images(decoded, shape)
     unit = model.schema_.values == "unit"
     limits = (0.0, 1.0) if unit else (np.nanmin(images), np.nanmax(images))
     joined = mosaic(shares_of_range(images, *limits), GRID)
@@ -169,14 +183,14 @@ def generated(model: Any, contest: Comparison) -> GeneratedPictures | None:
 
     Returns None for other models, and for samples that are not images.
     """
-    shape = image_shape(model.schema_)
+    shape = _shown_shape(model.schema_)
     if shape is None or not isinstance(model, VariationalAutoencoder):
         return None
     low, high = _limits(contest, model.schema_)
 
     def strip(name: str, alt: str, samples: Any) -> SampleStrip:
         matrix = model.schema_.to_matrix(samples)
-        images = shares_of_range(matrix.reshape(len(matrix), *shape), low, high)
+        images = shares_of_range(_as_images(matrix, shape), low, high)
         return SampleStrip(
             name, [SamplePicture(data_uri(x), f"{alt} {i}") for i, x in enumerate(images, 1)]
         )
@@ -212,7 +226,7 @@ def _choose(order: NDArray[np.intp]) -> list[tuple[str, NDArray[np.intp]]]:
 def _heat_strip(
     contest: Comparison, rows: NDArray[np.intp], shape: tuple[int, ...], largest: float
 ) -> SampleStrip:
-    differences = _difference(contest, rows).reshape(len(rows), *shape)
+    differences = _as_images(_difference(contest, rows), shape)
     named = [
         SamplePicture(heat_uri(image, largest), f"Absolute difference {i}")
         for i, image in enumerate(differences, 1)
@@ -230,7 +244,8 @@ def _heats(contest: Comparison, shape: tuple[int, ...]) -> list[SamplePicture]:
     for entry in (contest.autoencoder, contest.pca):
         squares = np.square(contest.target - entry.prediction).reshape(len(contest.rows), -1)
         observed = np.maximum((~np.isnan(squares)).sum(axis=0), 1)
-        maps.append(np.sqrt(np.nansum(squares, axis=0) / observed).reshape(shape))
+        root = np.sqrt(np.nansum(squares, axis=0) / observed)
+        maps.append(_as_images(root[None], shape)[0])
     largest = float(max(each.max() for each in maps))
     return [
         SamplePicture(

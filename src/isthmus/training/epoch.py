@@ -15,7 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.program_cache import Program
-from isthmus.core.types import Batch, Corrupted, Corruption, Outputs, TrainState
+from isthmus.core.types import (
+    Batch,
+    Corrupted,
+    Corruption,
+    Outputs,
+    SampleChange,
+    TrainState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
     from isthmus.training.optimizer_step import OptimizerStep
 
 Array = jax.Array
+
+_AUGMENTATION = 16
+"""Sets the keys of augmentation apart from the others of a step."""
 
 
 class Tally(NamedTuple):
@@ -100,6 +110,7 @@ def compile_programs(
     missing: bool,
     corruption: Corruption | None = None,
     mirrored: tuple[int, ...] = (),
+    augmentation: SampleChange | None = None,
     brief: bool = False,
 ) -> Programs:
     """Build the programs of a run; they compile when they are first called.
@@ -120,6 +131,8 @@ def compile_programs(
         Corrupts the inputs of each step; the target stays clean.
     mirrored : tuple of int
         Axes of a batch along which each training step reverses rows at random.
+    augmentation : callable or None
+        Changes the rows of each training step, inputs and target alike.
     brief : bool
         Whether the run takes less time than compiling (`isthmus.core.program_cache.Program`).
     """
@@ -156,8 +169,8 @@ def compile_programs(
             # The schedule is evaluated in the middle of the step: at its ends it may be 0.
             middle = done + 0.5 / span.total
             noise = jax.random.fold_in(key, tally.step)
-            mirror = partial(_mirrored, axes=mirrored, key=noise)
-            batch = _batch(rows, tally.step, missing=missing, mirror=mirror)
+            change = partial(_changed, axes=mirrored, augmentation=augmentation, key=noise)
+            batch = _batch(rows, tally.step, missing=missing, change=change)
             state, figures = step(state, batch, noise, done, middle, span.rate)
             return state, _add(tally, *figures)
 
@@ -326,6 +339,15 @@ def _own(rows: EpochRows, devices: Devices) -> EpochRows:
     return rows._replace(order=order, weights=weights)
 
 
+def _changed(
+    samples: Array, axes: tuple[int, ...], augmentation: SampleChange | None, key: Array
+) -> Array:
+    samples = _mirrored(samples, axes, key)
+    if augmentation is None:
+        return samples
+    return augmentation(jax.random.fold_in(key, _AUGMENTATION), samples)
+
+
 def _mirrored(target: Array, axes: tuple[int, ...], key: Array) -> Array:
     """Reverse each row along each of the axes with probability a half."""
     for axis in axes:
@@ -336,12 +358,12 @@ def _mirrored(target: Array, axes: tuple[int, ...], key: Array) -> Array:
 
 
 def _batch(
-    rows: EpochRows, step: Array, *, missing: bool, mirror: Callable[[Array], Array] | None = None
+    rows: EpochRows, step: Array, *, missing: bool, change: Callable[[Array], Array] | None = None
 ) -> Batch:
     index, weight = rows.order[step], rows.weights[step]
     target = jnp.take(rows.matrix, index, axis=0, mode="clip")
-    if mirror is not None:
-        target = mirror(target)
+    if change is not None:
+        target = change(target)
     y = None if rows.labels is None else jnp.take(rows.labels, index, axis=0, mode="clip")
     if rows.inputs is None and not missing:
         return Batch(target, target, weight, y=y)
@@ -349,7 +371,7 @@ def _batch(
     if rows.inputs is None:
         return Batch(target, target, weight, observed, y, observed)
     inputs = jnp.take(rows.inputs, index, axis=0, mode="clip")
-    inputs, shown = _with_zeros(inputs if mirror is None else mirror(inputs))
+    inputs, shown = _with_zeros(inputs if change is None else change(inputs))
     return Batch(inputs, target, weight, observed, y, shown)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from isthmus.core import processes
 from isthmus.core.errors import InvalidParameter, TrainingDiverged, TrainingWarning
 from isthmus.core.randomness import key_for
-from isthmus.core.types import Corruption, Floats, RowNumbers, TrainState
+from isthmus.core.types import Corruption, Floats, RowNumbers, SampleChange, TrainState
 from isthmus.training import batches
 from isthmus.training.callbacks import Callbacks
 from isthmus.training.devices import Devices
@@ -76,6 +76,8 @@ class TrainingData:
     start_gain : float or None
         The initial weights are kept unless training reduces their validation loss to less than this
         fraction. None: they are not kept.
+    augmentation : callable, or None
+        Changes the training rows of each step at random, `matrix` and `inputs` alike.
     """
 
     matrix: Floats
@@ -85,6 +87,7 @@ class TrainingData:
     labels: Floats | None = None
     inputs: Floats | None = None
     mirrored: tuple[int, ...] = ()
+    augmentation: SampleChange | None = None
     stream: RowStream | None = None
     start_gain: float | None = None
 
@@ -227,6 +230,7 @@ class _Run:
             missing=data.missing,
             corruption=corruption,
             mirrored=data.mirrored,
+            augmentation=data.augmentation,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
         self._keys = {
