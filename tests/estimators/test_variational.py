@@ -116,6 +116,45 @@ def test_the_likelihood_of_a_linear_gaussian_model_is_exact():
     assert np.abs(model.noise_variance_ - 0.09) < 0.05
 
 
+def test_the_likelihood_under_a_learned_prior():
+    """Importance sampling agrees with an average over codes from the prior."""
+    X = np.random.default_rng(0).choice([-2.0, 2.0], 300)[:, None] * [1.0, 0.5, -1.0]
+    X += np.random.default_rng(1).normal(size=X.shape)
+    model = ist.VariationalAutoencoder(
+        1, levels=2, hidden=(8,), epochs=60, scale="none", random_state=0, verbose=0
+    ).fit(X)
+    assert model.kl_.shape == (2,)
+    rows = X[:20]
+    made = model.sample(20_000, random_state=0)
+    v = model.noise_variance_
+    densities = -0.5 * np.square(rows[:, None] - made).sum(axis=-1) / v
+    exact = np.logaddexp.reduce(densities, axis=1) - np.log(len(made)) - 1.5 * np.log(2 * np.pi * v)
+    estimate = model.log_likelihood(rows, 2_000, random_state=0)
+    np.testing.assert_allclose(estimate, exact, atol=0.15)
+
+
+@quiet
+def test_levels_keep_the_meaning_of_codes(pictures, tmp_path):
+    model = small(levels=2).fit(pictures)
+    assert model.kl_.shape == (2 + 1,)
+    assert model.code_mean_.shape == (2,)
+    codes = model.transform(pictures)
+    assert codes.shape == (len(pictures), 2)
+    np.testing.assert_allclose(
+        model.reconstruct(pictures), model.inverse_transform(codes), rtol=1e-4, atol=1e-5
+    )
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    np.testing.assert_array_equal(again.kl_, model.kl_)
+    samples = (each.sample(5, random_state=0) for each in (model, again))
+    np.testing.assert_array_equal(*samples)
+    with pytest.raises(InvalidParameter, match="one level"):
+        model.latent_plane()
+    model.levels = 3
+    with pytest.raises(InvalidParameter, match="levels"):
+        model.save(tmp_path / "m.isthmus")
+
+
 def test_binarised_cells_are_drawn_anew(pictures):
     crisp = np.round(pictures / pictures.max())
     drawn, given = (
@@ -186,8 +225,11 @@ np.save(sys.argv[2], model.log_likelihood(np.load(sys.argv[3]), 5, random_state=
 @quiet
 @pytest.mark.parametrize(
     "settings",
-    [{"architecture": "convolutional", "hidden": (3,), "latent_dim": 3}, pair()],
-    ids=["convolutional", "own pair"],
+    [
+        {"architecture": "convolutional", "hidden": (3,), "latent_dim": 3},
+        {**pair(), "levels": 3},
+    ],
+    ids=["convolutional", "own pair with three levels"],
 )
 def test_archive_and_pickle_keep_every_bit(pictures, tmp_path, settings):
     model = small(**settings).fit(pictures[:100])
@@ -252,6 +294,7 @@ def test_pipeline(pictures):
         ({"likelihood": "bernouli"}, "did you mean 'bernoulli'"),
         ({"likelihood": "mixture"}, "several kinds"),
         ({"latent_dim": 0}, "latent_dim"),
+        ({"levels": 0}, "levels"),
         ({**pair(), "latent_dim": 4}, "latent_dim: expected 3"),
         ({**pair(), "decoder": None}, "decoder: expected a keras.Model"),
     ],

@@ -40,6 +40,7 @@ _LOSSES = (
     *("mse", "mae", "huber", "charbonnier", "bce", "mixture"),
     *("ssim", "ms_ssim", "gradient_difference"),
 )
+MOST_LEVELS = 8
 _WIDTH = 96
 
 
@@ -140,6 +141,17 @@ PARAMETERS = (
         "cells, at most 1. Ignored for a function and for blind_spot.",
         kinds=("denoising",),
         summary="Standard deviation of the noise, or the fraction of cells.",
+    ),
+    Parameter(
+        "levels",
+        "int",
+        1,
+        Integer(at_most=MOST_LEVELS),
+        "Levels of latent variables. 1: the code alone, with a standard normal prior. With more, "
+        "the prior of the code is learned: a Gaussian whose mean and variance depend on a level of "
+        "half the size, and so on; the last level is standard normal.",
+        kinds=("variational",),
+        summary="Levels of latent variables; with more than 1, the prior of the code is learned.",
     ),
     Parameter(
         "beta",
