@@ -62,6 +62,17 @@ def test_public_use(fitted, pictures):
     assert -fitted.score(pictures) < 0.8 * pictures.var(axis=0).mean()
 
 
+@quiet
+def test_colour_pictures_get_a_calibrated_variance(pictures, tmp_path):
+    colour = pictures[:60, ..., None] * np.array([1.0, 0.8, 0.5], np.float32)
+    model = small(architecture="convolutional", hidden=(3,)).fit(colour)
+    assert model.loss_ == "gaussian"
+    residuals = colour - model.reconstruct(colour)
+    assert 0.5 < np.square(residuals).mean() / model.noise_variance_ < 1.5
+    model.save(tmp_path / "m.isthmus")
+    assert ist.load(tmp_path / "m.isthmus").noise_variance_ == model.noise_variance_
+
+
 def test_samples_look_like_the_data(fitted, pictures):
     samples = fitted.sample(300, random_state=0)
     assert samples.shape == (300, 8, 8)

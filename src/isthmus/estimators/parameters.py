@@ -190,7 +190,8 @@ PARAMETERS = (
         "from the data as probabilities, as is common for images; `log_likelihood` samples them "
         'too. "gaussian": normal, with one variance estimated from the data. "mse": the squared '
         "error summed over cells, as in textbooks, which is a Gaussian with variance 1/2. "
-        '"mixture": by the kind of each column. "auto": bernoulli for images and values in [0, 1], '
+        '"mixture": by the kind of each column. "auto": bernoulli for values in [0, 1], such as '
+        "digits, but gaussian for the convolutional architecture, and so for colour pictures; "
         "gaussian for numeric columns, mixture for tables with categories or booleans, and mse for "
         "models of your own.",
         kinds=("variational",),

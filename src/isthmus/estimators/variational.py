@@ -26,8 +26,10 @@ from isthmus.estimators.posterior import (
     aggregate_moments,
     divergences,
 )
+from isthmus.estimators.resolved_settings import architecture_of
 from isthmus.networks.bottlenecks import GaussianBottleneck
 from isthmus.networks.inference import Function
+from isthmus.networks.residual import Residual
 from isthmus.networks.stochastic_levels import HierarchicalBottleneck, level_sizes
 from isthmus.objectives.kl import divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
@@ -277,10 +279,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         return evidence
 
     def _goal(self, schema: Schema) -> TrainingGoal:
-        given = self.likelihood
-        if self.encoder is not None and given == "auto":
-            given = "mse"  # the last layer may not give probabilities
-        name = resolve_likelihood(given, schema.values)
+        name = resolve_likelihood(self._likelihood_for(schema), schema.values)
         penalty = divergence(
             float(self.beta),
             cells=math.prod(schema.sample_shape),
@@ -290,6 +289,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         term = LIKELIHOODS[name].make(schema.segments, None)
         corruption = binarize if name == "binarized" else None
         return TrainingGoal(Objective(term, (penalty,)), name, corruption)
+
+    def _likelihood_for(self, schema: Schema) -> str:
+        if self.likelihood != "auto":
+            return self.likelihood
+        if self.encoder is not None:
+            return "mse"  # the last layer may not give probabilities
+        if schema.values == "unit" and architecture_of(self, schema) is Residual:
+            return "gaussian"  # as fractions of colour are no probabilities
+        return "auto"
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         chosen = data.training if data.validation is None else data.validation
