@@ -215,10 +215,11 @@ def _dimensions(codes: Codes, kl: Codes | None) -> tuple[list[Dimension], str]:
         )
         for i in shown
     ]
-    left = codes.shape[1] - len(views)
-    more = (
-        f"The {len(views)} of {codes.shape[1]:,} dimensions with the widest spread are drawn."
-        if left
-        else ""
-    )
-    return views, more
+    notes = []
+    if kl is not None:
+        notes.append("Nats are the mean KL divergence of the posterior from the prior.")
+    if len(views) < codes.shape[1]:
+        notes.append(
+            f"The {len(views)} of {codes.shape[1]:,} dimensions with the widest spread are drawn."
+        )
+    return views, " ".join(notes)
