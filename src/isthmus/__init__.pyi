@@ -22,6 +22,7 @@ from .estimators.autoencoder import Autoencoder as Autoencoder
 from .estimators.denoising import DenoisingAutoencoder as DenoisingAutoencoder
 from .estimators.supervised import SupervisedAutoencoder as SupervisedAutoencoder
 from .estimators.variational import VariationalAutoencoder as VariationalAutoencoder
+from .evaluation.frechet import frechet_distance as frechet_distance
 from .evaluation.judgement import Judgement as Judgement
 from .evaluation.picture_evaluation import MapEvaluation as MapEvaluation
 from .evaluation.picture_evaluation import evaluate_maps as evaluate_maps

@@ -62,6 +62,17 @@ def test_public_use(fitted, pictures):
     assert -fitted.score(pictures) < 0.8 * pictures.var(axis=0).mean()
 
 
+@quiet
+def test_colour_pictures_get_a_calibrated_variance(pictures, tmp_path):
+    colour = pictures[:60, ..., None] * np.array([1.0, 0.8, 0.5], np.float32)
+    model = small(architecture="convolutional", hidden=(3,)).fit(colour)
+    assert model.loss_ == "gaussian"
+    residuals = colour - model.reconstruct(colour)
+    assert 0.5 < np.square(residuals).mean() / model.noise_variance_ < 1.5
+    model.save(tmp_path / "m.isthmus")
+    assert ist.load(tmp_path / "m.isthmus").noise_variance_ == model.noise_variance_
+
+
 def test_samples_look_like_the_data(fitted, pictures):
     samples = fitted.sample(300, random_state=0)
     assert samples.shape == (300, 8, 8)
@@ -114,6 +125,45 @@ def test_the_likelihood_of_a_linear_gaussian_model_is_exact():
     estimate = model.log_likelihood(X, 500, random_state=0)
     np.testing.assert_allclose(estimate.mean(), exact.mean(), atol=0.05)
     assert np.abs(model.noise_variance_ - 0.09) < 0.05
+
+
+def test_the_likelihood_under_a_learned_prior():
+    """Importance sampling agrees with an average over codes from the prior."""
+    X = np.random.default_rng(0).choice([-2.0, 2.0], 300)[:, None] * [1.0, 0.5, -1.0]
+    X += np.random.default_rng(1).normal(size=X.shape)
+    model = ist.VariationalAutoencoder(
+        1, levels=2, hidden=(8,), epochs=60, scale="none", random_state=0, verbose=0
+    ).fit(X)
+    assert model.kl_.shape == (2,)
+    rows = X[:20]
+    made = model.sample(20_000, random_state=0)
+    v = model.noise_variance_
+    densities = -0.5 * np.square(rows[:, None] - made).sum(axis=-1) / v
+    exact = np.logaddexp.reduce(densities, axis=1) - np.log(len(made)) - 1.5 * np.log(2 * np.pi * v)
+    estimate = model.log_likelihood(rows, 2_000, random_state=0)
+    np.testing.assert_allclose(estimate, exact, atol=0.15)
+
+
+@quiet
+def test_levels_keep_the_meaning_of_codes(pictures, tmp_path):
+    model = small(levels=2).fit(pictures)
+    assert model.kl_.shape == (2 + 1,)
+    assert model.code_mean_.shape == (2,)
+    codes = model.transform(pictures)
+    assert codes.shape == (len(pictures), 2)
+    np.testing.assert_allclose(
+        model.reconstruct(pictures), model.inverse_transform(codes), rtol=1e-4, atol=1e-5
+    )
+    model.save(tmp_path / "m.isthmus")
+    again = ist.load(tmp_path / "m.isthmus")
+    np.testing.assert_array_equal(again.kl_, model.kl_)
+    samples = (each.sample(5, random_state=0) for each in (model, again))
+    np.testing.assert_array_equal(*samples)
+    with pytest.raises(InvalidParameter, match="one level"):
+        model.latent_plane()
+    model.levels = 3
+    with pytest.raises(InvalidParameter, match="levels"):
+        model.save(tmp_path / "m.isthmus")
 
 
 def test_binarised_cells_are_drawn_anew(pictures):
@@ -186,8 +236,11 @@ np.save(sys.argv[2], model.log_likelihood(np.load(sys.argv[3]), 5, random_state=
 @quiet
 @pytest.mark.parametrize(
     "settings",
-    [{"architecture": "convolutional", "hidden": (3,), "latent_dim": 3}, pair()],
-    ids=["convolutional", "own pair"],
+    [
+        {"architecture": "convolutional", "hidden": (3,), "latent_dim": 3},
+        {**pair(), "levels": 3},
+    ],
+    ids=["convolutional", "own pair with three levels"],
 )
 def test_archive_and_pickle_keep_every_bit(pictures, tmp_path, settings):
     model = small(**settings).fit(pictures[:100])
@@ -252,6 +305,7 @@ def test_pipeline(pictures):
         ({"likelihood": "bernouli"}, "did you mean 'bernoulli'"),
         ({"likelihood": "mixture"}, "several kinds"),
         ({"latent_dim": 0}, "latent_dim"),
+        ({"levels": 0}, "levels"),
         ({**pair(), "latent_dim": 4}, "latent_dim: expected 3"),
         ({**pair(), "decoder": None}, "decoder: expected a keras.Model"),
     ],

@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 
 from isthmus.core.types import Batch, Outputs
-from isthmus.objectives.kl import divergence, kl
+from isthmus.objectives.kl import divergence, kl, log_density_ratio
 
 RNG = np.random.default_rng(0)
 MEAN = jnp.asarray(RNG.normal(size=(6, 3)).astype(np.float32))
 LOG_VARIANCE = jnp.asarray(RNG.normal(size=(6, 3)).astype(np.float32))
 CELLS = jnp.zeros((6, 4))
 OUTPUTS = Outputs(MEAN, CELLS, mean=MEAN, log_variance=LOG_VARIANCE)
+LEARNED = OUTPUTS._replace(  # the third dimension is of the level above, a standard normal
+    prior_mean=jnp.asarray(RNG.normal(size=(6, 2)).astype(np.float32)),
+    prior_log_variance=jnp.asarray(RNG.normal(size=(6, 2)).astype(np.float32)),
+)
 BATCH = Batch(CELLS, CELLS, jnp.ones(6))
 
 
@@ -19,6 +23,30 @@ def test_it_is_the_expected_log_ratio():
     posterior = jax.scipy.stats.norm.logpdf(z, MEAN, jnp.exp(LOG_VARIANCE / 2))
     ratio = (posterior - jax.scipy.stats.norm.logpdf(z)).mean(axis=0)
     np.testing.assert_allclose(kl(OUTPUTS), ratio, atol=0.03)
+
+
+def _log_ratio(z, outputs):
+    """Return log q(z | x) - log p(z) in each dimension."""
+    normal = jax.scipy.stats.norm.logpdf
+    posterior = normal(z, MEAN, jnp.exp(LOG_VARIANCE / 2))
+    if outputs.prior_mean is None:
+        return posterior - normal(z)
+    low = normal(z[..., :2], outputs.prior_mean, jnp.exp(outputs.prior_log_variance / 2))
+    return posterior - jnp.concatenate([low, normal(z[..., 2:])], axis=-1)
+
+
+def test_with_a_learned_prior_it_is_the_expected_log_ratio():
+    z = MEAN + jnp.exp(LOG_VARIANCE / 2) * jax.random.normal(jax.random.key(0), (200_000, 6, 3))
+    np.testing.assert_allclose(kl(LEARNED), _log_ratio(z, LEARNED).mean(axis=0), atol=0.1)
+
+
+@pytest.mark.parametrize("outputs", [OUTPUTS, LEARNED], ids=["standard", "learned"])
+def test_the_ratio_of_densities(outputs):
+    noise = jnp.asarray(RNG.normal(size=(6, 3)).astype(np.float32))
+    z = MEAN + jnp.exp(LOG_VARIANCE / 2) * noise
+    made = outputs._replace(code=z, latents=z)
+    expected = -_log_ratio(z, outputs).sum(axis=-1)
+    np.testing.assert_allclose(log_density_ratio(made, noise), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_it_is_zero_at_the_prior_only():

@@ -207,6 +207,8 @@ def test_a_variational_model_of_images_shows_what_it_generates(digits, tmp_path)
     names = [image["alt"] for image in page.images]
     assert sum(name.startswith("Sample ") for name in names) == 10
     assert sum(name.startswith("Path ") for name in names) == 30
+    assert sum(name.startswith("Dimension ") for name in names) == 30  # all three
+    assert page.text.count(" nats") >= 3  # the divergence of each dimension
     rows = ist.VariationalAutoencoder(2, **settings).fit(X[:90].reshape(90, -1)[:, :30])
     flat = X[90:].reshape(30, -1)[:, :30]
     assert "generated" not in page_of(write_report(rows, flat, tmp_path / "f.html")).ids

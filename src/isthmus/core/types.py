@@ -71,11 +71,19 @@ class Outputs(NamedTuple):
     sensitivity: Array | None = None
     """(n,), an unbiased estimate of the squared Frobenius norm of d code / d input."""
     mean: Array | None = None
-    """(n, latent_dim), mean of the posterior that the code was sampled from; None without one."""
+    """(n, latent_dim), mean of the posterior that the code was sampled from; None without one.
+    With levels of latent variables above the code, their dimensions follow those of the code."""
     log_variance: Array | None = None
-    """(n, latent_dim), log variance of that posterior, a diagonal Gaussian; None without one."""
+    """The same shape, log variance of that posterior, a diagonal Gaussian."""
     response: Array | None = None
     """(n, classes) logits or (n, targets), predicted by a head from the code; None without one."""
+    latents: Array | None = None
+    """Samples of all levels, in the shape of `mean`; None if the code is the only one."""
+    prior_mean: Array | None = None
+    """(n, dimensions), mean of the prior of the first dimensions of `latents`, given the levels
+    above them. The prior of the rest, or of the code if this is None, is standard normal."""
+    prior_log_variance: Array | None = None
+    """The same shape, log variance of that prior."""
 
 
 class Corrupted(NamedTuple):

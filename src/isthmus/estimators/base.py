@@ -31,7 +31,7 @@ from isthmus.estimators.batched import in_batches
 from isthmus.estimators.fit_rows import FitRows
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
-from isthmus.networks.bottlenecks import DeterministicBottleneck, GaussianBottleneck
+from isthmus.networks.bottlenecks import DeterministicBottleneck
 from isthmus.networks.inference import Function
 from isthmus.networks.serialization import weights_of
 from isthmus.persistence import artifact
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Corruption, Floats
     from isthmus.estimators.labels import Labelling
+    from isthmus.networks.bottlenecks import Bottleneck
     from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import Objective
@@ -79,10 +80,6 @@ class BaseAutoencoder(
 
     kind: ClassVar[str]
     """The estimator's kind in archives."""
-    bottleneck: ClassVar[type[DeterministicBottleneck | GaussianBottleneck]] = (
-        DeterministicBottleneck
-    )
-    """The bottleneck's class, which takes the size of the code."""
     figures: ClassVar[tuple[str, ...]] = ()
     """Attributes that `_measure` sets and archives store: a number, an array or None each."""
     later_figures: ClassVar[tuple[str, ...]] = ()
@@ -124,6 +121,16 @@ class BaseAutoencoder(
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
+
+    @classmethod
+    def _bottleneck_of(cls, latent_dim: int, settings: Mapping[str, Any]) -> Bottleneck:  # noqa: ARG003
+        """Return the bottleneck for a code of this size and the constructor's parameters."""
+        return DeterministicBottleneck(latent_dim)
+
+    @classmethod
+    def _size_of_figure(cls, name: str, latent_dim: int, settings: Mapping[str, Any]) -> int:  # noqa: ARG003
+        """Return the size of a figure that is an array."""
+        return latent_dim
 
     @classmethod
     def _check_figures(cls, fitted: Mapping[str, Any]) -> None:
@@ -448,7 +455,7 @@ class BaseAutoencoder(
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        network = storage.rebuilt_network(self.__dict__, self.bottleneck)
+        network = storage.rebuilt_network(self.__dict__, self._bottleneck_of)
         if network is not None:
             self._keep_network(network)
 

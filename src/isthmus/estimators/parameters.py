@@ -41,6 +41,7 @@ _LOSSES = (
     *("mse", "mae", "huber", "charbonnier", "bce", "mixture"),
     *("ssim", "ms_ssim", "gradient_difference"),
 )
+MOST_LEVELS = 8
 _WIDTH = 96
 
 
@@ -144,6 +145,17 @@ PARAMETERS = (
         summary="Standard deviation of the noise, or the fraction of cells.",
     ),
     Parameter(
+        "levels",
+        "int",
+        1,
+        Integer(at_most=MOST_LEVELS),
+        "Levels of latent variables. 1: the code alone, with a standard normal prior. With more, "
+        "the prior of the code is learned: a Gaussian whose mean and variance depend on a level of "
+        "half the size, and so on; the last level is standard normal.",
+        kinds=("variational",),
+        summary="Levels of latent variables; with more than 1, the prior of the code is learned.",
+    ),
+    Parameter(
         "beta",
         "float",
         1.0,
@@ -180,7 +192,8 @@ PARAMETERS = (
         "from the data as probabilities, as is common for images; `log_likelihood` samples them "
         'too. "gaussian": normal, with one variance estimated from the data. "mse": the squared '
         "error summed over cells, as in textbooks, which is a Gaussian with variance 1/2. "
-        '"mixture": by the kind of each column. "auto": bernoulli for images and values in [0, 1], '
+        '"mixture": by the kind of each column. "auto": bernoulli for values in [0, 1], such as '
+        "digits, but gaussian for the convolutional architecture, and so for colour pictures; "
         "gaussian for numeric columns, mixture for tables with categories or booleans, and mse for "
         "models of your own.",
         kinds=("variational",),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from isthmus.core.types import Batch, Outputs
-from isthmus.objectives.kl import kl
+from isthmus.objectives.kl import kl, log_density_ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class FittedVariationalModel:
 
     def __init__(self, network: Network) -> None:
         full = network.full
-        self._latent_dim = network.noise_dim
+        self._noise_dim = network.noise_dim
         self._weights = tuple(
             [jnp.array(v.value, copy=True) for v in variables]
             for variables in (full.trainable_variables, full.non_trainable_variables)
@@ -54,7 +54,7 @@ class FittedVariationalModel:
         parts = []
         for start in range(0, len(rows), _ROWS):
             piece = _padded(rows[start : start + _ROWS])
-            noise = jax.random.normal(jax.random.fold_in(key, start), (_ROWS, self._latent_dim))
+            noise = jax.random.normal(jax.random.fold_in(key, start), (_ROWS, self._noise_dim))
             parts.append(jax.tree.map(np.asarray, self._run(self._weights, piece, noise)))
         return jax.tree.map(lambda *arrays: np.concatenate(arrays)[: len(rows)], *parts)  # type: ignore[no-any-return]
 
@@ -82,7 +82,7 @@ class FittedVariationalModel:
         together = max(1, min(samples, _CELLS // (_ROWS * cells)))
 
         def weigh(weights: Any, rows: Any, key: Any) -> Any:
-            noises = jax.random.normal(key, (together, _ROWS, self._latent_dim))
+            noises = jax.random.normal(key, (together, _ROWS, self._noise_dim))
             observed = (~jnp.isnan(rows)).astype(jnp.float32)
             present = jnp.where(observed > 0, rows, 0.0)
             batch = Batch(present, present, jnp.ones(_ROWS), observed)
@@ -90,11 +90,7 @@ class FittedVariationalModel:
             def one(noise: Any) -> Any:
                 # Only the noise differs between samples, so the encoder runs once for all.
                 made = self._outputs(weights, rows, noise)
-                # log p(z) - log q(z | x), in which the constants cancel.
-                ratio = 0.5 * (
-                    jnp.square(noise) - jnp.square(made.code) + jnp.asarray(made.log_variance)
-                )
-                return ratio.sum(axis=-1) - cells * term(batch, made)
+                return log_density_ratio(made, noise) - cells * term(batch, made)
 
             return jax.vmap(one)(noises)
 
@@ -113,15 +109,16 @@ class FittedVariationalModel:
 
 
 def divergences(outputs: Outputs) -> NDArray[np.float64]:
-    """Return the mean KL divergence of the posteriors by dimension, (latent_dim,), in nats."""
+    """Return the mean KL divergence of the posteriors by dimension, (dimensions,), in nats."""
     means: NDArray[np.float64] = np.asarray(kl(outputs), np.float64).mean(axis=0)
     return means
 
 
 def aggregate_moments(outputs: Outputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation of the mixture of the posteriors, (latent_dim,) each."""
-    means = np.asarray(outputs.mean, np.float64)
-    variances = np.exp(np.asarray(outputs.log_variance, np.float64))
+    """Return mean and standard deviation of the mixture of the codes' posteriors, (latent_dim,)."""
+    size = outputs.code.shape[1]
+    means = np.asarray(outputs.mean, np.float64)[:, :size]
+    variances = np.exp(np.asarray(outputs.log_variance, np.float64)[:, :size])
     return means.mean(axis=0), np.sqrt(means.var(axis=0) + variances.mean(axis=0))
 
 

@@ -29,6 +29,7 @@ from isthmus.training.config import TrainingConfig
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
+    from isthmus.networks.bottlenecks import Bottleneck
     from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import PerSample, Term
@@ -110,7 +111,8 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
     """Return the size of the code for data of this schema; raises InvalidParameter."""
     given = estimator.latent_dim
     if estimator.encoder is not None or estimator.decoder is not None:
-        check_pair(estimator.encoder, estimator.decoder, schema.sample_shape, estimator.bottleneck)
+        kind = type(_bottleneck(estimator, 1))
+        check_pair(estimator.encoder, estimator.decoder, schema.sample_shape, kind)
         own = int(math.prod(estimator.decoder.inputs[0].shape[1:]))
         if given not in ("auto", own):
             raise InvalidParameter(
@@ -187,7 +189,7 @@ def network(
     TrainingWarning
         Such a pair cannot be saved.
     """
-    bottleneck = estimator.bottleneck(size)
+    bottleneck = _bottleneck(estimator, size)
     if estimator.encoder is not None:
         cloned = clone_given(estimator.encoder, estimator.decoder, bottleneck, head, seed=seed)
         _warn_if_unsavable(estimator.encoder, estimator.decoder)
@@ -212,6 +214,11 @@ def network(
         seed=seed,
     )
     return joined, architecture
+
+
+def _bottleneck(estimator: Any, size: int) -> Bottleneck:
+    made: Bottleneck = estimator._bottleneck_of(size, estimator.get_params(deep=False))
+    return made
 
 
 def _warn_if_unsavable(*models: Any) -> None:

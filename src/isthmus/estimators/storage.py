@@ -58,7 +58,7 @@ _PICKLED = "_pickled_network"
 _REMEDY = "get the file again from its author"
 _MODELS = (
     *("network_", "encoder_", "decoder_", "head_"),
-    *("_encode", "_decode", "_reconstruct", "_respond", "_whole"),
+    *("_encode", "_decode", "_reconstruct", "_respond", "_whole", "_from_prior"),
 )
 
 
@@ -129,8 +129,8 @@ def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], Fit
     parts = _PARTS + (_SUPERVISED_PARTS if cls.supervised else ())
     content = config_checks.entries(stored.manifest, parts, "estimator")
     schema = schema_from_config(content["schema"])
-    learned = _fitted(content["fitted"], cls.figures, cls.later_figures)
     params = plain_params(cls, content["params"], cls._parameters)
+    learned = _fitted(cls, content["fitted"], params)
     labelling, head = _supervision(content) if cls.supervised else (None, None)
     described = content["network"]
     architecture = _architecture(described)
@@ -142,7 +142,7 @@ def from_artifact(cls: type[Any], stored: Artifact) -> tuple[dict[str, Any], Fit
     except InvalidParameter as error:
         raise InvalidArchive.of(error).about("the archive's settings", remedy=_REMEDY) from error
     cls._check_figures(learned)
-    arrays, bottleneck = _arrays(stored), cls.bottleneck(learned["latent_dim_"])
+    arrays, bottleneck = _arrays(stored), cls._bottleneck_of(learned["latent_dim_"], params)
     _check_counts(architecture, head, arrays)
     if architecture is None:
         network = _given_network(described, schema, bottleneck, head, arrays)
@@ -163,7 +163,7 @@ def picklable(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def rebuilt_network(
-    state: dict[str, Any], bottleneck: Callable[[int], Bottleneck]
+    state: dict[str, Any], bottleneck: Callable[[int, dict[str, Any]], Bottleneck]
 ) -> Network | None:
     """Rebuild the network of an unpickled estimator; None if it is not fitted.
 
@@ -172,11 +172,11 @@ def rebuilt_network(
     state : dict
         The result of `picklable`, from which the pickled models are removed.
     bottleneck : callable
-        Returns the bottleneck for the size of the code.
+        Returns the bottleneck for the size of the code and the state.
     """
     if _PICKLED not in state:
         return None
-    pair, made = state.pop(_PICKLED), bottleneck(state["latent_dim_"])
+    pair, made = state.pop(_PICKLED), bottleneck(state["latent_dim_"], state)
     head, weights = state.get("_head"), state["_weights"]
     if pair is None:
         return _joined(state["_architecture"], state["schema_"], made, head, weights)
@@ -346,10 +346,10 @@ def _plain_figure(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def _figure(stored: Any, latent_dim: int) -> Any:
-    """Return an estimator's figure: a number, an array with one per code dimension, or None."""
+def _figure(stored: Any, size: int) -> Any:
+    """Return an estimator's figure: a number, an array of this size, or None."""
     numbers = stored if isinstance(stored, list) else [stored] * (stored is not None)
-    fits = not isinstance(stored, list) or len(stored) == latent_dim
+    fits = not isinstance(stored, list) or len(stored) == size
     if not (fits and all(type(v) is float and math.isfinite(v) for v in numbers)):
         raise InvalidArchive(
             "the archive's figures", expected="numbers", received=repr(stored)[:200]
@@ -357,9 +357,10 @@ def _figure(stored: Any, latent_dim: int) -> Any:
     return np.array(stored) if isinstance(stored, list) else stored
 
 
-def _fitted(stored: Any, figures: tuple[str, ...], later: tuple[str, ...]) -> dict[str, Any]:
+def _fitted(cls: type[Any], stored: Any, params: dict[str, Any]) -> dict[str, Any]:
+    figures = cls.figures
     if isinstance(stored, dict):
-        stored = {**dict.fromkeys(later), **stored}
+        stored = {**dict.fromkeys(cls.later_figures), **stored}
     counts = ("latent_dim_", "best_epoch_", "n_iter_", "n_samples_")
     valid = (
         isinstance(stored, dict)
@@ -378,7 +379,11 @@ def _fitted(stored: Any, figures: tuple[str, ...], later: tuple[str, ...]) -> di
         raise InvalidArchive(
             "the archive's record of training", expected="numbers, names and a history"
         )
-    return {**stored, **{name: _figure(stored[name], stored["latent_dim_"]) for name in figures}}
+    size = stored["latent_dim_"]
+    return {
+        **stored,
+        **{n: _figure(stored[n], cls._size_of_figure(n, size, params)) for n in figures},
+    }
 
 
 def _is_history(history: Any) -> bool:

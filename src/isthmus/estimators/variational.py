@@ -20,12 +20,17 @@ from isthmus.data.table_outputs import drawn, has_atoms, with_odds
 from isthmus.data.table_schema import TableSchema
 from isthmus.estimators import parameter_checks
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
+from isthmus.estimators.learned_checks import contradicted
 from isthmus.estimators.posterior import (
     FittedVariationalModel,
     aggregate_moments,
     divergences,
 )
+from isthmus.estimators.resolved_settings import architecture_of
 from isthmus.networks.bottlenecks import GaussianBottleneck
+from isthmus.networks.inference import Function
+from isthmus.networks.residual import Residual
+from isthmus.networks.stochastic_levels import HierarchicalBottleneck, level_sizes
 from isthmus.objectives.kl import divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
 from isthmus.objectives.objective import Objective
@@ -38,7 +43,9 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
+    from isthmus.networks.bottlenecks import Bottleneck
     from isthmus.networks.network import Network
+    from isthmus.persistence.artifact import Artifact
     from isthmus.training.loop import TrainingData
 
 COLLAPSED = 0.01
@@ -56,7 +63,8 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     It maximises the evidence lower bound (ELBO) of Kingma and Welling, 2014, "Auto-encoding
     variational Bayes": the expected log likelihood of a sample under its posterior, minus the
-    posterior's KL divergence from a standard normal. The loss, which ``history_`` records, is -ELBO
+    posterior's KL divergence from the prior: a standard normal, or one that is learned, with
+    several `levels`. The loss, which ``history_`` records, is -ELBO
     per cell of a sample, in nats, so that learning rates mean the same as for `Autoencoder`;
     multiplied by the number of cells, it is the negative ELBO reported in papers.
 
@@ -68,16 +76,18 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     Attributes
     ----------
-    kl_ : array of shape (latent_dim,)
+    kl_ : array of shape (dimensions,)
         Mean KL divergence of each latent dimension on the held-out rows, in nats. A dimension with
-        a value near 0 is not used.
+        a value near 0 is not used. The dimensions of the code come first, then those of further
+        `levels`.
     noise_variance_ : float or None
         Variance of the decoder's noise in scaled units, for likelihoods that have one.
     code_mean_, code_std_ : arrays of shape (latent_dim,)
         Mean and standard deviation of each latent dimension over the training rows and their
         posteriors (the aggregate posterior of Makhzani et al., 2015, "Adversarial autoencoders").
-        `sample` draws from a normal distribution of mean 0 and standard deviation 1: if they are
-        far from that, its samples are unlike the data, and `LatentSampler` gives better ones.
+        With one level, `sample` draws from a normal distribution of mean 0 and standard deviation
+        1: if they are far from that, its samples are unlike the data, and `LatentSampler` or
+        ``levels=2`` gives better ones.
         None for a model that was saved by an earlier version.
 
     Warns
@@ -96,10 +106,10 @@ class VariationalAutoencoder(BaseAutoencoder):
     """
 
     kind = "variational autoencoder"
-    bottleneck = GaussianBottleneck
     figures = ("kl_", "noise_variance_", "code_mean_", "code_std_")
     later_figures = ("code_mean_", "code_std_")
 
+    levels: int
     beta: float
     warmup: float
     free_bits: float
@@ -109,6 +119,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         self,
         latent_dim: int | str = "auto",
         *,
+        levels: int = 1,
         beta: float = 1.0,
         warmup: float = 0.0,
         free_bits: float = 0.0,
@@ -170,8 +181,9 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     def _prior(self, n: int, seed: int) -> Floats:
         """Return codes drawn from the prior, (n, latent_dim)."""
-        shape = (n, self.latent_dim_)
-        return generator_for(seed, "prior").standard_normal(shape, np.float32)
+        shape = (n, self.network_.noise_dim)
+        noise = generator_for(seed, "prior").standard_normal(shape, np.float32)
+        return noise if self._from_prior is None else self._from_prior(noise)
 
     def _drawn(self, outputs: Floats, seed: int) -> Any:
         """Return samples drawn from the distributions that the decoder's outputs describe."""
@@ -226,11 +238,12 @@ class VariationalAutoencoder(BaseAutoencoder):
             a row of the grid, the second decreases from row to row, as on a map.
         """
         check_is_fitted(self)
-        if self.latent_dim_ != 2:
+        if self.latent_dim_ != 2 or self._from_prior is not None:
+            levels = "" if self._from_prior is None else f", levels={self.levels}"
             raise InvalidParameter(
                 "latent_plane",
-                expected="a model with latent_dim=2",
-                received=f"latent_dim={self.latent_dim_}",
+                expected="a model with latent_dim=2 and one level",
+                received=f"latent_dim={self.latent_dim_}{levels}",
                 remedy="fit a model with latent_dim=2, or use sample or interpolate",
             )
         steps = parameter_checks.count("steps", steps)
@@ -267,10 +280,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         return evidence
 
     def _goal(self, schema: Schema) -> TrainingGoal:
-        given = self.likelihood
-        if self.encoder is not None and given == "auto":
-            given = "mse"  # the last layer may not give probabilities
-        name = resolve_likelihood(given, schema.values)
+        name = resolve_likelihood(self._likelihood_for(schema), schema.values)
         penalty = divergence(
             float(self.beta),
             cells=math.prod(schema.sample_shape),
@@ -280,6 +290,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         term = LIKELIHOODS[name].make(schema.segments, None)
         corruption = binarize if name == "binarized" else None
         return TrainingGoal(Objective(term, (penalty,)), name, corruption)
+
+    def _likelihood_for(self, schema: Schema) -> str:
+        if self.likelihood != "auto":
+            return self.likelihood
+        if self.encoder is not None:
+            return "mse"  # the last layer may not give probabilities
+        if schema.values == "unit" and architecture_of(self, schema) is Residual:
+            return "gaussian"  # as fractions of colour are no probabilities
+        return "auto"
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         chosen = data.training if data.validation is None else data.validation
@@ -297,13 +316,13 @@ class VariationalAutoencoder(BaseAutoencoder):
             made = np.asarray(self._whole.outputs(rows, key_for(seed, "odds")).reconstruction)
             new = self._decode(self._prior(_MOST_MEASURED, seed))
             self.schema_ = with_odds(self.schema_, rows, made, new)
-        dead = np.flatnonzero(self.kl_ < COLLAPSED)
+        dead = np.flatnonzero(self.kl_[: self.latent_dim_] < COLLAPSED)
         if len(dead):
             named = ", ".join(map(str, dead[:_MOST_NAMED])) + ", ..." * (len(dead) > _MOST_NAMED)
             warnings.warn(
-                f"{len(dead)} of {len(self.kl_)} latent dimensions collapsed: their divergence is "
-                f"below {COLLAPSED} nats, so they carry no information ({named}). Try: a warmup, "
-                "free_bits or a smaller beta, unless the other dimensions suffice.",
+                f"{len(dead)} of {self.latent_dim_} latent dimensions collapsed: their divergence "
+                f"is below {COLLAPSED} nats, so they carry no information ({named}). Try: a "
+                "warmup, free_bits or a smaller beta, unless the other dimensions suffice.",
                 TrainingWarning,
                 stacklevel=4,
             )
@@ -364,3 +383,23 @@ class VariationalAutoencoder(BaseAutoencoder):
     def _keep_network(self, network: Network) -> None:
         super()._keep_network(network)
         self._whole = FittedVariationalModel(network)
+        self._from_prior = None if network.prior is None else Function(network.prior)
+
+    def _to_artifact(self) -> Artifact:
+        if sum(level_sizes(self.latent_dim_, int(self.levels))) != len(self.kl_):
+            learned = "the number of levels that was learned"
+            raise contradicted("levels", self.levels, learned)
+        return super()._to_artifact()
+
+    @classmethod
+    def _bottleneck_of(cls, latent_dim: int, settings: Mapping[str, Any]) -> Bottleneck:
+        levels = int(settings.get("levels", 1))
+        if levels == 1:
+            return GaussianBottleneck(latent_dim)
+        return HierarchicalBottleneck(latent_dim, levels)
+
+    @classmethod
+    def _size_of_figure(cls, name: str, latent_dim: int, settings: Mapping[str, Any]) -> int:
+        if name != "kl_":
+            return latent_dim
+        return sum(level_sizes(latent_dim, int(settings.get("levels", 1))))

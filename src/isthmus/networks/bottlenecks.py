@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import keras
 
 from isthmus.networks.layer_blocks import dense
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LARGEST_LOG_VARIANCE = 20.0
 """Standard deviations stay between exp(-10) and exp(10), so that no exponential overflows."""
@@ -21,11 +24,16 @@ class Sampled(NamedTuple):
     code: Any
     """(n, latent_dim), the code that is decoded in training."""
     noise: Any = None
-    """(n, latent_dim), the input for standard normal noise; None without a posterior."""
+    """(n, noise_dim), the input for standard normal noise; None without a posterior."""
     mean: Any = None
     """(n, latent_dim), the mean of the posterior."""
     log_variance: Any = None
     """(n, latent_dim), the log variance of the posterior."""
+    levels: Mapping[str, Any] = {}
+    """With levels above the code, the outputs that describe all levels, by their names in
+    `isthmus.core.types.Outputs`; mean and log variance are among them."""
+    prior: Any = None
+    """With levels above the code, the model from noise to a code drawn from the prior."""
 
 
 class Bottleneck(Protocol):
@@ -78,29 +86,40 @@ class GaussianBottleneck:
 
     def apply(self, features: Any) -> Sampled:
         """Return the posterior and a code of features (n, width)."""
-        mean, log_variance = self._posterior(features.shape[1])(features)
+        mean, log_variance = gaussian(self.latent_dim, features.shape[1], "posterior")(features)
         noise = keras.Input((self.latent_dim,), name="noise")
-        code = self._sampling()([mean, log_variance, noise])
+        code = sampling(self.latent_dim)([mean, log_variance, noise])
         return Sampled(mean, code, noise, mean, log_variance)
 
-    def _posterior(self, width: int) -> keras.Model:
-        features = keras.Input((width,), name="features")
-        mean = dense(self.latent_dim, "mean", policy="float32")(features)
-        v = dense(self.latent_dim, "log_variance", policy="float32")(features)
-        for layer in (
-            keras.layers.Rescaling(1 / LARGEST_LOG_VARIANCE, name="shrunk", dtype="float32"),
-            keras.layers.Activation("tanh", name="bounded", dtype="float32"),
-            keras.layers.Rescaling(LARGEST_LOG_VARIANCE, name="stretched", dtype="float32"),
-        ):
-            v = layer(v)
-        return keras.Model(features, [mean, v], name="posterior")
 
-    def _sampling(self) -> keras.Model:
-        mean, log_variance, noise = (
-            keras.Input((self.latent_dim,), name=name) for name in ("mean", "log_variance", "noise")
-        )
-        half = keras.layers.Rescaling(0.5, name="log_deviation", dtype="float32")(log_variance)
-        deviation = keras.layers.Activation("exponential", name="deviation", dtype="float32")(half)
-        away = keras.layers.Multiply(name="away", dtype="float32")([deviation, noise])
-        code = keras.layers.Add(name="code", dtype="float32")([mean, away])
-        return keras.Model([mean, log_variance, noise], code, name="sampling")
+def gaussian(size: int, width: int, name: str, *, hidden: int = 0) -> keras.Model:
+    """Return the model from features (n, width) to mean and log variance, (n, size) each.
+
+    Both are dense layers on the features, or on a hidden layer of `hidden` units beside them.
+    """
+    x = features = keras.Input((width,), name="features")
+    if hidden:
+        x = dense(hidden, "hidden", policy="float32")(x)
+        x = keras.layers.Activation("gelu", name="hidden_gelu", dtype="float32")(x)
+        x = keras.layers.Concatenate(name="with_features", dtype="float32")([x, features])
+    mean = dense(size, "mean", policy="float32")(x)
+    v = dense(size, "log_variance", policy="float32")(x)
+    for layer in (
+        keras.layers.Rescaling(1 / LARGEST_LOG_VARIANCE, name="shrunk", dtype="float32"),
+        keras.layers.Activation("tanh", name="bounded", dtype="float32"),
+        keras.layers.Rescaling(LARGEST_LOG_VARIANCE, name="stretched", dtype="float32"),
+    ):
+        v = layer(v)
+    return keras.Model(features, [mean, v], name=name)
+
+
+def sampling(size: int, name: str = "sampling") -> keras.Model:
+    """Return the model from mean, log variance and noise, (n, size) each, to a sample."""
+    mean, log_variance, noise = (
+        keras.Input((size,), name=part) for part in ("mean", "log_variance", "noise")
+    )
+    half = keras.layers.Rescaling(0.5, name="log_deviation", dtype="float32")(log_variance)
+    deviation = keras.layers.Activation("exponential", name="deviation", dtype="float32")(half)
+    away = keras.layers.Multiply(name="away", dtype="float32")([deviation, noise])
+    code = keras.layers.Add(name="code", dtype="float32")([mean, away])
+    return keras.Model([mean, log_variance, noise], code, name=name)

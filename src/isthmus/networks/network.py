@@ -70,6 +70,9 @@ class Network:
         sample the code; 0 if the code is deterministic and `full` has one input.
     head : keras.Model or None
         Code (n, latent_dim) -> class probabilities (n, classes), or targets (n, targets).
+    prior : keras.Model or None
+        Noise (n, noise_dim) -> code (n, latent_dim) from a learned prior; None if there is none, or
+        if it is standard normal.
     """
 
     encoder: keras.Model
@@ -78,6 +81,7 @@ class Network:
     halves: tuple[keras.Model, keras.Model]
     noise_dim: int = 0
     head: keras.Model | None = None
+    prior: keras.Model | None = None
 
     @property
     def code_shape(self) -> tuple[int, ...]:
@@ -192,7 +196,7 @@ def _connect(
         encoder = keras.Model(inputs, made.point, name="encoder")
     outputs = {"code": made.code}
     if made.mean is not None:
-        outputs |= {"mean": made.mean, "log_variance": made.log_variance}
+        outputs |= {"mean": made.mean, "log_variance": made.log_variance, **made.levels}
 
     expanded = decode(made.code)
     if activation is None and decode is halves[1]:
@@ -215,8 +219,8 @@ def _connect(
         predictor = head.predictor(branch)
     taken = inputs if made.noise is None else [inputs, made.noise]
     full = keras.Model(taken, outputs, name="autoencoder")
-    noise_dim = 0 if made.noise is None else made.code.shape[1]
-    return Network(encoder, decoder, full, halves, noise_dim, predictor)
+    noise_dim = 0 if made.noise is None else made.noise.shape[1]
+    return Network(encoder, decoder, full, halves, noise_dim, predictor, made.prior)
 
 
 def _from_flat(decoder: keras.Model) -> Any:
@@ -253,6 +257,8 @@ def clone_given(
     _key_random_layers(network.full, seed)
     if network.noise_dim:
         draw(network.full.get_layer("posterior"), seed)
+    if network.prior is not None:
+        draw(network.full.get_layer("levels"), derive_seed(seed, "levels"))
     if head is not None:
         draw(branch_of(network), seed)
     return network

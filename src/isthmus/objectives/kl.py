@@ -1,4 +1,4 @@
-"""The Kullback-Leibler divergence of the posterior from the prior, a standard normal."""
+"""The Kullback-Leibler divergence of the posterior from the prior."""
 
 from __future__ import annotations
 
@@ -14,15 +14,54 @@ if TYPE_CHECKING:
 
 
 def kl(outputs: Outputs) -> jax.Array:
-    """Return the divergence of each sample's posterior in each dimension, (n, latent_dim), in nats.
+    """Return the divergence of each sample's posterior in each dimension, (n, dimensions), in nats.
 
-    ``(mean^2 + variance - 1 - log variance) / 2`` (Kingma and Welling, 2014, "Auto-encoding
-    variational Bayes", appendix B).
+    ``(mean^2 + variance - 1 - log variance) / 2`` from a standard normal (Kingma and Welling, 2014,
+    "Auto-encoding variational Bayes", appendix B), and likewise in units of a learned prior. With
+    levels above the code it is an estimate from one sample of the level above.
     """
     if outputs.mean is None or outputs.log_variance is None:
         raise AssertionError("the KL divergence needs a network with a posterior")
-    variance = jnp.exp(outputs.log_variance)
-    return 0.5 * (jnp.square(outputs.mean) + variance - 1.0 - outputs.log_variance)
+    mean, log_variance = outputs.mean, outputs.log_variance
+    if outputs.prior_mean is not None:
+        prior_mean, prior_log_variance = prior_moments(outputs)
+        mean = (mean - prior_mean) * jnp.exp(-0.5 * prior_log_variance)
+        log_variance = log_variance - prior_log_variance
+    return 0.5 * (jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
+
+
+def log_density_ratio(outputs: Outputs, noise: jax.Array) -> jax.Array:
+    """Return log p(z) - log q(z | x) of the sampled latent variables of all levels, (n,).
+
+    Parameters
+    ----------
+    outputs : Outputs
+        Of a network with a posterior q.
+    noise : array of shape (n, dimensions)
+        From which the latent variables were sampled.
+    """
+    z = outputs.code if outputs.latents is None else outputs.latents
+    log_variance = jnp.asarray(outputs.log_variance)
+    if outputs.prior_mean is not None:
+        prior_mean, prior_log_variance = prior_moments(outputs)
+        z = (z - prior_mean) * jnp.exp(-0.5 * prior_log_variance)
+        log_variance = log_variance - prior_log_variance
+    # The constants of the two densities cancel.
+    return 0.5 * (jnp.square(noise) - jnp.square(z) + log_variance).sum(axis=-1)
+
+
+def prior_moments(outputs: Outputs) -> tuple[jax.Array, jax.Array]:
+    """Return mean and log variance of the prior in all dimensions, in the shape of the posterior's.
+
+    Those that `outputs` leave out are of the highest level, which is standard normal.
+    """
+    learned = (jnp.asarray(each) for each in (outputs.prior_mean, outputs.prior_log_variance))
+    width = jnp.asarray(outputs.mean).shape[-1]
+    mean, log_variance = (
+        jnp.pad(each, [(0, 0)] * (each.ndim - 1) + [(0, width - each.shape[-1])])
+        for each in learned
+    )
+    return mean, log_variance
 
 
 def divergence(beta: float, *, cells: int, warmup: float = 0.0, free_bits: float = 0.0) -> Term:

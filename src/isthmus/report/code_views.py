@@ -98,7 +98,7 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
         labelled=colouring.named,
     )
     decoded = plane(model, codes)
-    dimensions, more = _dimensions(codes)
+    dimensions, more = _dimensions(codes, getattr(model, "kl_", None))
     return CodesView(
         note=f"Each row is encoded as {count(codes.shape[1], 'number')}.",
         scatter=scatter if len(some) > 1 else None,
@@ -201,7 +201,7 @@ def _natural(text: str) -> tuple[bool, float, str]:
         return (True, 0.0, text)
 
 
-def _dimensions(codes: Codes) -> tuple[list[Dimension], str]:
+def _dimensions(codes: Codes, kl: Codes | None) -> tuple[list[Dimension], str]:
     spread = codes.std(axis=0)
     dead = dead_dimensions(codes)
     shown = np.sort(np.argsort(-spread, kind="stable")[:MOST_DIMENSIONS])
@@ -210,14 +210,16 @@ def _dimensions(codes: Codes) -> tuple[list[Dimension], str]:
             f"{i + 1}",
             bool(dead[i]),
             small_histogram(codes[:, i]),
-            f"{number(float(codes[:, i].mean()), 2)} ± {number(float(spread[i]), 2)}",
+            f"{number(float(codes[:, i].mean()), 2)} ± {number(float(spread[i]), 2)}"
+            + ("" if kl is None else f", {number(float(kl[i]), 2)} nats"),
         )
         for i in shown
     ]
-    left = codes.shape[1] - len(views)
-    more = (
-        f"The {len(views)} of {codes.shape[1]:,} dimensions with the widest spread are drawn."
-        if left
-        else ""
-    )
-    return views, more
+    notes = []
+    if kl is not None:
+        notes.append("Nats are the mean KL divergence of the posterior from the prior.")
+    if len(views) < codes.shape[1]:
+        notes.append(
+            f"The {len(views)} of {codes.shape[1]:,} dimensions with the widest spread are drawn."
+        )
+    return views, " ".join(notes)

@@ -13,7 +13,7 @@ from isthmus.estimators.variational import VariationalAutoencoder
 from isthmus.report.image_data import SMALL, data_uri, heat_uri, mosaic, shares_of_range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from isthmus.evaluation.comparison import Comparison
 
@@ -22,6 +22,9 @@ Floats = NDArray[np.float32]
 PER_GROUP = 10
 _PATHS = 3
 """Interpolations that are shown."""
+_TRAVERSALS = 4
+_DEVIATIONS = 2.0
+"""Traversals that are shown, and how far from the mean they go."""
 GRID = 15
 """Number of decoded samples along each side of the plane."""
 _FLAT_PICTURE = 64  # fewest cells of a flat row that is shown as a square image
@@ -179,7 +182,7 @@ def plane(model: Any, codes: NDArray[np.float64]) -> tuple[str, str] | None:
 
 
 def generated(model: Any, contest: Comparison) -> GeneratedPictures | None:
-    """Show samples of a variational model from its prior, and interpolations between rows.
+    """Show samples of a variational model from its prior, traversals, and interpolations.
 
     Returns None for other models, and for samples that are not images.
     """
@@ -204,11 +207,33 @@ def generated(model: Any, contest: Comparison) -> GeneratedPictures | None:
         strips.append(
             strip(f"path {number_of}", f"Path {number_of}, step", model.inverse_transform(line))
         )
+    for dimension, codes in _traversals(model, contest):
+        name = f"dimension {dimension + 1}"
+        made = model.inverse_transform(codes)
+        strips.append(strip(name, f"{name.capitalize()}, step", made))
     note = (
-        "Decoded from codes drawn from the prior, and from codes on straight paths between those "
-        "of two held-out samples, which are the ends of each path."
+        "Decoded from codes drawn from the prior; from codes on straight paths between those of "
+        "two held-out samples, which are the ends of each path; and from the code of a typical "
+        "sample in which one dimension changes from two standard deviations below its mean to two "
+        "above. These are the dimensions with the largest divergence from the prior."
     )
     return GeneratedPictures(note, strips, max(shape[:2]) > SMALL)
+
+
+def _traversals(
+    model: VariationalAutoencoder, contest: Comparison
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield dimensions, and codes (n, latent_dim) that differ in this dimension only."""
+    codes = contest.codes
+    order = np.argsort(contest.autoencoder.errors, kind="stable")
+    typical = codes[order[len(order) // 2]]
+    used = np.argsort(-model.kl_[: codes.shape[1]], kind="stable")[:_TRAVERSALS]
+    steps = np.linspace(-_DEVIATIONS, _DEVIATIONS, PER_GROUP)
+    for dimension in used:
+        line = np.tile(typical, (PER_GROUP, 1))
+        column = codes[:, dimension]
+        line[:, dimension] = column.mean() + steps * column.std()
+        yield int(dimension), line.astype(np.float32)
 
 
 def _choose(order: NDArray[np.intp]) -> list[tuple[str, NDArray[np.intp]]]:
