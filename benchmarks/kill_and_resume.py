@@ -3,7 +3,7 @@
 usage: scripts/bench kill_and_resume [--trials 20] [--seed 0] [--streamed]
 
 With ``--streamed``, the rows are read while training, and checkpoints are also written within an
-epoch, after each of its 8 chunks.
+epoch, after each of its 8 chunks. The run is killed a random time after the first checkpoint.
 
 Each trial starts a run in its own process and kills it with SIGKILL after a random time. It reads
 the checkpoint, if there is one, and runs the same command again until it ends. Every weight is
@@ -71,15 +71,22 @@ def run_whole(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def kill_after(folder: Path, seconds: float) -> str:
+def training_seconds(folder: Path) -> float:
+    """Return how long the epochs of a whole run took."""
+    return sum(artifact.read(folder / "run.checkpoint").manifest["history"]["seconds"])
+
+
+def kill_after(folder: Path, seconds: float, *, from_checkpoint: bool) -> str:
     """Return the epochs and steps of the checkpoint after the kill."""
     process = subprocess.Popen(
         command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    checkpoint = folder / "run.checkpoint"
+    while from_checkpoint and not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    checkpoint = folder / "run.checkpoint"
     if (folder / "model.isthmus").exists():
         weights(folder)  # if the file exists, it must be readable
     if not checkpoint.exists():
@@ -104,12 +111,14 @@ def main() -> None:
         (unbroken / "run.checkpoint").unlink()
         whole = run_whole(unbroken)
         expected = weights(unbroken)
+        if options.streamed:
+            whole = training_seconds(unbroken)
         failures = 0
         for trial in range(1, options.trials + 1):
             folder = root / f"trial{trial}"
             folder.mkdir()
             moment = float(rng.uniform(0, whole))
-            state = kill_after(folder, moment)
+            state = kill_after(folder, moment, from_checkpoint=options.streamed)
             run_whole(folder)
             got = weights(folder)
             same = got.keys() == expected.keys() and all(

@@ -35,8 +35,6 @@ def tenth(folder: Path) -> np.ndarray:
 
 
 def fit(job: str, folder: Path, output: Path, epochs: int) -> dict[str, float]:
-    if job == "fit-stream":
-        opening.MOST_BYTES_IN_MEMORY = 0  # so that fewer rows are streamed, too
     rows = str(folder) if job == "fit-stream" else tenth(folder)
     # As many validation rows in both.
     held_out = 0.1 if job == "fit-stream" else VALIDATION_ROWS / len(rows)
@@ -61,6 +59,7 @@ def fit(job: str, folder: Path, output: Path, epochs: int) -> dict[str, float]:
 
 def main() -> None:
     began = time.perf_counter()
+    opening.MOST_BYTES_IN_MEMORY = 0  # so that fewer rows are read in batches, too
     if sys.argv[1] == "command":
         code = command(sys.argv[2:])
         found: dict[str, float] = {"code": code}
