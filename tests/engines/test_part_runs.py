@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from isthmus.cli.__main__ import main
+from isthmus.engines import part_runs
 from isthmus.engines.part_runs import ENGINES
+from isthmus.engines.parts import PartFile, PartJob, PartResult
 
 
 def run(*arguments: str | Path | int) -> int:
@@ -97,23 +100,33 @@ def test_the_output_must_be_a_folder(
     assert "expected a folder, because of --engine, received a file" in capsys.readouterr().err
 
 
-def test_a_part_whose_worker_died_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from concurrent.futures import Future
+class DyingPool:
+    """A pool whose process dies of the part ``bad``, and that cannot be used after that."""
 
-    from isthmus.engines import part_runs
-    from isthmus.engines.parts import PartFile, PartJob
+    def __init__(self, *_: object, **__: object) -> None:
+        self.broken = False
 
-    class DyingPool:
-        def __init__(self, *_: object, **__: object) -> None: ...
+    def submit(self, _: object, part: PartFile, job: object) -> Future[PartResult]:
+        if self.broken:
+            raise BrokenExecutor("no use")
+        future: Future[PartResult] = Future()
+        self.broken = part.name == "bad"
+        if self.broken:
+            future.set_exception(BrokenExecutor("a process was killed"))
+        else:
+            future.set_result(PartResult(part.name))
+        return future
 
-        def submit(self, *_: object) -> Future[object]:
-            future: Future[object] = Future()
-            future.set_exception(RuntimeError("killed"))
-            return future
+    def shutdown(self, **_: object) -> None: ...
 
-        def shutdown(self, **_: object) -> None: ...
 
+@pytest.mark.parametrize("names", [["bad"], ["a", "bad", "b", "c"], ["a", "bad"], ["bad", "bad"]])
+def test_parts_after_one_whose_worker_died_are_done(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(part_runs, "ProcessPoolExecutor", DyingPool)
-    part = PartFile("a.parquet", "/a.parquet", "/out/a.parquet")
-    (result,) = ENGINES["processes"]([part], PartJob("m", "0", "detect"), 1)
-    assert result.fault.startswith("a.parquet: the worker died (RuntimeError: killed)")
+    parts = [PartFile(name, f"/{name}", f"/out/{name}") for name in names]
+    results = list(ENGINES["processes"](parts, PartJob("m", "0", "detect"), 1))
+    assert [result.name for result in results] == names
+    for result in results:
+        assert result.fault.startswith("bad: the worker died") == (result.name == "bad")

@@ -12,7 +12,7 @@ import logging
 import multiprocessing
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.catalogue import Catalogue
@@ -32,15 +32,32 @@ _AHEAD = 4
 
 def _with_processes(parts: Sequence[PartFile], job: PartJob, workers: int) -> Iterator[PartResult]:
     """Use new processes of this machine; a fork of one that runs JAX would hang."""
+    left = list(reversed(parts))
+    while left:
+        yield from _until_one_dies(left, job, min(workers, len(left)))
+
+
+def _until_one_dies(left: list[PartFile], job: PartJob, workers: int) -> Iterator[PartResult]:
+    """Take parts from the end of `left` until there are none, or until a process dies.
+
+    The executor then does not say which one did: all parts under way are named. There is one for
+    each process, so that few are.
+    """
     pool = ProcessPoolExecutor(
-        min(workers, len(parts)),
+        workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=prepare_process,
     )
+    names: dict[Future[PartResult], str] = {}
     try:
-        names = {pool.submit(run_part, part, job): part.name for part in parts}
-        for future in as_completed(names):
-            yield _outcome(names[future], future)
+        while left or names:
+            while left and len(names) < workers:
+                future = pool.submit(run_part, left[-1], job)
+                names[future] = left.pop().name
+            for future in wait(names, return_when=FIRST_COMPLETED).done:
+                yield _outcome(names.pop(future), future)
+    except BrokenExecutor:  # from submit: what is under way has failed, too
+        yield from (_outcome(name, future) for future, name in names.items())
     finally:  # also when the command is interrupted: parts that have begun are finished
         pool.shutdown(cancel_futures=True)
 
