@@ -29,6 +29,7 @@ _SIDES = (7, 5, 3)
 """Sides of the squares that are compared, the largest of which there are enough."""
 _MOST_SQUARES = 40_000
 _FEWEST_SQUARES_A_PIXEL = 20
+_FEWEST_TO_PART = 5_000
 _BINS = 4
 """Directions of least variance, and ranges of brightness, in which the noise is compared."""
 
@@ -155,7 +156,9 @@ def _of_channel(pictures: NDArray[Any]) -> tuple[float, float, float] | None:
     mean = squares.mean(axis=0)
     squares = squares - mean
     least, weights, energy = _least_directions(squares)
-    variance = min(_mean_squares(least[:, 0], energy))
+    quarters = _mean_squares(least[:, 0], energy)
+    few = len(squares) < _FEWEST_TO_PART  # the least of four would be too small by chance
+    variance = float(np.mean(quarters)) if few else min(quarters)
     # Rounded pictures without noise have directions of almost no variance.
     if variance <= 1e-6 * squares.var():
         return None
