@@ -29,6 +29,7 @@ _SIDES = (7, 5, 3)
 """Sides of the squares that are compared, the largest of which there are enough."""
 _MOST_SQUARES = 40_000
 _FEWEST_SQUARES_A_PIXEL = 20
+_FEWEST_TO_PART = 5_000
 _BINS = 4
 """Directions of least variance, and ranges of brightness, in which the noise is compared."""
 
@@ -64,8 +65,9 @@ def estimate(pictures: NDArray[Any]) -> PixelNoise | None:
 
     The squares of a picture vary in fewer directions than they have pixels, so the variance in the
     direction of least variance is that of the noise (Pyatykh et al., 2013, "Image noise level
-    estimation by principal component analysis"). The range is that of the Wiener filter by the
-    same covariance.
+    estimation by principal component analysis"). Detail adds to it, so the squares are divided into
+    quarters by how much they vary in other directions, and the least variance counts. The range is
+    that of the Wiener filter by the same covariance.
 
     Noise is not taken for Gaussian if many pixels have the lowest or highest value, as after
     clipping or with salt and pepper, if it is much stronger in some ranges of brightness, as that
@@ -153,8 +155,10 @@ def _of_channel(pictures: NDArray[Any]) -> tuple[float, float, float] | None:
         return None
     mean = squares.mean(axis=0)
     squares = squares - mean
-    least, weights = _least_directions(squares)
-    variance = float(np.square(least[:, 0]).mean())
+    least, weights, energy = _least_directions(squares)
+    quarters = _mean_squares(least[:, 0], energy)
+    few = len(squares) < _FEWEST_TO_PART  # the least of four would be too small by chance
+    variance = float(np.mean(quarters)) if few else min(quarters)
     # Rounded pictures without noise have directions of almost no variance.
     if variance <= 1e-6 * squares.var():
         return None
@@ -162,16 +166,31 @@ def _of_channel(pictures: NDArray[Any]) -> tuple[float, float, float] | None:
     covariance = squares.T @ squares / len(squares)
     signal = covariance[middle].copy()
     signal[middle] -= variance
-    smooth = squares @ np.linalg.solve(covariance, signal) + mean[middle]
+    filtering = np.linalg.solve(covariance, signal)
+    smooth = squares @ filtering + mean[middle]
     if not _is_gaussian(least, weights, smooth):
         return None
-    return float(np.sqrt(variance)), float(smooth.min()), float(smooth.max())
+    left = float(np.sqrt(variance * np.square(filtering).sum()))
+    return float(np.sqrt(variance)), _lowest(smooth, left), -_lowest(-smooth, left)
+
+
+def _lowest(values: NDArray[np.float64], deviation: float) -> float:
+    """Return the lowest of `values` less what noise of this deviation adds to it.
+
+    The lowest of n normal values is about ``sqrt(2 log(n))`` deviations below their mean; n is here
+    the number of values that may be as low because of noise. One deviation is left as a margin,
+    because outputs that are fractions cannot leave the range.
+    """
+    lowest = values.min()
+    near = lowest + deviation * np.sqrt(2 * np.log(len(values)))
+    count = int((values <= near).sum())
+    return float(lowest + deviation * (np.sqrt(2 * np.log(count)) - 1))
 
 
 def _least_directions(
     squares: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return squares (n, pixels) along the directions of least variance, and their directions.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return squares (n, pixels) along the directions of least variance.
 
     The directions are those of the other half of the squares, because few squares have some of too
     little variance by chance.
@@ -179,11 +198,23 @@ def _least_directions(
     Returns
     -------
     tuple of ndarray
-        (n, directions) coordinates, and (halves, pixels, directions) weights.
+        Coordinates (n, directions), weights (halves, pixels, directions), and how much each square
+        varies in all other directions, (n,), which is independent of Gaussian noise in these.
     """
-    first, second = np.array_split(squares, 2)
-    weights = [np.linalg.eigh(half.T @ half)[1][:, :_BINS] for half in (first, second)]
-    return np.concatenate([first @ weights[1], second @ weights[0]]), np.array(weights)
+    halves = np.array_split(squares, 2)
+    turned, weights = [], []
+    for half, other in (halves, halves[::-1]):
+        directions = np.linalg.eigh(other.T @ other)[1]
+        turned.append(half @ directions)
+        weights.append(directions[:, :_BINS])
+    both = np.concatenate(turned)
+    return both[:, :_BINS], np.array(weights), np.square(both[:, _BINS:]).sum(axis=1)
+
+
+def _mean_squares(values: NDArray[np.float64], by: NDArray[np.float64]) -> list[float]:
+    """Return the mean square of `values`, (n,), in each quarter of the rows in the order `by`."""
+    order = np.argsort(by)
+    return [float(np.square(values[part]).mean()) for part in np.array_split(order, _BINS)]
 
 
 def _share_at_ends(pictures: NDArray[Any]) -> float:
@@ -223,6 +254,5 @@ def _is_gaussian(
     shares = (weights**4).sum(axis=1).mean(axis=0)
     if (kurtosis / shares).min() > _LARGEST_KURTOSIS:
         return False
-    order = np.argsort(smooth)
-    strength = [squares[part].mean() for part in np.array_split(order, _BINS)]
+    strength = _mean_squares(np.sqrt(squares.mean(axis=1)), smooth)
     return bool(max(strength) <= _LARGEST_RATIO**2 * min(strength))
