@@ -11,6 +11,7 @@ from .core.errors import InvalidParameter as InvalidParameter
 from .core.errors import IsthmusError as IsthmusError
 from .core.errors import IsthmusWarning as IsthmusWarning
 from .core.errors import MissingExtra as MissingExtra
+from .core.errors import ProcessLost as ProcessLost
 from .core.errors import SchemaMismatch as SchemaMismatch
 from .core.errors import TrainingDiverged as TrainingDiverged
 from .core.errors import TrainingWarning as TrainingWarning
