@@ -16,7 +16,8 @@ def hidden(X, key=KEY, *, series=False):
     """Return the matrix, the inputs with hidden cells, and which cells are hidden."""
     schema = infer_schema(X, series=series, scale="none")
     matrix = schema.to_matrix(X)
-    inputs, counted = hidden_pixels(schema, series=series)(key, matrix)
+    inputs, counted, target = hidden_pixels(schema, series=series)(key, matrix)
+    assert target is None
     assert inputs.shape == counted.shape == matrix.shape
     assert inputs.dtype == counted.dtype == np.float32
     return matrix, np.asarray(inputs), np.asarray(counted) == 1

@@ -10,6 +10,7 @@
     ├── InvalidArchive     (ValueError)   a model file that is damaged, foreign or hostile
     ├── CannotWrite        (OSError)      nothing was written; an existing file is unchanged
     ├── TrainingDiverged   (ArithmeticError)  no finite weights to fall back on
+    ├── ProcessLost        (RuntimeError) another process of a training ended
     └── MissingExtra       (ImportError)  an optional dependency is not installed
 
     IsthmusWarning (UserWarning)
