@@ -59,8 +59,11 @@ def check_workers() -> None:
     ray_train = sys.modules.get("ray.train")
     if ray_train is None or processes.count() > 1:
         return
-    workers = ray_train.get_context().get_world_size()
-    if workers is not None and workers > 1:
+    try:
+        workers = ray_train.get_context().get_world_size()
+    except RuntimeError:  # not in a worker
+        return
+    if workers > 1:
         raise InvalidParameter(
             "fit in Ray Train",
             expected=f"{workers} processes joined by jax.distributed.initialize",
