@@ -78,6 +78,7 @@ class Residual:
 
     name: ClassVar[str] = "convolutional"
     variable_length: ClassVar[bool] = False
+    _pooling: ClassVar[type[keras.Layer]] = keras.layers.AveragePooling2D
 
     filters: tuple[int, ...]
     patch: int
@@ -103,12 +104,18 @@ class Residual:
         filters = settings.some_hidden(
             _filters(shape, patch), "the filters of at least one stage", cls.name
         )
+        return cls._with_style(settings, filters, patch, _shrinking(shape))
+
+    @classmethod
+    def _with_style(
+        cls, settings: ArchitectureSettings, filters: tuple[int, ...], patch: int, shrinking: int
+    ) -> Self:
         activation, _, policy = settings.style()
         normalization = settings.normalization
         return cls(
             filters,
             patch,
-            _shrinking(shape),
+            shrinking,
             settings.values == "unit",
             activation,
             "none" if normalization == "auto" else NORMALIZATIONS[normalization],
@@ -265,7 +272,7 @@ class Residual:
     def _linear_cells(self, picture: Any) -> Any:
         """Return the cells of the linear path, (n, cells), in its units."""
         if self.shrinking > 1:
-            picture = keras.layers.AveragePooling2D(
+            picture = self._pooling(
                 self.shrinking, padding="same", name="shrunk", data_format="channels_last"
             )(picture)
         flat = keras.layers.Flatten(name="cells", data_format="channels_last")(picture)

@@ -9,7 +9,6 @@ import keras
 
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import derive_seed
-from isthmus.networks.architecture_settings import NORMALIZATIONS
 from isthmus.networks.layer_blocks import activated, dense
 from isthmus.networks.layers import Logit
 from isthmus.networks.residual import Residual
@@ -29,8 +28,8 @@ _MOST_LINEAR_CELLS = 2**14
 """As for pictures: the linear path for a code of 64 takes at most 8 MB."""
 _LARGEST_SHRINKING = 64
 _MARGIN = 0.02
-_TO_CODE, _TO_CELLS = 32.0, 1 / 32
-"""The units of the linear path, as in `Residual`, whose `start` sets its weights."""
+_TO_CELLS = 1 / 32
+"""The unit of the linear path, as in `Residual`, whose `start` sets its weights."""
 
 
 class ResidualVolumes(Residual):
@@ -47,6 +46,7 @@ class ResidualVolumes(Residual):
     """
 
     name: ClassVar[str] = "convolutional-3d"
+    _pooling: ClassVar[type[keras.Layer]] = keras.layers.AveragePooling3D
 
     @classmethod
     def from_settings(cls, settings: ArchitectureSettings) -> Self:
@@ -63,18 +63,7 @@ class ResidualVolumes(Residual):
         filters = settings.some_hidden(
             _filters(max(shape[:3]), patch), "the filters of at least one stage", cls.name
         )
-        activation, _, policy = settings.style()
-        normalization = settings.normalization
-        return cls(
-            filters,
-            patch,
-            _shrinking(shape),
-            settings.values == "unit",
-            activation,
-            "none" if normalization == "auto" else NORMALIZATIONS[normalization],
-            settings.linear_path,
-            policy,
-        )
+        return cls._with_style(settings, filters, patch, _shrinking(shape))
 
     def encoder(self, sample_shape: tuple[int, ...]) -> keras.Model:
         """Return the model (n, *sample_shape) -> features (n, width)."""
@@ -130,17 +119,6 @@ class ResidualVolumes(Residual):
     ) -> tuple[int, ...]:
         """Set the linear path as `Residual.start` does, without mirror images."""
         return super().start(network, rows, None, seed=seed)
-
-    def _linear_cells(self, volume: Any) -> Any:
-        """Return the cells of the linear path, (n, cells), in its units."""
-        if self.shrinking > 1:
-            volume = keras.layers.AveragePooling3D(
-                self.shrinking, padding="same", name="shrunk", data_format="channels_last"
-            )(volume)
-        flat = keras.layers.Flatten(name="cells", data_format="channels_last")(volume)
-        scale = _TO_CODE / flat.shape[1]
-        offset = -0.5 * scale if self.fractions else 0.0
-        return keras.layers.Rescaling(scale, offset, name="scaled_cells", dtype="float32")(flat)
 
     def _straight_volume(self, code: Any, sides: Sides, channels: int) -> Any:
         """Return the volume that the linear path computes from the code."""
