@@ -10,7 +10,7 @@ import pyarrow as pa
 from isthmus.cli.row_split import MAX_HELD_OUT, RowParts, take
 from isthmus.core.errors import InvalidParameter
 from isthmus.core.randomness import generator_for
-from isthmus.data.reading import Dataset
+from isthmus.data.reading import Dataset, label_values
 from isthmus.data.sources import opening
 from isthmus.data.sources.selection import mapped, sampled, without_rows
 
@@ -109,7 +109,4 @@ def _labels(rows: Any, label: str | None, path: Path) -> Any:
             received=repr(label),
             remedy="give the name of the column of labels",
         )
-    column = rows.column(label)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.to_numpy()
+    return label_values(rows, label)

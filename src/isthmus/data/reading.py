@@ -329,10 +329,16 @@ def _split_label(path: Path, table: pa.Table, label: str | None) -> Dataset:
             received=repr(label),
             remedy=nearest(label, names) or "give the name of the column of labels",
         )
+    return Dataset(_stem(path), table.drop_columns([label]), label_values(table, label))
+
+
+def label_values(table: pa.Table, label: str) -> NDArray[Any]:
+    """Return the values of a column of labels, (n,)."""
     column = table.column(label)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    return Dataset(_stem(path), table.drop_columns([label]), column.to_numpy())
+    values: NDArray[Any] = column.to_numpy()
+    return values
 
 
 def _no_rows(path: Path) -> UnreadableFile:
