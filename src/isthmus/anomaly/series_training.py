@@ -26,6 +26,7 @@ from isthmus.core.randomness import derive_seed
 from isthmus.data.sensor_series import as_series
 from isthmus.data.windows import per_timestamp, pieces
 from isthmus.estimators.autoencoder import Autoencoder
+from isthmus.estimators.resolved_settings import recipe
 from isthmus.tasks.base import unwrapped
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ _STRETCH = 8
 _CODE = (8, 32)
 """Smallest and largest code size of the default network; in between, 2 per sensor."""
 _HIDDEN = (64,)
+_MOST_TRAINED_CELLS = 3 << 26
+"""Limit on the cells of all training steps of the default network. Training for longer hardly
+lowers the error: windows that begin a row apart are nearly equal."""
 _AT_ONCE = 4096
 """Windows whose statistics are computed at a time."""
 _FENCE = 1.5
@@ -162,7 +166,9 @@ def fit_with_scores(
     by_slot = per_timestamp(by_slot, width)
     by_row = by_slot[series.measured()]
     detector = SeriesDetector(
-        autoencoder=_trained(autoencoder, sample.windows, derive_seed(seed, "all")),
+        autoencoder=_trained(
+            autoencoder, sample.windows, sample.windows.size, derive_seed(seed, "all")
+        ),
         window=width,
         sensors=sensors,
         columns=given.sensors,
@@ -183,8 +189,8 @@ def _held_out(sample: _Sample, autoencoder: Any, seed: int) -> _HeldOut:
     block, starts, units = sample
     middle = int(starts[len(starts) // 2])
     early, late = starts + block.shape[1] <= middle, starts >= middle
-    by_late = _trained(autoencoder, block[late], derive_seed(seed, "late"))
-    by_early = _trained(autoencoder, block[early], derive_seed(seed, "early"))
+    by_late = _trained(autoencoder, block[late], block.size, derive_seed(seed, "late"))
+    by_early = _trained(autoencoder, block[early], block.size, derive_seed(seed, "early"))
     statistics = np.concatenate(
         [_statistics(by_late, block[early]), _statistics(by_early, block[late])]
     )
@@ -241,10 +247,14 @@ def _sample(series: PlacedSeries, window: int, scaling: SensorScaling, many: int
     return _Sample(np.concatenate(collected), np.concatenate(starts), series.begins())
 
 
-def _trained(given: Any, block: Floats, seed: int) -> Any:
-    """Return a fitted autoencoder for windows; raises InvalidParameter."""
+def _trained(given: Any, block: Floats, whole: int, seed: int) -> Any:
+    """Return a fitted autoencoder for windows; raises InvalidParameter.
+
+    The default one is trained for as many epochs on part of the windows as on the `whole` of them,
+    which has so many cells, so that the held-out scores are not those of longer training.
+    """
     if given is None:
-        return _default(block.shape[1:], seed).fit(block)
+        return _default(block, whole, seed).fit(block)
     inner, frozen = unwrapped(given)
     if not frozen:
         _refuse_augmentation(inner)
@@ -272,10 +282,13 @@ def _refuse_augmentation(inner: Any) -> None:
         )
 
 
-def _default(shape: tuple[int, ...], seed: int) -> Autoencoder:
-    fewest, most = _CODE
-    size = min(max(fewest, 2 * shape[1]), most, shape[0] * shape[1] - 1)
-    return Autoencoder(size, hidden=_HIDDEN, scale="none", verbose=0, random_state=seed)
+def _default(block: Floats, whole: int, seed: int) -> Autoencoder:
+    shape = block.shape[1:]
+    fewest, largest = _CODE
+    size = min(max(fewest, 2 * shape[1]), largest, shape[0] * shape[1] - 1)
+    made = Autoencoder(size, hidden=_HIDDEN, scale="none", verbose=0, random_state=seed)
+    most = max(1, _MOST_TRAINED_CELLS // whole)
+    return made if recipe(made, len(block)).epochs <= most else made.set_params(epochs=most)
 
 
 def _statistics(autoencoder: Any, block: Floats) -> NDArray[np.float64]:
