@@ -23,7 +23,7 @@ _LADDER = 2
 """Fewest held-out rows that lie above the threshold, if there are enough rows."""
 _MOST = 20_000
 """Limit on the number of held-out rows. More would hardly make the rate more precise."""
-_LEAST_SLOPE = 0.2
+LEAST_SLOPE = 0.2
 _FENCE = 3.0
 """Distance above the upper quartile, in interquartile ranges, from which a score is "far out"."""
 
@@ -87,7 +87,7 @@ def thresholds(calibration: Scores, rates: Scores) -> Scores:
     whole = np.floor(expected + 1e-9).astype(np.intp)
     upper = np.quantile(calibration, 0.75)
     slope = (calibration[-1] - upper) / math.log(max(2.0, 0.25 * (len(calibration) + 1)))
-    beyond = calibration[-1] - 2 * max(slope, _LEAST_SLOPE) * np.log(expected)
+    beyond = calibration[-1] - 2 * max(slope, LEAST_SLOPE) * np.log(expected)
     return np.where(whole >= 1, calibration[-np.clip(whole, 1, len(calibration))], beyond)
 
 

@@ -11,7 +11,7 @@ from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from isthmus.anomaly import conformal
+from isthmus.anomaly import conformal, exporting
 from isthmus.anomaly.parameters import DETECTOR_PARAMETERS
 from isthmus.anomaly.picture_detector import PICTURES, PictureDetector
 from isthmus.anomaly.picture_grid import is_picture_shape
@@ -29,6 +29,7 @@ from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.tasks.base import Task, unwrapped
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
@@ -521,6 +522,30 @@ class AnomalyDetector(OutlierMixin, Task):
         """Forget the rows passed to `update`; the next one begins a new stream."""
         check_is_fitted(self)
         self._fitted.reset()
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write an ONNX file that scores rows without isthmus.
+
+        It takes rows in their original units. Its outputs are the anomaly score, its p-value,
+        whether it is an alarm, and the threshold, (n,) each. They are compared with those of Python
+        before the file is written. Needs the extra ``onnx``.
+
+        Parameters
+        ----------
+        path : path
+            The file to write.
+
+        Raises
+        ------
+        InvalidParameter
+            The detector is one of series or pictures, or a layer of its network cannot be exported.
+        MissingExtra
+            onnx or ONNX Runtime is not installed.
+        CannotWrite
+            The file could not be written; an existing file is unchanged.
+        """
+        check_is_fitted(self)
+        exporting.export(self, path)
 
     @property
     def _kind(self) -> FittedDetector | type[FittedDetector]:

@@ -44,15 +44,15 @@ _MOST_ROWS = 20_000
 _MOST_CELLS = 20_000_000
 """Limit on the cells of the normal rows kept: fewer rows if they are wide, but at least 1,000."""
 _FEWEST_ROWS = 1_000
-_NEAR = 3
+NEAR = 3
 """Neighbours in the mean distance, if all rows are normal."""
-_AROUND = 20
+AROUND = 20
 """Neighbours in a density, and in the mean distance if some rows are not normal."""
 _SHRINKAGE = 0.01
 """Fraction of the mean variance that is added to the variance of every direction."""
 _WIDEST = 512
 """With more columns, each is scaled separately and the covariance is ignored."""
-_TEMPERATURE = 3.0
+TEMPERATURE = 3.0
 """Temperature of the log-mean-exp: a high one approaches the mean, a low one the maximum."""
 _UPPER = 0.9
 _LEAST_SPREAD = 0.05
@@ -265,12 +265,12 @@ class RowScore:
 
     def _logs(self, matrix: Floats, copies_of: Floats | None = None) -> NDArray[np.float64]:
         """Return the logarithm of each measure of each row, (n, measures)."""
-        near = _AROUND if self.contaminated else _NEAR
+        near = AROUND if self.contaminated else NEAR
         codes, rebuilt = self.network.encode_and_reconstruct(matrix)
         codes, compressed = self.codes(codes), symlog(matrix)
         residuals = self.residuals(compressed - symlog(rebuilt))
         itself = None if copies_of is None else self._near_rows.find(copies_of, 1).itself
-        neighbours = self._near_rows.find(matrix, _AROUND, itself)
+        neighbours = self._near_rows.find(matrix, AROUND, itself)
         distances = (
             neighbours.distances[:, :near],
             self._near_compressed.find(compressed, near, neighbours.itself).distances,
@@ -279,7 +279,7 @@ class RowScore:
         measures = [nearest.mean(axis=1) for nearest in distances]
         measures += [np.linalg.norm(part.astype(np.float64), axis=1) for part in (codes, residuals)]
         if not self.contaminated:
-            radius, around = self._radius_and_density
+            radius, around = self.radius_and_density
             density = reach_density(neighbours, radius)
             measures.append(around[neighbours.points].mean(axis=1) / density)
         stacked: NDArray[np.float64] = np.stack(measures, axis=1)
@@ -298,22 +298,22 @@ class RowScore:
         return NearestNeighbours(self.codes(self.network.encode(self.rows)))
 
     @cached_property
-    def _radius_and_density(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def radius_and_density(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The distance from each row to its farthest neighbour, and the row's density."""
-        neighbours = self._near_rows.find(self.rows, _AROUND)
+        neighbours = self._near_rows.find(self.rows, AROUND)
         radius = neighbours.distances[:, -1]
         return radius, reach_density(neighbours, radius)
 
 
 def _mean(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log-mean-exp at `_TEMPERATURE`, (n, measures) -> (n,)."""
-    total: NDArray[np.float64] = logsumexp(z / _TEMPERATURE, axis=1) - np.log(z.shape[1])
-    return _TEMPERATURE * total
+    """Return the log-mean-exp at `TEMPERATURE`, (n, measures) -> (n,)."""
+    total: NDArray[np.float64] = logsumexp(z / TEMPERATURE, axis=1) - np.log(z.shape[1])
+    return TEMPERATURE * total
 
 
 _WHITENINGS = ("codes", "residuals")
 _MEASURES = 6
-_SEARCHES = {"_near_rows", "_near_compressed", "_near_codes", "_radius_and_density"}
+_SEARCHES = {"_near_rows", "_near_compressed", "_near_codes", "radius_and_density"}
 """What `RowScore` computes once."""
 
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from isthmus.data.schema import Schema
     from isthmus.estimators.base import BaseAutoencoder
 
-_FARTHEST = 1e9
+FARTHEST = 1e9
 """In standard deviations; its square is finite in float32."""
-_LARGEST_EXPONENT = 60.0
-"""With a larger exponent, a value exceeds `_FARTHEST` in any case."""
+LARGEST_EXPONENT = 60.0
+"""With a larger exponent, a value exceeds `FARTHEST` in any case."""
 _RARE = 0.25
 """Smallest scale of a one-hot cell, and of a pixel relative to the average pixel."""
 _BLOCK_CELLS = 1 << 22
@@ -126,7 +126,7 @@ class StandardizedSpace:
 
     @cached_property
     def _robust(self) -> NDArray[np.bool_]:
-        return _robust_columns(self.schema)
+        return robust_columns(self.schema)
 
 
 def _at_least_two(given: Floats) -> Floats:
@@ -177,7 +177,7 @@ def standardised(
     step = max(1, _BLOCK_CELLS // width)
     for start in range(0, len(scaled), step):
         part = _without_compression(scaled[start : start + step], schema)
-        np.clip((part - center) / scale, -_FARTHEST, _FARTHEST, out=part)
+        np.clip((part - center) / scale, -FARTHEST, FARTHEST, out=part)
         if schema.absent is not None:
             part[:, schema.absent] = 0.0
         rows[start : start + step] = part
@@ -187,11 +187,11 @@ def standardised(
 def _without_compression(scaled: Floats, schema: Schema) -> NDArray[np.float64]:
     """Return rows with the schema's compression of outliers undone, (n, d)."""
     rows = scaled.reshape(len(scaled), -1).astype(np.float64)
-    expand_tails(rows, _robust_columns(schema), largest=_LARGEST_EXPONENT)
+    expand_tails(rows, robust_columns(schema), largest=LARGEST_EXPONENT)
     return rows
 
 
-def _robust_columns(schema: Schema) -> NDArray[np.bool_]:
+def robust_columns(schema: Schema) -> NDArray[np.bool_]:
     """Return a mask of the matrix columns that the schema scales robustly, compressing outliers."""
     width = math.prod(schema.sample_shape)
     robust = schema.scaling.method == "robust"  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ def symlog(matrix: Floats) -> Floats:
 
 def symexp(matrix: Floats) -> Floats:
     """Undo `symlog`."""
-    size = np.expm1(np.minimum(np.abs(matrix), math.log1p(_FARTHEST)))
+    size = np.expm1(np.minimum(np.abs(matrix), math.log1p(FARTHEST)))
     return np.copysign(size, matrix).astype(np.float32, copy=False)
 
 

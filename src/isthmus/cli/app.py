@@ -13,6 +13,7 @@ from isthmus.cli.command_wrapper import guarded
 from isthmus.cli.demo import demo
 from isthmus.cli.detect import detect
 from isthmus.cli.explain import explain
+from isthmus.cli.export import export
 from isthmus.cli.fit import fit
 from isthmus.cli.inspect import inspect
 from isthmus.cli.recipe import recipe
@@ -23,7 +24,7 @@ COMMANDS = (
     *(tasks.map, tasks.search, tasks.sample),
     *(detect, explain),
     *(compress, decompress),
-    *(report, inspect),
+    *(report, inspect, export),
 )
 
 app = typer.Typer(

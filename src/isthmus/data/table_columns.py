@@ -236,9 +236,13 @@ class TableColumn:
             return ~self.is_missing(cells)
         if arrow_types.family(self.type) == "text":
             return np.asarray(self.codes(cells) == UNSEEN)
-        only = self.numbers(pa.chunked_array([self.from_codes(np.zeros(1, dtype=np.intp))]))
         values = self.numbers(cells, first_row)
-        return np.asarray((values != only[0]) & ~np.isnan(values))
+        return np.asarray((values != self.only_number()) & ~np.isnan(values))
+
+    def only_number(self) -> float:
+        """Return the value of a constant column, not of text, as `numbers` does."""
+        cells = self.from_codes(np.zeros(1, dtype=np.intp))
+        return float(self.numbers(pa.chunked_array([cells]))[0])
 
     def codes(self, cells: pa.ChunkedArray) -> Codes:
         """Return the index of each cell's category, or `MISSING`, or `UNSEEN`."""

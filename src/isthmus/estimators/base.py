@@ -19,6 +19,7 @@ from isthmus.data.schema import Schema, infer_schema
 from isthmus.data.sources.source import BatchSource
 from isthmus.data.table_outputs import has_atoms, with_margins
 from isthmus.estimators import (
+    exporting,
     fit_rows,
     input_checks,
     parameters,
@@ -387,6 +388,33 @@ class BaseAutoencoder(
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
+
+    def export(self, path: str | os.PathLike[str], part: str = "reconstruct") -> None:
+        """Write an ONNX file that computes a part of the model without isthmus.
+
+        It takes the data in their original units, as `fit` did, and contains the scaling. Its
+        outputs are compared with those of Python before it is written. Needs the extra ``onnx``.
+
+        Parameters
+        ----------
+        path : path
+            The file to write.
+        part : {"reconstruct", "encode", "decode", "predict"}
+            "encode": the code (n, latent_dim). "reconstruct": also the reconstruction in original
+            units, and the error of each row. "decode": from codes to samples in original units.
+            "predict": labels, of a model that learned some.
+
+        Raises
+        ------
+        InvalidParameter
+            A layer of the network cannot be exported; the message names it.
+        MissingExtra
+            onnx or ONNX Runtime is not installed.
+        CannotWrite
+            The file could not be written; an existing file is unchanged.
+        """
+        check_is_fitted(self)
+        exporting.export(self, path, part)
 
     def _schema_of_outputs(self, bounded: bool) -> Schema:
         return self.schema_ if bounded else self.schema_.unbounded()

@@ -1,0 +1,1 @@
+"""Models as ONNX graphs, which other programs and languages can run."""

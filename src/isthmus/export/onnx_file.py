@@ -1,0 +1,70 @@
+"""Writes an ONNX file: a graph with a description of what it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from isthmus._version import __version__
+from isthmus.core.atomic_files import atomic_write
+from isthmus.export.graph import OPSET
+from isthmus.export.parity import Expected, check_parity
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from isthmus.data.schema import Schema
+    from isthmus.export.graph import OnnxGraph
+
+
+def write_onnx(
+    path: str | os.PathLike[str],
+    graph: OnnxGraph,
+    description: Mapping[str, Any],
+    schema: Schema,
+    inputs: Mapping[str, Any],
+    expected: Mapping[str, Expected],
+) -> None:
+    """Write a graph whose outputs are as expected.
+
+    The file's metadata has the entries of the description, the version of isthmus, the opset, the
+    schema as JSON, and the SHA-256 of the graph, all under names that begin with ``isthmus.``.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    graph : OnnxGraph
+        The complete graph.
+    description : mapping of str to str
+        What the graph is.
+    schema : Schema
+        The schema of the data.
+    inputs, expected : mapping
+        Inputs of the graph, and the outputs for them.
+
+    Raises
+    ------
+    IsthmusError
+        An output differs from what is expected; nothing is written.
+    MissingExtra
+        onnx or ONNX Runtime is not installed.
+    CannotWrite
+        The file could not be written; an existing file is unchanged.
+    """
+    model = graph.model("isthmus", __version__, {})
+    checksum = hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()
+    metadata = {
+        **description,
+        "version": __version__,
+        "opset": str(OPSET),
+        "schema": json.dumps(schema.to_config()),
+        "sha256": checksum,
+    }
+    for key, value in metadata.items():
+        model.metadata_props.add(key=f"isthmus.{key}", value=value)
+    content = model.SerializeToString()
+    check_parity(content, inputs, expected)
+    atomic_write(path, content)
