@@ -50,6 +50,13 @@ def test_neighbours_are_those_of_a_plain_loop(width):
     assert (own[10:] == -1).all()
 
 
+def test_of_points_that_are_equally_far_the_first_are_nearest():
+    points = np.random.default_rng(0).permutation(40).astype(np.float32)[:, None]
+    queries = np.arange(5, 35).astype(np.float32)[:, None] + np.float32(0.5)
+    found = NearestNeighbours(points).find(queries, 5)
+    np.testing.assert_array_equal(found.points, slow_find(points, queries, 5)[1])
+
+
 def test_what_each_query_is_may_be_told():
     points = cloud(30, 5, 0)
     moved, itself = points[:8] + np.float32(0.1), np.arange(8)

@@ -1,7 +1,7 @@
 """Nearest-neighbour distances in bounded memory.
 
 A query that is one of the points is not its own neighbour, so that scores of training rows and of
-new rows are comparable.
+new rows are comparable. Of points that are equally far, the first ones are the nearest.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _BLOCK_CELLS = 1 << 18
 the processor's cache."""
 _BLOCK_QUERIES = 1 << 12
 """Queries per search, which has a fixed cost."""
+SPARE = 4
+"""More points than are wanted, to choose from among those that are equally far."""
 _TREE_WIDTH = 12
 """Up to this many columns, a tree is faster than brute force."""
 
@@ -69,10 +71,11 @@ class NearestNeighbours:
         distances = np.empty((len(queries), count))
         chosen = np.empty((len(queries), count), dtype=np.intp)
         own = np.empty(len(queries), dtype=np.intp)
-        step = max(1, _BLOCK_CELLS // ((count + 1) * queries.shape[1]))
+        some = min(count + 1 + SPARE, len(self.points))
+        step = max(1, _BLOCK_CELLS // (some * queries.shape[1]))
         for start in range(0, len(queries), _BLOCK_QUERIES):
             block = queries[start : start + _BLOCK_QUERIES]
-            rows = self._search.kneighbors(block, count + 1, return_distance=False)
+            rows = np.sort(self._search.kneighbors(block, some, return_distance=False), axis=1)
             for first in range(0, len(block), step):
                 part = slice(first, first + step)
                 whole = slice(start + first, start + first + len(block[part]))
@@ -88,7 +91,10 @@ class NearestNeighbours:
         count: int,
         itself: NDArray[np.intp] | None,
     ) -> NeighbourDistances:
-        """Return the nearest of the points `rows`, (n, count + 1), that were found for queries."""
+        """Return the nearest of the points `rows`, (n, k), that were found for queries.
+
+        `rows` are in order, so that the first of several that are equally far come first.
+        """
         # The search's rounding depends on the other queries, so recompute the distances.
         away = queries[:, None].astype(np.float64) - self.points[rows]
         distances = np.sqrt(np.einsum("nkd,nkd->nk", away, away))
@@ -96,8 +102,9 @@ class NearestNeighbours:
             nearest = np.argmin(distances, axis=1)[:, None]
             at_zero = np.take_along_axis(distances, nearest, axis=1) == 0
             itself = np.where(at_zero, np.take_along_axis(rows, nearest, axis=1), -1)[:, 0]
-        order = np.argsort(np.where(rows == itself[:, None], np.inf, distances), kind="stable")
-        order = order[:, :count]
+        # In float32, distances that differ by rounding are equal.
+        compared = np.where(rows == itself[:, None], np.inf, distances).astype(np.float32)
+        order = np.argsort(compared, kind="stable")[:, :count]
         return NeighbourDistances(
             np.take_along_axis(distances, order, axis=1),
             np.take_along_axis(rows, order, axis=1),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from isthmus.anomaly.nearest_neighbours import SPARE
 from isthmus.export.scaling_nodes import number
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def nearest(
     wide = graph.cast(queries, np.float64)
     products = graph.add("MatMul", wide, graph.constant(-2.0 * known.T))
     squares = graph.add("Add", products, graph.constant(np.square(known).sum(axis=1)))
-    _, some = _smallest(graph, squares, count + 1)
+    _, some = _smallest(graph, squares, min(count + 1 + SPARE, len(points)))
+    # The operator returns the first of equal values first, which are the first points if in order.
+    some, _ = _smallest(graph, some, min(count + 1 + SPARE, len(points)))
     # Products round; the distances that count are computed anew.
     cells = graph.add("Gather", graph.constant(known), some)
     away = graph.add("Sub", graph.add("Unsqueeze", wide, graph.constant([1], np.int64)), cells)
@@ -51,8 +54,11 @@ def nearest(
         itself = _at_zero(graph, distances, some)
     others = graph.add("Equal", some, itself)
     distances = graph.add("Where", others, number(graph, np.inf), distances)
-    found, order = _smallest(graph, distances, count)
-    return FoundNodes(found, graph.add("GatherElements", some, order, axis=1), itself)
+    _, order = _smallest(graph, graph.cast(distances, np.float32), count)
+    found, points_found = (
+        graph.add("GatherElements", part, order, axis=1) for part in (distances, some)
+    )
+    return FoundNodes(found, points_found, itself)
 
 
 def _at_zero(graph: OnnxGraph, distances: str, some: str) -> str:
