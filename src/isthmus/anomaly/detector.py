@@ -26,12 +26,14 @@ from isthmus.estimators import input_checks, parameter_checks, parameters
 from isthmus.estimators.batched import in_batches
 from isthmus.estimators.resolved_settings import is_for_series
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
+from isthmus.plots.alarms import alarms
 from isthmus.tasks.base import Task, unwrapped
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from isthmus.anomaly.blind_spots import BlindSpots
@@ -522,6 +524,33 @@ class AnomalyDetector(OutlierMixin, Task):
         """Forget the rows passed to `update`; the next one begins a new stream."""
         check_is_fitted(self)
         self._fitted.reset()
+
+    def plot_alarms(self, X: Any, ax: Any = None) -> Axes:
+        """Draw the anomaly score of each row, the threshold, and the alarms.
+
+        Parameters
+        ----------
+        X : array, DataFrame or Arrow table
+            As for `anomaly_score`. If it is a DataFrame with an index of times, they are the
+            horizontal axis.
+        ax : matplotlib Axes, optional
+            Where to draw; None for a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        MissingExtra
+            matplotlib is not installed.
+        """
+        scores = self.anomaly_score(X)
+        places = np.asarray(getattr(X, "index", np.arange(len(scores))))
+        if places.dtype.kind != "M":
+            places = np.arange(len(scores))
+        limits = self.thresholds_of(scores, X)
+        return alarms(scores, limits, places, ax, connected=self.is_series)
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write an ONNX file that scores rows without isthmus.

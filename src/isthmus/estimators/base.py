@@ -30,6 +30,7 @@ from isthmus.estimators import (
 )
 from isthmus.estimators.batched import in_batches
 from isthmus.estimators.fit_rows import FitRows
+from isthmus.estimators.plotting import Figures
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.estimators.shared_parameters import SharedParameters
 from isthmus.networks.bottlenecks import DeterministicBottleneck
@@ -74,6 +75,7 @@ class TrainingGoal(NamedTuple):
 class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    Figures,
     SharedParameters,
     ABC,
 ):

@@ -1,0 +1,1 @@
+"""Figures for notebooks, drawn with matplotlib; each function returns its axes."""
