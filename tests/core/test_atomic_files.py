@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -173,6 +174,28 @@ def test_two_processes_write_the_same_file(path):
         assert content in (b"old", b"a" * 50_000, b"b" * 50_000)
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert alone(path)
+
+
+def test_what_a_killed_process_left_is_removed_by_a_later_write(path):
+    leftover = path.with_name(".isthmus-0123456789abcdef.part")
+    for age, is_kept in ((0, True), (3600, False)):
+        leftover.write_bytes(b"half")
+        os.utime(leftover, (time.time() - age,) * 2)
+        atomic_write(path, b"new")
+        assert leftover.exists() == is_kept
+
+
+@posix
+def test_the_file_of_a_slow_writer_is_kept(path, tmp_path):
+    def write_and_let_another_write(file):
+        (own,) = tmp_path.glob(".isthmus-*.part")
+        os.utime(own, (time.time() - 3600,) * 2)
+        atomic_write(tmp_path / "other", b"other")
+        assert own.exists()
+        file.write(b"new")
+
+    atomic_write(path, write_and_let_another_write)
+    assert path.read_bytes() == b"new"
 
 
 @posix

@@ -7,14 +7,22 @@ import errno
 import os
 import secrets
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from isthmus.core.errors import CannotWrite
 
+try:
+    import fcntl
+except ImportError:  # on Windows, where a file that is open cannot be removed
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_LEAST_AGE = 60.0
+"""Seconds after which a temporary file may be left over: its writer has locked it by then."""
 _REMEDIES = {
     errno.ENOSPC: "free some space on the disk, or choose another folder",
     errno.EDQUOT: "free some of your quota, or choose another folder",
@@ -129,10 +137,12 @@ def _find_target(shown: str) -> tuple[Path, int | None]:
 @contextlib.contextmanager
 def _temporary_beside(target: Path, mode: int | None) -> Iterator[tuple[Path, BinaryIO]]:
     """Open a new file in the folder of `target`; remove it on exit unless it was renamed."""
+    _sweep(target.parent)
     temporary = target.parent / f".isthmus-{secrets.token_hex(8)}.part"
     file = temporary.open("xb")
     try:
         with file:
+            _lock(file)
             if mode is not None:
                 temporary.chmod(mode)
             yield temporary, file
@@ -140,6 +150,28 @@ def _temporary_beside(target: Path, mode: int | None) -> Iterator[tuple[Path, Bi
         # Also after Ctrl-C. Once the file has been renamed, there is nothing to remove.
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove temporary files whose writers were killed: those that nobody has locked any longer."""
+    oldest = time.time() - _LEAST_AGE
+    for leftover in folder.glob(".isthmus-*.part"):
+        with contextlib.suppress(OSError):
+            with leftover.open("r+b") as file:
+                is_stale = leftover.stat().st_mtime < oldest and _lock(file)
+            if is_stale:
+                leftover.unlink()
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock a file until it is closed or the process ends; False if another process has done so."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _flush_folder(folder: Path) -> None:
