@@ -23,16 +23,22 @@ def show(judgement: Judgement) -> None:
     headers, rows = judgement.table()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, header in enumerate(headers):
-        table.add_column(header, justify="right" if place else "left", vertical="bottom")
+        # Headers may be wrapped between words; names, and figures with their units, stay whole.
+        parts = [*header.split(), *(row[place] for row in rows)]
+        table.add_column(
+            header,
+            justify="right" if place else "left",
+            vertical="bottom",
+            min_width=max(map(len, parts)),
+        )
     for row in rows:
-        # Headers may be wrapped; a figure and its unit stay on one line.
         table.add_row(*(cell.replace(" ", "\N{NO-BREAK SPACE}") for cell in row))
     # Texts may come from the data, so they are not parsed as Rich markup.
     findings = Table.grid(padding=(0, 1))
     for finding in judgement.findings:
         findings.add_row(_MARKS[finding.level], Text(finding.text))
     console.print()
-    console.print(table)
+    console.print(table, crop=False, overflow="ignore")
     console.print(Text(judgement.basis, style="dim"))
     console.print()
     console.print(findings)
