@@ -337,7 +337,8 @@ PARAMETERS = (
         WeightedNames(auto=True, names=_LOSSES, custom=True),
         '"mse", "mae", "huber", "charbonnier", "bce" or "mixture"; for images also "ssim", '
         '"ms_ssim" (structural similarity) or "gradient_difference"; the weights of several, such '
-        'as {"mse": 0.5, "ssim": 0.5}; or a function of (target, reconstruction) as in Keras. '
+        'as {"mse": 0.5, "ssim": 0.5}; an `isthmus.Perceptual`, which compares features of images; '
+        "or a function of (target, reconstruction) as in Keras. "
         '"auto": cross-entropy for images and values in [0, 1], squared error for numeric '
         "columns, a mixture by column for tables with categories or booleans; squared error for "
         'architecture="convolutional", and for models of your own, whose last activation is '
