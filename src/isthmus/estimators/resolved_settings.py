@@ -29,6 +29,7 @@ from isthmus.training.callbacks import Callbacks
 from isthmus.training.config import TrainingConfig
 
 if TYPE_CHECKING:
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
     from isthmus.networks.bottlenecks import Bottleneck
@@ -63,6 +64,11 @@ def is_for_series(estimator: Any) -> bool:
 def has_images(estimator: Any, schema: Schema) -> bool:
     """Whether samples are images, in which neighbouring cells are neighbouring pixels."""
     return schema.is_image and not is_for_series(estimator)
+
+
+def sample_noun(estimator: Any, schema: Schema) -> SampleNoun:
+    """Return what samples are called in texts."""
+    return "image" if has_images(estimator, schema) else "row"
 
 
 def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:

@@ -111,7 +111,9 @@ class Perceptual:
             `features` is no Keras model, does not accept such pictures, or returns no features for
             each of them.
         """
-        if not (hasattr(self.features, "stateless_call") and getattr(self.features, "built", False)):
+        if not (
+            hasattr(self.features, "stateless_call") and getattr(self.features, "built", False)
+        ):
             raise InvalidParameter(
                 "Perceptual features",
                 expected="a Keras model that has been built",
