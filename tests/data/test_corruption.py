@@ -55,6 +55,20 @@ def test_masking_takes_a_share_of_cells():
     assert ((noisy == 0) | (noisy == clean)).all()
 
 
+@pytest.mark.parametrize("shape", [(5, 6, 3), (4, 5, 6, 2)], ids=["colour", "volume"])
+def test_masking_takes_pixels_with_all_channels(shape):
+    clean, noisy, _ = corrupted("masking", 0.3, 0.5 + 0.5 * RNG.random((100, *shape)))
+    changed = (noisy != clean).reshape(-1, shape[-1])
+    np.testing.assert_array_equal(changed.all(axis=1), changed.any(axis=1))
+    np.testing.assert_allclose(changed.mean(), 0.3, atol=0.03)
+
+
+def test_masking_takes_sensors_of_series_one_by_one():
+    clean, noisy, _ = corrupted("masking", 0.3, 0.5 + 0.5 * RNG.random((100, 20, 3)))
+    changed = noisy != clean
+    assert (changed.any(axis=-1) & ~changed.all(axis=-1)).any()
+
+
 def test_masking_takes_categories_whole():
     clean, noisy, schema = corrupted("masking", 0.5, TABLE)
     kind = next(s for s in schema.segments if s.kind == "categorical")

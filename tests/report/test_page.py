@@ -82,6 +82,8 @@ def test_a_report_on_images_shows_them(digits_page):
     assert len(digits_page.images) == 4 * 10 * 3 + 2 + 1
     assert "Digits & co" in digits_page.text
     assert "Samples decoded from a grid of codes" in digits_page.text
+    assert "images" in digits_page.text
+    assert not re.search(r"\brows?\b", digits_page.text)
 
 
 def test_its_figures_are_the_referees(digits_model, digits_page):
@@ -157,7 +159,8 @@ def test_samples_of_any_shape_are_reported(shape, tmp_path):
     page = page_of(write_report(model, X[40:], tmp_path / "i.html", X_train=X[:40]))
     assert ("pictures" in page.ids) == (shape != (4, 6, 17))
     assert "curves-t" not in page.ids  # one epoch is no curve
-    assert "error of the row" in page.html  # a single number is drawn against the error
+    noun = "row" if shape in [(4, 6, 17), (64,)] else "image"
+    assert f"error of the {noun}" in page.html  # a single number is drawn against the error
 
 
 def test_a_few_rows_that_are_all_alike_are_reported(numbers_model, tmp_path):

@@ -76,10 +76,10 @@ def fit(
         series_files.refuse_options({"--time": time})
         parts = _split_file(data, test, label, given, files)
     typer.echo(
-        f"{data.name}: {len(parts.train):,} rows to fit on, {len(parts.held_out):,} to evaluate on "
-        f"({parts.origin})"
+        f"{data.name}: {len(parts.train):,} {parts.noun}s to fit on, {len(parts.held_out):,} to "
+        f"evaluate on ({parts.origin})"
     )
-    with error_context.adding(f"{data.name}, counting only the rows to fit on"):
+    with error_context.adding(f"{data.name}, counting only the {parts.noun}s to fit on"):
         detector.fit(parts.train)
     with Interrupt() as interrupt:  # Ctrl-C must not prevent saving
         detector.save(output)

@@ -71,10 +71,10 @@ def run(job: FitJob) -> None:
 
     train, held_out = job.parts.train, job.parts.held_out
     typer.echo(
-        f"{job.name}: {job.parts.count:,} rows to train on, {len(held_out):,} to evaluate on "
-        f"({job.parts.origin})"
+        f"{job.name}: {job.parts.count:,} {job.parts.noun}s to train on, {len(held_out):,} to "
+        f"evaluate on ({job.parts.origin})"
     )
-    with error_context.adding(f"{job.name}, counting only the rows to train on"):
+    with error_context.adding(f"{job.name}, counting only the {job.parts.noun}s to train on"):
         labels = job.parts.train_labels if job.estimator is SupervisedAutoencoder else None
         model = job.estimator(**job.settings).fit(train, labels)
     with Interrupt() as interrupt:  # Ctrl-C must not prevent saving

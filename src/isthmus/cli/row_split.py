@@ -13,6 +13,7 @@ from isthmus.core.randomness import generator_for
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.data.reading import Dataset
 
 MAX_HELD_OUT = 10_000
@@ -33,6 +34,11 @@ class RowParts:
     """The files of held-out images."""
     compared: Any = None
     """Some of the rows to train on, if these are read in batches."""
+
+    @property
+    def noun(self) -> SampleNoun:
+        """What the rows are called: images if they are files of their own."""
+        return "row" if self.held_out_names is None else "image"
 
     @property
     def count(self) -> int:

@@ -41,13 +41,16 @@ def masking(level: float, schema: Schema) -> Corruption:
     """Return noise that sets a fraction `level` of the columns to 0, as if they were missing.
 
     Vincent et al., 2010, "Stacked denoising autoencoders", section 3.3. The cells of a categorical
-    column are set together.
+    column are set together, and so are the channels of a pixel (height, width, channels) or voxel:
+    otherwise the other channels would show what the missing one is like.
     """
     columns, column_of_cell = _columns(schema)
+    whole_pixels = len(schema.sample_shape) > 2
 
     def corrupt(key: Array, inputs: Array) -> Array:
         if column_of_cell is None:
-            kept = jax.random.bernoulli(key, 1.0 - level, inputs.shape)
+            shape = (*inputs.shape[:-1], 1) if whole_pixels else inputs.shape
+            kept = jax.random.bernoulli(key, 1.0 - level, shape)
         else:
             shape = (len(inputs), columns)
             kept = jax.random.bernoulli(key, 1.0 - level, shape)[:, column_of_cell]

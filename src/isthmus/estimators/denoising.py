@@ -19,6 +19,7 @@ from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.sample_weights import without_keywords
 from isthmus.objectives.catalogue import LOSSES
 from isthmus.objectives.objective import Objective
+from isthmus.objectives.perceptual import Perceptual
 from isthmus.objectives.unbiased_risk import unbiased_risk
 from isthmus.persistence import config_checks
 
@@ -276,6 +277,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
             )
         of_images = [name for name in LOSSES if LOSSES[name].images]
         given = resolved_settings.first_of(of_images, self.loss)
+        if isinstance(self.loss, Perceptual):
+            given = type(self.loss).__name__
         if given is not None:
             raise InvalidParameter(
                 "noise='blind_spot'",

@@ -124,9 +124,9 @@ PARAMETERS = (
         "auto",
         OneOf(auto=True, names=("gaussian", "masking", "salt_pepper", "blind_spot"), custom=True),
         '"gaussian" adds normal noise to numbers, and clips fractions of a range to [0, 1]. '
-        '"masking" sets cells to 0: black in an image, the center of a numeric column, or no '
-        'category. "salt_pepper" sets cells to either end of the range. "blind_spot" learns from '
-        "noisy images or series alone. "
+        '"masking" sets cells to 0: black in an image, where a pixel is set in all its channels, '
+        'the center of a numeric column, or no category. "salt_pepper" sets cells to either end of '
+        'the range. "blind_spot" learns from noisy images or series alone. '
         "A JAX function of (key, inputs) takes a random key and samples in scaled units, "
         "(n, *sample shape), and returns corrupted samples of the same shape. "
         '"auto": gaussian, but none if `fit` is given pairs of noisy and clean samples.',
@@ -337,7 +337,8 @@ PARAMETERS = (
         WeightedNames(auto=True, names=_LOSSES, custom=True),
         '"mse", "mae", "huber", "charbonnier", "bce" or "mixture"; for images also "ssim", '
         '"ms_ssim" (structural similarity) or "gradient_difference"; the weights of several, such '
-        'as {"mse": 0.5, "ssim": 0.5}; or a function of (target, reconstruction) as in Keras. '
+        'as {"mse": 0.5, "ssim": 0.5}; an `isthmus.Perceptual`, which compares features of images; '
+        "or a function of (target, reconstruction) as in Keras. "
         '"auto": cross-entropy for images and values in [0, 1], squared error for numeric '
         "columns, a mixture by column for tables with categories or booleans; squared error for "
         'architecture="convolutional", and for models of your own, whose last activation is '

@@ -14,6 +14,7 @@ from isthmus.core.errors import DataWarning, InvalidParameter, TrainingWarning
 from isthmus.data.augmentation import augmentation
 from isthmus.data.schema import as_fractions
 from isthmus.estimators import parameter_checks
+from isthmus.networks.acceleration import accelerated
 from isthmus.networks.architecture_settings import ArchitectureSettings
 from isthmus.networks.catalogue import architecture_class
 from isthmus.networks.network import check_pair, clone_given, join
@@ -22,11 +23,13 @@ from isthmus.networks.residual import Residual
 from isthmus.networks.serialization import model_to_config
 from isthmus.objectives.catalogue import LOSSES, PENALTIES, loss_of, resolve_loss
 from isthmus.objectives.likelihood import LIKELIHOODS
+from isthmus.objectives.perceptual import Perceptual
 from isthmus.objectives.reconstruction import check_custom, custom
 from isthmus.training.callbacks import Callbacks
 from isthmus.training.config import TrainingConfig
 
 if TYPE_CHECKING:
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
     from isthmus.networks.bottlenecks import Bottleneck
@@ -61,6 +64,11 @@ def is_for_series(estimator: Any) -> bool:
 def has_images(estimator: Any, schema: Schema) -> bool:
     """Whether samples are images, in which neighbouring cells are neighbouring pixels."""
     return schema.is_image and not is_for_series(estimator)
+
+
+def sample_noun(estimator: Any, schema: Schema) -> SampleNoun:
+    """Return what samples are called in texts."""
+    return "image" if has_images(estimator, schema) else "row"
 
 
 def values_for_loss(estimator: Any, schema: Schema, matrix: Floats) -> Schema:
@@ -300,6 +308,8 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
     pictures better by it.
     """
     loss = estimator.loss
+    if isinstance(loss, Perceptual):
+        return _perceptual(estimator, loss, schema), f"custom:{type(loss).__name__}"
     if callable(loss):
         name = getattr(loss, "__name__", type(loss).__name__)
         check_custom(loss, name, schema.sample_shape)
@@ -309,6 +319,23 @@ def reconstruction(estimator: Any, schema: Schema) -> tuple[PerSample, str]:
         loss = "mse"
     name = resolve_loss(loss, schema.values, images=has_images(estimator, schema))
     return loss_of(name, schema.segments), name
+
+
+def _perceptual(estimator: Any, loss: Perceptual, schema: Schema) -> PerSample:
+    if not has_images(estimator, schema):
+        raise InvalidParameter(
+            "loss Perceptual",
+            expected="images, of shape (n, h, w) or (n, h, w, channels)",
+            received=f"samples of shape {schema.sample_shape}",
+            remedy="X.reshape(-1, h, w) if rows are flattened images, or leave loss='auto'",
+        )
+    parameter_checks.number("Perceptual weight", loss.weight, above=0)
+    loss.check(schema.sample_shape)
+    pixels = None
+    if loss.pixels is not None:
+        name = resolve_loss(loss.pixels, schema.values, images=True)
+        pixels = loss_of(name, schema.segments)
+    return loss.per_sample(accelerated(loss.features), pixels)
 
 
 def architecture_of(estimator: Any, schema: Schema) -> type[Architecture]:

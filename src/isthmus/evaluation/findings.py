@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isthmus.core.name_lists import name_list
 from isthmus.core.number_format import count, number, percent, seconds
+from isthmus.core.sample_words import about
 from isthmus.data.reconstruction_error import cell_errors
+from isthmus.estimators.resolved_settings import sample_noun
 from isthmus.evaluation.channel_errors import channel_errors
 from isthmus.evaluation.judgement import Finding
 
@@ -91,7 +93,11 @@ def gather(evidence: ReconstructionEvidence) -> tuple[Finding, ...]:
     """Return the verdict and then all other findings, warnings first."""
     others = [finding for rule in _RULES if (finding := rule(evidence)) is not None]
     others.sort(key=lambda finding: finding.level != "warning")
-    return (_verdict(evidence), *others)
+    noun = sample_noun(evidence.model, evidence.model.schema_)
+    return tuple(
+        replace(finding, text=about(noun, finding.text))
+        for finding in (_verdict(evidence), *others)
+    )
 
 
 def _verdict(e: ReconstructionEvidence) -> Finding:

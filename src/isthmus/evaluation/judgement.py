@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from isthmus.core.number_format import count, number, percent, seconds, text_table
+from isthmus.core.sample_words import SampleNoun, about
 from isthmus.evaluation.channel_errors import HEADERS, MOST_CHANNELS, ChannelError
 
 Level = Literal["good", "note", "warning"]
@@ -76,6 +77,8 @@ class Judgement:
     """The autoencoder's error on training rows; None if they were not given."""
     channels: tuple[ChannelError, ...] = ()
     """The errors by channel of images and series with several channels."""
+    noun: SampleNoun = "row"
+    """What samples are called in texts: images are called so."""
 
     @property
     def verdict(self) -> Finding:
@@ -90,7 +93,7 @@ class Judgement:
             if self.own_training_rows
             else f"PCA and the mean were fitted on {count(self.n_fit, 'other held-out row')}"
         )
-        return f"Evaluated on {count(self.n_test, 'held-out row')}; {fitted}."
+        return about(self.noun, f"Evaluated on {count(self.n_test, 'held-out row')}; {fitted}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as values that JSON can represent."""
@@ -115,7 +118,7 @@ class Judgement:
         headers += ["code size", "fit", "win rate"]
         rows = []
         for one in self.contestants:
-            row = [one.label, number(one.error), number(one.standard_error, 2)]
+            row = [about(self.noun, one.label), number(one.error), number(one.standard_error, 2)]
             row.append(percent(one.explained_variance))
             row += [number(one.cross_entropy, 4)] if with_entropy else []
             row += [number(one.psnr), number(one.ssim)] if with_quality else []

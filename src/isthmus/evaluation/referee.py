@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.estimators.resolved_settings import has_images
+from isthmus.estimators.resolved_settings import has_images, sample_noun
 from isthmus.evaluation.channel_errors import channel_errors
 from isthmus.evaluation.comparison import Comparison, ComparisonEntry, compare
 from isthmus.evaluation.findings import ReconstructionEvidence, gather, standard_error
@@ -85,6 +85,7 @@ def judge(contest: Comparison, model: Any) -> Judgement:
         own_training_rows=contest.own_training_rows,
         train_error=None if train is None else float(train.mean()),
         channels=channel_errors(contest, model.schema_),
+        noun=sample_noun(model, model.schema_),
     )
 
 

@@ -220,8 +220,8 @@ class Residual:
         """
         if not self.linear_path:
             return ()
-        cells, components = self._cells_model(network), _code_layer(network).units
-        found = choose(rows, held_out, cells, components=components, seed=seed)
+        shrunk, components = self._shrinking_model(network), _code_layer(network).units
+        found = choose(rows, held_out, shrunk, components=components, seed=seed)
         self._set_linear_path(network, found)
         return found.mirrored
 
@@ -241,8 +241,8 @@ class Residual:
         seed : int
             Determines which of many rows are used.
         """
-        cells, components = self._cells_model(network), _code_layer(network).units
-        found = of_rows(rows, cells, mirrored, components=components, seed=seed)
+        shrunk, components = self._shrinking_model(network), _code_layer(network).units
+        found = of_rows(rows, shrunk, mirrored, components=components, seed=seed)
         self._set_linear_path(network, found)
 
     def _set_linear_path(self, network: Network, found: PrincipalComponents) -> None:
@@ -280,9 +280,11 @@ class Residual:
         offset = -0.5 * scale if self.fractions else 0.0
         return keras.layers.Rescaling(scale, offset, name="scaled_cells", dtype="float32")(flat)
 
-    def _cells_model(self, network: Network) -> keras.Model:
+    @staticmethod
+    def _shrinking_model(network: Network) -> keras.Model:
+        """Return the model that maps samples to the pictures of the linear path."""
         features = network.halves[0]
-        return keras.Model(features.input, features.get_layer("cells").output)
+        return keras.Model(features.input, features.get_layer("cells").input)
 
     def _straight(self, code: Any, shape: tuple[int, int, int]) -> Any:
         """Return the picture that the linear path computes from the code."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from isthmus.core.number_format import number, percent
+from isthmus.core.sample_words import about
 from isthmus.evaluation import alarm_evaluation
 from isthmus.report.charts import PlotLine, histogram_chart, line_chart
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from numpy.typing import NDArray
 
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.evaluation.alarm_evaluation import AlarmCounts
 
 _MOST_POINTS = 400
@@ -28,12 +30,13 @@ class AnomalyChart(NamedTuple):
     caption: str
 
 
-def histogram(seen: AlarmCounts) -> AnomalyChart:
+def histogram(seen: AlarmCounts, noun: SampleNoun = "row") -> AnomalyChart:
     """Draw the distribution of the scores and the threshold."""
-    samples = _groups(seen, seen.scores)
-    caption = (
+    samples = _groups(seen, seen.scores, noun)
+    caption = about(
+        noun,
         f"Anomaly scores. The line is the threshold, {number(seen.threshold)}, above which a row "
-        "raises an alarm."
+        "raises an alarm.",
     )
     chart = histogram_chart(
         samples,
@@ -41,19 +44,19 @@ def histogram(seen: AlarmCounts) -> AnomalyChart:
         title="Anomaly scores",
         description=caption,
         x_label="score (last bin: all above)",
-        y_label="% of rows",
+        y_label=f"% of {noun}s",
         mark=seen.threshold,
         log=True,
     )
     return AnomalyChart(chart, [(name, colour) for name, _, colour in samples], caption)
 
 
-def p_values(seen: AlarmCounts) -> AnomalyChart:
+def p_values(seen: AlarmCounts, noun: SampleNoun = "row") -> AnomalyChart:
     """Draw the distribution of the p-values."""
-    samples = _groups(seen, seen.p_values)
+    samples = _groups(seen, seen.p_values, noun)
     caption = (
-        "p-values. Those of anomalies are small; those of normal rows are spread evenly, or are "
-        "higher."
+        f"p-values. Those of anomalies are small; those of normal {noun}s are spread evenly, or "
+        "are higher."
     )
     chart = histogram_chart(
         samples,
@@ -61,13 +64,13 @@ def p_values(seen: AlarmCounts) -> AnomalyChart:
         title="p-values",
         description=caption,
         x_label="p-value",
-        y_label="% of rows",
+        y_label=f"% of {noun}s",
         bins=_P_EDGES,
     )
     return AnomalyChart(chart, [(name, colour) for name, _, colour in samples], caption)
 
 
-def curves(seen: AlarmCounts) -> list[AnomalyChart]:
+def curves(seen: AlarmCounts, noun: SampleNoun = "row") -> list[AnomalyChart]:
     """Draw the ROC and the precision-recall curve; none without labels of both kinds."""
     drawn, found = alarm_evaluation.curves(seen), alarm_evaluation.found(seen)
     if drawn is None or found is None:
@@ -81,7 +84,7 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
             "ROC curve",
             f"Anomalies found at each false-alarm rate; area {number(found.roc_auc)}. The line "
             f"marks the rate of the alarms in this report, {percent(false_alarms / 100)}.",
-            ("false alarms, % of normal rows", "found, % of anomalies"),
+            (f"false alarms, % of normal {noun}s", "found, % of anomalies"),
             mark=false_alarms,
         ),
         _curve(
@@ -98,11 +101,11 @@ def curves(seen: AlarmCounts) -> list[AnomalyChart]:
 
 
 def _groups(
-    seen: AlarmCounts, values: NDArray[np.float64]
+    seen: AlarmCounts, values: NDArray[np.float64], noun: SampleNoun
 ) -> list[tuple[str, NDArray[np.float64], str]]:
     """Return values by label, without rows that have no score."""
     if seen.anomalous is None:
-        return [("rows", values[seen.scored], "--c0")]
+        return [(f"{noun}s", values[seen.scored], "--c0")]
     groups = [
         ("normal", values[seen.scored & ~seen.anomalous], "--c0"),
         ("anomalies", values[seen.scored & seen.anomalous], "--c1"),

@@ -10,6 +10,8 @@ from isthmus._version import __version__
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import InvalidData
 from isthmus.core.number_format import count, number, percent
+from isthmus.core.sample_words import about
+from isthmus.estimators.resolved_settings import sample_noun
 from isthmus.evaluation import alarm_evaluation
 from isthmus.evaluation.series_evaluation import evaluate_series
 from isthmus.report import anomaly_charts, anomaly_rows
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.anomaly.blind_spots import BlindSpots
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.evaluation.alarm_evaluation import AlarmCounts, DetectionFigures
     from isthmus.evaluation.series_figures import AlarmEvaluation
 
@@ -143,26 +146,30 @@ def render(
         blind = detector.blind_spots()
     drift = detector.drift(X) if hasattr(detector, "drift") else None
     table = parameter_table(detector.autoencoder_)
+    noun: SampleNoun = "row"
+    if not series:
+        noun = sample_noun(detector.autoencoder_, detector.schema_)
     parts = {
         "version": __version__,
         "title": title or "Anomalies",
-        "subtitle": _subtitle(detector, seen),
+        "subtitle": _subtitle(detector, seen, noun),
         "levels": _LEVELS,
-        "verdict": _verdict(seen, found, evaluation),
-        "tiles": _tiles(seen, found, evaluation),
-        "findings": _findings(seen, found, blind, drift),
+        "verdict": _about(noun, _verdict(seen, found, evaluation)),
+        "tiles": _tiles(seen, found, evaluation, noun),
+        "findings": [_about(noun, each) for each in _findings(seen, found, blind, drift)],
         "timeline": None if intervals is None else timeline(detector, X, seen, intervals),
         "script": None if intervals is None else script(*TIMELINE_SCRIPTS),
         "evaluation": evaluation_table(evaluation) if evaluation else None,
-        "histogram": anomaly_charts.histogram(seen),
-        "p_chart": anomaly_charts.p_values(seen),
-        "curves": anomaly_charts.curves(seen),
+        "histogram": anomaly_charts.histogram(seen, noun),
+        "p_chart": anomaly_charts.p_values(seen, noun),
+        "curves": anomaly_charts.curves(seen, noun),
         "top": None if series else anomaly_rows.top(detector, X, seen, names),
         "blind": anomaly_rows.blind_table(blind, detector.schema_) if blind else None,
         "drift": anomaly_rows.drift_table(drift) if drift else None,
-        "promise": _promise(detector, seen),
+        "promise": about(noun, _promise(detector, seen)),
         "network": {"table": table, "note": f"{table.total:,} parameters."},
-        "loading": _loading(detector),
+        "loading": about(noun, _loading(detector)),
+        "noun": noun,
         "colophon": colophon(),
     }
     return filled("anomalies.html.j2", parts)
@@ -175,8 +182,12 @@ def _loading(detector: Any) -> str:
     return _LOADING_SERIES if detector.group is None else _LOADING_FLEET
 
 
-def _subtitle(detector: Any, seen: AlarmCounts) -> str:
-    rows = count(len(seen.scores), "row")
+def _about(noun: SampleNoun, finding: AnomalyFinding) -> AnomalyFinding:
+    return finding._replace(text=about(noun, finding.text))
+
+
+def _subtitle(detector: Any, seen: AlarmCounts, noun: SampleNoun) -> str:
+    rows = count(len(seen.scores), noun)
     if detector.group is not None:
         units = count(len(detector.units_), "unit")
         windows = count(detector.window_, "row")
@@ -185,9 +196,12 @@ def _subtitle(detector: Any, seen: AlarmCounts) -> str:
         return f"A series of {rows}, in windows of {count(detector.window_, 'row')}"
     held_out = len(detector.calibration_scores_)
     left = detector.schema_.not_learned
+    kind = count(detector.schema_.n_columns, "column")
+    if noun == "image":
+        kind = f"images of {' × '.join(map(str, detector.schema_.sample_shape))} cells"
     return (
-        f"{rows}, detector for {count(detector.schema_.n_columns, 'column')} with a threshold "
-        f"from {count(held_out, 'held-out row')}" + (f". Not learned: {left}" if left else "")
+        f"{rows}, detector for {kind} with a threshold "
+        f"from {count(held_out, f'held-out {noun}')}" + (f". Not learned: {left}" if left else "")
     )
 
 
@@ -209,12 +223,15 @@ def _verdict(
 
 
 def _tiles(
-    seen: AlarmCounts, found: DetectionFigures | None, evaluation: AlarmEvaluation | None
+    seen: AlarmCounts,
+    found: DetectionFigures | None,
+    evaluation: AlarmEvaluation | None,
+    noun: SampleNoun,
 ) -> list[tuple[str, str, str]]:
     n, raised = int(seen.scored.sum()), int(seen.raised.sum())
     promise = "false discoveries" if seen.fdr else "false alarms"
     tiles = [
-        ("Alarms", f"{raised:,}", f"{percent(raised / n if n else 0.0)} of {count(n, 'row')}"),
+        ("Alarms", f"{raised:,}", f"{percent(raised / n if n else 0.0)} of {count(n, noun)}"),
         ("Guarantee", percent(seen.rate), f"{promise} at most"),
         ("Threshold", number(seen.threshold), f"highest score {number(_largest(seen.scores))}"),
     ]

@@ -108,8 +108,9 @@ def top(
     ]
     labelled = seen.anomalous is not None
     alarms = int(seen.raised[order].sum())
+    noun = "image" if detector.schema_.is_image else "row"
     note = (
-        f"The {count(len(order), 'row')} with the highest scores"
+        f"The {count(len(order), noun)} with the highest scores"
         f"{', counted from 0' if names is None else ''}; "
         f"{'all of them' if alarms == len(order) else f'{alarms} of them'} "
         f"{'raises an alarm' if alarms == 1 else 'raise alarms'}. "
@@ -121,7 +122,10 @@ def top(
     largest = float(why.contributions.max())
     note += f"The brightest pixel is a contribution of {number(largest)}."
     lines = [
-        ("row" if names is None else "file", [row.number for row in rows]),
+        (
+            noun if names is None else "file",
+            [row.number for row in rows],
+        ),
         ("score", [row.score for row in rows]),
         ("p-value", [row.p_value for row in rows]),
         *([("label", [row.label for row in rows])] if labelled else []),

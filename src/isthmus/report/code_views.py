@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InvalidData
 from isthmus.core.number_format import count, number, percent
 from isthmus.core.randomness import generator_for
+from isthmus.core.sample_words import about
 from isthmus.evaluation.findings import dead_dimensions
 from isthmus.report.charts import PlotLine, scatter_chart, small_histogram
 from isthmus.report.image_samples import plane
@@ -17,6 +18,7 @@ from isthmus.report.image_samples import plane
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.evaluation.comparison import Comparison
 
 Codes = NDArray[np.float64]
@@ -60,7 +62,7 @@ class _Colouring(NamedTuple):
     named: bool
 
 
-def view(contest: Comparison, model: Any, y: Any) -> CodesView:
+def view(contest: Comparison, model: Any, y: Any, noun: SampleNoun = "row") -> CodesView:
     """Draw the codes of the evaluated rows, coloured by labels if there are any.
 
     Parameters
@@ -68,6 +70,8 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
     contest : Comparison
     model : fitted autoencoder
     y : array of one label per row of ``X_test``, or None
+    noun : {"row", "image"}
+        What samples are called.
 
     Raises
     ------
@@ -83,6 +87,7 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
     if y is not None:
         caption += " Colours show the given labels"
         caption += "." if getattr(model, "supervised", False) else ", which the model did not use."
+    caption = about(noun, caption)
     colouring = _colour(None if labels is None else labels[some], len(some))
     groups = [
         PlotLine(name, plot[some][mask, 0], plot[some][mask, 1], colour)
@@ -91,16 +96,16 @@ def view(contest: Comparison, model: Any, y: Any) -> CodesView:
     scatter = scatter_chart(
         groups,
         name="scatter",
-        title="Codes of held-out rows",
+        title=f"Codes of held-out {noun}s",
         description=caption,
         x_label=names[0],
-        y_label=names[1],
+        y_label=about(noun, names[1]),
         labelled=colouring.named,
     )
     decoded = plane(model, codes)
     dimensions, more = _dimensions(codes, getattr(model, "kl_", None))
     return CodesView(
-        note=f"Each row is encoded as {count(codes.shape[1], 'number')}.",
+        note=f"Each {noun} is encoded as {count(codes.shape[1], 'number')}.",
         scatter=scatter if len(some) > 1 else None,
         caption=caption,
         legend=[(name, colour) for name, colour, _ in colouring.groups] if colouring.named else [],

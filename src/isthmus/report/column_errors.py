@@ -18,6 +18,7 @@ from isthmus.evaluation.channel_errors import MOST_CHANNELS, channel_errors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.evaluation.comparison import Comparison
 
 MOST_COLUMNS = 40
@@ -159,7 +160,7 @@ def worst_rows(contest: Comparison, schema: Any, X: Any) -> list[WorstRow]:
     return listed
 
 
-def describe(X: Any, schema: Any) -> ColumnData:
+def describe(X: Any, schema: Any, noun: SampleNoun = "row") -> ColumnData:
     """Describe the held-out rows: their number, and each column's kind, missing cells and range."""
     if is_table(X):
         return _describe_table(to_arrow(X), schema)
@@ -168,7 +169,7 @@ def describe(X: Any, schema: Any) -> ColumnData:
     low, high = float(np.nanmin(array)), float(np.nanmax(array))
     missing = float(np.isnan(array.astype(np.float64)).mean()) if array.dtype.kind == "f" else 0.0
     note = (
-        f"{count(len(array), 'held-out row')} of {shape} cells ({array.dtype}), values "
+        f"{count(len(array), f'held-out {noun}')} of {shape} cells ({array.dtype}), values "
         f"{value(low)} to {value(high)}, {percent(missing)} missing. "
     )
     if array.ndim != 2 or schema.is_image:

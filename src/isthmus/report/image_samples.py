@@ -150,7 +150,7 @@ def pictures(
         note += (
             f" Rows of {schema.sample_shape[0]} cells are shown as {shape[0]} × {shape[1]} pixels."
         )
-    label = "row" if names is None else "file"
+    label = ("image" if schema.is_image else "row") if names is None else "file"
     return SamplePictures(note, groups, _heats(contest, shape), label, max(shape[:2]) > SMALL)
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.number_format import count, number, percent, ratio, seconds
+from isthmus.core.sample_words import about
 from isthmus.data.sparse_rows import without_sparsity
 from isthmus.estimators.input_checks import in_memory
+from isthmus.estimators.resolved_settings import sample_noun
 from isthmus.evaluation.comparison import compare
 from isthmus.evaluation.referee import judge
 from isthmus.report import code_views, column_errors, image_samples, training_views
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.evaluation.comparison import Comparison
     from isthmus.evaluation.judgement import Judgement
 
@@ -116,13 +119,15 @@ def render(
     if y is not None:
         code_views.check_labels(y, len(X))
     schema = model.schema_
+    noun = sample_noun(model, schema)
     judgement = judge(contest, model)
     table = parameter_table(model)
     pictures = image_samples.pictures(contest, schema, names)
     tabular = pictures is None
     parts = {
         "title": title or f"{type(model).__name__} report",
-        "subtitle": _subtitle(model),
+        "noun": noun,
+        "subtitle": _subtitle(model, noun),
         "judgement": judgement,
         "levels": _LEVELS,
         "tiles": _tiles(judgement, table, model) + _label_tiles(model, X, y),
@@ -133,19 +138,19 @@ def render(
         if tabular
         else column_errors.errors_of_channels(contest, schema),
         "worst": column_errors.worst_rows(contest, schema, X) if tabular else [],
-        "curves": training_views.curves(model),
-        "spread": training_views.spread(contest),
-        "codes": code_views.view(contest, model, y),
+        "curves": training_views.curves(model, noun),
+        "spread": training_views.spread(contest, noun),
+        "codes": code_views.view(contest, model, y, noun),
         "network": {"table": table, "note": _network_note(table)},
-        "data": column_errors.describe(X, schema),
-        "settings": training_views.settings(model),
-        "loading": _LOADING.format(size=model.latent_dim_),
+        "data": column_errors.describe(X, schema, noun),
+        "settings": training_views.settings(model, noun),
+        "loading": about(noun, _LOADING.format(size=model.latent_dim_)),
         "colophon": colophon(),
     }
     return filled("page.html.j2", parts)
 
 
-def _subtitle(model: Any) -> str:
+def _subtitle(model: Any, noun: SampleNoun) -> str:
     shape = " × ".join(map(str, model.schema_.sample_shape))
     cells = (
         f"{shape} cells"
@@ -153,7 +158,7 @@ def _subtitle(model: Any) -> str:
         else (count(model.schema_.n_columns, "column"))
     )
     code = count(model.latent_dim_, "number")
-    trained = f"{cells} → {code} → {cells}, trained on {count(model.n_samples_, 'row')}"
+    trained = f"{cells} → {code} → {cells}, trained on {count(model.n_samples_, noun)}"
     left = model.schema_.not_learned
     return f"{trained}. Not learned: {left}" if left else trained
 

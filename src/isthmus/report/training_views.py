@@ -11,12 +11,14 @@ import numpy as np
 
 from isthmus._version import __version__
 from isthmus.core.number_format import count, number, seconds
+from isthmus.core.sample_words import about
 from isthmus.evaluation.judgement import LABELS
 from isthmus.report.charts import PlotLine, histogram_chart, line_chart
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from isthmus.core.sample_words import SampleNoun
     from isthmus.evaluation.comparison import Comparison
 
 _LONGEST = 120  # most characters of a setting's value
@@ -38,7 +40,7 @@ class SettingsTable(NamedTuple):
     versions: list[tuple[str, str]]
 
 
-def curves(model: Any) -> TrainingChart | None:
+def curves(model: Any, noun: SampleNoun) -> TrainingChart | None:
     """Draw the losses by epoch; None for fewer than two epochs."""
     history = model.history_
     epochs = np.asarray(history.get("epoch", []), dtype=np.float64)
@@ -47,8 +49,8 @@ def curves(model: Any) -> TrainingChart | None:
     series = [
         PlotLine(name, epochs, np.asarray(history[key], dtype=np.float64), colour)
         for name, key, colour in (
-            ("training rows", "loss", "--c1"),
-            ("validation rows", "val_loss", "--c0"),
+            (f"training {noun}s", "loss", "--c1"),
+            (f"validation {noun}s", "val_loss", "--c0"),
         )
         if key in history
     ]
@@ -68,37 +70,37 @@ def curves(model: Any) -> TrainingChart | None:
     return TrainingChart(chart, [(one.name, one.colour) for one in series], caption)
 
 
-def spread(contest: Comparison) -> TrainingChart | None:
+def spread(contest: Comparison, noun: SampleNoun) -> TrainingChart | None:
     """Draw the distribution of the rows' errors; None for fewer than 10 rows."""
     if len(contest.rows) < 10:
         return None
     colours = ("--c0", "--c1", "--c8")
     samples = [
-        (LABELS[entry.name], entry.errors, colour)
+        (about(noun, LABELS[entry.name]), entry.errors, colour)
         for entry, colour in zip(contest.entries, colours, strict=True)
     ]
     errors = contest.autoencoder.errors
     half, most, worst = (number(float(np.quantile(errors, q))) for q in (0.5, 0.95, 1.0))
     caption = (
-        f"Errors of the held-out rows. For the autoencoder, half are below {half}, 95 % below "
+        f"Errors of the held-out {noun}s. For the autoencoder, half are below {half}, 95 % below "
         f"{most}; the largest is {worst}."
     )
     chart = histogram_chart(
         samples,
         name="spread",
-        title="Errors of held-out rows",
+        title=f"Errors of held-out {noun}s",
         description=caption,
-        x_label="error of a row (last bin: all above)",
-        y_label="% of rows",
+        x_label=about(noun, "error of a row (last bin: all above)"),
+        y_label=f"% of {noun}s",
     )
     return TrainingChart(chart, [(name, colour) for name, _, colour in samples], caption)
 
 
-def settings(model: Any) -> SettingsTable:
+def settings(model: Any, noun: SampleNoun) -> SettingsTable:
     """List the settings that differ from the defaults, what `fit` resolved, and the versions."""
     versions = [("isthmus", __version__), ("Python", platform.python_version())]
     versions += [(name, metadata.version(name)) for name in ("keras", "jax", "numpy")]
-    tables = [("Set", _changed(model)), ("Resolved by fit", _resolved(model))]
+    tables = [("Set", _changed(model)), ("Resolved by fit", _resolved(model, noun))]
     return SettingsTable(
         [*((name, rows) for name, rows in tables if rows), ("Versions", versions)], versions
     )
@@ -127,11 +129,11 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _resolved(model: Any) -> list[tuple[str, str]]:
+def _resolved(model: Any, noun: SampleNoun) -> list[tuple[str, str]]:
     return [
         ("loss", model.loss_),
         ("latent_dim", f"{model.latent_dim_:,}"),
-        ("rows", f"{model.n_samples_:,}"),
+        (f"{noun}s", f"{model.n_samples_:,}"),
         ("epochs run", f"{len(model.history_.get('epoch', [])):,}"),
         ("best epoch", f"{model.best_epoch_:,}"),
         ("ended", model.stop_reason_),
