@@ -438,6 +438,23 @@ def test_the_grid_of_decimal_steps_is_learned(values, parts):
             np.testing.assert_array_equal(near, np.round(values, 3).astype(dtype))
 
 
+@pytest.mark.parametrize(
+    ("more", "limits", "parts"),
+    [
+        ([2.0, None], (0, 3), 2),
+        ([None, None], (0, 3), 2),
+        ([-1.5, 9.0], (-1.5, 9), 2),
+        ([0.25, 1.0], (0, 3), 0),
+    ],
+)
+def test_the_domain_of_more_rows(more, limits, parts):
+    schema = infer_schema(pa.table({"a": [0.0, 1.5, 3.0]}))
+    with_more = schema.including(pa.table({"a": pa.array(more, pa.float64())}))
+    domain = with_more.fields[0].domain
+    assert ((domain.low, domain.high), domain.parts) == (limits, parts)
+    assert with_more.scaling is schema.scaling
+
+
 def test_a_table_without_domains_is_restored_as_before():
     table = pa.table({"a": [0.0, 1.0, 2.5], "b": [1, 5, 9]})
     config = infer_schema(table).to_config()

@@ -17,7 +17,7 @@ def test_slots_begin_as_keras_has_them(name):
     variables = [keras.Variable(np.ones(shape, np.float32)) for shape in ((LARGE, LARGE), (LARGE,))]
     own = recipe.build_optimizer()
     own.build(variables)
-    slots = OptimizerStep(recipe, variables).fresh_slots()
+    slots = OptimizerStep(recipe, variables).first_slots()
     assert len(slots) == len(own.variables)
     for slot, variable in zip(slots, own.variables, strict=True):
         assert slot.dtype == variable.dtype
@@ -35,7 +35,7 @@ def test_steps_are_those_of_keras(name, size):
     variables, own = [keras.Variable(w) for w in weights], recipe.build_optimizer()
     own.build(variables)
     update = OptimizerStep(recipe, [keras.Variable(w) for w in weights])
-    trainable, slots = [jnp.asarray(w) for w in weights], update.fresh_slots()
+    trainable, slots = [jnp.asarray(w) for w in weights], update.first_slots()
     for progress in (0.02, 0.1, 0.5, 0.9):
         gradients = [jnp.asarray(rng.normal(size=w.shape), jnp.float32) for w in weights]
         trainable, slots = update(slots, gradients, trainable, jnp.float32(progress))

@@ -10,7 +10,7 @@ import typer
 
 from isthmus.cli import image_options, output_checks
 from isthmus.core import error_context
-from isthmus.core.errors import InvalidArchive, InvalidParameter, UnreadableFile
+from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.data.formats.catalogue import ARRAYS, READABLE, TABLES, output_choices
 from isthmus.data.formats.image_options import ImageOptions
 
@@ -54,6 +54,8 @@ def compress(
     output_checks.require_ending(output, _ENDING, "a compressed file")
     output_checks.check([output], force=force)
 
+    from isthmus.compression.row_batches import of_path
+
     options = image_options.chosen(images, data)
     if model is None:
         codec = _settled(max_error, relative, quality, bits)
@@ -70,7 +72,7 @@ def compress(
     else:
         codec = _codec(model)
     with error_context.adding(data.name), _progress("compressed") as done:
-        rows = _rows(data, options)
+        rows = of_path(data, options)
         summary = codec.compress_to(rows, output, embed=model is None, progress=done)
     if model is not None and codec.coder_:
         size = model.stat().st_size
@@ -177,27 +179,10 @@ def _with(first: Any, others: Iterator[Any]) -> Iterator[Any]:
     yield from others
 
 
-def _rows(path: Path, images: ImageOptions) -> Any:
-    """Return a file's rows: an array mapped into memory, or an iterator of batches."""
-    import numpy as np
-
-    from isthmus.data import reading
-
-    if path.suffix.lower() != ".npy" or not path.is_file():
-        return iter(reading.stream(path, images=images))
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UnreadableFile(
-            str(path),
-            expected="a numeric array in NumPy's format",
-            received=str(error).splitlines()[0][:200],
-            remedy="check that the file is complete, or save it again with numpy.save",
-        ) from None
-
-
 def _watched(path: Path, images: ImageOptions, done: Callable[[int], object]) -> Any:
-    rows = _rows(path, images)
+    from isthmus.compression.row_batches import of_path
+
+    rows = of_path(path, images)
     if not hasattr(rows, "__next__"):
         return rows
 

@@ -23,9 +23,10 @@ from isthmus.compression.container_reading import (
     truncation_error,
 )
 from isthmus.compression.container_reading import read_chunk as chunk_of
-from isthmus.compression.container_writing import batches, write
+from isthmus.compression.container_writing import write
 from isthmus.compression.error_bounds import ErrorBound, error_bound_of
 from isthmus.compression.parameters import CODEC_PARAMETERS
+from isthmus.compression.row_batches import batches, to_learn_from
 from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import DataWarning, InvalidArchive, InvalidData, InvalidParameter
 from isthmus.core.randomness import resolve_seed
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from isthmus.compression.embedded_model import EmbeddedModel
+    from isthmus.compression.row_codec import RowCodec
     from isthmus.compression.summary import Summary
     from isthmus.persistence.artifact import Artifact
 
@@ -110,9 +112,13 @@ class Codec(BaseEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame, Arrow table, or an iterator of these
+        X : array, DataFrame, Arrow table, iterator of these, path or source of batches
             Rows: (n, columns), (n,) or (n, *shape of a row). An iterator yields batches of rows,
             for data larger than memory. Ranges cover all batches; a model is trained on the first.
+            A path is that of a file, a folder or a pattern of files. A source is what
+            `isthmus.data.sources.opening.opened` takes, such as a pyarrow Dataset or a function
+            that returns an iterator of batches. It is read in batches for ranges. A model is
+            trained on all rows if they take at most 1 GiB as float32, else on a random sample.
         y : ignored
             Labels, as pipelines pass them.
 
@@ -122,14 +128,14 @@ class Codec(BaseEstimator):
 
         Raises
         ------
-        InvalidParameter, InvalidData
-            A parameter is invalid, or `X` does not consist of such rows.
+        InvalidParameter, InvalidData, UnreadableFile
+            A parameter is invalid, `X` does not consist of such rows, or cannot be read.
         """
         input_checks.refuse_samples(y, X)
         error_bound, seed = self._error_bound(), resolve_seed(self.random_state)
         limits: Any = None
         model: EmbeddedModel | None = None
-        for rows, part in batches(X):
+        for rows, part in self._batches_to_learn_from(X, error_bound):
             if self.relative:
                 limits = merged_limits(limits, rows, part)
             model = model or error_bound.learn(rows, part, seed)
@@ -143,8 +149,9 @@ class Codec(BaseEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame or Arrow table
-            Rows.
+        X : array, DataFrame, Arrow table, path or source of batches
+            Rows. Files and sources are read in batches, as in `compress_to`; the result is in
+            memory.
         embed : bool, default=True
             Whether to embed the model that `fit` trained. A lossless model is not used if the
             result is smaller without it. Of a lossy model, only the parts that the rows need are
@@ -157,8 +164,8 @@ class Codec(BaseEstimator):
 
         Raises
         ------
-        InvalidData, InvalidParameter
-            `X` cannot be compressed, or its columns differ from those given to `fit`.
+        InvalidData, InvalidParameter, UnreadableFile
+            `X` cannot be compressed or read, or its columns differ from those given to `fit`.
         """
         check_is_fitted(self)
         model, error_bound = self._fitted_model(), self._error_bound(self.ranges_)
@@ -182,8 +189,10 @@ class Codec(BaseEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame, Arrow table, or an iterator of these
-            Rows. An iterator or a memory-mapped array may be larger than memory.
+        X : array, DataFrame, Arrow table, iterator of these, path or source of batches
+            Rows, in batches that have the same columns and types. All but those in memory may be
+            larger than memory: an iterator, a memory-mapped array, a file, a folder or a pattern of
+            files, and what else `fit` takes.
         path : path
             The file, usually ``*.isz``. It is written completely or not at all.
         embed : bool, default=True
@@ -201,7 +210,7 @@ class Codec(BaseEstimator):
         ------
         CannotWrite
             The file could not be written; an existing file is unchanged.
-        InvalidData, InvalidParameter
+        InvalidData, InvalidParameter, UnreadableFile
             As in `compress`.
         """
         check_is_fitted(self)
@@ -354,6 +363,17 @@ class Codec(BaseEstimator):
         """
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
+
+    def _batches_to_learn_from(
+        self, X: Any, error_bound: ErrorBound
+    ) -> Iterator[tuple[RowCodec, Any]]:
+        """Yield all batches for ranges; for a model, the rows of a source that it needs."""
+        if self.relative or hasattr(X, "__next__"):
+            return batches(X)
+        first = next(batches(X), None)
+        if first is None or not error_bound.learns(first[0]):
+            return iter(() if first is None else (first,))
+        return batches(to_learn_from(X))
 
     def _error_bound(self, ranges: Any = None) -> ErrorBound:
         return error_bound_of(self.max_error, self.relative, self.bits, self.quality, ranges)

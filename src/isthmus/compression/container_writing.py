@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from isthmus.compression.array_rows import rows_of
 from isthmus.compression.container import ContainerReader, ContainerWriter
+from isthmus.compression.row_batches import batches
 from isthmus.compression.summary import Summary
 from isthmus.core.errors import InvalidData
 from isthmus.data import frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.error_bounds import ErrorBound
@@ -36,7 +36,7 @@ def write(
 
     Parameters
     ----------
-    X : array, DataFrame, Arrow table, or iterator of these
+    X : array, DataFrame, Arrow table, iterator of these, path or source
         The rows.
     file : binary file
         Open for writing.
@@ -108,12 +108,6 @@ def _written(
     writer.close()
     held = len(model.packed) if model is not None and embed else 0
     return Summary(count, raw, file.tell(), held, worst, coders)
-
-
-def batches(X: Any) -> Iterator[tuple[RowCodec, Any]]:
-    """Yield the row codec and the rows: all at once, or each batch of an iterator."""
-    given: Iterable[Any] = X if hasattr(X, "__next__") else [X]
-    return map(rows_of, given)
 
 
 def chunks(X: Any) -> Iterator[tuple[RowCodec, Any]]:

@@ -58,6 +58,11 @@ class ErrorBound:
             return RateController(_lossy(model), self.quality, self.bits)
         return CoderSelection([] if model is None else [model.coder])
 
+    def learns(self, rows: RowCodec) -> bool:
+        """Whether such rows need a model."""
+        images = isinstance(rows, ArrayRows) and are_images(rows.dtype, rows.sample_shape)
+        return self.max_error is None or (self.max_error == 0 and images)
+
     def learn(self, rows: RowCodec, part: Any, seed: int) -> EmbeddedModel | None:
         """Return a model fitted to some rows, or None if none is needed.
 
@@ -66,8 +71,7 @@ class ErrorBound:
         InvalidData
             `max_error` is None, and the rows are those of a table.
         """
-        images = isinstance(rows, ArrayRows) and are_images(rows.dtype, rows.sample_shape)
-        if self.max_error == 0 and images and len(part):
+        if self.max_error == 0 and self.learns(rows) and len(part):
             return EmbeddedModel(PixelNetworkCoder.fit(part, seed))
         if self.max_error is not None:
             return None

@@ -81,6 +81,19 @@ class Domain:
         found = _atom(values) if atom else None
         return cls(float(values.min()), float(values.max()), parts, found)
 
+    def including(self, values: Float64s, precision: float | None) -> Self:
+        """Return the domain that also has other values; parameters as for `of`.
+
+        An atom stays the same. A grid on which some of the values do not lie is dropped.
+        """
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return self
+        tolerance = _ROUNDINGS * (precision or 0.0)
+        parts = self.parts if self.parts and _on_grid(values, self.parts, tolerance) else 0
+        low, high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        return replace(self, low=low, high=high, parts=parts)
+
     def nearest(self, values: Float64s) -> Float64s:
         """Return the nearest values of the domain, for finite values of shape (n,)."""
         inside = np.clip(values, self.low, self.high)

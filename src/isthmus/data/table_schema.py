@@ -173,6 +173,22 @@ class TableSchema:
         fields = (replace(f, domain=domains.get(f.name, f.domain)) for f in self.fields)
         return replace(self, fields=tuple(fields))
 
+    def including(self, X: Any) -> TableSchema:
+        """Return the schema whose numbers are restored within the range of `X`, too.
+
+        Parameters and errors are those of `to_matrix`. Scaling and categories stay the same.
+        """
+        table = self._aligned(X)
+        known = {f.name: (f, f.domain) for f in self._numbers if f.domain is not None}
+        return self.with_domains(
+            {
+                name: domain.including(
+                    field.numbers(table.column(name)), arrow_types.precision(field.type)
+                )
+                for name, (field, domain) in known.items()
+            }
+        )
+
     def unbounded(self) -> TableSchema:
         """Return the schema by which numbers are restored whatever values `fit` saw."""
         return self.with_domains(dict.fromkeys(self.columns))

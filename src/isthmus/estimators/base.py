@@ -18,9 +18,11 @@ from isthmus.data.reconstruction_error import row_errors, without_padding
 from isthmus.data.schema import Schema, infer_schema
 from isthmus.data.sources.source import BatchSource
 from isthmus.data.table_outputs import has_atoms, with_margins
+from isthmus.data.table_schema import TableSchema
 from isthmus.estimators import (
     exporting,
     fit_rows,
+    incremental,
     input_checks,
     parameters,
     resolved_settings,
@@ -48,12 +50,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from isthmus.core.types import Corruption, Floats
+    from isthmus.estimators.incremental import IncrementalState
     from isthmus.estimators.labels import Labelling
+    from isthmus.estimators.resume import TrainingRun
+    from isthmus.estimators.warm_start import Continuation
     from isthmus.networks.bottlenecks import Bottleneck
     from isthmus.networks.head import Head
     from isthmus.networks.network import Architecture, Network
     from isthmus.objectives.objective import Objective
     from isthmus.persistence.artifact import Artifact
+    from isthmus.training.callbacks import Callbacks
+    from isthmus.training.config import TrainingConfig
     from isthmus.training.loop import TrainingData
 
 
@@ -93,6 +100,8 @@ class BaseAutoencoder(
     _parameters: ClassVar[tuple[parameters.Parameter, ...]]
     _labelling: Labelling | None = None
     _head: Head | None = None
+    _incremental: IncrementalState | None = None
+    """What `partial_fit` goes on with; None after `fit`."""
     _architecture: Architecture | None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -105,8 +114,11 @@ class BaseAutoencoder(
     def _goal(self, schema: Schema) -> TrainingGoal:
         """Return what to minimise for data of this schema, and how to corrupt the inputs."""
 
-    def _labels(self, y: Any, n: int) -> Floats | None:
-        """Return the encoded labels of `n` rows; None if unused. Raises InvalidData."""
+    def _labels(self, y: Any, n: int, *, warm: bool) -> Floats | None:  # noqa: ARG002
+        """Return the encoded labels of `n` rows; None if unused. Raises InvalidData.
+
+        If `warm`, they are encoded as in an earlier fit.
+        """
         input_checks.check_length(y, n)
         return None
 
@@ -121,6 +133,18 @@ class BaseAutoencoder(
         if not self.supervised:
             input_checks.refuse_samples(y, X)
         return X
+
+    def _see_labels(self, labels: Floats | None) -> None:
+        """Set what `_goal` needs to know of the encoded labels of all rows that are trained.
+
+        Raises
+        ------
+        InvalidData
+            They cannot be learned.
+        """
+
+    def _check_incremental(self) -> None:
+        """Check that a setting does not need all rows at once; raises InvalidParameter."""
 
     def _measure(self, data: TrainingData, seed: int) -> None:
         """Set the `figures` of the network after training on `data`."""
@@ -195,25 +219,117 @@ class BaseAutoencoder(
             raise
         return self
 
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from more rows, and do not forget earlier ones.
+
+        The first call learns the schema, unless there was an earlier `fit`: scales, categories and
+        the size of the network stay as they are. So its rows should be like those to come, some
+        hundred at least. The ranges of a table's columns grow with the rows.
+
+        Every call trains on the new rows, together with three times as many that are drawn from
+        earlier calls. For that, a uniform random sample of their rows is kept: at most 16,384 rows
+        and 64 MiB. The optimizer's state goes on, too. The same calls with the same `random_state`
+        give the same model.
+
+        `epochs` is the number of passes over the rows of a call; "auto" is 5. `schedule` is
+        that of a call. No rows are held out, so `patience` and `validation_fraction` are not used,
+        and the last weights are kept. `history_` and `n_iter_` are those of the last call,
+        `n_samples_` counts the rows of all calls.
+
+        A pickle has the sample and the optimizer's state. A file that `save` writes has neither, as
+        it would show rows: a loaded model goes on from its weights, with a fresh optimizer, and
+        without earlier rows, of which it warns. So does a model after `fit`. To keep what earlier
+        rows taught, pass some of them again with the new ones.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, DataFrame, Arrow table or path
+            (n, columns) or (n, *image shape), as for `fit`, but no more rows than fit in memory.
+        y : ignored
+            As for `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            As for `fit`; the columns are not those of the first call, a setting that determines the
+            network was changed, or `checkpoint` is set. The model is then as before the call.
+
+        Warns
+        -----
+        DataWarning
+            A table has categories that the first call did not have.
+        TrainingWarning
+            As for `fit`; the rows of an earlier `fit`, or of a model that was loaded, are not kept.
+        """
+        before = self.__dict__.copy()
+        try:
+            with Interrupt() as interrupt:
+                self._partial_fit(X, y, interrupt)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        return self
+
     def _fit(self, X: Any, y: Any, interrupt: Interrupt, callbacks: Any) -> None:
         began = time.perf_counter()
         parameters.check(self, self._parameters)
         called = resolved_settings.callbacks(self, callbacks)
-        warm = warm_start.applies(self)
-        rows = self._fit_rows(X, y, interrupt, warm=warm)
-        schema, streamed = rows.schema, rows.summary is not None
-        latent_dim = resolved_settings.latent_dim(self, schema)
-        recipe = resolved_settings.recipe(self, rows.count, streamed=streamed)
+        warm = warm_start.WARM_START if warm_start.applies(self) else None
+        rows = self._fit_rows(X, y, interrupt, warm)
+        recipe = resolved_settings.recipe(self, rows.count, streamed=rows.summary is not None)
         run = resume.open_run(self, rows, resolve_seed(self.random_state))
+        data = rows.training_data(self.validation_fraction, run.seed, recipe.batch_size)
+        self._train(rows, data, recipe, run, interrupt, warm=warm, callbacks=called)
+        self._incremental = None
+        self.n_samples_ = rows.count
+        self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
+
+    def _partial_fit(self, X: Any, y: Any, interrupt: Interrupt) -> None:
+        began = time.perf_counter()
+        parameters.check(self, self._parameters)
+        incremental.check(self)
+        self._check_incremental()
+        warm = warm_start.PARTIAL_FIT if hasattr(self, "network_") else None
+        if warm and self._incremental is None:
+            incremental.warn_of_unknown_rows()
+        before = self.n_samples_ if warm else 0
+        rows = self._fit_rows(X, y, interrupt, warm)
+        recipe = incremental.recipe(self, rows.count)
+        call = incremental.begin(self, rows, self._incremental, recipe.batch_size)
+        data = call.rows.training_data(0.0, call.run.seed, recipe.batch_size)
+        self._train(call.rows, data, recipe, call.run, interrupt, warm=warm)
+        self._incremental = call.end()
+        self.n_samples_ = before + rows.count
+        self.fit_seconds_ = time.perf_counter() - began
+
+    def _train(
+        self,
+        rows: FitRows,
+        data: TrainingData,
+        recipe: TrainingConfig,
+        run: TrainingRun,
+        interrupt: Interrupt,
+        *,
+        warm: Continuation | None,
+        callbacks: Callbacks | None = None,
+    ) -> None:
+        """Train on rows and keep the result; if `warm`, go on from the weights that there are."""
+        schema = rows.schema
+        latent_dim = resolved_settings.latent_dim(self, schema)
+        self._see_labels(rows.labels)
         goal = self._goal(schema)
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
         )
-        data = rows.training_data(self.validation_fraction, run.seed, recipe.batch_size)
-        data = resolved_settings.start(network, architecture, data, run.seed, loss=goal.loss)
+        if warm is None or data.validation is not None:  # else nothing of it would be used
+            data = resolved_settings.start(network, architecture, data, run.seed, loss=goal.loss)
         data = resolved_settings.augmented(self, schema, data)
-        if warm:
-            warm_start.take_over(self, network, architecture, goal.head)
+        if warm is not None:
+            warm_start.take_over(self, network, architecture, goal.head, warm)
             data = replace(data, start_gain=None)
         interrupt.raise_if_requested()
         history = train(
@@ -225,7 +341,8 @@ class BaseAutoencoder(
             corruption=goal.corruption,
             observers=[*self._progress(rows), *run.observers],
             start=run.snapshot,
-            callbacks=called,
+            callbacks=callbacks,
+            optimizer_state=run.optimizer_state,
         )
         resolved_settings.learn_start_again(network, architecture, data, history, run.seed)
         self.schema_, self.latent_dim_, self.loss_ = schema, latent_dim, goal.loss
@@ -238,25 +355,25 @@ class BaseAutoencoder(
             outputs = self._reconstruct(seen[some])
             self.schema_ = with_margins(schema, rows.matrix[some], outputs)
         self._measure(data, run.seed)
-        self.n_samples_ = rows.count
-        self.fit_seconds_ = run.seconds_before + time.perf_counter() - began
 
-    def _fit_rows(self, X: Any, y: Any, interrupt: Interrupt, *, warm: bool) -> FitRows:
+    def _fit_rows(self, X: Any, y: Any, interrupt: Interrupt, warm: Continuation | None) -> FitRows:
         """Check and scale the rows of a fit, and learn their schema unless `warm`."""
         other = None if y is X else y  # samples that differ from X, or labels
         X = input_checks.opened(X, self.schema_ if warm else None)
-        if isinstance(X, BatchSource):
+        if isinstance(X, BatchSource) and warm is not warm_start.PARTIAL_FIT:
             self._target(X, None)
             return fit_rows.summarised(self, X, other, interrupt)
         X = input_checks.checked(self, X, reset=not warm)
         target = self._target(X, other)
-        schema = warm_start.schema_of(self) if warm else self._learned_schema(target)
+        schema = warm_start.schema_of(self, warm) if warm else self._learned_schema(target)
         input_checks.remember_columns(self, schema)
         matrix = schema.to_matrix(target)
         inputs = None if target is X else schema.to_matrix(X)
         if not warm:
             schema = resolved_settings.values_for_loss(self, schema, matrix)
-        return FitRows(schema, matrix, self._labels(y, len(matrix)), inputs)
+        elif warm is warm_start.PARTIAL_FIT and isinstance(schema, TableSchema):
+            schema = schema.including(target)
+        return FitRows(schema, matrix, self._labels(y, len(matrix), warm=warm is not None), inputs)
 
     def _progress(self, rows: FitRows) -> list[ProgressBar]:
         if not self.verbose or processes.index() > 0:

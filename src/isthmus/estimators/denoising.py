@@ -191,6 +191,15 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """
         return self.reconstruct(X)
 
+    def _check_incremental(self) -> None:
+        if self._hides_pixels and isinstance(self.noise_level, str):
+            raise InvalidParameter(
+                "partial_fit with noise='blind_spot'",
+                expected="a number as noise_level, because it is not estimated again by each call",
+                received=repr(self.noise_level),
+                remedy="pass the standard deviation of the noise in scaled units, or call fit",
+            )
+
     def _target(self, X: Any, y: Any) -> Any:
         target = input_checks.target_of(self, X, y)
         self._paired = target is not X

@@ -91,7 +91,8 @@ class Classes:
                 "y",
                 expected=f"the classes of the earlier fit, {', '.join(map(repr, numbers))}"[:200],
                 received=", ".join(others)[:200],
-                remedy="set warm_start=False to learn other classes",
+                remedy="call fit with warm_start=False to learn other classes; the first call of "
+                "partial_fit takes all of them as classes",
             )
         encoded = np.full(n, np.nan, np.float32)
         encoded[rows] = [numbers[value] for value in given]
@@ -173,7 +174,7 @@ class Targets:
                 "y",
                 expected=f"{self.outputs} targets, as in the earlier fit",
                 received=str(numbers.shape[1]),
-                remedy="set warm_start=False to learn other targets",
+                remedy="call fit with warm_start=False to learn other targets",
             )
         return ((numbers - self.mean) / self.scale).astype(np.float32)
 

@@ -140,7 +140,7 @@ def latent_dim(estimator: Any, schema: Schema) -> int:
             f"latent_dim={size} is larger than the {cells} cells of a sample: the code "
             "can copy its input and need not compress it. Try: a smaller latent_dim.",
             DataWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return size
 
@@ -238,7 +238,7 @@ def _warn_if_unsavable(*models: Any) -> None:
             warnings.warn(
                 f"After training, save will refuse this estimator: {error}",
                 TrainingWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
 
 

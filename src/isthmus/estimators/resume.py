@@ -16,6 +16,10 @@ from isthmus.training import checkpoint
 from isthmus.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
     from isthmus.estimators.fit_rows import FitRows
@@ -33,6 +37,8 @@ class TrainingRun(NamedTuple):
     seed: int
     snapshot: Snapshot | None
     observers: list[Observer]
+    optimizer_state: Sequence[NDArray[Any]] = ()
+    """That of an earlier run, to go on from."""
 
     @property
     def seconds_before(self) -> float:

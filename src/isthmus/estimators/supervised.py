@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.metrics import r2_score
@@ -10,8 +10,8 @@ from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.metaestimators import available_if
 
 from isthmus.core.catalogue import Catalogue
-from isthmus.core.errors import InvalidData
-from isthmus.estimators import parameter_checks, resolved_settings, warm_start
+from isthmus.core.errors import InvalidData, InvalidParameter
+from isthmus.estimators import parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
 from isthmus.estimators.labels import Classes, Labelling, Targets
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
@@ -86,6 +86,9 @@ class SupervisedAutoencoder(BaseAutoencoder):
     head_dropout: float
     loss: Any
 
+    _given_classes: Classes | None = None
+    """The classes that `partial_fit` was told."""
+
     def __init__(
         self,
         latent_dim: int | str = "auto",
@@ -155,7 +158,33 @@ class SupervisedAutoencoder(BaseAutoencoder):
             or the loss became infinite or NaN.
         """
         refuse_keywords(unsupported)
+        self._given_classes = None
         return super().fit(X, y, callbacks=callbacks)
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
+        """Learn from more rows and labels, and do not forget earlier ones.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, DataFrame, Arrow table or path
+            As for `Autoencoder.partial_fit`, which says what goes on from call to call.
+        y : array of shape (n,), or (n, targets) for regression
+            As for `fit`. Means and deviations of targets are those of the first call.
+        classes : array of shape (classes,), optional
+            All classes that may come, for the first call. By default they are those of its labels.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameter, InvalidData, UnreadableFile, TrainingDiverged
+            As for `Autoencoder.partial_fit`; a label is none of the classes, or no row so far has a
+            label.
+        """
+        self._given_classes = self._with_classes(classes)
+        return super().partial_fit(X, y)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class of each sample, (n,), or targets in the shape of `y`."""
@@ -195,14 +224,42 @@ class SupervisedAutoencoder(BaseAutoencoder):
             return self._labelling.values
         raise AttributeError("classes_ is only available after fit with task='classification'")
 
-    def _labels(self, y: Any, n: int) -> Floats:
-        if warm_start.applies(self):
-            labels = self._labels_known().encode(y, n)
-        else:
+    def _labels(self, y: Any, n: int, *, warm: bool) -> Floats:
+        if not warm and self._given_classes is None:
             self._labelling, labels = TASKS[self.task].of(y, n)
+            return labels
+        if not warm:
+            self._labelling = self._given_classes
+        return self._labels_known().encode(y, n)
+
+    def _see_labels(self, labels: Floats | None) -> None:
+        if labels is None:
+            raise AssertionError("_labels returns some")
         missing = np.isnan(labels) if labels.ndim == 1 else np.isnan(labels).all(axis=1)
         self.labelled_share_ = 1.0 - float(missing.mean())
-        return labels
+        if missing.all():
+            raise InvalidData(
+                "y",
+                expected="a label for at least one row so far",
+                received="only missing labels",
+                remedy="begin with rows that have labels, or use Autoencoder, which needs none",
+            )
+
+    def _with_classes(self, classes: Any) -> Classes | None:
+        """Return the classes that were passed to `partial_fit`, None without."""
+        if classes is None:
+            return None
+        if self.task != "classification":
+            raise InvalidParameter(
+                "classes",
+                expected="None with task='regression'",
+                received=repr(classes)[:200],
+                remedy="leave classes out",
+            )
+        made, _ = Classes.of(classes, len(classes))
+        if hasattr(self, "network_"):
+            self._labels_known().encode(classes, len(classes))
+        return made
 
     @classmethod
     def _check_figures(cls, fitted: Mapping[str, Any]) -> None:

@@ -279,6 +279,15 @@ class VariationalAutoencoder(BaseAutoencoder):
         require_finite(evidence, "the log likelihood")
         return evidence
 
+    def _check_incremental(self) -> None:
+        if self.warmup > 0:
+            raise InvalidParameter(
+                "partial_fit",
+                expected="warmup=0, because beta would rise from 0 again in each call",
+                received=f"warmup={self.warmup}",
+                remedy="leave warmup out, or call fit",
+            )
+
     def _goal(self, schema: Schema) -> TrainingGoal:
         name = resolve_likelihood(self._likelihood_for(schema), schema.values)
         penalty = divergence(
@@ -324,7 +333,7 @@ class VariationalAutoencoder(BaseAutoencoder):
                 f"is below {COLLAPSED} nats, so they carry no information ({named}). Try: a "
                 "warmup, free_bits or a smaller beta, unless the other dimensions suffice.",
                 TrainingWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     @classmethod

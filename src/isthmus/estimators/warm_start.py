@@ -1,8 +1,8 @@
-"""Goes on from an earlier fit of the same estimator, as `warm_start` in scikit-learn."""
+"""Goes on from what an estimator has learned: `fit` with `warm_start`, and `partial_fit`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
 from isthmus.estimators.learned_checks import check_settings
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from isthmus.networks.network import Architecture, Network
 
 _MAY_CHANGE = ("loss", "likelihood", "unknown")
-_REMEDY = "set it back, or set warm_start=False to begin anew"
+
+
+class Continuation(NamedTuple):
+    """How messages name what goes on from an earlier fit, and what to do instead."""
+
+    name: str
+    remedy: str
+
+
+WARM_START = Continuation("warm_start=True", "set it back, or set warm_start=False to begin anew")
+PARTIAL_FIT = Continuation("partial_fit", "set it back, or call fit to begin anew")
 
 
 def applies(estimator: Any) -> bool:
@@ -23,8 +33,15 @@ def applies(estimator: Any) -> bool:
     return bool(estimator.warm_start) and hasattr(estimator, "network_")
 
 
-def schema_of(estimator: Any) -> Schema:
+def schema_of(estimator: Any, continuation: Continuation = WARM_START) -> Schema:
     """Return the schema of the earlier fit, if the settings still agree with it.
+
+    Parameters
+    ----------
+    estimator : isthmus estimator
+        It is fitted.
+    continuation : Continuation
+        What goes on, for messages.
 
     Raises
     ------
@@ -32,7 +49,7 @@ def schema_of(estimator: Any) -> Schema:
         A setting contradicts what was learned, or there is a checkpoint, which is that of a run
         from the start.
     """
-    if estimator.checkpoint is not None:
+    if estimator.checkpoint is not None and continuation is WARM_START:
         raise InvalidParameter(
             "warm_start with a checkpoint",
             expected="one of the two",
@@ -53,13 +70,17 @@ def schema_of(estimator: Any) -> Schema:
             head=estimator._head,
         )
     except InvalidParameter as error:
-        raise error.about("warm_start=True", remedy=_REMEDY) from error
+        raise error.about(continuation.name, remedy=continuation.remedy) from error
     schema: Schema = estimator.schema_.with_unknown(estimator.unknown)
     return schema
 
 
 def take_over(
-    estimator: Any, network: Network, architecture: Architecture | None, head: Head | None
+    estimator: Any,
+    network: Network,
+    architecture: Architecture | None,
+    head: Head | None,
+    continuation: Continuation = WARM_START,
 ) -> None:
     """Assign the weights of the earlier fit to a new network, which must be like the earlier one.
 
@@ -80,8 +101,8 @@ def take_over(
     except InvalidArchive:  # of other shapes
         pass
     raise InvalidParameter(
-        "warm_start=True",
+        continuation.name,
         expected="the network of the earlier fit",
         received="settings or models of another one",
-        remedy=_REMEDY,
+        remedy=continuation.remedy,
     )

@@ -9,7 +9,7 @@ import warnings
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from isthmus.training.snapshots import Weights, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
 
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
@@ -135,6 +137,7 @@ def train(
     observers: Sequence[Observer] = (),
     start: Snapshot | None = None,
     callbacks: Callbacks | None = None,
+    optimizer_state: Sequence[NDArray[Any]] = (),
 ) -> History:
     """Train a network and assign the best weights to it.
 
@@ -159,6 +162,9 @@ def train(
         The end of an earlier epoch of the same run, to resume from.
     callbacks : Callbacks, optional
         Keras callbacks, which may set the learning rate of epochs and stop the run.
+    optimizer_state : sequence of ndarray
+        The optimizer's state after an earlier run, as `LastOptimizerState` keeps it; one of another
+        optimizer is not used. By default the optimizer begins anew.
 
     Raises
     ------
@@ -177,6 +183,8 @@ def train(
     callbacks = callbacks or Callbacks(())
     with Interrupt() as interrupt:
         run = _Run(network, objective, data, recipe, seed, corruption, interrupt, callbacks)
+        if optimizer_state:
+            run.take_over(optimizer_state)
         if start is not None:
             run.restore(start)
         for observer in observers:
@@ -245,7 +253,7 @@ class _Run:
         self._state = TrainState(
             self._devices.first_copies([v.value for v in full.trainable_variables]),
             self._devices.first_copies([v.value for v in full.non_trainable_variables]),
-            self._devices.place(self._update.fresh_slots()),
+            self._devices.place(self._update.first_slots()),
         )
         self._steps_run = 0
         self._stride = max(1, self._steps // 64)
@@ -328,6 +336,11 @@ class _Run:
             [],
         )
         return self._best_loss >= gain * self._validate(state)["val_loss"]
+
+    def take_over(self, optimizer_state: Sequence[NDArray[Any]]) -> None:
+        """Begin with the optimizer's state after an earlier run."""
+        slots = self._devices.place(self._update.first_slots(optimizer_state))
+        self._state = self._state._replace(optimizer=slots)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Restore the state at the end of an epoch of an earlier process."""

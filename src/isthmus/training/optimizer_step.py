@@ -15,6 +15,8 @@ from isthmus.core.aligned_memory import device_copy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from isthmus.training.config import TrainingConfig
 
 # Up to this many weights, all are updated as one vector: separate updates take longer to compile
@@ -62,9 +64,19 @@ class OptimizerStep:
         else:
             self._optimizer.build(variables)
 
-    def fresh_slots(self) -> list[jax.Array]:
-        """Return the optimizer's state before the first step."""
+    def first_slots(self, earlier: Sequence[NDArray[Any]] = ()) -> list[jax.Array]:
+        """Return the optimizer's state before the first step.
+
+        Parameters
+        ----------
+        earlier : sequence of ndarray
+            The state after an earlier run, to go on from. If it is that of another optimizer, or of
+            another network, it is not used.
+        """
         slots = self._optimizer.variables
+        shapes = [(tuple(slot.shape), str(slot.dtype)) for slot in slots]
+        if shapes == [(array.shape, str(array.dtype)) for array in earlier]:
+            return [device_copy(array) for array in earlier]
         if self._from_zero:  # including the learning rate, which each step sets
             return [device_copy(np.zeros(slot.shape, slot.dtype)) for slot in slots]
         return [device_copy(slot.value) for slot in slots]

@@ -1,4 +1,4 @@
-"""Converts the state of a run to named arrays and back."""
+"""Converts the state of a run to named arrays and back, and keeps the optimizer's state."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import jax
     from numpy.typing import NDArray
+
+    from isthmus.training.events import ChunkEnd, EpochEnd
 
 Weights = tuple[list[Any], list[Any]]
 """Trainable and other weights, in the order of a network's variables."""
@@ -44,6 +46,37 @@ def unpack(
     models = (*like, like.trainable, like.non_trainable)
     values = [_values(arrays, role, model) for role, model in zip(_ROLES, models, strict=True)]
     return TrainState(*values[:3]), (values[3], values[4])
+
+
+class LastOptimizerState:
+    """An observer that keeps the optimizer's state after the last complete epoch.
+
+    Attributes
+    ----------
+    arrays : list of ndarray
+        The state; empty before the end of an epoch.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: list[NDArray[Any]] = []
+
+    def on_start(self, epochs: int, done: int) -> None:
+        """Nothing to do."""
+
+    def on_steps(self, epoch: int, share: float) -> None:
+        """Nothing to do."""
+
+    def on_chunk(self, event: ChunkEnd) -> None:
+        """Nothing to do."""
+
+    def on_epoch(self, event: EpochEnd) -> None:
+        """Keep the state."""
+        arrays = event.snapshot().arrays
+        count = sum(name.startswith("optimizer/") for name in arrays)
+        self.arrays = [arrays[f"optimizer/{index}"] for index in range(count)]
+
+    def on_stop(self) -> None:
+        """Nothing to do."""
 
 
 def _values(
