@@ -120,3 +120,15 @@ def test_even_parts_are_shared():
     assert shuffled([40] * 10, chunk_rows=200, group=(0, 2)).share < 0.6
     assert shuffled([400], group=(0, 2)).share == 1
     assert shuffled([400, 20], group=(0, 2)).share == 1
+
+
+def test_many_processes_have_rows_in_each_chunk():
+    sizes = [70] * 40
+    members = [shuffled(sizes, chunk_rows=1400, group=(index, 10)) for index in range(10)]
+    assert members[0].share < 0.25
+    rows = []
+    for together in zip(*(each.chunks(1) for each in members), strict=True):
+        counts = np.bincount(together[0].owners, minlength=10)
+        assert counts.min() > 0
+        rows += [chunk.matrix[:n, 0] for chunk, n in zip(together, counts, strict=True)]
+    assert sorted(np.concatenate(rows)) == list(range(2800))

@@ -37,6 +37,8 @@ _LANES = 8
 _BLOCK = (16, 1 << 14)
 """Fewest and most rows that are read of a part at a time."""
 _BLOCK_CELLS = 1 << 19
+_BLOCKS_OF_CHUNK = 8
+"""Blocks of a chunk that each of many processes reads."""
 _MOST_THREADS = 4
 _EVEN = 0.5
 """Processes share the parts if that makes at least this fraction of the chunks even."""
@@ -112,10 +114,14 @@ class ShuffledRows:
         self.missing = summary.missing
         cells = math.prod(summary.source.form.sample_shape)
         self._block_rows = min(_BLOCK[1], max(_BLOCK[0], _BLOCK_CELLS // cells))
+        usual = self._block_rows
         self._process, self._processes = group
+        if self._processes > _LANES:  # so that each has rows in each chunk
+            finer = chunk_rows // (_BLOCKS_OF_CHUNK * self._processes)
+            self._block_rows = min(usual, max(_BLOCK[0], finer))
         self.share = self._usual_share()
         if self.share == 1:
-            self._process, self._processes = 0, 1
+            self._process, self._processes, self._block_rows = 0, 1, usual
 
     def _usual_share(self) -> float:
         """Return the `share` of processes that divide the parts, 1 if that does not pay."""
