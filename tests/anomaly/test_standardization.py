@@ -15,6 +15,7 @@ from isthmus.anomaly.standardization import (
     standardised,
     symexp,
     symlog,
+    training_input,
 )
 from isthmus.data.schema import infer_schema
 
@@ -145,3 +146,26 @@ def test_the_default_network_sees_zeros_behind_the_columns(width, padded):
     assert found.shape == (3, padded) == (3, padded_width(width))
     np.testing.assert_array_equal(found[:, :width], symlog(matrix))
     assert (found[:, width:] == 0).all()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 25])
+def test_sums_do_not_depend_on_blocks(columns, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, columns)) * 10.0 ** rng.integers(-3, 4, size=(1000, columns))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    schema = infer_schema(X, scale="robust", unknown="warn")
+    scaled, chosen = schema.to_matrix(X), np.arange(3, 900)
+    whole = center_and_scale(scaled[chosen], schema)
+    monkeypatch.setattr(standardization, "_BLOCK_CELLS", 7 * columns)
+    for one, other in zip(whole, center_and_scale(scaled, schema, chosen), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_training_input_is_the_compressed_rows():
+    X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    chosen = np.array([1, 5, 5, 19])
+    given = training_input(X, chosen)
+    np.testing.assert_array_equal(given, padded_symlog(X)[chosen])
+    schema = infer_schema(given, scale="none", unknown="warn")
+    assert np.shares_memory(schema.to_matrix(given), given)  # nobody can write to it
+    assert not np.shares_memory(schema.to_matrix(given.copy()), given)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
+_BLOCK_CELLS = 1 << 20
+"""Cells whose rates are computed at a time."""
+
 
 class CellEvents(NamedTuple):
     """Which cells of rows are missing, or hold a value that `fit` did not see."""
@@ -71,8 +74,16 @@ class EventRates(NamedTuple):
 
     def least(self, events: CellEvents) -> Scores:
         """Return the rate of the least probable event of each row, 1 without events, (n,)."""
-        rates: Scores = self.by_cell(events).min(axis=1, initial=1.0)
-        return np.asarray(np.minimum(rates, self.empty_cells[events.missing.sum(axis=1)]))
+        rows, columns = events.missing.shape
+        least = np.empty(rows)
+        step = max(1, _BLOCK_CELLS // max(columns, 1))
+        for start in range(0, rows, step):
+            part = CellEvents(*(cells[start : start + step] for cells in events))
+            rates = self.by_cell(part).min(axis=1, initial=1.0)
+            least[start : start + step] = np.minimum(
+                rates, self.empty_cells[part.missing.sum(axis=1)]
+            )
+        return least
 
 
 @dataclass(frozen=True, eq=False)

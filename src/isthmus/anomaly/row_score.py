@@ -170,7 +170,7 @@ class RowScore:
         unseen = matrix[held_out]
         # A covariance overfits its own rows, so held-out rows, which represent new ones, are
         # excluded.
-        training = np.delete(matrix, held_out, axis=0)[:_MOST_ROWS]
+        training = matrix[np.delete(np.arange(len(matrix)), held_out)[:_MOST_ROWS]]
         codes, rebuilt = network.encode_and_reconstruct(training)
         residuals = symlog(training) - symlog(rebuilt)
         fitted = cls(

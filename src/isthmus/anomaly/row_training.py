@@ -21,9 +21,9 @@ from isthmus.anomaly.row_score import RowScore, distinct_rows
 from isthmus.anomaly.standardization import (
     StandardizedSpace,
     center_and_scale,
-    padded_symlog,
     standardised,
     symlog,
+    training_input,
 )
 from isthmus.core.errors import DataWarning, InvalidData, InvalidParameter
 from isthmus.core.randomness import derive_seed, generator_for
@@ -144,22 +144,28 @@ def _prepared(X: Any, request: FitRequest) -> PreparedRows:
         if request.autoencoder is not None:  # its own schema gives the same warnings
             warnings.simplefilter("ignore", DataWarning)
         schema = infer_schema(X, scale="auto" if pictures else "robust", unknown=request.unknown)
-    observed = schema.observe(X)
-    scaled = observed.matrix
+    scaled = schema.observe(X).matrix
     split = _split(len(scaled), request.false_alarm_rate, request.seed)
-    center, scale = center_and_scale(scaled[split.learned], schema)
-    rows = standardised(scaled, schema, center, scale)
+    center, scale = center_and_scale(scaled, schema, split.learned)
+    if request.contaminated or request.autoencoder is None:
+        rows = standardised(scaled, schema, center, scale)
     if request.contaminated:
         split = split.without(_far_out(rows, request.seed))
     if request.autoencoder is None:
-        network = _default(rows[split.learned], request.seed)
+        # Memory for the network, whose matrix is wider: the others are made once more after it.
+        del scaled
+        given = _given_rows(rows, split.learned)
+        del rows
+        network = _default(given, len(split.learned), request.seed)
+        del given
         space = StandardizedSpace(schema, center, scale, network, compressed=True)
-        return PreparedRows(space, observed, space.filled(rows, scaled), split)
+        observed = schema.observe(X)
+        return PreparedRows(space, observed, space.matrix(observed.matrix), split)
     split = _with_every_category(split, scaled, schema)
     network = given_autoencoder(request.autoencoder, X, request.y, split.learned)
     schema = network.schema_.with_unknown(request.unknown)
     observed = schema.observe(X)
-    center, scale = center_and_scale(observed.matrix[split.learned], schema)
+    center, scale = center_and_scale(observed.matrix, schema, split.learned)
     space = StandardizedSpace(schema, center, scale, network, compressed=False)
     return PreparedRows(space, observed, space.matrix(observed.matrix), split)
 
@@ -169,16 +175,13 @@ def _calibrated(rows: PreparedRows, request: FitRequest) -> RowDetector:
     contaminated, seed = request.contaminated, request.seed
     used = np.sort(np.concatenate(split))
     held = np.searchsorted(used, split.held_out)
-    score, scores = RowScore.fit(
-        space, matrix[used], held_out=held, contaminated=contaminated, seed=seed
-    )
+    among = matrix if len(used) == len(matrix) else matrix[used]
+    score, scores = RowScore.fit(space, among, held_out=held, contaminated=contaminated, seed=seed)
     held_out = split.held_out
     if contaminated:
         normal = ~conformal.far_out(scores)
         held_out, scores = held_out[normal], scores[normal]
-    cells = CellModel.fit(
-        matrix[used], groups=_groups(space.schema), seed=derive_seed(seed, "cells")
-    )
+    cells = CellModel.fit(among, groups=_groups(space.schema), seed=derive_seed(seed, "cells"))
     fewest, most = _KEPT_ROWS
     kept = min(most, max(fewest, _KEPT_CELLS // matrix.shape[1]))
     novelty = None
@@ -260,24 +263,28 @@ def _with_every_category(split: RowSplit, scaled: Floats, schema: Schema) -> Row
     return RowSplit(learned, split.held_out[~moved])
 
 
-def _default(rows: Floats, seed: int) -> DenoisingAutoencoder:
-    """Return the default network, fitted to standardised rows."""
-    batch = _BATCH[len(rows) > _MANY_ROWS]
+def _given_rows(rows: Floats, learned: NDArray[np.intp]) -> Floats:
+    """Return what the default network is fitted to: standardised rows, compressed."""
     # Repeat the rows up to a fixed number, so that all small data sets share a compiled program.
-    many = np.resize(np.arange(len(rows)), max(_FEWEST_TRAINED, len(rows)))
+    return training_input(rows, np.resize(learned, max(_FEWEST_TRAINED, len(learned))))
+
+
+def _default(given: Floats, learned: int, seed: int) -> DenoisingAutoencoder:
+    """Return the default network, fitted to `_given_rows` of so many rows that are learned."""
+    batch = _BATCH[learned > _MANY_ROWS]
     network = DenoisingAutoencoder(
         _CODE,
         noise="masking",
         noise_level=_NOISE,
         architecture="linear",
         scale="none",
-        epochs=max(_FEWEST_EPOCHS, min(_EPOCHS, _STEPS * batch // len(many))),
+        epochs=max(_FEWEST_EPOCHS, min(_EPOCHS, _STEPS * batch // len(given))),
         batch_size=batch,
         learning_rate=_LEARNING_RATE,
         validation_fraction=0,  # with noise and so few epochs it does not overfit
         random_state=derive_seed(seed, "network"),
     )
-    return network.fit(padded_symlog(rows)[many])
+    return network.fit(given)
 
 
 def given_autoencoder(autoencoder: Any, X: Any, y: Any, rows: NDArray[np.intp]) -> BaseAutoencoder:

@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.core.aligned_memory import aligned_empty
 from isthmus.data.scaling import compress_tails, expand_tails
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from isthmus.core.types import Floats
@@ -135,16 +138,33 @@ def _at_least_two(given: Floats) -> Floats:
 
 
 def center_and_scale(
-    scaled: Floats, schema: Schema
+    scaled: Floats, schema: Schema, chosen: NDArray[np.intp] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the center and scale, (d,) each, of rows in the schema's units.
 
     The scale of one-hot cells and pixels has a floor. Otherwise a rare change in an almost constant
     cell would outweigh all others.
+
+    Parameters
+    ----------
+    scaled : array of shape (n, *sample_shape)
+        The rows.
+    schema : Schema
+        Their schema.
+    chosen : array of int, optional
+        Numbers of the rows that count; by default, all.
     """
-    rows = _without_compression(scaled, schema)
+    numbers = np.arange(len(scaled)) if chosen is None else chosen
+    width = math.prod(schema.sample_shape)
+    # A sum over one column depends on how many rows are added at a time, a sum over several not.
+    step = len(numbers) if width == 1 else max(1, _BLOCK_CELLS // width)
+
+    def blocks() -> Iterator[NDArray[np.float64]]:
+        for start in range(0, len(numbers), step):
+            yield _without_compression(scaled[numbers[start : start + step]], schema)
+
     with np.errstate(over="ignore"):
-        center, scale = _moments(rows)
+        center, scale = _moments(blocks)
     floor = np.zeros(len(scale))
     for segment in schema.segments:
         if segment.kind != "numeric":
@@ -157,12 +177,27 @@ def center_and_scale(
     return center, scale
 
 
-def _moments(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    present = ~np.isnan(rows)
-    count = np.maximum(present.sum(axis=0), 1)
-    center = np.where(present, rows, 0).sum(axis=0) / count
-    away = np.where(present, rows - center, 0)
-    return center, np.sqrt(np.square(away).sum(axis=0) / count)
+def _moments(
+    blocks: Callable[[], Iterator[NDArray[np.float64]]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    present = np.maximum(sum((~np.isnan(block)).sum(axis=0) for block in blocks()), 1)
+    center = _sum(np.where(np.isnan(block), 0, block) for block in blocks()) / present
+    away = (np.where(np.isnan(block), 0, block - center) for block in blocks())
+    return center, np.sqrt(_sum(np.square(each) for each in away) / present)
+
+
+def _sum(blocks: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the sum of the rows of all blocks, (d,), with the bits that one block would give.
+
+    NumPy adds rows of several columns one after the other.
+    """
+    total: NDArray[np.float64] | None = None
+    for block in blocks:
+        rows = block if total is None else np.concatenate([total[None], block])
+        total = rows.sum(axis=0)
+    if total is None:
+        raise AssertionError("there are rows")
+    return total
 
 
 def standardised(
@@ -224,7 +259,30 @@ def padded_symlog(matrix: Floats) -> Floats:
 
     Data sets of similar widths then share a network shape, which is compiled once.
     """
+    return _padded(matrix, np.arange(len(matrix)))
+
+
+def training_input(matrix: Floats, chosen: NDArray[np.intp]) -> Floats:
+    """Return `padded_symlog` of some rows, read-only and aligned: a network trains on it in place.
+
+    Parameters
+    ----------
+    matrix : array of shape (n, d)
+        Standardised rows.
+    chosen : array of int
+        Numbers of the rows.
+    """
+    rows = _padded(matrix, chosen)
+    rows.flags.writeable = False
+    return rows
+
+
+def _padded(matrix: Floats, chosen: NDArray[np.intp]) -> Floats:
     width = matrix.shape[1]
-    rows = np.zeros((len(matrix), padded_width(width)), dtype=np.float32)
-    rows[:, :width] = symlog(matrix)
+    rows = aligned_empty((len(chosen), padded_width(width)))
+    step = max(1, _BLOCK_CELLS // width)
+    for start in range(0, len(chosen), step):
+        part = slice(start, start + step)
+        rows[part, :width] = symlog(matrix[chosen[part]])
+        rows[part, width:] = 0
     return rows

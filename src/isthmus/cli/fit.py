@@ -33,8 +33,8 @@ def fit(
         Path,
         typer.Argument(
             metavar="DATA",
-            help=f"{READABLE}; or a folder of data files, or a pattern such as 'lake/*.parquet'. "
-            "They may be larger than memory.",
+            help=f"{READABLE}; or a folder of data files, a pattern such as 'lake/*.parquet', or "
+            "an address such as s3://bucket/lake. They may be larger than memory.",
         ),
     ],
     output: Annotated[

@@ -15,6 +15,8 @@ from isthmus.core.errors import ProcessLost
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_DONE, _FAILED, _INTERRUPTED = range(3)
+
 
 def count() -> int:
     """Return the number of processes."""
@@ -44,6 +46,63 @@ def gathered(values: Sequence[float]) -> np.ndarray:
         # Bytes, because JAX would round float64 to float32.
         rows = multihost_utils.process_allgather(own.view(np.uint8))
     return np.ascontiguousarray(rows).view(np.float64)
+
+
+def gathered_bytes(data: bytes) -> list[bytes]:
+    """Return the bytes of every process, which may be of different lengths.
+
+    All processes have to call this at the same point.
+    """
+    if count() == 1:
+        return [data]
+    from jax.experimental import multihost_utils
+
+    sizes = gathered([len(data)])[:, 0].astype(int)
+    padded = np.zeros(max(1, *sizes), np.uint8)
+    padded[: len(data)] = np.frombuffer(data, np.uint8)
+    with lost():
+        rows = np.asarray(multihost_utils.process_allgather(padded))
+    return [row[:size].tobytes() for row, size in zip(rows, sizes, strict=True)]
+
+
+@contextmanager
+def together(work: str) -> Iterator[None]:
+    """End the work of all processes, each of which does its own part, if that of one fails.
+
+    Without it, the others would wait for the one that failed. All processes have to come here at
+    the same point.
+
+    Parameters
+    ----------
+    work : str
+        Names it in messages, such as "reading the rows".
+
+    Raises
+    ------
+    ProcessLost, KeyboardInterrupt
+        Another process failed, or was interrupted.
+    """
+    if count() == 1:
+        yield
+        return
+    failure: BaseException | None = None
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:  # raised again below
+        failure = error
+    outcome = _DONE
+    if failure is not None:
+        outcome = _INTERRUPTED if isinstance(failure, KeyboardInterrupt) else _FAILED
+    outcomes = gathered([outcome])[:, 0]
+    if failure is not None:
+        raise failure
+    if (outcomes == _FAILED).any():
+        raise ProcessLost(
+            f"{work}: process {int((outcomes == _FAILED).argmax())} of {count()} failed",
+            remedy="see what it says, and start all again",
+        )
+    if (outcomes == _INTERRUPTED).any():
+        raise KeyboardInterrupt
 
 
 @contextmanager

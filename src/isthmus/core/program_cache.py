@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from copy import copy
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,12 @@ class Program:
         self._jitted = jax.jit(function, donate_argnums=donate)
         self._options = _BRIEF if brief and jax.default_backend() == "cpu" else {}
         self._compiled: Any = None
+
+    def again(self) -> Program:
+        """Return a program of the same function, for other shapes."""
+        made = copy(self)
+        made._compiled = None
+        return made
 
     def __call__(self, *arguments: Any) -> Any:
         """Return the result of the function."""

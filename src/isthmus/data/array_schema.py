@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from sklearn.utils import check_array
 
-from isthmus.core.aligned_memory import aligned_empty
+from isthmus.core.aligned_memory import ALIGNMENT, aligned_empty
 from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.core.types import ObservedRows
 from isthmus.data import scaling as scalings
@@ -165,14 +165,14 @@ class ArraySchema:
         self._check_pixels(form_of(X))
         low, high = (np.full(self.n_columns, np.nan, np.float32) for _ in range(2))
         step = rows or len(array)
+        as_it_is = rows is None and self._is_matrix(array)
         for start in range(0, len(array), step):
-            matrix = aligned_empty((min(step, len(array) - start), self.n_columns))
+            shape = (min(step, len(array) - start), self.n_columns)
+            matrix = np.asarray(array).reshape(shape) if as_it_is else aligned_empty(shape)
             for part in scalings.row_blocks(matrix.shape):
                 cells = array[start + part.start : start + part.stop].reshape(-1, self.n_columns)
-                with np.errstate(over="ignore"):
-                    matrix[part] = self.scaling.forward(cells.astype(np.float64))
-                if self.absent is not None:
-                    matrix[part, self.absent] = np.nan
+                if not as_it_is:
+                    self._scale(cells, matrix[part])
                 low = np.fmin(low, np.fmin.reduce(matrix[part], axis=0))
                 high = np.fmax(high, np.fmax.reduce(matrix[part], axis=0))
                 if np.isinf(low).any() or np.isinf(high).any():
@@ -181,6 +181,24 @@ class ArraySchema:
             yield matrix.reshape(-1, *self.sample_shape)
         if self.values == "unit" and self.scaling.center.size in (1, self.channels):
             self._compare_scales(array, low, high)
+
+    def _scale(self, cells: NDArray[Any], matrix: Floats) -> None:
+        with np.errstate(over="ignore"):
+            matrix[:] = self.scaling.forward(cells.astype(np.float64))
+        if self.absent is not None:
+            matrix[:, self.absent] = np.nan
+
+    def _is_matrix(self, array: Any) -> bool:
+        """Whether an array is its own matrix: nobody writes to it, and JAX takes it as it is."""
+        return (
+            self.scaling.method == "none"
+            and self.absent is None
+            and type(array) is np.ndarray
+            and array.dtype == np.float32
+            and array.flags.c_contiguous
+            and not array.flags.writeable
+            and array.ctypes.data % ALIGNMENT == 0
+        )
 
     def with_unknown(self, unknown: Any) -> ArraySchema:  # noqa: ARG002
         """Return itself: an array has no categories."""

@@ -23,6 +23,7 @@ from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.frames import unique_names
 from isthmus.data.sources.files import files_source, has_parts, is_pattern
+from isthmus.data.sources.remote import address_of, remote_source
 
 if TYPE_CHECKING:
     import os
@@ -75,7 +76,7 @@ def read(
         .csv, .tsv, .parquet, .arrow, .npy, .npz (one array; X and y; or x_train, y_train, x_test
         and y_test as in Keras), IDX, a folder of PNG, JPEG, TIFF, WebP or BMP images, whose
         subfolders are labels, or a folder or pattern (``"lake/*.parquet"``) of data files with the
-        same columns.
+        same columns; or the address of such files on another machine (``"s3://..."``).
     label : str, optional
         The column of a table, or the array of an .npz file, that holds labels.
     text : TextOptions
@@ -117,6 +118,8 @@ def image_names(path: str | os.PathLike[str]) -> list[str] | None:
     UnreadableFile
         The path does not exist, or the folder has no images.
     """
+    if address_of(path) is not None:
+        return None
     path = Path(path)
     if is_pattern(path) or has_parts(path):
         return None
@@ -169,7 +172,10 @@ def stream(
 
 
 def _parts(path: str | os.PathLike[str], text: TextOptions) -> BatchSource | None:
-    """Return a folder of data files, or the files that match a pattern; None for other paths."""
+    """Return files on another machine, a folder of data files or those of a pattern, else None."""
+    address = address_of(path)
+    if address is not None:
+        return remote_source(address)
     if is_pattern(path) or has_parts(Path(path)):
         return files_source(path, text=text)
     return None

@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isthmus.core import processes
 from isthmus.core.errors import InvalidData
 from isthmus.data.sources.shuffled_rows import ShuffledRows
 from isthmus.data.sources.summary import SourceSummary, summarise
 from isthmus.estimators import input_checks, resolved_settings, row_split, warm_start
+from isthmus.training.devices import Devices
 from isthmus.training.progress import RowCount
 from isthmus.training.row_stream import chunk_rows
 
@@ -59,12 +61,14 @@ class FitRows:
         data = row_split.part_sample(self.matrix, self.schema, fraction, seed, rows=self.count)
         held_out = self.summary.numbers[[] if data.validation is None else data.validation]
         cells = math.prod(self.schema.sample_shape)
+        batch_size = Devices.available().rounded(batch_size)
         stream = ShuffledRows(
             self.summary,
             self.schema,
             held_out,
             seed=seed,
             chunk_rows=chunk_rows(batch_size, cells, self.count - len(held_out)),
+            group=(processes.index(), processes.count()),
         )
         return row_split.with_stream(data, stream)
 

@@ -56,3 +56,36 @@ def in_order(rows: RowNumbers, batch_size: int, *, steps: int | None = None) -> 
     weights[: len(rows)] = 1.0
     order = np.resize(rows, batches * batch_size).astype(np.int32)  # repeats from the front
     return BatchPlan(order.reshape(batches, -1), weights.reshape(batches, -1), steps)
+
+
+def own_rows(
+    plan: BatchPlan, owners: NDArray[np.int32], process: int, widths: tuple[int, ...]
+) -> BatchPlan:
+    """Return the rows of each batch that a process has, numbered among its own rows.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        The batches, the same in all processes.
+    owners : ndarray of int, of shape (rows,)
+        The process that has each row.
+    process : int
+        The process.
+    widths : tuple of int
+        Sizes for the batches of the result, the last at least that of `plan`. The first one that
+        is enough in all processes is taken; what is left has weight zero.
+    """
+    counted = np.where(plan.weights > 0, owners[plan.rows], -1)
+    most = max(int((counted == each).sum(axis=1).max()) for each in np.unique(owners))
+    width = next(width for width in widths if width >= most)
+    numbers = np.cumsum(owners == process) - 1  # of the rows of this process
+    own = counted == process
+    first = np.argsort(~own, axis=1, kind="stable")[:, :width]
+    batches, size = own.shape
+    rows, weights = np.zeros((batches, width), np.int32), np.zeros((batches, width), np.float32)
+    taken = np.take_along_axis(own, first, axis=1)
+    rows[:, : min(width, size)] = np.where(
+        taken, numbers[np.take_along_axis(plan.rows, first, axis=1)], 0
+    )
+    weights[:, : min(width, size)] = taken
+    return BatchPlan(rows, weights, plan.steps)

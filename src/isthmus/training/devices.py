@@ -1,9 +1,9 @@
 """Data parallelism: the devices that share the rows of each training step.
 
-All devices hold the same weights and the same rows. Each computes the gradient of its part of a
-batch, and one sum over all of them makes the gradient of the batch. So the epochs of a run are
-those of one device with the same batch size, up to rounding; only noise, such as that of a
-`DenoisingAutoencoder`, is drawn by device.
+All devices hold the same weights, and the same rows or those that their process has read. Each
+computes the gradient of its part of a batch, and one sum over all of them makes the gradient of the
+batch. So the epochs of a run are those of one device with the same batch size, up to rounding; only
+noise, such as that of a `DenoisingAutoencoder`, is drawn by device.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _AXIS = "rows"
 _SAME = PartitionSpec()  # type: ignore[no-untyped-call]
+_ROWS = PartitionSpec(_AXIS)  # type: ignore[no-untyped-call]
+_COLUMNS = PartitionSpec(None, _AXIS)  # type: ignore[no-untyped-call]
 
 
 class Devices:
@@ -34,11 +36,17 @@ class Devices:
     ----------
     devices : sequence of jax.Device
         All devices, of all processes; one means no parallelism.
+
+    Attributes
+    ----------
+    count, local_count : int
+        Number of all devices, and of those of this process.
     """
 
     def __init__(self, devices: Sequence[jax.Device]) -> None:
         self.count = len(devices)
         self._mesh = Mesh(np.asarray(devices), (_AXIS,)) if self.count > 1 else None
+        self.local_count = 1 if self._mesh is None else len(self._mesh.local_devices)
 
     @classmethod
     def available(cls) -> Self:
@@ -66,6 +74,34 @@ class Devices:
 
         return jax.tree.map(placed, tree)
 
+    def place_own(self, matrix: Any, order: Any, weights: Any) -> tuple[jax.Array, ...]:
+        """Copy the rows of this process to its devices, and divide its batches among them.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n, *sample_shape)
+            Of the same shape in all processes.
+        order, weights : ndarray of shape (batches, rows)
+            Rows of each batch, as many for each device of this process.
+        """
+        if self._mesh is None:
+            raise AssertionError("only one process has all rows")
+        own = [device for device in self._mesh.devices.flat if device in self._mesh.local_devices]
+        size = order.shape[1] // len(own)
+        parts = {device: slice(i * size, (i + 1) * size) for i, device in enumerate(own)}
+
+        def placed(spec: PartitionSpec, shape: tuple[int, ...], shards: list[Any]) -> jax.Array:
+            arrays = [jax.device_put(s, device) for s, device in zip(shards, own, strict=True)]
+            sharding = NamedSharding(self._mesh, spec)  # type: ignore[arg-type]
+            return jax.make_array_from_single_device_arrays(shape, sharding, arrays)
+
+        rows, columns = matrix.shape[0] * self.count, size * self.count
+        batches = [
+            placed(_COLUMNS, (len(each), columns), [each[:, part] for part in parts.values()])
+            for each in (order, weights)
+        ]
+        return placed(_ROWS, (rows, *matrix.shape[1:]), [matrix] * len(own)), *batches
+
     def copies(self, values: Sequence[Any]) -> list[jax.Array]:
         """Copy arrays on the devices, so that a step may consume the originals."""
         if self._mesh is None:
@@ -82,12 +118,24 @@ class Devices:
         """Return an array of the run as one that Keras can store."""
         return value if self._mesh is None else np.asarray(value)
 
-    def spread(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that runs on every device with the same arguments and results."""
+    def spread(
+        self, function: Callable[..., Any], own: Callable[[Any, Any, Any], Any] | None = None
+    ) -> Callable[..., Any]:
+        """Return a function that runs on every device with the same arguments and results.
+
+        Parameters
+        ----------
+        function : callable
+            Takes and returns trees of arrays.
+        own : callable, optional
+            Returns the arguments that differ between the devices, given what `place_own` made: the
+            specifications of all arguments are those of its result.
+        """
         if self._mesh is None:
             return function
+        specs = _SAME if own is None else own(_ROWS, _COLUMNS, _SAME)
         return jax.shard_map(
-            function, mesh=self._mesh, in_specs=_SAME, out_specs=_SAME, check_vma=False
+            function, mesh=self._mesh, in_specs=specs, out_specs=_SAME, check_vma=False
         )
 
     def own_part(self, batches: jax.Array) -> jax.Array:

@@ -111,6 +111,7 @@ def compile_programs(
     corruption: Corruption | None = None,
     mirrored: tuple[int, ...] = (),
     augmentation: SampleChange | None = None,
+    own_rows: bool = False,
     brief: bool = False,
 ) -> Programs:
     """Build the programs of a run; they compile when they are first called.
@@ -133,6 +134,9 @@ def compile_programs(
         Axes of a batch along which each training step reverses rows at random.
     augmentation : callable or None
         Changes the rows of each training step, inputs and target alike.
+    own_rows : bool
+        Whether each device trains the rows that `Devices.place_own` gave it, rather than its part
+        of the same batches.
     brief : bool
         Whether the run takes less time than compiling (`isthmus.core.program_cache.Program`).
     """
@@ -161,7 +165,7 @@ def compile_programs(
         state: TrainState, tally: Tally, rows: EpochRows, stop: Array, span: StepRange, key: Array
     ) -> tuple[TrainState, Tally]:
         key = devices.own_key(jax.random.fold_in(key, span.epoch))
-        rows = _own(rows, devices)
+        rows = rows if own_rows else _own(rows, devices)
 
         def body(carry: tuple[TrainState, Tally]) -> tuple[TrainState, Tally]:
             state, tally = carry
@@ -205,7 +209,11 @@ def compile_programs(
         return jax.lax.while_loop(unfinished, body, fresh_tally(len(objective.metrics)))
 
     return Programs(
-        Program(devices.spread(train), donate=(0, 1), brief=brief),
+        Program(
+            devices.spread(train, _training_specs if own_rows else None),
+            donate=(0, 1),
+            brief=brief,
+        ),
         Program(devices.spread(evaluate), brief=brief),
     )
 
@@ -332,6 +340,11 @@ def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch
     if batch.shown is not None:  # noise must not reach missing cells
         inputs = inputs * batch.shown
     return batch._replace(inputs=inputs)
+
+
+def _training_specs(rows: Any, batches: Any, same: Any) -> tuple[Any, ...]:
+    """Return where the arguments of a training program are, for `Devices.spread`."""
+    return same, same, EpochRows(rows, batches, batches), same, same, same
 
 
 def _own(rows: EpochRows, devices: Devices) -> EpochRows:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from isthmus.core.program_cache import Program
     from isthmus.networks.network import Network
     from isthmus.objectives.objective import Objective
     from isthmus.training.config import TrainingConfig
@@ -220,6 +221,7 @@ class _Run:
         self._devices = Devices.available()
         self._plan_size = self._devices.rounded(min(recipe.batch_size, data.rows))
         self._steps = -(-data.rows // self._plan_size)
+        self._own_rows = data.stream is not None and data.stream.share < 1
         full = network.full
         self._update = OptimizerStep(recipe, full.trainable_variables)
         self._callbacks, self._fixed_rate = callbacks, math.nan
@@ -239,8 +241,10 @@ class _Run:
             corruption=corruption,
             mirrored=data.mirrored,
             augmentation=data.augmentation,
+            own_rows=self._own_rows,
             brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
         )
+        self._trainings: dict[tuple[int, ...], Program] = {}
         self._keys = {
             use: self._devices.place(key_for(seed, use)) for use in ("steps", "validation")
         }
@@ -381,10 +385,21 @@ class _Run:
             plan = self._plan(epoch)
             yield self._rows(plan), plan.steps, epoch
             return
-        chunks = planned(stream, self._plan_size, seed=self._seed, epoch=epoch, steps=done)
+        chunks = planned(
+            stream,
+            self._plan_size,
+            seed=self._seed,
+            epoch=epoch,
+            steps=done,
+            process=processes.index(),
+            devices=self._devices.local_count,
+        )
         with closing(chunks):
             for matrix, plan, number in chunks:
-                placed = self._devices.place((matrix, plan.rows, plan.weights))
+                rows = (matrix, plan.rows, plan.weights)
+                placed = (
+                    self._devices.place_own(*rows) if self._own_rows else self._devices.place(rows)
+                )
                 yield EpochRows(*placed), plan.steps, number
 
     def _span(self, epoch: int, done: int, number: int) -> StepRange:
@@ -408,7 +423,7 @@ class _Run:
             began = time.perf_counter()
             stop = min(steps, done + self._stride)
             with processes.lost():
-                self._state, tally = self._programs.train(
+                self._state, tally = self._training(rows)(
                     self._state, tally, rows, np.int32(stop), span, self._keys["steps"]
                 )
                 reached = int(tally.step)  # waits for the device
@@ -423,6 +438,10 @@ class _Run:
             for observer in observers:
                 observer.on_steps(epoch, (before + done) / self._steps)
         return tally
+
+    def _training(self, rows: EpochRows) -> Program:
+        """Return the program for batches of this size; those of chunks may have two."""
+        return self._trainings.setdefault(rows.order.shape, self._programs.train.again())
 
     @staticmethod
     def _any(condition: bool) -> bool:

@@ -26,14 +26,14 @@ def source_of(sizes, cells=1 << 15):
 
 
 def chunks_of(rows, epoch=1, first=0):
-    return [matrix[:count, 0] for matrix, count in rows.chunks(epoch, first)]
+    return [chunk.matrix[: len(chunk.owners), 0] for chunk in rows.chunks(epoch, first)]
 
 
-def shuffled(sizes, held_out=(), chunk_rows=50, seed=0):
+def shuffled(sizes, held_out=(), chunk_rows=50, seed=0, group=(0, 1)):
     found = summarise(source_of(sizes))
     schema = found.schema(scale="none", unknown="warn", series=False)
     held = np.array(held_out, dtype=int)
-    return ShuffledRows(found, schema, held, seed=seed, chunk_rows=chunk_rows)
+    return ShuffledRows(found, schema, held, seed=seed, chunk_rows=chunk_rows, group=group)
 
 
 @settings(max_examples=12, deadline=None)
@@ -72,9 +72,9 @@ def test_tables_are_scaled_as_in_memory():
     schema = found.schema(scale="auto", unknown="warn", series=False)
     assert found.missing
     rows = ShuffledRows(found, schema, np.array([3, 99]), seed=0, chunk_rows=200)
-    ((matrix, count),) = rows.chunks(1)
+    (chunk,) = rows.chunks(1)
     kept = np.delete(np.arange(100), [3, 99])
-    np.testing.assert_array_equal(matrix[:count], schema.to_matrix(table)[kept])
+    np.testing.assert_array_equal(chunk.matrix[: len(chunk.owners)], schema.to_matrix(table)[kept])
 
 
 def test_a_source_that_changes_is_refused():
@@ -97,3 +97,38 @@ def test_an_abandoned_epoch_leaves_no_thread():
     next(chunks)
     chunks.close()
     assert threading.active_count() == before
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any), st.integers(2, 10))
+@pytest.mark.filterwarnings("ignore:There are no rows")
+def test_processes_have_the_rows_of_one(sizes, processes):
+    whole = [chunk.matrix[:, 0] for chunk in shuffled(sizes).chunks(1)]
+    members = [shuffled(sizes, group=(index, processes)) for index in range(processes)]
+    assert len({each.share for each in members}) == 1
+    if members[0].share == 1 or processes > 8:
+        return
+    for number, together in enumerate(zip(*(each.chunks(1) for each in members), strict=True)):
+        owners = together[0].owners
+        for index, chunk in enumerate(together):
+            own = np.flatnonzero(owners == index)
+            assert (chunk.owners == owners).all()
+            assert (chunk.matrix[: len(own), 0] == whole[number][own]).all()
+
+
+def test_even_parts_are_shared():
+    assert shuffled([40] * 10, chunk_rows=200, group=(0, 2)).share < 0.6
+    assert shuffled([400], group=(0, 2)).share == 1
+    assert shuffled([400, 20], group=(0, 2)).share == 1
+
+
+def test_many_processes_have_rows_in_each_chunk():
+    sizes = [70] * 40
+    members = [shuffled(sizes, chunk_rows=1400, group=(index, 10)) for index in range(10)]
+    assert members[0].share < 0.25
+    rows = []
+    for together in zip(*(each.chunks(1) for each in members), strict=True):
+        counts = np.bincount(together[0].owners, minlength=10)
+        assert counts.min() > 0
+        rows += [chunk.matrix[:n, 0] for chunk, n in zip(together, counts, strict=True)]
+    assert sorted(np.concatenate(rows)) == list(range(2800))

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from isthmus.data import reading
 from isthmus.data.sources import opening
 from isthmus.data.sources.files import files_source
 from isthmus.data.sources.objects import source_of
+from isthmus.data.sources.remote import address_of
 from isthmus.data.sources.source import BatchSource, Part
 
 TABLE = pa.table({"n": list(range(70)), "x": [i / 4 for i in range(70)], "kind": ["a", "b"] * 35})
@@ -111,6 +113,21 @@ class FakeHub:
 FakeHub.__module__, FakeHub.__name__ = "datasets.arrow_dataset", "Dataset"
 
 
+class FakeHubStream:
+    """What is needed of an IterableDataset of the Hugging Face library."""
+
+    def with_format(self, kind):
+        assert kind == "arrow"
+        return self
+
+    def iter(self, batch_size):
+        return (TABLE[start : start + 9] for start in range(0, 70, 9))
+
+
+FakeHubStream.__module__ = "datasets.iterable_dataset"
+FakeHubStream.__name__ = "IterableDataset"
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -120,6 +137,7 @@ FakeHub.__module__, FakeHub.__name__ = "datasets.arrow_dataset", "Dataset"
         zarr_array,
         Loader,
         FakeHub,
+        FakeHubStream,
         lambda: lambda: iter(TABLE.to_batches(max_chunksize=9)),
         lambda: lambda: (ARRAY[i : i + 7] for i in range(0, 70, 7)),
     ],
@@ -256,3 +274,27 @@ def test_addresses_are_read_through_fsspec():
         opening.opened("memory://lake")
     with pytest.raises(UnreadableFile, match="memory://nothing"):
         opening.opened("memory://nothing")
+
+
+def test_addresses_are_recognised_in_paths(tmp_path):
+    assert address_of("s3://bucket/a//b") == "s3://bucket/a//b"
+    assert address_of(Path("https://host/rows.parquet")) == "https://host/rows.parquet"
+    for path in ("C:/rows.csv", "rows.csv", Path("C:/rows.csv"), tmp_path, 3, None):
+        assert address_of(path) is None
+
+
+def test_zarr_folders_are_read(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    X = np.random.default_rng(0).normal(size=(70, 3)).astype(np.float32)
+    for i in range(2):
+        array = zarr.create_array(tmp_path / f"{i}.zarr", shape=(35, 3), chunks=(8, 3), dtype="f4")
+        array[:] = X[35 * i : 35 * (i + 1)]
+    for path, expected in ((tmp_path / "0.zarr", X[:35]), (tmp_path / "*.zarr", X)):
+        np.testing.assert_array_equal(files_source(path).read(), expected)
+        np.testing.assert_array_equal(reading.read(path).X, expected)
+        np.testing.assert_array_equal(opening.opened(str(path)), expected)
+    source = files_source(tmp_path / "*.zarr")
+    assert source.rows == 70
+    zarr.create_group(tmp_path / "group.zarr")
+    with pytest.raises(UnreadableFile, match="a group of arrays"):
+        files_source(tmp_path / "group.zarr")

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from isthmus.core import processes
 from isthmus.core.errors import InvalidData
 from isthmus.data import arrow_types
 from isthmus.data import scaling as scalings
 from isthmus.data.array_schema import cell_name
 from isthmus.data.identifiers import MOST_CATEGORIES
+from isthmus.data.sources.row_exchange import shared_tables
 from isthmus.data.sources.source import joined
 
 if TYPE_CHECKING:
@@ -45,6 +47,17 @@ class TableExtremes:
         for found, cells in zip(self._found, table.columns, strict=True):
             found.add(cells, first_row)
             self.missing = self.missing or _has_missing(cells)
+
+    def share(self) -> None:
+        """Add what the other processes have found in their rows."""
+        names = [f"{place}" for place in range(len(self._found))]
+        own = [pa.array([found.state()], found.kind_of_state) for found in self._found]
+        everywhere = shared_tables(pa.table([*own, [self.missing]], [*names, "missing"]))
+        self._found = [_ColumnValues(field) for field in self._columns]
+        for table in everywhere:
+            self.missing = self.missing or table["missing"][0].as_py()
+            for found, name in zip(self._found, names, strict=True):
+                found.join(table[name][0].as_py())
 
     def added_to(self, sample: pa.Table) -> pa.Table:
         """Return a sample with a few more rows, which have the values that it lacks.
@@ -93,9 +106,39 @@ class _ColumnValues:
             self._add_extremes(cells, first_row)
         elif self._is_text and self._words is not None:
             present = cells.cast(arrow_types.value_type(self._type)).unique().drop_null()
-            self._words.update(dict.fromkeys(present.to_pylist()))
-            if len(self._words) > 2 * MOST_CATEGORIES:  # more than enough to be identifiers
-                self._words = None
+            self._add_words(present.to_pylist())
+
+    @property
+    def kind_of_state(self) -> pa.DataType:
+        """The type of `state`."""
+        ordered = _stored(self._type)
+        words = pa.list_(arrow_types.value_type(self._type))
+        return pa.struct([("low", ordered), ("high", ordered), ("words", words)])
+
+    def state(self) -> dict[str, Any]:
+        """Return what was found, for other processes."""
+        words = None if self._words is None else list(self._words)
+        return {"low": self._low, "high": self._high, "words": words}
+
+    def join(self, other: dict[str, Any]) -> None:
+        """Add the state of another process, whose rows come after these."""
+        if other["low"] is not None:
+            self._add_bounds(other["low"], other["high"])
+        if other["words"] is None:
+            self._words = None
+        else:
+            self._add_words(other["words"])
+
+    def _add_words(self, words: list[Any]) -> None:
+        if self._words is None:
+            return
+        self._words.update(dict.fromkeys(words))
+        if len(self._words) > 2 * MOST_CATEGORIES:  # more than enough to be identifiers
+            self._words = None
+
+    def _add_bounds(self, low: Any, high: Any) -> None:
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
 
     def _add_extremes(self, cells: pa.ChunkedArray, first_row: int) -> None:
         low, high = _extremes(cells)
@@ -110,8 +153,7 @@ class _ColumnValues:
                     received=f"{bound} (infinity)",
                     remedy="leave the cell empty, or write the correct value",
                 )
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
+        self._add_bounds(low, high)
 
     def lacking(self, cells: pa.ChunkedArray) -> tuple[list[Any], list[Any]]:
         """Return the values that are not among `cells`: the smallest, and all others."""
@@ -184,6 +226,13 @@ class ArrayExtremes:
             raise scalings.infinity_error(flat, self._name, first_row, flat)
         self._low, self._high = np.fmin(self._low, low), np.fmax(self._high, high)
         self.missing = self.missing or (flat.dtype.kind == "f" and bool(np.isnan(flat).any()))
+
+    def share(self) -> None:
+        """Add what the other processes have found in their rows."""
+        ends = processes.gathered([*self._low, *self._high, self.missing])
+        low, high = ends[:, : self._low.size], ends[:, self._low.size : -1]
+        self._low, self._high = np.fmin.reduce(low), np.fmax.reduce(high)
+        self.missing = bool(ends[:, -1].any())
 
     def added_to(self, sample: NDArray[Any]) -> NDArray[Any]:
         """Return a sample with two more rows: the smallest and the largest value of each cell."""

@@ -19,6 +19,7 @@ from isthmus.data.formats.catalogue import FORMATS, FileFormat, format_of
 from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.sources.source import BatchSource, Part, RowForm
+from isthmus.data.sources.zarr_arrays import is_zarr, zarr_source
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +46,9 @@ def is_pattern(path: str | os.PathLike[str]) -> bool:
 
 
 def has_parts(path: Path) -> bool:
-    """Whether a path is a folder of data files, or of such folders, rather than of images."""
+    """Whether a path is a Zarr array or a folder of data files rather than one of images."""
+    if is_zarr(path):
+        return True
     return path.is_dir() and not _has_images(path) and bool(_found(path))
 
 
@@ -58,8 +61,8 @@ def files_source(
     """Return a file, a folder or a pattern as a source; None if it is a file that is read whole.
 
     A folder is one of Parquet, Arrow, CSV or .npy files, all of one format and with the same
-    columns, also in folders within it, or a folder of images, which may have other files, too.
-    Names that begin with ``.`` or ``_`` are left out.
+    columns, also in folders within it, a Zarr array, or a folder of images, which may have other
+    files, too. Names that begin with ``.`` or ``_`` are left out.
 
     Raises
     ------
@@ -68,7 +71,12 @@ def files_source(
     """
     path = Path(path)
     if is_pattern(path):
-        return _joined(str(path), _matches(path), text)
+        found = _matches(path)
+        if all(map(is_zarr, found)):
+            return zarr_source(str(path), found, ranges)
+        return _joined(str(path), found, text)
+    if is_zarr(path):
+        return zarr_source(str(path), [path], ranges)
     if not path.is_dir():
         form = format_of(path) if path.exists() else None
         known = form is not None and form.name in _PARTS and path.stat().st_size > 0
@@ -91,7 +99,7 @@ def _matches(pattern: Path) -> list[Path]:
         Path(root).glob(str(Path(*rest))) if pattern.is_absolute() else Path().glob(str(pattern))
     )
     found = sorted(inside)
-    files = [file for file in found if file.is_file()]
+    files = [file for file in found if file.is_file() or is_zarr(file)]
     if not files:
         raise UnreadableFile(
             str(pattern),
@@ -234,12 +242,27 @@ def _mapped_rows(file: Path, start: int, stop: int) -> Any:
         return np.array(npy_files.mapped(file)[start:stop])
 
 
-def ranges(name: str, count: int, rows_of: Callable[[int, int], Any]) -> list[Part]:
-    """Return ranges of `count` rows as parts; `rows_of` returns the rows from start up to stop."""
-    starts = range(0, count, _RANGE)
+def ranges(
+    name: str, count: int, rows_of: Callable[[int, int], Any], chunk_rows: int = 1
+) -> list[Part]:
+    """Return ranges of `count` rows as parts.
+
+    Parameters
+    ----------
+    name : str
+        Names them in messages.
+    count : int
+        Number of rows.
+    rows_of : callable
+        Returns the rows from start up to stop.
+    chunk_rows : int
+        Rows that are stored together: a part has whole chunks.
+    """
+    size = max(1, _RANGE // chunk_rows) * chunk_rows
+    starts = range(0, count, size)
 
     def part(start: int) -> Part:
-        stop = min(start + _RANGE, count)
+        stop = min(start + size, count)
         label = name if len(starts) == 1 else f"{name}, rows from {start}"
         return Part(label, lambda: iter([rows_of(start, stop)]), stop - start)
 

@@ -31,9 +31,9 @@ def source_of(X: Any) -> BatchSource | None:
     Parameters
     ----------
     X : object
-        A pyarrow Dataset, a Hugging Face Dataset, a polars LazyFrame, a DuckDB relation, a Zarr
-        array, a memory-mapped NumPy array, a function that returns an iterator of batches, or an
-        iterable of batches that can be iterated over several times.
+        A pyarrow Dataset, a Hugging Face Dataset or IterableDataset, a polars LazyFrame, a DuckDB
+        relation, a Zarr array, a memory-mapped NumPy array, a function that returns an iterator of
+        batches, or an iterable of batches that can be iterated over several times.
     """
     if isinstance(X, BatchSource):
         return X
@@ -45,6 +45,7 @@ def source_of(X: Any) -> BatchSource | None:
         ("polars", "LazyFrame"): _of_lazy_frame,
         ("duckdb", "DuckDBPyRelation"): _of_relation,
         ("datasets", "Dataset"): _of_hugging_face,
+        ("datasets", "IterableDataset"): _of_hugging_face_stream,
         ("zarr", "Array"): _of_array,
     }
     if (library, name) in named:
@@ -81,7 +82,8 @@ def _begun(again: Callable[[], Any]) -> Iterable[Any]:
 def _of_array(X: Any) -> BatchSource:
     form = RowForm(None, tuple(X.shape[1:]), np.dtype(X.dtype))
     name = str(getattr(X, "filename", None) or "X")
-    parts = ranges(name, X.shape[0], lambda start, stop: X[start:stop])
+    chunks = getattr(X, "chunks", None)
+    parts = ranges(name, X.shape[0], lambda start, stop: X[start:stop], chunks[0] if chunks else 1)
     return BatchSource(name, tuple(parts), form)
 
 
@@ -103,6 +105,14 @@ def _of_hugging_face(X: Any) -> BatchSource:
     rows = X.with_format("arrow")
     parts = ranges("the Dataset", len(rows), lambda start, stop: rows[start:stop])
     return BatchSource("the Dataset", tuple(parts))
+
+
+def _of_hugging_face_stream(X: Any) -> BatchSource:
+    def batches() -> Iterator[Any]:
+        return iter(X.with_format("arrow").iter(batch_size=_BATCH))
+
+    name = "the IterableDataset"
+    return BatchSource(name, (Part(name, batches),))
 
 
 def of_dataset(X: Any) -> BatchSource:

@@ -14,7 +14,7 @@ from isthmus.data import reading
 from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.formats.text_options import DETECT, TextOptions
 from isthmus.data.sources import files, objects
-from isthmus.data.sources.remote import is_address, remote_source
+from isthmus.data.sources.remote import address_of, remote_source
 
 if TYPE_CHECKING:
     from isthmus.data.sources.source import BatchSource
@@ -50,9 +50,10 @@ def opened(X: Any, *, text: TextOptions = DETECT, images: ImageOptions = AS_STOR
         path = os.fspath(X)
         if not path or not isinstance(path, str):
             return X  # an empty path would be the current folder
-        if not is_address(path):
+        address = address_of(X)
+        if address is None:
             return opened_path(path, text=text, images=images)
-        X = remote_source(path)
+        X = remote_source(address)
     if isinstance(X, pa.RecordBatchReader):
         return _read_once(X)
     source = objects.source_of(X)
@@ -85,12 +86,20 @@ def large_source(
     UnreadableFile
         Files cannot be read; the message names them.
     """
+    address = address_of(path)
+    if address is not None:
+        return _large(remote_source(address))
     if not files.is_pattern(path) and not Path(path).exists():
         return None
     source = files.files_source(path, text=text, images=images)
-    if source is None or (source.matrix_bytes or 0) <= MOST_BYTES_IN_MEMORY:
-        return None
-    return source
+    return None if source is None else _large(source)
+
+
+def _large(source: BatchSource) -> BatchSource | None:
+    size = source.matrix_bytes
+    if size is None:
+        return source if objects.read_at_most(source, MOST_BYTES_IN_MEMORY) is None else None
+    return source if size > MOST_BYTES_IN_MEMORY else None
 
 
 def _read_once(reader: pa.RecordBatchReader) -> pa.Table:

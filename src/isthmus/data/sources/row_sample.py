@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from isthmus.core import processes
+from isthmus.data.sources.row_exchange import shared_rows
 from isthmus.data.sources.source import Rows, joined
 
 if TYPE_CHECKING:
@@ -64,7 +66,34 @@ class RowSample:
         order = np.argsort(numbers)
         return _taken(self._rows[0], order), numbers[order]
 
+    def share(self) -> None:
+        """Replace the sample by that of the rows that all processes have looked at.
+
+        Each sends only what the others need: its rows whose hashes are small enough.
+        """
+        self._reduce()
+        hashes = row_hashes(self._numbers[0]) if self._numbers else np.empty(0, np.uint64)
+        everywhere = np.concatenate(
+            [np.frombuffer(each, np.uint64) for each in processes.gathered_bytes(hashes.tobytes())]
+        )
+        if len(everywhere) > self._size:
+            self._limit = np.partition(everywhere, self._size - 1)[self._size - 1]
+        rows: list[Rows] = []
+        numbers: list[Numbers] = []
+        if self._numbers:
+            kept = np.flatnonzero(hashes <= self._limit)
+            rows, numbers = [_taken(self._rows[0], kept)], [self._numbers[0][kept]]
+        self._rows = shared_rows(rows)
+        own = np.concatenate(numbers) if numbers else np.empty(0, np.int64)
+        self._numbers = [
+            np.frombuffer(each, np.int64)
+            for each in processes.gathered_bytes(own.tobytes())
+            if each
+        ]
+
     def _reduce(self) -> None:
+        if not self._numbers:
+            return
         rows, numbers = joined(self._rows), np.concatenate(self._numbers)
         if len(numbers) > self._size:
             hashes = row_hashes(numbers)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from isthmus.data.sources.row_sample import RowSample
+from isthmus.data.sources.shared_pass import SharedPass
 from isthmus.data.sources.source import BatchSource, Part, Rows, as_rows
 
 if TYPE_CHECKING:
@@ -39,18 +40,19 @@ class SampledRows(NamedTuple):
 
 
 def sampled(source: BatchSource, most_rows: int) -> SampledRows:
-    """Read a source once and return a random sample of at most so many rows, fewer if wide."""
+    """Read a source once and return a random sample of at most so many rows, fewer if wide.
+
+    Processes that train together share the work, and get the same sample.
+    """
     cells = math.prod(source.form.sample_shape)
     sample = RowSample(max(1, min(most_rows, _SAMPLED_CELLS // cells)))
-    counts, total = [], 0
-    for place in range(len(source.parts)):
-        first = total
-        for rows in source.batches(max(1, min(_BATCH, _BATCH_CELLS // cells)), place):
-            sample.add(rows, total)
-            total += len(rows)
-        counts.append(total - first)
-    source.check_counts(counts)
-    return SampledRows(*sample.result(), tuple(counts))
+    whole = SharedPass(source)
+    counts = whole.counts(
+        max(1, min(_BATCH, _BATCH_CELLS // cells)), lambda rows, number, _: sample.add(rows, number)
+    )
+    if whole.shared:
+        sample.share()
+    return SampledRows(*sample.result(), counts)
 
 
 def mapped(source: BatchSource, function: Callable[[Rows], Rows]) -> BatchSource:

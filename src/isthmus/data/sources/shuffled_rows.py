@@ -3,6 +3,9 @@
 Parts are visited in random order, and several at a time: a block of rows of each in turn. Rows of a
 chunk are left in this order; training shuffles them. The order depends only on the seed, the epoch
 and the number of rows of each part, so reading can begin at any chunk.
+
+Processes that train together share the parts: at any time, each reads as many of them as the
+others. All know which process has which row of a chunk, so the order is that of a single process.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from isthmus.core.randomness import generator_for
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from numpy.typing import NDArray
+
     from isthmus.core.types import Floats, RowNumbers
     from isthmus.data.schema import Schema
     from isthmus.data.sources.source import Rows
@@ -32,7 +37,11 @@ _LANES = 8
 _BLOCK = (16, 1 << 14)
 """Fewest and most rows that are read of a part at a time."""
 _BLOCK_CELLS = 1 << 19
+_BLOCKS_OF_CHUNK = 8
+"""Blocks of a chunk that each of many processes reads."""
 _MOST_THREADS = 4
+_EVEN = 0.5
+"""Processes share the parts if that makes at least this fraction of the chunks even."""
 
 
 class RowBlock(NamedTuple):
@@ -43,6 +52,17 @@ class RowBlock(NamedTuple):
     stop: int
     last: bool
     """Whether they are the last ones of the part."""
+    owner: int
+    """The process that reads them."""
+
+
+class RowChunk(NamedTuple):
+    """A chunk of rows, of which this process may have only some."""
+
+    matrix: Floats
+    """(chunk_rows, *sample_shape), aligned for JAX; the rows of this process come first."""
+    owners: NDArray[np.int32]
+    """(rows,), the process that has each row of the chunk."""
 
 
 class ShuffledRows:
@@ -60,6 +80,8 @@ class ShuffledRows:
         Determines the order of parts in each epoch.
     chunk_rows : int
         Rows of a chunk; the last one of an epoch may have fewer.
+    group : tuple of int
+        The number of this process and of all processes that train together.
 
     Attributes
     ----------
@@ -67,6 +89,10 @@ class ShuffledRows:
         Rows of an epoch.
     missing : bool
         Whether some cells are missing.
+    share : float
+        The largest part of a chunk that a process usually reads. It is 1 if each reads all rows:
+        there is one process, or there are too few parts to divide, or some are much larger than
+        others.
     """
 
     def __init__(
@@ -77,6 +103,7 @@ class ShuffledRows:
         *,
         seed: int,
         chunk_rows: int,
+        group: tuple[int, int] = (0, 1),
     ) -> None:
         self._source, self._schema, self._seed = summary.source, schema, seed
         self._part_rows = summary.part_rows
@@ -87,8 +114,35 @@ class ShuffledRows:
         self.missing = summary.missing
         cells = math.prod(summary.source.form.sample_shape)
         self._block_rows = min(_BLOCK[1], max(_BLOCK[0], _BLOCK_CELLS // cells))
+        usual = self._block_rows
+        self._process, self._processes = group
+        if self._processes > _LANES:  # so that each has rows in each chunk
+            finer = chunk_rows // (_BLOCKS_OF_CHUNK * self._processes)
+            self._block_rows = min(usual, max(_BLOCK[0], finer))
+        self.share = self._usual_share()
+        if self.share == 1:
+            self._process, self._processes, self._block_rows = 0, 1, usual
 
-    def chunks(self, epoch: int, first: int = 0) -> Generator[tuple[Floats, int], None, None]:
+    def _usual_share(self) -> float:
+        """Return the `share` of processes that divide the parts, 1 if that does not pay."""
+        if self._processes == 1:
+            return 1.0
+        lanes = min(self._lanes, sum(map(bool, self._part_rows)))
+        block = min(self._block_rows, max(self._part_rows))
+        share = min(1.0, -(-lanes // self._processes) / lanes + block / self.chunk_rows)
+        blocks = self._plan(1)
+        found = np.zeros((-(-self.rows // self.chunk_rows), self._processes))
+        ends = np.cumsum([self._kept(each) for each in blocks])
+        chunk = np.minimum(ends // self.chunk_rows, len(found) - 1)
+        np.add.at(found, (chunk, [each.owner for each in blocks]), np.diff(ends, prepend=0))
+        even = found.max(axis=1) <= share * found.sum(axis=1)
+        return share if even.mean() >= _EVEN else 1.0
+
+    @property
+    def _lanes(self) -> int:
+        return max(_LANES, self._processes)
+
+    def chunks(self, epoch: int, first: int = 0) -> Generator[RowChunk, None, None]:
         """Yield the chunks of an epoch; while one is used, a thread prepares the next.
 
         Parameters
@@ -100,10 +154,8 @@ class ShuffledRows:
 
         Yields
         ------
-        matrix : ndarray of float32, shape (chunk_rows, *sample_shape)
-            Aligned for JAX.
-        rows : int
-            How many rows of it are filled.
+        RowChunk
+            The rows that this process reads.
 
         Raises
         ------
@@ -125,42 +177,63 @@ class ShuffledRows:
         """Return the blocks of an epoch in the order in which they are read."""
         order = generator_for(self._seed, f"parts/{epoch}").permutation(len(self._part_rows))
         waiting = deque(int(part) for part in order if self._part_rows[part])
-        lanes = deque((waiting.popleft(), 0) for _ in range(min(_LANES, len(waiting))))
+        owners = _Owners(self._processes)
+        lanes: deque[tuple[int, int, int]] = deque()
+
+        def begin() -> None:
+            part = waiting.popleft()
+            lanes.append((part, 0, owners.take(self._part_rows[part])))
+
+        for _ in range(min(self._lanes, len(waiting))):
+            begin()
         blocks = []
         while lanes:
-            part, start = lanes.popleft()
+            part, start, owner = lanes.popleft()
             stop = min(start + self._block_rows, self._part_rows[part])
             last = stop == self._part_rows[part]
-            blocks.append(RowBlock(part, start, stop, last))
+            blocks.append(RowBlock(part, start, stop, last, owner))
             if not last:
-                lanes.append((part, stop))
-            elif waiting:
-                lanes.append((waiting.popleft(), 0))
+                lanes.append((part, stop, owner))
+                continue
+            owners.release(owner)
+            if waiting:
+                begin()
         return blocks
 
-    def _filled(
-        self, plan: list[RowBlock], first: int
-    ) -> Generator[tuple[Floats, int], None, None]:
+    def _filled(self, plan: list[RowBlock], first: int) -> Generator[RowChunk, None, None]:
         """Yield chunks from number `first` on."""
-        ends = np.cumsum([block.stop - block.start - len(self._left_out(block)) for block in plan])
+        counts = [self._kept(block) for block in plan]
+        ends = np.cumsum(counts)
         skipped = first * self.chunk_rows
         begin = int(np.searchsorted(ends, skipped, side="right"))
         skipped -= int(ends[begin - 1]) if begin else 0
+        pieces = self._encoded([b for b in plan[begin:] if b.owner == self._process])
         matrix, filled = self._empty(), 0
-        for piece in self._encoded(plan[begin:]):
-            rest, skipped = piece[skipped:], max(0, skipped - len(piece))
-            while len(rest):
-                taken = rest[: self.chunk_rows - filled]
-                matrix[filled : filled + len(taken)] = taken
-                filled, rest = filled + len(taken), rest[len(taken) :]
-                if filled == self.chunk_rows:
-                    yield matrix, filled
-                    matrix, filled = self._empty(), 0
-        if filled:
-            yield matrix, filled
+        owners: list[NDArray[np.int32]] = []
+        room = self.chunk_rows
+        for block, count in zip(plan[begin:], counts[begin:], strict=True):
+            piece = next(pieces)[skipped:] if block.owner == self._process else None
+            rest, skipped = count - skipped, 0
+            while rest:
+                taken = min(rest, room)
+                owners.append(np.full(taken, block.owner, np.int32))
+                rest, room = rest - taken, room - taken
+                if piece is not None:
+                    matrix[filled : filled + taken] = piece[:taken]
+                    filled, piece = filled + taken, piece[taken:]
+                if not room:
+                    yield RowChunk(matrix, np.concatenate(owners))
+                    matrix, filled, owners, room = self._empty(), 0, [], self.chunk_rows
+        if owners:
+            yield RowChunk(matrix, np.concatenate(owners))
 
     def _empty(self) -> Floats:
-        return aligned_empty((self.chunk_rows, *self._schema.sample_shape))
+        matrix = aligned_empty((self.chunk_rows, *self._schema.sample_shape))
+        matrix[0] = 0  # a process that has no row repeats this one
+        return matrix
+
+    def _kept(self, block: RowBlock) -> int:
+        return block.stop - block.start - len(self._left_out(block))
 
     def _encoded(self, plan: list[RowBlock]) -> Iterator[Floats]:
         """Yield the rows of blocks in scaled units, in order; threads convert some at a time."""
@@ -216,3 +289,22 @@ class ShuffledRows:
             remedy="do not change the data while a model is fitted; a function must return the "
             "same batches whenever it is called",
         )
+
+
+class _Owners:
+    """Gives each part to the process that reads the fewest at the time, or has had fewest rows."""
+
+    def __init__(self, processes: int) -> None:
+        self._open = [0] * processes
+        self._rows = [0] * processes
+
+    def take(self, rows: int) -> int:
+        """Return the process that reads a part of so many rows."""
+        owner = min(range(len(self._open)), key=lambda p: (self._open[p], self._rows[p], p))
+        self._open[owner] += 1
+        self._rows[owner] += rows
+        return owner
+
+    def release(self, owner: int) -> None:
+        """Note that a part of this process is at its end."""
+        self._open[owner] -= 1

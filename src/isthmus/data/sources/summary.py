@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from isthmus.core.errors import IsthmusError
 from isthmus.data.schema import infer_schema
 from isthmus.data.sources.column_extremes import ArrayExtremes, TableExtremes
 from isthmus.data.sources.row_sample import RowSample
+from isthmus.data.sources.shared_pass import SharedPass
 from isthmus.data.table_schema import TableSchema
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class SourceSummary:
 def summarise(
     source: BatchSource, *, on_rows: Callable[[int], None] = lambda _: None
 ) -> SourceSummary:
-    """Read a source once.
+    """Read a source once; processes that train together share the work, and learn the same.
 
     Parameters
     ----------
@@ -96,20 +96,16 @@ def summarise(
     columns = source.form.columns
     extremes = ArrayExtremes(source.form.sample_shape) if columns is None else None
     found = extremes or TableExtremes(columns)
-    batch_rows = max(1, min(_BATCH, _BATCH_CELLS // cells))
-    counts, total = [], 0
-    for place, part in enumerate(source.parts):
-        first = total
-        for rows in source.batches(batch_rows, place):
-            try:
-                found.add(rows, total - first)
-            except IsthmusError as error:
-                raise error.about(part.name) from None
-            sample.add(rows, total)
-            total += len(rows)
-            on_rows(total)
-        counts.append(total - first)
-    source.check_counts(counts)
+
+    def visit(rows: Rows, number: int, within: int) -> None:
+        found.add(rows, within)
+        sample.add(rows, number)
+
+    whole = SharedPass(source)
+    counts = whole.counts(max(1, min(_BATCH, _BATCH_CELLS // cells)), visit, on_rows)
+    if whole.shared:
+        found.share()
+        sample.share()
     kept, numbers = sample.result()
-    extended = found.added_to(kept) if len(kept) < total else kept
-    return SourceSummary(tuple(counts), kept, numbers, extended, source, found.missing)
+    extended = found.added_to(kept) if len(kept) < sum(counts) else kept
+    return SourceSummary(counts, kept, numbers, extended, source, found.missing)
