@@ -13,7 +13,7 @@ from isthmus.core.errors import IsthmusError, UnreadableFile
 from isthmus.data import reading
 from isthmus.data.formats.image_options import AS_STORED, ImageOptions
 from isthmus.data.sources import objects, opening
-from isthmus.data.sources.remote import is_address, remote_source
+from isthmus.data.sources.remote import address_of, remote_source
 from isthmus.data.sources.selection import sampled
 from isthmus.data.sources.source import BatchSource
 
@@ -46,9 +46,9 @@ def of_path(path: str | os.PathLike[str], images: ImageOptions = AS_STORED) -> A
     UnreadableFile
         There are no such files, or they cannot be read.
     """
-    text = os.fspath(path)
-    if isinstance(text, str) and is_address(text):
-        return remote_source(text)
+    address = address_of(path)
+    if address is not None:
+        return remote_source(address)
     file = Path(path)
     if file.suffix.lower() != ".npy" or not file.is_file():
         return iter(reading.stream(path, images=images, rows=_BATCH))
