@@ -84,10 +84,15 @@ def fit_in_two(folder: Path) -> list[dict]:
         for index in range(2)
     ]
     printed = []
-    for process in started:
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        printed.append(json.loads(out.partition("FIGURES")[2]))
+    try:
+        for process in started:
+            out, err = process.communicate(timeout=300)
+            assert process.returncode == 0, err
+            printed.append(json.loads(out.partition("FIGURES")[2]))
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
     return printed
 
 
