@@ -176,9 +176,9 @@ def test_rows_are_converted_once_per_call(monkeypatch):
         ArraySchema, "to_matrix", lambda self, X: calls.append(len(X)) or to_matrix(self, X)
     )
     rows = ROWS.to_numpy()
-    detector = ist.AnomalyDetector(false_alarm_rate=RATE, random_state=0)
+    # `fit` converts them again after training, so that memory is free while the network needs it.
+    detector = ist.AnomalyDetector(false_alarm_rate=RATE, random_state=0).fit(rows)
     for call in (
-        lambda: detector.fit(rows),
         lambda: detector.predict(rows, fdr=0.1),
         lambda: detector.explain(rows),
         lambda: detector.expected(rows),

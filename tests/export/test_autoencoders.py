@@ -124,6 +124,13 @@ def test_an_unknown_category_is_a_missing_cell(cars: pd.DataFrame, tmp_path: Pat
     np.testing.assert_allclose(code, model.transform(missing), atol=1e-5)
 
 
+def test_a_column_with_the_name_of_an_output_is_refused(tmp_path: Path) -> None:
+    frame = pd.DataFrame(rows((3,)), columns=["a", "b", "code"])
+    model = ist.Autoencoder(2, **SETTINGS).fit(frame)
+    with pytest.raises(ist.InvalidParameter, match=r"'code'.*rename the column"):
+        model.export(tmp_path / "m.onnx")
+
+
 @pytest.mark.parametrize("labels", [["a", "b"], [3, 7]], ids=["text", "integers"])
 def test_classes(labels: list[Any], tmp_path: Path) -> None:
     X = rows((8,))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.core.errors import MissingExtra
+from isthmus.core.errors import InvalidParameter, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class OnnxGraph:
         self._arrays: list[Any] = []
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
-        self._count = 0
+        self._names: set[str] = set()
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output."""
@@ -71,12 +71,26 @@ class OnnxGraph:
         return self._constants[key]
 
     def input(self, name: str, dtype: Any, shape: Sequence[int]) -> str:
-        """Add an input of any number of rows, (n, *shape); `dtype` is a NumPy type or str."""
+        """Add an input of any number of rows, (n, *shape); `dtype` is a NumPy type or str.
+
+        Raises
+        ------
+        InvalidParameter
+            The name is taken.
+        """
+        self._claim(name)
         self._inputs.append(self._value(name, dtype, shape))
         return name
 
     def output(self, name: str, value: str, dtype: Any, shape: Sequence[int]) -> None:
-        """Make a value an output, (n, *shape); `dtype` is a NumPy type or str."""
+        """Make a value an output, (n, *shape); `dtype` is a NumPy type or str.
+
+        Raises
+        ------
+        InvalidParameter
+            The name is taken.
+        """
+        self._claim(name)
         self._nodes.append(self._onnx.helper.make_node("Identity", [value], [name]))
         self._outputs.append(self._value(name, dtype, shape))
 
@@ -96,8 +110,20 @@ class OnnxGraph:
         return model
 
     def _name(self, stem: str) -> str:
-        self._count += 1
-        return f"{stem}_{self._count}"
+        name = f"/{stem}_{len(self._names)}"
+        self._claim(name)
+        return name
+
+    def _claim(self, name: str) -> None:
+        """Reserve a name: those of inputs come from the user's columns."""
+        if name in self._names:
+            raise InvalidParameter(
+                "export",
+                expected="columns with other names than outputs have",
+                received=f"a column {name!r}",
+                remedy="rename the column, and fit again",
+            )
+        self._names.add(name)
 
     def _value(self, name: str, dtype: Any, shape: Sequence[int]) -> Any:
         text = dtype is str

@@ -40,7 +40,10 @@ def _is_supported(layer: Any) -> bool:
         return False
     if getattr(layer, "data_format", None) == "channels_first":
         return False
-    return type(layer).__name__ not in _RECURRENT or recurrent_nodes.is_plain(layer)
+    kind = type(layer).__name__
+    if kind == "ReLU":
+        return not (layer.max_value is not None or layer.negative_slope or layer.threshold)
+    return kind not in _RECURRENT or recurrent_nodes.is_plain(layer)
 
 
 def _refusal(layer: Any) -> InvalidParameter:
