@@ -47,7 +47,7 @@ _STRETCH = 8
 _CODE = (8, 32)
 """Smallest and largest code size of the default network; in between, 2 per sensor."""
 _HIDDEN = (64,)
-_MOST_TRAINED_CELLS = 3 << 26
+_MOST_TRAINED_CELLS = 5 << 25
 """Limit on the cells of all training steps of the default network. Training for longer hardly
 lowers the error: windows that begin a row apart are nearly equal."""
 _AT_ONCE = 4096
