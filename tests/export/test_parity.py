@@ -14,7 +14,7 @@ def doubled() -> bytes:
     graph = OnnxGraph()
     x = graph.input("x", np.float64, (1,))
     graph.output("y", graph.add("Mul", x, graph.constant(2.0, np.float64)), np.float64, (1,))
-    content: bytes = graph.model("doubled", "0", {}).SerializeToString()
+    content: bytes = graph.model("doubled", "0").SerializeToString()
     return content
 
 

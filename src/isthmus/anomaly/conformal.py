@@ -23,7 +23,7 @@ _LADDER = 2
 """Fewest held-out rows that lie above the threshold, if there are enough rows."""
 _MOST = 20_000
 """Limit on the number of held-out rows. More would hardly make the rate more precise."""
-LEAST_SLOPE = 0.2
+_LEAST_SLOPE = 0.2
 _FENCE = 3.0
 """Distance above the upper quartile, in interquartile ranges, from which a score is "far out"."""
 
@@ -85,10 +85,15 @@ def thresholds(calibration: Scores, rates: Scores) -> Scores:
     """Return what `threshold` does for each of several rates, (k,)."""
     expected = rates * (len(calibration) + 1)
     whole = np.floor(expected + 1e-9).astype(np.intp)
+    beyond = calibration[-1] - tail_slope(calibration) * np.log(expected)
+    return np.where(whole >= 1, calibration[-np.clip(whole, 1, len(calibration))], beyond)
+
+
+def tail_slope(calibration: Scores) -> float:
+    """Return how much the threshold rises beyond the largest score while a rate falls by e."""
     upper = np.quantile(calibration, 0.75)
     slope = (calibration[-1] - upper) / math.log(max(2.0, 0.25 * (len(calibration) + 1)))
-    beyond = calibration[-1] - 2 * max(slope, LEAST_SLOPE) * np.log(expected)
-    return np.where(whole >= 1, calibration[-np.clip(whole, 1, len(calibration))], beyond)
+    return float(2 * max(slope, _LEAST_SLOPE))
 
 
 def discoveries(values: Scores, rate: float) -> NDArray[np.bool_]:

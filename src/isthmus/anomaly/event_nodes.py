@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.anomaly.conformal import LEAST_SLOPE
+from isthmus.anomaly.conformal import tail_slope
 from isthmus.export.scaling_nodes import number
 
 if TYPE_CHECKING:
@@ -69,10 +68,8 @@ def _thresholds(graph: OnnxGraph, calibration: Scores, rates: str) -> str:
     size = len(calibration)
     expected = graph.add("Mul", rates, number(graph, 1.0 + size))
     whole = graph.add("Floor", graph.add("Add", expected, number(graph, 1e-9)))
-    upper = float(np.quantile(calibration, 0.75))
-    slope = float(calibration[-1] - upper) / math.log(max(2.0, 0.25 * (size + 1)))
-    fall = number(graph, 2 * max(slope, LEAST_SLOPE))
-    beyond = graph.add("Mul", fall, graph.add("Log", expected))
+    slope = number(graph, tail_slope(calibration))
+    beyond = graph.add("Mul", slope, graph.add("Log", expected))
     beyond = graph.add("Sub", number(graph, float(calibration[-1])), beyond)
     rank = graph.add("Clip", whole, number(graph, 1.0), number(graph, float(size)))
     place = graph.add("Sub", number(graph, float(size)), rank)

@@ -41,7 +41,7 @@ def _measures(graph: OnnxGraph, score: RowScore, space: SpaceNodes, matrix: str)
     residuals = _whitened(graph, score.residuals, away)
     around = nearest(graph, score.rows, matrix, AROUND)
     own_codes = score.codes(score.network.encode(score.rows))
-    plain = graph.first_columns(around.distances, min(near, len(score.rows) - 1))
+    plain = graph.columns(around.distances, 0, min(near, len(score.rows) - 1))
     in_logs = nearest(graph, symlog(score.rows), compressed, near, around.itself)
     in_codes = nearest(graph, own_codes, codes, near, around.itself)
     measures = [_mean(graph, part) for part in (plain, in_logs.distances, in_codes.distances)]

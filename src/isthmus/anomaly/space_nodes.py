@@ -58,7 +58,7 @@ class SpaceNodes:
         (rebuilt,) = network_nodes(graph, autoencoder.decoder_, [code])
         if not self._space.compressed:
             return code, self._standardised(rebuilt)
-        rebuilt = graph.first_columns(rebuilt, self._width)
+        rebuilt = graph.columns(rebuilt, 0, self._width)
         if self._space.schema.absent is not None:
             absent = graph.constant(self._space.schema.absent)
             rebuilt = graph.add("Where", absent, graph.constant(0.0, np.float32), rebuilt)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from isthmus.cli import model_files, output_checks
+from isthmus.cli import output_checks
 
 Part = Literal["detect", "reconstruct", "encode", "decode", "predict"]
 
@@ -31,11 +31,12 @@ def export(
     output_checks.check([output], force=force)
 
     from isthmus.anomaly.detector import AnomalyDetector
+    from isthmus.engines.saved_autoencoders import autoencoder_in
     from isthmus.persistence.loading import load
 
     saved = load(model)
     if isinstance(saved, AnomalyDetector) and part in (None, "detect"):
         saved.export(output)
     else:
-        model_files.autoencoder(model).export(output, part or "reconstruct")
+        autoencoder_in(saved, model.name).export(output, part or "reconstruct")
     typer.echo(f"Wrote {output}, {output.stat().st_size / 1000:,.0f} kB")

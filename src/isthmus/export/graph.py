@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.core.errors import InvalidParameter, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import onnx
     from numpy.typing import NDArray
@@ -53,9 +53,9 @@ class OnnxGraph:
         kind = self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.add("Cast", value, to=kind)
 
-    def first_columns(self, value: str, count: int) -> str:
-        """Return the first columns of (n, columns)."""
-        bounds = (self.constant([place], np.int64) for place in (0, count, 1))
+    def columns(self, value: str, start: int, stop: int) -> str:
+        """Return the columns from `start` to before `stop` of (n, columns)."""
+        bounds = (self.constant([place], np.int64) for place in (start, stop, 1))
         return self.add("Slice", value, *bounds)
 
     def constant(self, values: Any, dtype: Any = None) -> str:
@@ -94,7 +94,7 @@ class OnnxGraph:
         self._nodes.append(self._onnx.helper.make_node("Identity", [value], [name]))
         self._outputs.append(self._value(name, dtype, shape))
 
-    def model(self, name: str, version: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    def model(self, name: str, version: str) -> onnx.ModelProto:
         """Return the complete model, checked."""
         helper = self._onnx.helper
         graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._arrays)
@@ -105,7 +105,6 @@ class OnnxGraph:
             producer_version=version,
             ir_version=IR_VERSION,
         )
-        helper.set_model_props(model, dict(metadata))
         self._onnx.checker.check_model(model, full_check=True)
         return model
 

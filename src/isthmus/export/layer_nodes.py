@@ -183,8 +183,7 @@ def _last_step(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
 def _table_output(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
     parts = []
     for kind, start, stop in layer._runs():
-        bounds = (graph.constant([place], np.int64) for place in (start, stop, 1))
-        part = graph.add("Slice", inputs[0], *bounds)
+        part = graph.columns(inputs[0], start, stop)
         if kind == "binary":
             part = graph.add("Sigmoid", part)
         elif kind == "categorical":

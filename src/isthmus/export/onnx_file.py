@@ -54,7 +54,7 @@ def write_onnx(
     CannotWrite
         The file could not be written; an existing file is unchanged.
     """
-    model = graph.model("isthmus", __version__, {})
+    model = graph.model("isthmus", __version__)
     checksum = hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()
     metadata = {
         **description,

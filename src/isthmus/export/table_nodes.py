@@ -77,7 +77,7 @@ def observed_table(graph: OnnxGraph, schema: TableSchema) -> tuple[str, str, str
 def table_outputs(graph: OnnxGraph, schema: TableSchema, matrix: str) -> None:
     """Add an output (n, 1) for each learned column of a float32 matrix (n, width)."""
     for field, segment, place in _columns(schema):
-        cells = _cells(graph, matrix, segment)
+        cells = graph.columns(matrix, segment.start, segment.stop)
         if field.kind == "category":
             best = graph.add("ArgMax", cells, axis=1, keepdims=1)
             graph.output(PREFIX + field.name, texts(graph, best, field.categories), str, (1,))
@@ -124,11 +124,6 @@ def _columns(schema: TableSchema) -> Iterator[_LearnedColumn]:
     for field, segment in zip(schema.learned, schema.segments, strict=True):
         yield _LearnedColumn(field, segment, count)
         count += field.kind == "number"
-
-
-def _cells(graph: OnnxGraph, matrix: str, segment: Segment) -> str:
-    bounds = (graph.constant([place], np.int64) for place in (segment.start, segment.stop, 1))
-    return graph.add("Slice", matrix, *bounds)
 
 
 def _input(graph: OnnxGraph, field: TableColumn) -> str:
