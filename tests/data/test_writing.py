@@ -163,3 +163,27 @@ def test_two_writers_of_one_file_leave_one_of_theirs(tmp_path):
         writer.join()
     assert len(np.unique(reading.read(path).X)) == 1
     assert files(tmp_path) == ["x.npy"]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".arrow"])
+def test_tables_are_written_part_by_part(tmp_path, ending):
+    words = pa.array(["a", "b", "a"]).dictionary_encode()
+    parts = [
+        pa.table({"n": [1, 2, 3], "word": words}),
+        pa.table({"n": [4], "word": pa.array(["c"]).dictionary_encode()}),
+    ]
+    path = tmp_path / f"t{ending}"
+    assert writing.write_parts(path, iter(parts)) == 4
+    found = reading.read(path).X
+    assert found.column("n").to_pylist() == [1, 2, 3, 4]
+    assert found.column("word").to_pylist() == ["a", "b", "a", "c"]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".arrow"])
+def test_parts_of_other_types_are_refused(tmp_path, ending):
+    parts = [pa.table({"n": [1]}), pa.table({"n": ["many"]})]
+    with pytest.raises(InvalidData, match="the same in all rows"):
+        writing.write_parts(tmp_path / f"t{ending}", parts)
+    with pytest.raises(InvalidData, match="the same in all rows"):
+        writing.write_parts(tmp_path / f"t{ending}", [parts[0], pa.table({"m": [1]})])
+    assert files(tmp_path) == []

@@ -1,5 +1,6 @@
 """``isthmus detect``: the alarms of a detector in a file of rows or a series."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,47 +91,99 @@ def detect(
         return
     _check_outputs(output, report, intervals, maps, force=force)
 
-    from isthmus.cli.detector_scan import scan, scan_series
+    detector, options = model_files.detector_and_images(model, data, normal, images)
+    if not detector.is_series:
+        series_files.refuse_options({"--intervals": intervals, "--time": time})
+    if maps is not None:
+        from isthmus.cli import heat_maps
+
+        heat_maps.require_pictures(detector)
+    if detector.is_series or any(each is not None for each in (fdr, label, report, maps)):
+        wanted = _Wanted(fdr, label, report, intervals, maps, time)
+        _detect_whole(detector, data, output, options, wanted, force=force)
+    else:
+        _detect_in_batches(detector, data, output, options, force=force)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Options for which all rows, or all scores, are needed at once."""
+
+    fdr: float | None
+    label: str | None
+    report: Path | None
+    intervals: Path | None
+    maps: Path | None
+    time: str | None
+
+
+def _detect_whole(
+    detector: Any,
+    data: Path,
+    output: Path,
+    images: "ImageOptions",
+    wanted: _Wanted,
+    *,
+    force: bool,
+) -> None:
+    """Write the alarms of a file once all its rows are scored, and what else is wanted."""
+    from isthmus.cli.detector_scan import scan, scan_series, shift
     from isthmus.core.number_format import count
     from isthmus.data import writing
     from isthmus.evaluation.alarm_evaluation import seen_from, told
     from isthmus.evaluation.series_evaluation import evaluate_series
 
-    detector, options = model_files.detector_and_images(model, data, normal, images)
-    if maps is not None:
-        from isthmus.cli import heat_maps
-
-        heat_maps.require_pictures(detector)
-    max_p_value = detector.false_alarm_rate if fdr is None else fdr
+    max_p_value = detector.false_alarm_rate if wanted.fdr is None else wanted.fdr
+    whole = None
     if detector.is_series:
         whole = series_files.read(
-            data, time=time, label=label, group=detector.group, sensors=detector.sensors_
+            data,
+            time=wanted.time,
+            label=wanted.label,
+            group=detector.group,
+            sensors=detector.sensors_,
         )
         found = scan_series(detector, whole, max_p_value=max_p_value)
     else:
-        series_files.refuse_options({"--intervals": intervals, "--time": time})
-        whole, found = (
-            None,
-            scan(detector, data, label, max_p_value=max_p_value, images=options),
-        )
-    seen = seen_from(detector, *found.scored, y=found.labels, fdr=fdr)
+        found = scan(detector, data, wanted.label, max_p_value=max_p_value, images=images)
+    seen = seen_from(detector, *found.scored, y=found.labels, fdr=wanted.fdr)
     writing.write(output, found.table(seen), overwrite=force)
     typer.echo(f"Wrote {count(len(seen.scores), 'row')} to {output_checks.path_and_size(output)}")
     evaluation = None
-    if whole is not None and (intervals is not None or label is not None):
+    if whole is not None and (wanted.intervals is not None or wanted.label is not None):
         alarms = detector.intervals(whole.rows)
         evaluation = evaluate_series(detector, whole.rows, seen, alarms)
-        if intervals is not None:
-            writing.write(intervals, series_files.intervals_table(alarms), overwrite=force)
-            typer.echo(
-                f"Wrote {count(len(alarms), 'alarm')} to {output_checks.path_and_size(intervals)}"
-            )
-    rows = cache(lambda: _all_rows(detector, data, options) if whole is None else whole.rows)
-    if maps is not None:
-        _maps(detector, rows(), seen, data, maps, force=force)
-    if report is not None:
-        _report(detector, rows(), seen, data, report)
-    for sentence in (*told(seen, evaluation), *filter(None, [found.shift])):
+        if wanted.intervals is not None:
+            _intervals(alarms, wanted.intervals, force=force)
+    rows = cache(lambda: _all_rows(detector, data, images) if whole is None else whole.rows)
+    if wanted.maps is not None:
+        _maps(detector, rows(), seen, data, wanted.maps, force=force)
+    if wanted.report is not None:
+        _report(detector, rows(), seen, data, wanted.report)
+    for sentence in (*told(seen, evaluation), *filter(None, [shift(found.drifts)])):
+        typer.echo(sentence)
+
+
+def _intervals(alarms: Any, path: Path, *, force: bool) -> None:
+    from isthmus.core.number_format import count
+    from isthmus.data import writing
+
+    writing.write(path, series_files.intervals_table(alarms), overwrite=force)
+    typer.echo(f"Wrote {count(len(alarms), 'alarm')} to {output_checks.path_and_size(path)}")
+
+
+def _detect_in_batches(
+    detector: Any, data: Path, output: Path, images: "ImageOptions", *, force: bool
+) -> None:
+    """Write the alarms of each batch before the next is read."""
+    from isthmus.cli.detector_scan import BatchAlarms
+    from isthmus.core.number_format import count
+    from isthmus.data import writing
+
+    alarms = BatchAlarms(detector, data, images)
+    rows = writing.write_parts(output, alarms.tables(), overwrite=force)
+    typer.echo(f"Wrote {count(rows, 'row')} to {output_checks.path_and_size(output)}")
+    for sentence in alarms.told():
         typer.echo(sentence)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from isthmus.core.number_format import number
 from isthmus.data import reading
 from isthmus.data.formats.image_options import AS_STORED
 from isthmus.engines.alarms import alarm_table, top_columns
-from isthmus.evaluation.alarm_evaluation import RowFigures, scored
+from isthmus.evaluation.alarm_evaluation import RowFigures, promise_met, scored, seen_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,21 +50,20 @@ class DetectorScan:
         The columns that the detector was not fitted on, or the file names of images.
     labels : array of shape (n,) or None
         Whether each row is an anomaly.
-    shift : str
-        A sentence if the rows differ from the training rows so that the false-alarm rate is not
-        guaranteed; "" otherwise.
+    drifts : list of Drift
+        Comparisons of some rows of each batch with the training rows.
     """
 
     scored: RowFigures
     top: list[str]
     carried: pa.Table | None
     labels: NDArray[Any] | None
-    shift: str = ""
+    drifts: list[Drift] = field(default_factory=list)
 
-    def table(self, seen: AlarmCounts) -> pa.Table:
-        """Return one line for each row; carried columns come first."""
+    def table(self, seen: AlarmCounts, start: int = 0) -> pa.Table:
+        """Return one line for each row, from the number `start`; carried columns come first."""
         found = alarm_table(seen, self.top)
-        found = found.add_column(0, "row", pa.array(np.arange(len(found))))
+        found = found.add_column(0, "row", pa.array(np.arange(start, start + len(found))))
         if self.carried is None:
             return found
         return carried_columns.restore(self.carried, self.carried.column_names, found)
@@ -94,17 +93,8 @@ def scan(
     images : ImageOptions
         How the images of a folder are read; their names become a carried column.
     """
-    parts, drifts = [], []
-    names = reading.image_names(path)
-    for start, whole in batches(detector, path, images):
-        extra = carried_columns.unknown(detector, whole)
-        rows = carried_columns.without(whole, extra)
-        with error_context.adding(error_context.batch_name(path.name, start, len(rows))):
-            labels = None if label is None else _labels(path, whole, label)
-            carried = whole.select(extra) if extra else None
-            parts.append(_scan_rows(detector, rows, carried, labels, max_p_value))
-            drifts += _drift(detector, rows)
-    carried = None if names is None else pa.table({"file": names})
+    parts = list(_scans(detector, path, label, max_p_value, images))
+    carried = None
     if parts[0].carried is not None:
         carried = pa.concat_tables([part.carried for part in parts])
     return DetectorScan(
@@ -112,8 +102,58 @@ def scan(
         [text for part in parts for text in part.top],
         carried,
         None if label is None else np.concatenate([part.labels for part in parts]),
-        _shift(drifts),
+        [each for part in parts for each in part.drifts],
     )
+
+
+class BatchAlarms:
+    """The alarms of a detector of rows in a file, for which no batch is held.
+
+    Parameters
+    ----------
+    detector, path, images
+        As for `scan`.
+    """
+
+    def __init__(self, detector: Any, path: Path, images: ImageOptions) -> None:
+        self._arguments = (detector, path, None, detector.false_alarm_rate, images)
+        self._raised = 0
+        self._rows = 0
+        self._last: AlarmCounts | None = None
+        self._drifts: list[Drift] = []
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield one line for each row, a batch at a time."""
+        for part in _scans(*self._arguments):
+            self._last = seen_from(self._arguments[0], *part.scored)
+            yield part.table(self._last, self._rows)
+            self._rows += len(part.top)
+            self._raised += int(self._last.raised.sum())
+            self._drifts += part.drifts
+
+    def told(self) -> list[str]:
+        """Describe the number of alarms, after all tables."""
+        if self._last is None:
+            return []
+        promise = promise_met(self._raised, self._rows, self._last)[1]
+        return [promise, *filter(None, [shift(self._drifts)])]
+
+
+def _scans(
+    detector: Any, path: Path, label: str | None, max_p_value: float, images: ImageOptions
+) -> Iterator[DetectorScan]:
+    """Score a file, a batch at a time."""
+    names = reading.image_names(path)
+    for start, whole in batches(detector, path, images):
+        extra = carried_columns.unknown(detector, whole)
+        rows = carried_columns.without(whole, extra)
+        with error_context.adding(error_context.batch_name(path.name, start, len(rows))):
+            labels = None if label is None else _labels(path, whole, label)
+            carried = whole.select(extra) if extra else None
+            if names is not None:
+                carried = pa.table({"file": names[start : start + len(rows)]})
+            found = _scan_rows(detector, rows, carried, labels, max_p_value)
+            yield replace(found, drifts=_drift(detector, rows))
 
 
 def scan_series(detector: Any, S: SeriesFile, *, max_p_value: float) -> DetectorScan:
@@ -150,8 +190,11 @@ def _drift(detector: Any, rows: Any) -> list[Drift]:
         return [detector.drift(take(rows, chosen))]
 
 
-def _shift(drifts: list[Drift]) -> str:
-    """Return a sentence if the scores of some batch differ from those of held-out rows."""
+def shift(drifts: list[Drift]) -> str:
+    """Return a sentence if a batch differs from the training rows, "" otherwise.
+
+    The false-alarm rate is not guaranteed for such rows.
+    """
     if not drifts:
         return ""
     worst = min(drifts, key=lambda each: each.score)

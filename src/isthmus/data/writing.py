@@ -16,11 +16,11 @@ from isthmus.core.atomic_files import atomic_write
 from isthmus.core.errors import CannotWrite, InvalidData
 from isthmus.data.formats import image_writing
 from isthmus.data.formats.catalogue import WRITTEN, FileFormat
-from isthmus.data.formats.conversion import as_array
+from isthmus.data.formats.conversion import as_array, as_table
 from isthmus.data.frames import is_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,8 +82,10 @@ def write(
     if form is None:
         digits = max(_FEWEST_DIGITS, len(str(len(data) - 1)))
         _write_images(path, [data], pixels, names, digits)
+    elif form.holds == "table":
+        _write_tables(path, form, [data])
     else:
-        atomic_write(path, lambda file: _encode(form, file, data))
+        atomic_write(path, lambda file: form.load().write(file, data))
     return path
 
 
@@ -97,7 +99,8 @@ def write_parts(
 ) -> int:
     """Write data that come in parts, and return the number of rows.
 
-    Memory is constant for folders of images and .npy files; for other formats, all parts are held.
+    Memory is constant for tables, folders of images and .npy files; for .npz, all parts are held.
+    The first part of a table determines the types of its columns.
 
     Parameters
     ----------
@@ -115,6 +118,9 @@ def write_parts(
     _check_target(path, overwrite=overwrite)
     if not path.suffix:
         return _write_images(path, parts, pixels, names, _MOST_DIGITS)
+    form = WRITTEN[path.suffix.lower()]
+    if form.holds == "table":
+        return _write_tables(path, form, parts)
     held = iter(parts)
     first = next(held)
     if isinstance(first, np.ndarray) and path.suffix.lower() == ".npy":
@@ -142,16 +148,33 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
         )
 
 
-def _encode(form: FileFormat, file: BinaryIO, data: Any) -> None:
-    try:
-        form.load().write(file, data)
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise InvalidData(
-            "data",
-            expected="columns of types that the format can hold",
-            received=str(error).splitlines()[0],
-            remedy="drop or convert the column, or choose another format",
-        ) from None
+def _write_tables(path: Path, form: FileFormat, parts: Iterable[Any]) -> int:
+    """Write tables, or arrays as tables, as one file; the types are those of the first."""
+    tables = map(as_table, parts)
+    first = next(tables)
+    rows = 0
+
+    def checked() -> Iterator[pa.Table]:
+        nonlocal rows
+        for table in itertools.chain([first], tables):
+            if table.column_names != first.column_names:
+                raise pa.ArrowInvalid(f"columns {table.column_names} after {first.column_names}")
+            yield table.cast(first.schema)
+            rows += len(table)
+
+    def encode(file: BinaryIO) -> None:
+        try:
+            form.load().write(file, checked(), first.schema)
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise InvalidData(
+                "data",
+                expected="columns of types that the format can hold, the same in all rows",
+                received=str(error).splitlines()[0],
+                remedy="drop or convert the column, or choose another format",
+            ) from None
+
+    atomic_write(path, encode)
+    return rows
 
 
 def _holds_only_images(folder: Path) -> bool:

@@ -249,7 +249,11 @@ def against_promise(seen: AlarmCounts) -> tuple[bool, str]:
     (bool, str)
         Whether the number is within the guarantee, and a sentence.
     """
-    n, raised = int(seen.scored.sum()), int(seen.raised.sum())
+    return promise_met(int(seen.raised.sum()), int(seen.scored.sum()), seen)
+
+
+def promise_met(raised: int, n: int, seen: AlarmCounts) -> tuple[bool, str]:
+    """Do the same for a number of alarms on n rows, of which `seen` may be a part."""
     share = raised / n if n else 0.0
     text = f"{count(raised, 'alarm')} on {count(n, 'row')} ({percent(share)}); "
     if seen.fdr:

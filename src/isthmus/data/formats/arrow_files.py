@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.types as pt
 
-from isthmus.data.formats.conversion import as_table
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _MAGIC = b"ARROW1"
@@ -38,11 +38,16 @@ def columns(path: Path) -> pa.Schema:
         return reader.schema
 
 
-def write(file: BinaryIO, data: Any) -> None:
-    """Write data as a table."""
-    table = as_table(data)
-    with pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table)
+def write(file: BinaryIO, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables of one schema, one after the other.
+
+    A file has one dictionary for each column, so with dictionaries all tables are held.
+    """
+    if any(pt.is_dictionary(kind) for kind in schema.types):
+        tables = [pa.concat_tables(tables).unify_dictionaries()]
+    with pa.ipc.new_file(file, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
 
 
 def _opened(path: Path) -> Any:

@@ -18,7 +18,6 @@ import pyarrow.types as pt
 from isthmus.core.errors import InvalidParameter, UnreadableFile
 from isthmus.data.arrow_types import family
 from isthmus.data.formats import written_values
-from isthmus.data.formats.conversion import as_table
 from isthmus.data.formats.csv_checks import (
     check_quotes,
     has_leading_zeros,
@@ -30,7 +29,7 @@ from isthmus.data.formats.text_options import DETECT, TextOptions, with_conventi
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     Types = Mapping[str, pa.DataType]
@@ -248,19 +247,21 @@ def _convertible(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def write(file: BinaryIO, data: Any) -> None:
-    """Write data as a table; durations are written as integers."""
-    table = as_table(data)
-    for i, field in enumerate(table.schema):
-        plain = table.column(i)
-        if pt.is_dictionary(field.type):
-            plain = plain.cast(field.type.value_type)
-        if pt.is_float16(plain.type):
-            plain = plain.cast(pa.float32())
-        if pt.is_duration(plain.type):
-            plain = plain.cast(pa.int64())
-        table = table.set_column(i, field.name, plain)
-    pc.write_csv(table, file)
+def write(file: BinaryIO, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables of one schema, one after the other; durations are written as integers."""
+    plain = pa.schema([field.with_type(_plain_type(field.type)) for field in schema])
+    with pc.CSVWriter(file, plain) as writer:
+        for table in tables:
+            writer.write_table(table.cast(plain))
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which values of a type are written."""
+    if pt.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pt.is_float16(kind):
+        return pa.float32()
+    return pa.int64() if pt.is_duration(kind) else kind
 
 
 def _source(path: Path, text: TextOptions) -> _Source:

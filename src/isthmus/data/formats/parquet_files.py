@@ -5,20 +5,21 @@ They are read without pyarrow's read-ahead buffer, which can take as much memory
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from isthmus.data.formats.conversion import as_table
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _GROUP_BUFFER = 1 << 18
 """Bytes that are read ahead in each column; several row groups are read at the same time."""
+_WRITTEN_GROUP = 1 << 25
+"""Bytes of rows that are gathered before they are written."""
 
 
 def read(path: Path, *_types: object) -> pa.Table:
@@ -49,9 +50,23 @@ def group_batches(
         yield from file.iter_batches(batch_size=rows, row_groups=[group])
 
 
-def write(file: BinaryIO, data: Any) -> None:
-    """Write data as a table."""
-    pq.write_table(as_table(data), file)
+def write(file: BinaryIO, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables of one schema, one after the other."""
+    with pq.ParquetWriter(file, schema) as writer:
+        for table in _large(tables):
+            writer.write_table(table)
+
+
+def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join tables to large ones: each becomes a row group at least."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(each.nbytes for each in held) >= _WRITTEN_GROUP:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _opened(path: Path) -> pq.ParquetFile:
