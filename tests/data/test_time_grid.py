@@ -11,12 +11,13 @@ from isthmus.data.sensor_series import as_series
 from isthmus.data.time_grid import TimeGrid, usual_step
 
 MINUTE = 60e6
-START = pd.Timestamp("2024-01-01")
+START = np.datetime64("2024-01-01", "us")
 
 
 def table(minutes, values=None):
     values = np.arange(len(minutes), dtype=float) if values is None else values
-    return pd.DataFrame({"a": values}, index=START + pd.to_timedelta(minutes, "min"))
+    times = START + np.round(np.asarray(minutes) * MINUTE).astype("timedelta64[us]")
+    return pd.DataFrame({"a": values}, index=times)
 
 
 def grid(longest=3, step=MINUTE, sensors=1):

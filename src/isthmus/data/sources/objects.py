@@ -88,6 +88,14 @@ def _of_array(X: Any) -> BatchSource:
 
 
 def _of_lazy_frame(X: Any) -> BatchSource:
+    if not hasattr(X, "collect_batches"):
+        raise InvalidData(
+            "X",
+            expected="a LazyFrame of polars 1.34 or newer, which is collected in batches",
+            received="one of an older polars",
+            remedy="upgrade polars, or pass X.collect()",
+        )
+
     def batches() -> Iterator[Any]:
         return iter(X.collect_batches(chunk_size=_BATCH, maintain_order=True))
 
