@@ -149,3 +149,49 @@ def test_integer_codes_are_offered_as_categories(
     assert set(pd.read_csv(back)["zone"]) <= {1, 2, 3, 7, 99}
     assert fit(path, "--learn", "zone") == 0
     assert "'zone'" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """Columns between carets, with codes and two ways to write that a weight is missing."""
+    rng = np.random.default_rng(0)
+    lines = ["code^size^weight"]
+    for row in range(ROWS):
+        size = rng.normal()
+        weight = ("k.A.", "-999")[row % 2] if row % 5 == 0 else f"{2 * size:.3f}"
+        lines.append(f"{(80331, 10115)[row % 2]}^{size:.3f}^{weight}")
+    path = tmp_path / "odd.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_delimiter_types_and_missing_cells_are_remembered(odd: Path, tmp_path: Path) -> None:
+    options = ("--delimiter", "^", "--missing", "k.A.,-999", "--types", "code=text")
+    assert fit(odd, *options) == 0
+    assert kinds(odd) == {"code": "category", "size": "number", "weight": "number"}
+    model, filled = odd.with_name("m.isthmus"), tmp_path / "filled.csv"
+    assert main(["reconstruct", str(model), str(odd), "-o", str(filled)]) == 0
+    rebuilt = pd.read_csv(filled, dtype={"code": str})
+    assert set(rebuilt["code"]) <= {"80331", "10115"}
+    assert rebuilt["weight"].abs().max() < 20
+
+    usual = tmp_path / "usual.csv"
+    usual.write_text("code,size,weight\n80331,0.5,1.0\n10115,0.1,-999\n")
+    assert main(["encode", str(model), str(usual), "-o", str(tmp_path / "codes.csv")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--types", "code=texts"), "where TYPE is text, number, integer, boolean or date"),
+        (("--types", "cod=text"), "Did you mean 'code'"),
+        (("--delimiter", "^^"), "one character"),
+        (("--delimiter", "é"), "one character"),
+    ],
+)
+def test_wrong_options_of_text_files(
+    odd: Path, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = options if "--delimiter" in options else ("--delimiter", "^", *options)
+    assert fit(odd, *wanted) > 0
+    assert message.lower() in capsys.readouterr().err.lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -33,6 +33,8 @@ _LISTS = {
     "categorical": "Columns of numbers that are codes: learned as categories.",
     "learn": "Columns to learn although they look like identifiers.",
 }
+_TYPES = ("text", "number", "integer", "boolean", "date")
+_TAB = ("tab", "\\t")
 _MAX_CODES = 10
 
 
@@ -64,6 +66,24 @@ def _option(name: str, kind: Any, help_text: str, *flags: str, **more: Any) -> i
 _OPTIONS = (
     *(_option(name, list[str], text, metavar="NAME,...") for name, text in _LISTS.items()),
     _option("encoding", str, "Encoding of text files, such as latin-1; by default detected."),
+    _option(
+        "delimiter",
+        str,
+        "Mark between cells of text files, such as ';' or tab; by default detected.",
+        metavar="MARK",
+    ),
+    _option(
+        "missing",
+        list[str],
+        "Cells of text files that mean a missing one, such as -999; besides empty cells and NA.",
+        metavar="TEXT,...",
+    ),
+    _option(
+        "types",
+        list[str],
+        f"How to read columns of text files: {', '.join(_TYPES[:-1])} or {_TYPES[-1]}.",
+        metavar="NAME=TYPE,...",
+    ),
     _option("decimal", str, "Decimal mark, '.' or ','; by default detected.", metavar="MARK"),
     _option(
         "day_first",
@@ -82,8 +102,10 @@ class ColumnOptions:
     ----------
     columns, drop, id, categorical, learn : tuple of str
         Names of columns, by option.
-    encoding, decimal, dates : str or None
+    encoding, delimiter, missing, decimal, dates
         As in `isthmus.data.formats.text_options.TextOptions`.
+    types : dict of str to str
+        The type of columns, by name.
     images : ImageOptions
         How the images of folders are converted.
     """
@@ -94,6 +116,9 @@ class ColumnOptions:
     categorical: tuple[str, ...] = ()
     learn: tuple[str, ...] = ()
     encoding: str | None = None
+    delimiter: str | None = None
+    missing: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
     decimal: str | None = None
     dates: str | None = None
     images: ImageOptions = AS_STORED
@@ -114,6 +139,9 @@ class ColumnOptions:
         return cls(
             **{name: tuple(given.get(name) or ()) for name in _LISTS},
             encoding=given.get("encoding"),
+            delimiter=_delimiter(given.get("delimiter")),
+            missing=tuple(_separate(given.get("missing"))),
+            types=dict(map(_typed, _separate(given.get("types")))),
             decimal=decimal,
             dates=None if first is None else "day first" if first else "month first",
             images=image_options.chosen(given, *paths),
@@ -153,10 +181,14 @@ class ColumnOptions:
 
         changed: dict[str, Any] = {
             "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "missing": self.missing,
             "decimal": self.decimal,
             "dates": self.dates,
         }
         text = DETECT if like is None else like.text_options
+        if self.types:
+            changed["types"] = {**text.types, **_arrow_types(self.types)}
         return replace(text, **{name: value for name, value in changed.items() if value})
 
     def chosen(self, path: Path, rows: Any) -> Any:
@@ -164,6 +196,8 @@ class ColumnOptions:
         from isthmus.data.identifiers import with_roles
 
         known = getattr(rows, "column_names", [])
+        for name in self.types:
+            _require_column(path, "types", name, known)
         names = {option: self._names(path, option, known) for option in _LISTS}
         if not any(names.values()):
             return rows
@@ -186,15 +220,7 @@ class ColumnOptions:
         for value in getattr(self, option):
             names += [value] if value in known else [part.strip() for part in value.split(",")]
         for name in names:
-            if name not in known:
-                raise InvalidParameter(
-                    f"--{option}",
-                    expected=f"columns of {path.name}: {name_list(known)}"
-                    if known
-                    else f"none, because {path.name} has no named columns",
-                    received=repr(name),
-                    remedy=nearest(name, known) or f"leave --{option} out",
-                )
+            _require_column(path, option, name, known)
         return names
 
     def check_learned(self, path: Path, table: Any, schema: Schema) -> None:
@@ -223,6 +249,54 @@ class ColumnOptions:
 
 ALL_COLUMNS = ColumnOptions()
 """Nothing was said."""
+
+
+def _separate(values: list[str] | None) -> list[str]:
+    """Return what an option was given, which may be several texts separated by commas."""
+    return [part.strip() for value in values or () for part in value.split(",")]
+
+
+def _delimiter(given: str | None) -> str | None:
+    from isthmus.data.formats.text_options import is_delimiter
+
+    mark = "\t" if given in _TAB else given
+    if mark is not None and not is_delimiter(mark):
+        raise typer.BadParameter(
+            "expected one character of ASCII, or tab", param_hint="--delimiter"
+        )
+    return mark
+
+
+def _typed(given: str) -> tuple[str, str]:
+    name, _, kind = given.rpartition("=")
+    if not name or kind not in _TYPES:
+        raise typer.BadParameter(
+            f"expected NAME=TYPE, where TYPE is {', '.join(_TYPES[:-1])} or {_TYPES[-1]}; "
+            f"received {given!r}",
+            param_hint="--types",
+        )
+    return name, kind
+
+
+def _arrow_types(types: Mapping[str, str]) -> dict[str, pa.DataType]:
+    import pyarrow as pa
+
+    kinds = (pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.timestamp("s"))
+    known = dict(zip(_TYPES, kinds, strict=True))
+    return {name: known[kind] for name, kind in types.items()}
+
+
+def _require_column(path: Path, option: str, name: str, known: list[str]) -> None:
+    if name in known:
+        return
+    raise InvalidParameter(
+        f"--{option}",
+        expected=f"columns of {path.name}: {name_list(known)}"
+        if known
+        else f"none, because {path.name} has no named columns",
+        received=repr(name),
+        remedy=nearest(name, known) or f"leave --{option} out",
+    )
 
 
 def _with_categories(table: pa.Table, names: list[str]) -> pa.Table:

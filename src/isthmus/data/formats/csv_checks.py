@@ -130,7 +130,7 @@ def warn_of_numbers_as_text(
         decimal = dialect.convention.decimal
         plain = written_values.is_number(words, decimal)
         if _fraction(plain) >= _MOSTLY:
-            remedy = "leave those cells empty, or write numbers"
+            remedy = "write numbers, or leave those cells empty (isthmus fit: --missing TEXT)"
         elif (
             _fraction(pc.or_(*(written_values.is_number(words, m) for m in get_args(Decimal))))
             >= _MOSTLY

@@ -82,7 +82,10 @@ def detect(path: Path, options: TextOptions) -> Dialect:
         head = file.read(_FIRST_BYTES).removeprefix(codecs.BOM_UTF8)
     _check_line_ends(path, head)
     usual = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
-    delimiter = _delimiter(head, usual)
+    fitted = options.fitted or Convention()
+    given = options.delimiter or fitted.delimiter
+    missing = options.missing or fitted.missing
+    delimiter = options.delimiter or _delimiter(head, usual, given)
     first = head.lstrip(b"\r\n").split(b"\n", 1)[0].decode(errors="replace").strip("\r")
     cells = first.split(delimiter)
     headless = all(_NUMBER.fullmatch(cell.strip('"')) for cell in cells)
@@ -93,9 +96,10 @@ def detect(path: Path, options: TextOptions) -> Dialect:
             DataWarning,
             stacklevel=5,
         )
-    sample = _sample(head, delimiter, len(cells))
+    sample = _sample(head, delimiter, len(cells), missing)
     decimal = _decimal(path, sample, delimiter, options)
-    convention = Convention(decimal, _dates(path, sample, decimal, options))
+    dates = _dates(path, sample, decimal, options)
+    convention = Convention(decimal, dates, missing, given)
     return Dialect(encoding, delimiter, len(cells) if headless else 0, convention)
 
 
@@ -174,12 +178,22 @@ def _check_line_ends(path: Path, head: bytes) -> None:
         )
 
 
-def _delimiter(head: bytes, usual: str) -> str:
-    """Return the mark that separates the same number of cells in most of the first lines."""
+def null_values(missing: Sequence[str]) -> list[str]:
+    """Return the cells that are read as missing: the usual ones, and those that were given."""
+    return [*pc.ConvertOptions().null_values, *missing]
+
+
+def _delimiter(head: bytes, usual: str, given: str) -> str:
+    """Return the mark that separates the same number of cells in most of the first lines.
+
+    One that was `given` for other files counts if the first line has it.
+    """
     text = re.sub(r'"[^"]*"', "", head.decode(errors="replace"))
     lines = [line for line in text.splitlines() if line.strip()][:_FIRST_LINES]
     if not lines:
-        return usual
+        return given or usual
+    if given and given in lines[0]:
+        return given
     counts = {mark: [line.count(mark) for line in lines] for mark in _DELIMITERS}
 
     def fitness(mark: str) -> tuple[float, bool]:
@@ -190,7 +204,9 @@ def _delimiter(head: bytes, usual: str) -> str:
     return max(_DELIMITERS, key=fitness) if any(counts[m][0] for m in _DELIMITERS) else usual
 
 
-def _sample(head: bytes, delimiter: str, columns: int) -> list[pa.ChunkedArray]:
+def _sample(
+    head: bytes, delimiter: str, columns: int, missing: Sequence[str]
+) -> list[pa.ChunkedArray]:
     """Return the columns of the whole rows in a file's head, as text."""
     whole = head[: head.rfind(b"\n") + 1] or head
     names = [str(place) for place in range(columns)]
@@ -204,7 +220,9 @@ def _sample(head: bytes, delimiter: str, columns: int) -> list[pa.ChunkedArray]:
                 invalid_row_handler=lambda _row: "skip",
             ),
             convert_options=pc.ConvertOptions(
-                strings_can_be_null=True, column_types=dict.fromkeys(names, pa.string())
+                strings_can_be_null=True,
+                null_values=null_values(missing),
+                column_types=dict.fromkeys(names, pa.string()),
             ),
         )
     except (pa.ArrowException, UnicodeDecodeError):

@@ -24,8 +24,8 @@ from isthmus.data.formats.csv_checks import (
     line_of_row,
     warn_of_numbers_as_text,
 )
-from isthmus.data.formats.csv_dialect import Dialect, detect, opened
-from isthmus.data.formats.text_options import DETECT, TextOptions, with_convention
+from isthmus.data.formats.csv_dialect import Dialect, detect, null_values, opened
+from isthmus.data.formats.text_options import DETECT, Convention, TextOptions, with_convention
 from isthmus.data.frames import unique_names
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Source(NamedTuple):
         columns = self.dialect.headless
         return _Options(
             pc.ParseOptions(delimiter=self.dialect.delimiter, newlines_in_values=True),
-            _convert_options(types, self.dialect.convention.decimal),
+            _convert_options(types, self.dialect.convention),
             pc.ReadOptions(
                 use_threads=threads,
                 block_size=_BLOCK_BYTES,
@@ -271,10 +271,13 @@ def _source(path: Path, text: TextOptions) -> _Source:
     return _Source(path, dialect, text.types)
 
 
-def _convert_options(types: Types, decimal: str) -> pc.ConvertOptions:
+def _convert_options(types: Types, convention: Convention) -> pc.ConvertOptions:
     try:
         return pc.ConvertOptions(
-            strings_can_be_null=True, column_types=types, decimal_point=decimal
+            strings_can_be_null=True,
+            null_values=null_values(convention.missing),
+            column_types=types,
+            decimal_point=convention.decimal,
         )
     except (TypeError, ValueError) as error:
         raise InvalidParameter(

@@ -1,4 +1,4 @@
-"""How to read a text file: types of columns, encoding, decimal mark and order of dates."""
+"""How to read a text file: types of columns, encoding, delimiter, numbers, dates, missing cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DateOrder = Literal["month first", "day first"]
 
 
 class Convention(NamedTuple):
-    """How a file writes numbers and dates.
+    """How a file writes numbers, dates and missing cells.
 
     Parameters
     ----------
@@ -24,24 +24,48 @@ class Convention(NamedTuple):
         The decimal mark; the other mark may separate thousands.
     dates : "month first" or "day first"
         The order of dates such as 01/02/2024.
+    missing : tuple of str
+        Cells that stand for a missing one, besides empty cells, NA, NULL and the like.
+    delimiter : str
+        The mark between cells, if the user gave it.
     """
 
     decimal: Decimal = "."
     dates: DateOrder = "month first"
+    missing: tuple[str, ...] = ()
+    delimiter: str = ""
 
-    def to_config(self) -> dict[str, str]:
+    def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description."""
-        return {"decimal": self.decimal, "dates": self.dates}
+        config: dict[str, Any] = {"decimal": self.decimal, "dates": self.dates}
+        if self.missing:
+            config["missing"] = list(self.missing)
+        if self.delimiter:
+            config["delimiter"] = self.delimiter
+        return config
 
     @classmethod
     def from_config(cls, config: Any) -> Convention:
         """Rebuild from the result of `to_config`, which may be untrusted; raises InvalidArchive."""
-        from isthmus.persistence.config_checks import one_of  # heavy, and not for every command
+        from isthmus.persistence import config_checks as checks  # heavy, not for every command
 
+        missing = checks.items(config, "missing") if "missing" in config else []
+        if not all(isinstance(text, str) for text in missing):
+            checks.refuse("missing", "a list of texts", missing)
+        delimiter = checks.text(config, "delimiter") if "delimiter" in config else ""
+        if delimiter and not is_delimiter(delimiter):
+            checks.refuse("delimiter", "one character of ASCII", delimiter)
         return cls(
-            one_of(config, "decimal", get_args(Decimal)),
-            one_of(config, "dates", get_args(DateOrder)),
+            checks.one_of(config, "decimal", get_args(Decimal)),
+            checks.one_of(config, "dates", get_args(DateOrder)),
+            tuple(missing),
+            delimiter,
         )
+
+
+def is_delimiter(text: str) -> bool:
+    """Whether a text can separate cells."""
+    return len(text) == 1 and text.isascii() and text not in '"\r\n'
 
 
 PLAIN = Convention()
@@ -62,6 +86,10 @@ class TextOptions:
         The decimal mark; by default it is detected.
     dates : "month first" or "day first", optional
         The order of dates such as 01/02/2024; by default it is detected.
+    delimiter : str, optional
+        The mark between cells, one character of ASCII; by default it is detected.
+    missing : tuple of str
+        Cells that stand for a missing one, besides the usual.
     fitted : Convention, optional
         That of the file that a model was fitted on. It decides where the file's own cells do not:
         1.234 can be either.
@@ -71,6 +99,8 @@ class TextOptions:
     encoding: str | None = None
     decimal: Decimal | None = None
     dates: DateOrder | None = None
+    delimiter: str | None = None
+    missing: tuple[str, ...] = ()
     fitted: Convention | None = None
 
 
