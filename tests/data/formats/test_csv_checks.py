@@ -65,7 +65,7 @@ AGES = b"age,w\n" + b"".join(b"%d,x\n" % i for i in range(20, 57))
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (AGES + b"?,x\n", r"column 'age' is read as text because of '\?' in line 39\. Try: write numbers"),
+        (AGES + b"?,x\n", r"column 'age' is read as text because of '\?' in line 39\. Try: write"),
         (AGES + b"?,x\n-,x\n50,x\n?,x\n", r"'\?' in line 39 \(and 2 more\)"),
         (b"age;w\n" + b"1,5;x\n" * 9 + b"2,5;x\n3.5;x\n", r"'3.5' in line 12\. .*decimal commas"),
     ],
