@@ -108,7 +108,10 @@ def plain_params(model: Any) -> dict[str, Any]:
 def new_defaults(kind: type, known: dict[str, Any]) -> dict[str, Any]:
     """Return the defaults of the parameters that the version which wrote the file did not have."""
     parameters = inspect.signature(kind).parameters.values()
-    added = {"unknown", "group", "longest_gap", "warm_start", "augmentation", "levels"}
+    added = {
+        *("unknown", "group", "longest_gap", "warm_start", "augmentation", "levels"),
+        "importance_samples",
+    }
     new = added - set(known)
     return {p.name: p.default for p in parameters if p.name in new}
 

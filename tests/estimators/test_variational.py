@@ -306,6 +306,9 @@ def test_pipeline(pictures):
         ({"likelihood": "mixture"}, "several kinds"),
         ({"latent_dim": 0}, "latent_dim"),
         ({"levels": 0}, "levels"),
+        ({"importance_samples": 0}, "importance_samples: expected an integer from 1 to 5,000"),
+        ({"importance_samples": 2.5}, "importance_samples"),
+        ({"importance_samples": 5, "free_bits": 0.1}, "free_bits: expected 0 with importance"),
         ({**pair(), "latent_dim": 4}, "latent_dim: expected 3"),
         ({**pair(), "decoder": None}, "decoder: expected a keras.Model"),
     ],
@@ -328,6 +331,43 @@ def test_questions_that_cannot_be_answered(fitted, pictures):
 def test_the_plane_needs_two_dimensions(pictures):
     with pytest.raises(InvalidParameter, match="latent_dim=2"):
         small(latent_dim=3, epochs=1).fit(pictures[:50]).latent_plane()
+
+
+@quiet
+def test_the_importance_weighted_bound(pictures, tmp_path):
+    """Its history holds the bound that `log_likelihood` estimates with as many samples."""
+    settings = {"importance_samples": 5, "levels": 2, "epochs": 8, "validation_fraction": 0.5}
+    model = small(**settings, checkpoint=tmp_path / "run").fit(pictures)
+    bound = -64 * model.history_["val_loss"][model.best_epoch_ - 1]
+    elbo, five, many = (
+        model.log_likelihood(pictures, samples, random_state=0).mean() for samples in (1, 5, 200)
+    )
+    assert elbo < five < many
+    assert bound == pytest.approx(five, rel=0.03)
+    assert model.kl_.shape == (3,)
+    model.save(tmp_path / "m.isthmus")
+    loaded = ist.load(tmp_path / "m.isthmus")
+    assert loaded.importance_samples == 5
+    resumed = small(**settings, checkpoint=tmp_path / "run").fit(pictures)
+    for other in (loaded, resumed):
+        np.testing.assert_array_equal(other.transform(pictures), model.transform(pictures))
+
+
+@quiet
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"architecture": "convolutional", "hidden": (3,)},
+        {**pair(), "warmup": 0.5},
+        {"likelihood": "gaussian"},
+    ],
+    ids=["convolutional", "own pair", "gaussian"],
+)
+def test_several_codes_of_each_row(pictures, settings):
+    model = small(**settings, importance_samples=3, random_state=np.int64(1)).fit(pictures[:100])
+    again = small(**settings, importance_samples=3, random_state=1).fit(pictures[:100])
+    assert model.history_["loss"][-1] < model.history_["loss"][0]
+    np.testing.assert_array_equal(model.transform(pictures), again.transform(pictures))
 
 
 def test_moments_of_the_codes_of_training_rows(tmp_path):

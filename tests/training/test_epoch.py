@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from plain_run import OBJECTIVE, SEED, SlowRun, assert_close, network, recipe, weights_of
 
-from isthmus.core.types import Corrupted
-from isthmus.networks.network import Network
+from isthmus.core.types import Corrupted, Outputs
+from isthmus.networks.bottlenecks import GaussianBottleneck
+from isthmus.networks.dense import Dense
+from isthmus.networks.network import Network, join
 from isthmus.objectives.contraction import contraction
+from isthmus.objectives.importance import ImportanceWeighting
+from isthmus.objectives.kl import log_density_ratio, sampled_divergence
 from isthmus.objectives.objective import Objective
 from isthmus.objectives.reconstruction import mse
 from isthmus.training.loop import TrainingData, train
@@ -42,7 +46,7 @@ def test_a_batch_taken_in_pieces_makes_the_same_steps(monkeypatch):
     net, config = network("dense"), recipe()
     slow = SlowRun(net, config, HOLES, np.arange(41))
     losses = [slow.epoch(number + 1) for number in range(config.epochs)]
-    monkeypatch.setattr(Network, "rows_at_once", lambda _self, size: min(4, size))
+    monkeypatch.setattr(Network, "rows_at_once", lambda _self, size, _codes: min(4, size))
     history = train(net, OBJECTIVE, TrainingData(HOLES, np.arange(41)), config, seed=SEED)
     np.testing.assert_allclose(history.epochs["loss"], losses, rtol=1e-5)
     assert_close(weights_of(net), slow.all_weights())
@@ -89,3 +93,28 @@ def test_the_loss_is_restricted_to_the_cells_that_a_corruption_counts():
     where = ~np.isnan(HOLES[:48]) & (counted == 1)
     squares = np.where(where, np.square(outputs - HOLES[:48]), 0).sum(axis=1)
     assert loss[0] == pytest.approx((squares / np.maximum(where.sum(axis=1), 1)).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("rows_at_once", [20, 4], ids=["whole", "in pieces"])
+def test_the_bound_of_several_codes_is_that_of_a_slow_estimate(monkeypatch, rows_at_once):
+    """Each epoch draws codes anew while the weights stay, so the mean over epochs is exact."""
+    monkeypatch.setattr(
+        Network, "rows_at_once", lambda _self, size, _codes: min(rows_at_once, size)
+    )
+    net = join(Dense((6,)), (5,), GaussianBottleneck(2), values="real", seed=1)
+    frozen = recipe(
+        epochs=50, batch_size=20, optimizer="sgd", learning_rate=1e-30, schedule="constant"
+    )
+    goal = Objective(
+        mse, (sampled_divergence(1.0, cells=5),), weighting=ImportanceWeighting(3, cells=5)
+    )
+    rows = TrainingData(ROWS, np.arange(41))  # with rows of padding
+    losses = np.array(train(net, goal, rows, frozen, seed=SEED).epochs["loss"])
+    repeated = np.tile(ROWS[:41], (600, 1))
+    noise = RNG.normal(size=(600 * 41, 2)).astype(np.float32)
+    made = Outputs(**net.full([repeated, noise]))
+    log_weights = log_density_ratio(made, noise)
+    log_weights -= 5 * np.square(made.reconstruction - repeated).mean(axis=1)
+    bounds = np.logaddexp.reduce(log_weights.reshape(200, 3, 41), axis=1) - np.log(3)
+    error = losses.std() / np.sqrt(len(losses)) + bounds.mean(axis=1).std() / 5 / np.sqrt(200)
+    assert losses.mean() == pytest.approx(-bounds.mean() / 5, abs=4 * error)

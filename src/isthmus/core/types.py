@@ -84,6 +84,9 @@ class Outputs(NamedTuple):
     above them. The prior of the rest, or of the code if this is None, is standard normal."""
     prior_log_variance: Array | None = None
     """The same shape, log variance of that prior."""
+    noise: Array | None = None
+    """The standard normal noise that the latent variables of all levels were sampled from, in the
+    shape of `mean`; None unless several codes are drawn for each row."""
 
 
 class Corrupted(NamedTuple):

@@ -42,6 +42,7 @@ _LOSSES = (
     *("ssim", "ms_ssim", "gradient_difference"),
 )
 MOST_LEVELS = 8
+MOST_IMPORTANCE_SAMPLES = 5_000
 _WIDTH = 96
 
 
@@ -156,11 +157,22 @@ PARAMETERS = (
         summary="Levels of latent variables; with more than 1, the prior of the code is learned.",
     ),
     Parameter(
+        "importance_samples",
+        "int",
+        1,
+        Integer(at_most=MOST_IMPORTANCE_SAMPLES),
+        "Codes drawn for each row and step. 1: the evidence lower bound (ELBO). With more, the "
+        "importance weighted bound, which is tighter: the log of the mean of their weights.",
+        kinds=("variational",),
+        summary="Codes drawn for each row and step; with more than 1, a tighter bound is learned.",
+    ),
+    Parameter(
         "beta",
         "float",
         1.0,
         Real(at_least=0),
-        "Weight of the KL divergence.",
+        "Weight of the KL divergence; with several `importance_samples`, of log q(z | x) / p(z) in "
+        "their weights.",
         kinds=("variational",),
         summary="Weight of the KL divergence.",
     ),
@@ -178,7 +190,7 @@ PARAMETERS = (
         "float",
         0.0,
         Real(at_least=0),
-        "Nats per latent dimension that are free.",
+        "Nats per latent dimension that are free; only with one of `importance_samples`.",
         kinds=("variational",),
         summary="Nats per latent dimension that are free.",
     ),

@@ -31,7 +31,8 @@ from isthmus.networks.bottlenecks import GaussianBottleneck
 from isthmus.networks.inference import Function
 from isthmus.networks.residual import Residual
 from isthmus.networks.stochastic_levels import HierarchicalBottleneck, level_sizes
-from isthmus.objectives.kl import divergence
+from isthmus.objectives.importance import ImportanceWeighting
+from isthmus.objectives.kl import divergence, sampled_divergence
 from isthmus.objectives.likelihood import LIKELIHOODS, SMALLEST_VARIANCE, resolve_likelihood
 from isthmus.objectives.objective import Objective
 from isthmus.persistence import config_checks
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from isthmus.data.schema import Schema
     from isthmus.networks.bottlenecks import Bottleneck
     from isthmus.networks.network import Network
+    from isthmus.objectives.objective import PerSample
     from isthmus.persistence.artifact import Artifact
     from isthmus.training.loop import TrainingData
 
@@ -67,6 +69,11 @@ class VariationalAutoencoder(BaseAutoencoder):
     several `levels`. The loss, which ``history_`` records, is -ELBO
     per cell of a sample, in nats, so that learning rates mean the same as for `Autoencoder`;
     multiplied by the number of cells, it is the negative ELBO reported in papers.
+
+    With several `importance_samples`, k, it maximises the importance weighted bound of Burda et
+    al., 2016, "Importance weighted autoencoders" (IWAE): the log of the mean weight of k codes
+    from the posterior, ``p(x | z) p(z) / q(z | x)``. It is at least the ELBO, and the loss is then
+    its negative per cell.
 
     `transform` returns the mean of the posterior, from which reconstructions are decoded.
 
@@ -110,6 +117,7 @@ class VariationalAutoencoder(BaseAutoencoder):
     later_figures = ("code_mean_", "code_std_")
 
     levels: int
+    importance_samples: int
     beta: float
     warmup: float
     free_bits: float
@@ -120,6 +128,7 @@ class VariationalAutoencoder(BaseAutoencoder):
         latent_dim: int | str = "auto",
         *,
         levels: int = 1,
+        importance_samples: int = 1,
         beta: float = 1.0,
         warmup: float = 0.0,
         free_bits: float = 0.0,
@@ -290,15 +299,26 @@ class VariationalAutoencoder(BaseAutoencoder):
 
     def _goal(self, schema: Schema) -> TrainingGoal:
         name = resolve_likelihood(self._likelihood_for(schema), schema.values)
-        penalty = divergence(
-            float(self.beta),
-            cells=math.prod(schema.sample_shape),
-            warmup=float(self.warmup),
-            free_bits=float(self.free_bits),
-        )
         term = LIKELIHOODS[name].make(schema.segments, None)
         corruption = binarize if name == "binarized" else None
-        return TrainingGoal(Objective(term, (penalty,)), name, corruption)
+        return TrainingGoal(self._bound(term, math.prod(schema.sample_shape)), name, corruption)
+
+    def _bound(self, term: PerSample, cells: int) -> Objective:
+        """Return the negative bound on the log likelihood, per cell."""
+        beta, warmup, free = float(self.beta), float(self.warmup), float(self.free_bits)
+        samples = int(self.importance_samples)
+        if samples == 1:
+            return Objective(term, (divergence(beta, cells=cells, warmup=warmup, free_bits=free),))
+        if free > 0:
+            raise InvalidParameter(
+                "free_bits",
+                expected="0 with importance_samples above 1, whose bound has no divergence of each "
+                "dimension",
+                received=f"free_bits={free} and importance_samples={samples}",
+                remedy="leave one of them out; warmup also keeps dimensions from collapsing",
+            )
+        ratio = sampled_divergence(beta, cells=cells, warmup=warmup)
+        return Objective(term, (ratio,), weighting=ImportanceWeighting(samples, cells))
 
     def _likelihood_for(self, schema: Schema) -> str:
         if self.likelihood != "auto":

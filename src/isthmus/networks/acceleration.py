@@ -75,8 +75,8 @@ def accelerated(full: keras.Model) -> keras.Model:
     return twin if _slots(twin) == _slots(full) else full
 
 
-def rows_at_once(model: keras.Model, batch_size: int) -> int:
-    """Return how many rows of a batch to run through a model at a time.
+def rows_at_once(model: keras.Model, batch_size: int, outputs: int = 1) -> int:
+    """Return how many rows of a batch, with so many outputs each, to run through a model at a time.
 
     On a CPU the layers of a convolutional network are memory-bound: processing a batch in pieces
     that stay in the caches takes about half the time. The gradients of the pieces are summed, which
@@ -86,10 +86,10 @@ def rows_at_once(model: keras.Model, batch_size: int) -> int:
     convolves = any(isinstance(layer, _CONVOLUTIONS) for layer in layers)
     if jax.default_backend() != "cpu" or not convolves or any(map(_couples, layers)):
         return batch_size
-    largest = max(4 * _cells(layer) for layer in layers)
+    largest = outputs * max(4 * _cells(layer) for layer in layers)
     fitting = [
         rows
-        for rows in range(_FEWEST_ROWS, batch_size + 1)
+        for rows in range(max(1, _FEWEST_ROWS // outputs), batch_size + 1)
         if batch_size % rows == 0 and rows * largest <= _CACHE
     ]
     return max(fitting, default=batch_size)

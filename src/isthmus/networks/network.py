@@ -92,9 +92,12 @@ class Network:
         """Return a model that computes the same as `full`, as fast as possible on this machine."""
         return accelerated(self.full)
 
-    def rows_at_once(self, batch_size: int) -> int:
-        """Return how many rows of a batch to run through `full` at a time on this machine."""
-        return rows_at_once(self.full, batch_size)
+    def rows_at_once(self, batch_size: int, codes: int = 1) -> int:
+        """Return how many rows of a batch to run through `full` at a time on this machine.
+
+        With several codes for each row, `full` computes that many outputs of it.
+        """
+        return rows_at_once(self.full, batch_size, codes)
 
 
 def join(

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from isthmus.objectives.objective import Term
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from isthmus.core.types import Batch, Outputs
 
 
@@ -94,9 +96,28 @@ def divergence(beta: float, *, cells: int, warmup: float = 0.0, free_bits: float
             nats = jnp.where(means > free_bits, nats, free_bits)
         return nats.sum(axis=-1) / cells
 
+    return Term("kl", value, _rising(beta, warmup))
+
+
+def sampled_divergence(beta: float, *, cells: int, warmup: float = 0.0) -> Term:
+    """Return the penalty ``beta * log(q(z | x) / p(z)) / cells`` of each sample and its code z.
+
+    Its mean over codes is that of `divergence`, whose parameters it has. Importance weights need
+    the densities of the codes that were drawn.
+    """
+
+    def value(_batch: Batch, outputs: Outputs) -> jax.Array:
+        if outputs.noise is None:
+            raise AssertionError("the densities of codes need the noise they were drawn with")
+        return -log_density_ratio(outputs, outputs.noise) / cells
+
+    return Term("kl", value, _rising(beta, warmup))
+
+
+def _rising(beta: float, warmup: float) -> Callable[[jax.Array], jax.Array | float]:
     def weight(progress: jax.Array) -> jax.Array | float:
         if warmup == 0:
             return beta
         return beta * jnp.minimum(progress / warmup, 1.0)
 
-    return Term("kl", value, weight)
+    return weight

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 
 from isthmus.core.types import Batch, Outputs
+
+if TYPE_CHECKING:
+    from isthmus.objectives.importance import ImportanceWeighting
 
 PerSample = Callable[[Batch, Outputs], jax.Array]
 """Maps a batch and the network's outputs to one number per sample, (n,)."""
@@ -59,6 +63,13 @@ class Objective:
     penalties: tuple[Term, ...] = ()
     metrics: tuple[Metric, ...] = ()
     """Metrics of labels; they are recorded, not minimised."""
+    weighting: ImportanceWeighting | None = None
+    """Combines the sums of several codes that are drawn for each sample; None: one is drawn."""
+
+    @property
+    def codes(self) -> int:
+        """Codes that are drawn for each sample."""
+        return 1 if self.weighting is None else self.weighting.samples
 
     @property
     def needs_sensitivity(self) -> bool:
@@ -66,8 +77,12 @@ class Objective:
         return any(term.needs_sensitivity for term in self.penalties)
 
     def __call__(self, batch: Batch, outputs: Outputs, progress: jax.Array) -> jax.Array:
-        """Return the objective of each sample, (n,), at `progress` in 0..1."""
+        """Return the objective of each sample, (n,), at `progress` in 0..1.
+
+        With several codes, batch and outputs have ``codes * n`` rows: all samples with one code of
+        each, then with the next.
+        """
         total = self.reconstruction(batch, outputs)
         for term in self.penalties:
             total = total + term.weight(progress) * term.value(batch, outputs)
-        return total
+        return total if self.weighting is None else self.weighting(total)

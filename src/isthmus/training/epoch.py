@@ -141,7 +141,7 @@ def compile_programs(
         Whether the run takes less time than compiling (`isthmus.core.program_cache.Program`).
     """
     loss = partial(_loss, network, network.fast(), objective)
-    gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network)
+    gradient = _in_pieces(jax.value_and_grad(loss, has_aux=True), network, objective.codes)
 
     def step(
         state: TrainState,
@@ -230,21 +230,45 @@ def _loss(
     *,
     training: bool,
 ) -> tuple[Array, tuple[list[Array], Array | None]]:
-    outputs, updated, losses = fast.stateless_call(
-        trainable,
-        non_trainable,
-        _fed(network, batch.inputs, key),
-        training=training,
-        return_losses=True,
-    )
+    def run(fed: Any) -> Any:
+        return fast.stateless_call(
+            trainable, non_trainable, fed, training=training, return_losses=True
+        )
+
+    rows = batch
+    if objective.codes == 1:
+        outputs, updated, losses = run(_fed(network, batch.inputs, key))
+    else:
+        (outputs, updated, losses), batch = _with_codes(network, objective.codes, run, batch, key)
     made = Outputs(**{name: value.astype(jnp.float32) for name, value in outputs.items()})
     if objective.needs_sensitivity:
         sensitivity = _sensitivity(network, trainable, non_trainable, batch.inputs, key)
         made = made._replace(sensitivity=sensitivity)
     per_sample = objective(batch, made, progress)
-    mean = jnp.sum(per_sample * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
+    mean = jnp.sum(per_sample * rows.weight) / jnp.maximum(jnp.sum(rows.weight), 1.0)
     # Regularisers and activity losses of layers passed by the user.
     return mean + sum(losses, jnp.float32(0)), (updated, _measured(objective, batch, made))
+
+
+def _with_codes(
+    network: Network, codes: int, run: Callable[[Any], Any], batch: Batch, key: Array
+) -> tuple[Any, Batch]:
+    """Return what a network computes from several codes of each row, and the rows repeated.
+
+    Only the noise differs between the codes of a row, so the encoder runs once for all.
+    """
+    noise = jax.random.normal(_noise_key(key), (codes, len(batch.weight), network.noise_dim))
+    outputs, updated, losses = jax.vmap(lambda each: run([batch.inputs, each]))(noise)
+
+    def joined(each: Array) -> Array:
+        return each.reshape(-1, *each.shape[2:])
+
+    outputs = {name: joined(each) for name, each in (outputs | {"noise": noise}).items()}
+    # Random layers are in the same state after each code. So are statistics of batches, nearly.
+    updated = [each[0] for each in updated]
+    losses = [each.mean(axis=0) for each in losses]
+    repeated = jax.tree.map(lambda each: joined(jnp.stack([each] * codes)), batch)
+    return (outputs, updated, losses), repeated
 
 
 def _measured(objective: Objective, batch: Batch, outputs: Outputs) -> Array | None:
@@ -278,7 +302,7 @@ def _sensitivity(
     return jnp.sum(jnp.square(change), axis=-1)
 
 
-def _in_pieces(gradient: Callable[..., Any], network: Network) -> Callable[..., Any]:
+def _in_pieces(gradient: Callable[..., Any], network: Network, codes: int) -> Callable[..., Any]:
     """Return `gradient` computed in pieces of the size that is fastest on this machine."""
 
     def summed(
@@ -291,7 +315,7 @@ def _in_pieces(gradient: Callable[..., Any], network: Network) -> Callable[..., 
         training: bool,
     ) -> Any:
         rows = len(batch.weight)
-        pieces = rows // network.rows_at_once(rows)
+        pieces = rows // network.rows_at_once(rows, codes)
         if pieces == 1:
             return gradient(trainable, non_trainable, batch, key, progress, training=training)
         parts = jax.tree.map(lambda array: array.reshape(pieces, -1, *array.shape[1:]), batch)
@@ -320,8 +344,12 @@ def _fed(network: Network, inputs: Array, key: Array) -> Any:
     """Return the network's inputs, with noise if it samples its code."""
     if network.noise_dim == 0:
         return inputs
-    key = jax.random.fold_in(key, 1)
-    return [inputs, jax.random.normal(key, (len(inputs), network.noise_dim))]
+    return [inputs, jax.random.normal(_noise_key(key), (len(inputs), network.noise_dim))]
+
+
+def _noise_key(key: Array) -> Array:
+    """Return the key of the noise that codes are sampled from."""
+    return jax.random.fold_in(key, 1)
 
 
 def _corrupted(batch: Batch, corruption: Corruption | None, key: Array) -> Batch:

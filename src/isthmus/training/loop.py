@@ -221,6 +221,7 @@ class _Run:
         self._devices = Devices.available()
         self._plan_size = self._devices.rounded(min(recipe.batch_size, data.rows))
         self._steps = -(-data.rows // self._plan_size)
+        self._codes = objective.codes
         self._own_rows = data.stream is not None and data.stream.share < 1
         full = network.full
         self._update = OptimizerStep(recipe, full.trainable_variables)
@@ -242,7 +243,9 @@ class _Run:
             mirrored=data.mirrored,
             augmentation=data.augmentation,
             own_rows=self._own_rows,
-            brief=_is_brief(network, self._steps * recipe.epochs, self._plan_size),
+            brief=_is_brief(
+                network, self._steps * recipe.epochs, self._plan_size * objective.codes
+            ),
         )
         self._trainings: dict[tuple[int, ...], Program] = {}
         self._keys = {
@@ -459,7 +462,7 @@ class _Run:
         held_out = self._data.validation
         if held_out is None:
             return None
-        at_most = self._network.rows_at_once(_EVALUATION_ROWS)
+        at_most = self._network.rows_at_once(max(1, _EVALUATION_ROWS // self._codes), self._codes)
         size = self._devices.rounded(min(at_most, batches.bucket(len(held_out))))
         plan = batches.in_order(held_out, size)
         return self._rows(plan), plan.steps
