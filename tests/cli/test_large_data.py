@@ -64,6 +64,20 @@ def test_fit_and_encode_a_folder(lake, run):
     assert written.num_rows == 3000
 
 
+def test_labels_are_learned(lake, run):
+    model = lake.parent / "m.isthmus"
+    fit = ["fit", lake, "-o", model, "--kind", "supervised", "--epochs", 1, "--batch-size", 64]
+    fit += ["--drop", "name", "--hidden", "8", "--no-report"]
+    assert "--label" in run(*fit, fails=True)
+    assert "'nothing'" in run(*fit, "--label", "nothing", fails=True)
+    run(*fit, "--label", "code")
+    fitted = ist.load(model)
+    assert list(fitted.classes_) == [0, 1, 2]
+    assert fitted.labelled_share_ == 1
+    assert fitted.n_samples_ == 2500
+    assert fitted.schema_.columns == ("x0", "x1", "x2", "x3", "x4", "faulty")
+
+
 def test_a_label_is_not_learned(lake, run):
     model = lake.parent / "m.isthmus"
     run(

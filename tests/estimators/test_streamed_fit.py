@@ -127,7 +127,7 @@ def test_labels_are_refused(lake):
     model = ist.Autoencoder(2, **SETTINGS)
     with pytest.raises(InvalidData, match="rows that fit in memory, because labels"):
         model.fit(lake, np.zeros(3000))
-    with pytest.raises(InvalidData, match="because labels"):
+    with pytest.raises(InvalidData, match="y: expected the name of a column"):
         ist.SupervisedAutoencoder(2, **SETTINGS).fit(batches)
 
 

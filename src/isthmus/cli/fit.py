@@ -159,13 +159,18 @@ def _train(
     read_as: dict[str, Any] = {
         name: settings[name] for name in ("scale", "unknown") if name in settings
     }
-    name, parts = _rows(data, test, label, files, read_as, seed=settings["random_state"])
-    if kind == "supervised" and parts.train_labels is None:
-        raise typer.BadParameter("expected the column of labels", param_hint="--label")
+    supervised, seed = kind == "supervised", settings["random_state"]
+    name, parts = _rows(data, test, label, files, read_as, seed=seed, supervised=supervised)
+    if supervised and parts.train_labels is None:
+        raise _no_labels()
 
     from isthmus.cli.fit_job import KINDS, FitJob, run
 
     run(FitJob(name, parts, settings, output, page, KINDS[kind]))
+
+
+def _no_labels() -> typer.BadParameter:
+    return typer.BadParameter("expected the column of labels", param_hint="--label")
 
 
 def _report_path(output: Path, report: Path | None, *, no_report: bool) -> Path | None:
@@ -187,6 +192,7 @@ def _rows(
     read_as: dict[str, Any],
     *,
     seed: int,
+    supervised: bool,
 ) -> tuple[str, "RowParts"]:
     """Read and split the rows; refuse before training those that cannot be evaluated.
 
@@ -198,8 +204,12 @@ def _rows(
 
     source = large_source(data, files)
     if source is not None:
+        if supervised and label is None:
+            raise _no_labels()
         other = None if test is None else files.read(test, label=label)
-        parts = split_source(source, data, label, files, test=other, seed=seed)
+        parts = split_source(
+            source, data, label, files, test=other, seed=seed, supervised=supervised
+        )
         with error_context.adding(data.name):
             schema = infer_schema(parts.compared, **read_as)
         files.check_learned(data, parts.compared, schema)

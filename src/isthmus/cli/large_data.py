@@ -38,6 +38,7 @@ def split_source(
     *,
     test: Dataset | None,
     seed: int,
+    supervised: bool,
 ) -> RowParts:
     """Choose the rows to hold out, in one pass; they are at most 10,000, as in `split_rows`.
 
@@ -48,15 +49,18 @@ def split_source(
     path : Path
         Names them in messages.
     label : str, optional
-        The column of labels, which is not learned.
+        The column of labels, which is not reconstructed.
     files : ColumnOptions
         What the user said about the columns.
     test : Dataset, optional
         Other rows to evaluate on.
     seed : int
         Determines which rows are held out.
+    supervised : bool
+        Whether labels are learned: then they stay in the rows to train on.
     """
     found = sampled(source, MAX_HELD_OUT + _COMPARED)
+    labels = _labels(found.rows, label, path)
     order = generator_for(seed, "held-out rows").permutation(len(found.numbers))
     count = (
         0 if test is not None else max(1, len(order) * MAX_HELD_OUT // (MAX_HELD_OUT + _COMPARED))
@@ -67,18 +71,27 @@ def split_source(
     def learned(rows: Any) -> Any:
         return files.chosen(path, _without(rows, label))
 
-    train = mapped(rest, learned)
+    train_labels = label if supervised else None
+
+    def with_labels(rows: Any) -> Any:
+        kept = learned(rows)
+        if train_labels is None:
+            return kept
+        return kept.append_column(train_labels, rows.column(train_labels))
+
+    train = mapped(rest, with_labels)
     compared = learned(take(found.rows, others))
     if test is not None:
         return RowParts(
-            train, test.X, test.y, f"the rows of {test.name}", None, test.names, compared
+            train, test.X, test.y, f"the rows of {test.name}", train_labels, test.names, compared
         )
     rows = take(found.rows, held_out)
     return RowParts(
         train,
         learned(rows),
-        _labels(rows, label, path),
+        None if labels is None else labels[held_out],
         "chosen at random, never trained on",
+        train_labels,
         compared=compared,
     )
 

@@ -30,6 +30,7 @@ class RowParts:
     origin: str
     """Where the held-out rows came from, as a part of a sentence."""
     train_labels: Any = None
+    """The labels of the rows to train on, or their column in these rows."""
     held_out_names: list[str] | None = None
     """The files of held-out images."""
     compared: Any = None

@@ -16,6 +16,7 @@ from isthmus.core.errors import SchemaMismatch
 from isthmus.core.randomness import generator_for, resolve_seed
 from isthmus.data.reconstruction_error import row_errors, without_padding
 from isthmus.data.schema import Schema, infer_schema
+from isthmus.data.sources.labelled import LabelledSource
 from isthmus.data.sources.source import BatchSource
 from isthmus.data.table_outputs import has_atoms, with_margins
 from isthmus.data.table_schema import TableSchema
@@ -121,6 +122,10 @@ class BaseAutoencoder(
         """
         input_checks.check_length(y, n)
         return None
+
+    def _opened(self, X: Any, y: Any, schema: Schema | None) -> tuple[Any, Any]:
+        """Return the rows of `X`, in memory if they fit, and `y`; `schema` is of an earlier fit."""
+        return input_checks.opened(X, schema), y
 
     def _target(self, X: Any, y: Any) -> Any:
         """Return the samples that `X` is to be reconstructed as: `X` itself, unless `y` has them.
@@ -320,7 +325,7 @@ class BaseAutoencoder(
         """Train on rows and keep the result; if `warm`, go on from the weights that there are."""
         schema = rows.schema
         latent_dim = resolved_settings.latent_dim(self, schema)
-        self._see_labels(rows.labels)
+        self._see_labels(rows.every_label)
         goal = self._goal(schema)
         network, architecture = resolved_settings.network(
             self, schema, latent_dim, goal.head, run.seed
@@ -359,7 +364,14 @@ class BaseAutoencoder(
     def _fit_rows(self, X: Any, y: Any, interrupt: Interrupt, warm: Continuation | None) -> FitRows:
         """Check and scale the rows of a fit, and learn their schema unless `warm`."""
         other = None if y is X else y  # samples that differ from X, or labels
-        X = input_checks.opened(X, self.schema_ if warm else None)
+        X, y = self._opened(X, y, self.schema_ if warm else None)
+        other = y if isinstance(other, str) else other
+        if isinstance(X, LabelledSource) and warm is not warm_start.PARTIAL_FIT:
+            known = self._labelling if warm else None
+            rows, self._labelling = fit_rows.summarised_with_labels(self, X, interrupt, known)
+            return rows
+        if isinstance(X, LabelledSource):
+            X = X.source
         if isinstance(X, BatchSource) and warm is not warm_start.PARTIAL_FIT:
             self._target(X, None)
             return fit_rows.summarised(self, X, other, interrupt)

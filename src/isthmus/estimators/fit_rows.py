@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core import processes
@@ -11,6 +11,7 @@ from isthmus.core.errors import InvalidData
 from isthmus.data.sources.shuffled_rows import ShuffledRows
 from isthmus.data.sources.summary import SourceSummary, summarise
 from isthmus.estimators import input_checks, resolved_settings, row_split, warm_start
+from isthmus.estimators.streamed_labels import ClassReader, TargetReader
 from isthmus.training.devices import Devices
 from isthmus.training.progress import RowCount
 from isthmus.training.row_stream import chunk_rows
@@ -18,7 +19,10 @@ from isthmus.training.row_stream import chunk_rows
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
     from isthmus.data.schema import Schema
+    from isthmus.data.sources.labelled import LabelledSource
     from isthmus.data.sources.source import BatchSource
+    from isthmus.estimators.labels import Labelling
+    from isthmus.estimators.streamed_labels import StoredLabels
     from isthmus.training.interrupt import Interrupt
     from isthmus.training.loop import TrainingData
 
@@ -39,6 +43,8 @@ class FitRows:
         What the network sees instead of `matrix`.
     summary : SourceSummary, optional
         Where all rows are, if they are read in batches.
+    stored_labels : StoredLabels, optional
+        The labels of all rows, if they are read in batches.
     """
 
     schema: Schema
@@ -46,6 +52,12 @@ class FitRows:
     labels: Floats | None = None
     inputs: Floats | None = None
     summary: SourceSummary | None = None
+    stored_labels: StoredLabels | None = None
+
+    @property
+    def every_label(self) -> Floats | None:
+        """The encoded labels of all rows."""
+        return self.labels if self.stored_labels is None else self.stored_labels.of(slice(None))
 
     @property
     def count(self) -> int:
@@ -58,9 +70,12 @@ class FitRows:
             return row_split.part(
                 self.matrix, self.schema, self.labels, fraction, seed, inputs=self.inputs
             )
-        data = row_split.part_sample(self.matrix, self.schema, fraction, seed, rows=self.count)
+        data = row_split.part_sample(
+            self.matrix, self.schema, self.labels, fraction, seed, rows=self.count
+        )
         held_out = self.summary.numbers[[] if data.validation is None else data.validation]
         cells = math.prod(self.schema.sample_shape)
+        stored = self.stored_labels
         batch_size = Devices.available().rounded(batch_size)
         stream = ShuffledRows(
             self.summary,
@@ -68,7 +83,9 @@ class FitRows:
             held_out,
             seed=seed,
             chunk_rows=chunk_rows(batch_size, cells, self.count - len(held_out)),
-            group=(processes.index(), processes.count()),
+            # Each process has all labels, so each reads all rows.
+            group=(processes.index(), processes.count()) if stored is None else (0, 1),
+            labels_of=None if stored is None else stored.of,
         )
         return row_split.with_stream(data, stream)
 
@@ -79,25 +96,70 @@ def summarised(estimator: Any, source: BatchSource, y: Any, interrupt: Interrupt
     Raises
     ------
     InvalidData, UnreadableFile
-        The rows cannot be read or learned, or there are labels or clean samples, which are not read
-        in batches.
+        The rows cannot be read or learned, or there are labels or clean samples that are not part
+        of the source.
     KeyboardInterrupt
         Ctrl-C was pressed.
     """
-    if y is not None or estimator.supervised:
+    if estimator.supervised:
+        raise InvalidData(
+            "y",
+            expected="the name of a column of the data, or batches that are pairs (X, y), as the "
+            "rows do not fit in memory",
+            received="nothing" if y is None else type(y).__name__,
+            remedy="pass y='column', a function that yields pairs, or fewer rows",
+        )
+    if y is not None:
         raise InvalidData(
             source.name,
-            expected="rows that fit in memory, because labels or clean samples are learned, too",
+            expected="rows that fit in memory, because labels or clean samples are given, too",
             received="more than that",
             remedy="pass fewer rows, or leave y out",
         )
+    return _summarised(estimator, source, interrupt)
+
+
+def summarised_with_labels(
+    estimator: Any, source: LabelledSource, interrupt: Interrupt, known: Labelling | None
+) -> tuple[FitRows, Labelling]:
+    """Read a source once, and learn its schema and its labels.
+
+    Parameters
+    ----------
+    known : Classes, Targets or None
+        Of an earlier fit, to go on with.
+
+    Raises
+    ------
+    InvalidData, UnreadableFile
+        Rows or labels cannot be read or learned.
+    KeyboardInterrupt
+        Ctrl-C was pressed.
+    """
+    reader = ClassReader() if estimator.task == "classification" else TargetReader()
+    rows = _summarised(estimator, source.observed(reader.add), interrupt, divided=False)
+    if rows.summary is None:
+        raise AssertionError("rows of a source have a summary")
+    labelling, stored = reader.result(known)
+    labelled = replace(
+        rows,
+        labels=stored.of(rows.summary.numbers),
+        summary=replace(rows.summary, source=source.rows),
+        stored_labels=stored,
+    )
+    return labelled, labelling
+
+
+def _summarised(
+    estimator: Any, source: BatchSource, interrupt: Interrupt, *, divided: bool = True
+) -> FitRows:
     with RowCount(shown=bool(estimator.verbose)) as count:
 
         def on_rows(rows: int) -> None:
             interrupt.raise_if_requested()
             count.show(rows)
 
-        summary = summarise(source, on_rows=on_rows)
+        summary = summarise(source, on_rows=on_rows, divided=divided)
     if warm_start.applies(estimator):
         schema = warm_start.schema_of(estimator)
     else:

@@ -14,7 +14,8 @@ from isthmus.core.errors import InvalidData, SchemaMismatch
 from isthmus.data.array_schema import is_plain, without_mask
 from isthmus.data.formats.image_arrays import form_of, with_form
 from isthmus.data.frames import is_table
-from isthmus.data.sources import opening
+from isthmus.data.sources import objects, opening
+from isthmus.data.sources.labelled import LabelledSource, split_table, with_labels
 from isthmus.data.sources.source import BatchSource
 from isthmus.data.sparse_rows import SparseRows, is_sparse
 from isthmus.data.table_schema import TableSchema
@@ -88,6 +89,35 @@ def opened(X: Any, schema: Schema | None = None) -> Any:
     if schema is None:
         return opening.opened(X)
     return opening.opened(X, text=schema.text_options, images=schema.image_options)
+
+
+def opened_with_labels(X: Any, y: Any, schema: Schema | None = None) -> tuple[Any, Any]:
+    """Return rows and labels, or a source of both and None if the rows do not fit in memory.
+
+    Parameters
+    ----------
+    X : object
+        What the user passed; a source may yield pairs of rows and labels.
+    y : object
+        Labels, or the name of their column.
+    schema : Schema, optional
+        As for `opened`.
+
+    Raises
+    ------
+    UnreadableFile, InvalidData
+        There is no such file or column, or it cannot be read.
+    """
+    source = objects.source_of(X) if y is None else None
+    pairs = None if source is None else with_labels(source)
+    if pairs is not None:
+        return pairs.read_at_most(opening.MOST_BYTES_IN_MEMORY) or (pairs, None)
+    rows = opened(X, schema)
+    if not isinstance(y, str):
+        return rows, y
+    return (
+        (LabelledSource(rows, y), None) if isinstance(rows, BatchSource) else split_table(rows, y)
+    )
 
 
 def in_memory(X: Any, schema: Schema | None = None) -> Any:

@@ -55,7 +55,7 @@ class Classes:
     @classmethod
     def of(cls, y: Any, n: int) -> tuple[Classes, Floats]:
         """Return the classes of the labels of `n` rows, and the class number of each row."""
-        values, missing = _known(_vector(y, n))
+        values, missing = _known(class_vector(y, n))
         if not len(values):
             raise InvalidData(
                 "y",
@@ -71,7 +71,7 @@ class Classes:
 
     def known(self, y: Any, n: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the observed labels of `n` rows, and a mask of the rows that have one."""
-        values, missing = _known(_vector(y, n), classes=self.values)
+        values, missing = _known(class_vector(y, n), classes=self.values)
         return values, ~missing
 
     def encode(self, y: Any, n: int) -> Floats:
@@ -134,7 +134,7 @@ class Targets:
     @classmethod
     def of(cls, y: Any, n: int) -> tuple[Targets, Floats]:
         """Return a description of the targets of `n` rows, and them standardised, (n, targets)."""
-        numbers, flat = _numbers(y, n)
+        numbers, flat = target_numbers(y, n)
         if np.isnan(numbers).all(axis=0).any():
             raise InvalidData(
                 "y",
@@ -156,7 +156,7 @@ class Targets:
 
     def known(self, y: Any, n: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the targets of rows that have all of them, and a mask of these rows."""
-        numbers, flat = _numbers(y, n)
+        numbers, flat = target_numbers(y, n)
         complete = np.asarray(~np.isnan(numbers).any(axis=1))
         return numbers[complete, 0] if flat else numbers[complete], complete
 
@@ -168,7 +168,7 @@ class Targets:
         InvalidData
             There is another number of targets.
         """
-        numbers, _ = _numbers(y, n)
+        numbers, _ = target_numbers(y, n)
         if numbers.shape[1] != self.outputs:
             raise InvalidData(
                 "y",
@@ -241,7 +241,8 @@ def _raw(y: Any, n: int) -> NDArray[Any]:
     return array
 
 
-def _vector(y: Any, n: int) -> NDArray[Any]:
+def class_vector(y: Any, n: int) -> NDArray[Any]:
+    """Return the labels of `n` rows as an array (n,); raises InvalidData."""
     array = _raw(y, n)
     if array.dtype.kind not in _KINDS + "O":
         raise _unknown("unknown", array)
@@ -269,7 +270,7 @@ def _known(
     classes : ndarray, optional
         The classes of a fit: then -1 is a label if it is one of them.
     """
-    missing = _is_missing(vector)
+    missing = is_missing(vector)
     values = vector[~missing]
     if values.dtype == object and not any(isinstance(value, str) for value in values):
         values = _typed(values)
@@ -294,7 +295,8 @@ def _typed(objects: NDArray[Any]) -> NDArray[Any]:
     return made if made.ndim == 1 else objects
 
 
-def _is_missing(array: NDArray[Any]) -> NDArray[np.bool_]:
+def is_missing(array: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which labels are None or NaN, in the shape of the array."""
     if array.dtype.kind == "f":
         missing: NDArray[np.bool_] = np.isnan(array)
         return missing
@@ -323,10 +325,10 @@ def _unknown(kind: str, values: NDArray[Any]) -> InvalidData:
     )
 
 
-def _numbers(y: Any, n: int) -> tuple[NDArray[np.float64], bool]:
+def target_numbers(y: Any, n: int) -> tuple[NDArray[np.float64], bool]:
     """Return targets as (n, targets), NaN where missing, and whether y had one dimension."""
     array = _raw(y, n)
-    missing = _is_missing(array)
+    missing = is_missing(array)
     cause: Exception | None = None
     numbers = np.empty((n, 0))
     try:

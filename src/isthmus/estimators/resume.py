@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Parameters that may change when a run is resumed, because they do not affect its results.
 _IRRELEVANT = ("checkpoint", "checkpoint_every", "verbose", "unknown", "warm_start")
-_LATER = {"augmentation": "auto"}
+_LATER = {"augmentation": "auto", "importance_samples": 1}
 """Parameters that checkpoints of earlier versions do not have, and the value they stand for."""
 
 
@@ -70,7 +70,8 @@ def open_run(
     if estimator.checkpoint is None and processes.count() == 1:
         return TrainingRun(seed, None, [])
     settings = _digests(estimator, rows.schema, rows.matrix)
-    others: dict[str, Any] = {"labels": rows.labels, "noisy samples": rows.inputs}
+    labels = rows.labels if rows.stored_labels is None else rows.stored_labels.stored
+    others: dict[str, Any] = {"labels": labels, "noisy samples": rows.inputs}
     if rows.summary is not None:
         others["rows of the parts of the data"] = np.array(rows.summary.part_rows)
     settings |= {name: digest(value) for name, value in others.items() if value is not None}

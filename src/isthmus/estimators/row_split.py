@@ -64,7 +64,13 @@ def part(
 
 
 def part_sample(
-    matrix: Floats, schema: Schema, validation_fraction: float, seed: int, *, rows: int
+    matrix: Floats,
+    schema: Schema,
+    labels: Floats | None,
+    validation_fraction: float,
+    seed: int,
+    *,
+    rows: int,
 ) -> TrainingData:
     """Choose validation rows among a random sample of `rows` rows, at most half of the sample.
 
@@ -72,8 +78,12 @@ def part_sample(
     """
     held_out = min(len(matrix) // 2, round(validation_fraction * rows))
     order = generator_for(seed, "validation").permutation(len(matrix))
+    if labels is not None:
+        order, groups = _with_each_label_last(order, labels)
+        held_out = min(held_out, len(matrix) - groups)
     validation, others = np.sort(order[:held_out]), np.sort(order[held_out:])
-    return TrainingData(matrix, others, validation if held_out else None, _cell_names(schema))
+    kept = validation if held_out else None
+    return TrainingData(matrix, others, kept, _cell_names(schema), labels)
 
 
 def with_stream(data: TrainingData, stream: RowStream) -> TrainingData:

@@ -11,8 +11,9 @@ from sklearn.utils.metaestimators import available_if
 
 from isthmus.core.catalogue import Catalogue
 from isthmus.core.errors import InvalidData, InvalidParameter
-from isthmus.estimators import parameter_checks, resolved_settings
+from isthmus.estimators import input_checks, parameter_checks, resolved_settings
 from isthmus.estimators.base import BaseAutoencoder, TrainingGoal
+from isthmus.estimators.batched import in_batches
 from isthmus.estimators.labels import Classes, Labelling, Targets
 from isthmus.estimators.sample_weights import refuse_keywords, without_keywords
 from isthmus.networks.architecture_settings import ACTIVATIONS
@@ -136,14 +137,17 @@ class SupervisedAutoencoder(BaseAutoencoder):
 
         Parameters
         ----------
-        X : array, sparse matrix, DataFrame, Arrow table or path
+        X : array, sparse matrix, DataFrame, Arrow table, path or source of batches
             (n, columns) or (n, *image shape). NaN and null mark missing cells, which the loss
             ignores. A path is read by `isthmus.data.reading.read`; its labels and test rows are
-            not used.
-        y : array of shape (n,), or (n, targets) for regression
+            not used. A source is as for `Autoencoder`, or yields pairs (X, y) of rows and their
+            labels. If its rows take more than 1 GiB as float32, they are read in batches; its
+            labels stay in memory, as two bytes for each row, or as four for each target.
+        y : array of shape (n,), or (n, targets) for regression, or str
             Labels: text, integers or booleans for classification, numbers for regression. None and
             NaN mark missing labels. Among integer classes, so does -1, unless the classes are
-            exactly -1 and 1, or one is below -1.
+            exactly -1 and 1, or one is below -1. A str is the name of their column in `X`, which
+            is then not learned. None if `X` yields pairs.
         callbacks : keras.callbacks.Callback or list of them, optional
             As for `Autoencoder`.
 
@@ -224,6 +228,9 @@ class SupervisedAutoencoder(BaseAutoencoder):
             return self._labelling.values
         raise AttributeError("classes_ is only available after fit with task='classification'")
 
+    def _opened(self, X: Any, y: Any, schema: Schema | None) -> tuple[Any, Any]:
+        return input_checks.opened_with_labels(X, y, schema)
+
     def _labels(self, y: Any, n: int, *, warm: bool) -> Floats:
         if not warm and self._given_classes is None:
             self._labelling, labels = TASKS[self.task].of(y, n)
@@ -292,6 +299,7 @@ class SupervisedAutoencoder(BaseAutoencoder):
             raise AssertionError("fit sets the labels before they are used")
         return self._labelling
 
+    @in_batches
     def _responses(self, X: Any) -> Floats:
         X = self._checked(X)
         return self._collected(self._respond, X, self._labels_known().outputs)

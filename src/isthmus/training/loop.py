@@ -398,12 +398,13 @@ class _Run:
             devices=self._devices.local_count,
         )
         with closing(chunks):
-            for matrix, plan, number in chunks:
+            for matrix, plan, number, labels in chunks:
                 rows = (matrix, plan.rows, plan.weights)
                 placed = (
                     self._devices.place_own(*rows) if self._own_rows else self._devices.place(rows)
                 )
-                yield EpochRows(*placed), plan.steps, number
+                known = None if labels is None else self._devices.place(labels)
+                yield EpochRows(*placed)._replace(labels=known), plan.steps, number
 
     def _span(self, epoch: int, done: int, number: int) -> StepRange:
         before = (epoch - 1) * self._steps + done

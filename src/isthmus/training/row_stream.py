@@ -57,6 +57,10 @@ class ReadChunk(Protocol):
     def owners(self) -> NDArray[np.int32]:
         """(rows,), the process that has each row of the chunk."""
 
+    @property
+    def labels(self) -> Floats | None:
+        """(chunk_rows,) or (chunk_rows, targets), those of `matrix`; None without labels."""
+
 
 class StreamChunk(NamedTuple):
     """A chunk of rows, and the batches that they are trained in."""
@@ -65,6 +69,8 @@ class StreamChunk(NamedTuple):
     plan: BatchPlan
     number: int
     """Its number within the run, counted from 1: it tells apart the noise of different chunks."""
+    labels: Floats | None = None
+    """The encoded labels of the rows of `matrix`; only if no other process has some of them."""
 
 
 def planned(
@@ -96,7 +102,7 @@ def planned(
             if stream.share < 1:
                 plan = batches.own_rows(plan, chunk.owners, process, widths)
             number += 1
-            yield StreamChunk(chunk.matrix, plan, before + number)
+            yield StreamChunk(chunk.matrix, plan, before + number, chunk.labels)
     finally:
         chunks.close()
 

@@ -24,6 +24,8 @@ class SharedPass:
     source : BatchSource
         The rows. If several processes train together and the number of rows of each part is known,
         each process reads about as many rows as the others: parts that follow each other.
+    divided : bool
+        Whether they share the rows; otherwise each process reads all.
 
     Attributes
     ----------
@@ -31,11 +33,11 @@ class SharedPass:
         Whether this process reads only some of the rows.
     """
 
-    def __init__(self, source: BatchSource) -> None:
+    def __init__(self, source: BatchSource, *, divided: bool = True) -> None:
         self._source = source
         self._own = range(len(source.parts))
         self.shared = False
-        if processes.count() > 1 and source.rows:
+        if divided and processes.count() > 1 and source.rows:
             counts = np.array([part.rows for part in source.parts])
             bounds = _bounds(counts, processes.count())
             self.shared = all(counts[a:b].any() for a, b in itertools.pairwise(bounds))

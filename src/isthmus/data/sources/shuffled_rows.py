@@ -23,7 +23,7 @@ from isthmus.core.errors import InvalidData, IsthmusError
 from isthmus.core.randomness import generator_for
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from numpy.typing import NDArray
 
@@ -63,6 +63,8 @@ class RowChunk(NamedTuple):
     """(chunk_rows, *sample_shape), aligned for JAX; the rows of this process come first."""
     owners: NDArray[np.int32]
     """(rows,), the process that has each row of the chunk."""
+    labels: Floats | None = None
+    """(chunk_rows,) or (chunk_rows, targets), those of `matrix`; None without labels."""
 
 
 class ShuffledRows:
@@ -82,6 +84,8 @@ class ShuffledRows:
         Rows of a chunk; the last one of an epoch may have fewer.
     group : tuple of int
         The number of this process and of all processes that train together.
+    labels_of : callable, optional
+        Returns the encoded labels of rows, given their numbers.
 
     Attributes
     ----------
@@ -104,7 +108,9 @@ class ShuffledRows:
         seed: int,
         chunk_rows: int,
         group: tuple[int, int] = (0, 1),
+        labels_of: Callable[[RowNumbers], Floats] | None = None,
     ) -> None:
+        self._labels_of = labels_of
         self._source, self._schema, self._seed = summary.source, schema, seed
         self._part_rows = summary.part_rows
         self._offsets = np.cumsum([0, *summary.part_rows])
@@ -210,9 +216,11 @@ class ShuffledRows:
         pieces = self._encoded([b for b in plan[begin:] if b.owner == self._process])
         matrix, filled = self._empty(), 0
         owners: list[NDArray[np.int32]] = []
+        own: list[RowNumbers] = []
         room = self.chunk_rows
         for block, count in zip(plan[begin:], counts[begin:], strict=True):
             piece = next(pieces)[skipped:] if block.owner == self._process else None
+            numbers = self._numbers(block)[skipped:]
             rest, skipped = count - skipped, 0
             while rest:
                 taken = min(rest, room)
@@ -221,11 +229,23 @@ class ShuffledRows:
                 if piece is not None:
                     matrix[filled : filled + taken] = piece[:taken]
                     filled, piece = filled + taken, piece[taken:]
+                    own.append(numbers[:taken])
+                    numbers = numbers[taken:]
                 if not room:
-                    yield RowChunk(matrix, np.concatenate(owners))
+                    yield RowChunk(matrix, np.concatenate(owners), self._labels(own))
                     matrix, filled, owners, room = self._empty(), 0, [], self.chunk_rows
+                    own = []
         if owners:
-            yield RowChunk(matrix, np.concatenate(owners))
+            yield RowChunk(matrix, np.concatenate(owners), self._labels(own))
+
+    def _labels(self, numbers: list[RowNumbers]) -> Floats | None:
+        """Return the labels of a chunk, given the numbers of its rows in their order."""
+        if self._labels_of is None:
+            return None
+        known = self._labels_of(np.concatenate(numbers))
+        labels = np.full((self.chunk_rows, *known.shape[1:]), np.nan, np.float32)
+        labels[: len(known)] = known
+        return labels
 
     def _empty(self) -> Floats:
         matrix = aligned_empty((self.chunk_rows, *self._schema.sample_shape))
@@ -280,6 +300,12 @@ class ShuffledRows:
         first = int(self._offsets[block.part]) + block.start
         low, high = np.searchsorted(self._held_out, [first, first + block.stop - block.start])
         return self._held_out[low:high] - first
+
+    def _numbers(self, block: RowBlock) -> RowNumbers:
+        """Return the numbers of the rows of a block that are not held out."""
+        first = int(self._offsets[block.part]) + block.start
+        numbers = np.arange(first, first + block.stop - block.start)
+        return np.delete(numbers, self._left_out(block))
 
     def _changed(self, block: RowBlock) -> InvalidData:
         return InvalidData(

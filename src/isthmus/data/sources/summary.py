@@ -75,7 +75,7 @@ class SourceSummary:
 
 
 def summarise(
-    source: BatchSource, *, on_rows: Callable[[int], None] = lambda _: None
+    source: BatchSource, *, on_rows: Callable[[int], None] = lambda _: None, divided: bool = True
 ) -> SourceSummary:
     """Read a source once; processes that train together share the work, and learn the same.
 
@@ -85,6 +85,8 @@ def summarise(
         The rows.
     on_rows : callable
         Called with the number of rows that were read, after each batch. It may raise.
+    divided : bool
+        Whether processes share the work; otherwise each reads all rows.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def summarise(
         found.add(rows, within)
         sample.add(rows, number)
 
-    whole = SharedPass(source)
+    whole = SharedPass(source, divided=divided)
     counts = whole.counts(max(1, min(_BATCH, _BATCH_CELLS // cells)), visit, on_rows)
     if whole.shared:
         found.share()
