@@ -1,18 +1,21 @@
 """Measure variational autoencoders of pictures: densities, reconstructions and samples.
 
 usage: scripts/bench generation [--only NAME,NAME] [--likelihoods NAME,NAME] [--levels 1,2]
-                                [--epochs 12] [--data FOLDER] [--pictures FOLDER]
+                                [--importance-samples 1,5] [--epochs 12] [--data FOLDER]
+                                [--pictures FOLDER]
 
 Prints, for each set of pictures, the log likelihood of held-out pictures in nats per cell (only
-comparable between densities, so not with "bernoulli"), the squared error of their reconstructions,
-and the Fréchet distance of as many samples to them, from the prior and by `LatentSampler`. The
-distance of training pictures is what perfect samples would have. FOLDER gets a picture for each
-model: held-out pictures, reconstructions, samples from the prior, and samples by `LatentSampler`.
+comparable between densities, so not with "bernoulli"; that of "binarized" is of values 0 or 1), the
+squared error of their reconstructions, and the Fréchet distance of as many samples to them, from
+the prior and by `LatentSampler`. The distance of training pictures is what perfect samples would
+have. k is the number of importance samples. FOLDER gets a picture for each model: held-out
+pictures, reconstructions, samples from the prior, and samples by `LatentSampler`.
 """
 
 import argparse
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,7 @@ from images_parts.pictures import SETS, Absent, Pictures, PictureSet
 from isthmus.core.errors import TrainingWarning
 
 COLUMNS = (
-    *("set", "likelihood", "levels", "nats / cell", "squared error"),
+    *("set", "likelihood", "levels", "k", "nats / cell", "squared error"),
     *("training rows", "prior", "LatentSampler", "s"),
 )
 SHOWN = 16
@@ -42,7 +45,7 @@ def measure(each: PictureSet, pictures: Pictures, options: argparse.Namespace, *
     prior, density = (source.sample(n, random_state=0) for source in (model, sampler))
     rebuilt = model.reconstruct(held)
     if options.pictures:
-        name = f"{each.name}-{model.loss_}-{model.levels}.png"
+        name = f"{each.name}-{model.loss_}-{model.levels}-{model.importance_samples}.png"
         show(options.pictures / name, held, rebuilt, prior, density)
     evidence = model.log_likelihood(held, 20, random_state=0) / held[0].size
     nearest = ist.frechet_distance(held, pictures.train[:n])
@@ -51,7 +54,8 @@ def measure(each: PictureSet, pictures: Pictures, options: argparse.Namespace, *
         each.name + (" (held back)" if each.held_back else ""),
         model.loss_,
         str(model.levels),
-        "" if model.noise_variance_ is None else f"{evidence.mean():.4f}",
+        str(model.importance_samples),
+        "" if model.loss_ == "bernoulli" else f"{evidence.mean():.4f}",
         f"{-model.score(held):.5f}",
         *(f"{distance:.3g}" for distance in distances),
         f"{seconds:.0f}",
@@ -75,11 +79,12 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of sets")
     parser.add_argument("--likelihoods", default="bernoulli,gaussian")
     parser.add_argument("--levels", default="1,2")
+    parser.add_argument("--importance-samples", default="1")
     parser.add_argument("--epochs", type=int, help="instead of the default number")
     parser.add_argument("--pictures", type=Path, help="an existing folder")
     options = parser.parse_args()
     warnings.simplefilter("ignore", TrainingWarning)
-    print(f"| {' | '.join(COLUMNS)} |\n|---|---|{'--:|' * 7}")
+    print(f"| {' | '.join(COLUMNS)} |\n|---|---|{'--:|' * 8}")
     wanted = options.only.split(",") if options.only else [each.name for each in SETS]
     for each in SETS:
         if each.name not in wanted:
@@ -90,8 +95,11 @@ def main() -> None:
             print(f"Skipped {each.name}: needs {reason}.", flush=True)
             continue
         for likelihood in options.likelihoods.split(","):
-            for levels in map(int, options.levels.split(",")):
-                row = measure(each, pictures, options, likelihood=likelihood, levels=levels)
+            for levels, samples in product(
+                options.levels.split(","), options.importance_samples.split(",")
+            ):
+                settings = {"levels": int(levels), "importance_samples": int(samples)}
+                row = measure(each, pictures, options, likelihood=likelihood, **settings)
                 print(f"| {' | '.join(row)} |", flush=True)
 
 

@@ -351,6 +351,8 @@ def test_the_importance_weighted_bound(pictures, tmp_path):
     resumed = small(**settings, checkpoint=tmp_path / "run").fit(pictures)
     for other in (loaded, resumed):
         np.testing.assert_array_equal(other.transform(pictures), model.transform(pictures))
+    loaded.set_params(importance_samples=2, warm_start=True, checkpoint=None).fit(pictures)
+    assert loaded.history_["val_loss"][0] < model.history_["val_loss"][0]
 
 
 @quiet
