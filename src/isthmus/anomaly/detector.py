@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -632,6 +633,14 @@ class AnomalyDetector(OutlierMixin, Task):
         )
         kind = kind_for(self.window, self.group, pictures=PICTURES in arrays)
         self._keep_fitted(kind.detector.from_archive(stored))
+
+    def __copy__(self) -> Self:
+        """Return a detector that shares what was learned, with a stream of its own."""
+        copied = object.__new__(type(self))
+        copied.__dict__ |= self.__dict__
+        if hasattr(self, "_fitted"):
+            copied._fitted = copy.copy(self._fitted)
+        return copied
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -18,13 +18,14 @@ from isthmus.cli.fit import fit
 from isthmus.cli.inspect import inspect
 from isthmus.cli.recipe import recipe
 from isthmus.cli.report import report
+from isthmus.cli.serve import serve
 
 COMMANDS = (
     *(demo, fit, encode, decode, reconstruct),
     *(tasks.map, tasks.search, tasks.sample),
     *(detect, explain),
     *(compress, decompress),
-    *(report, inspect, export),
+    *(report, inspect, export, serve),
 )
 
 app = typer.Typer(
