@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,6 +125,7 @@ def client(plan: Plan) -> None:
     figures = {
         "requests": len(good),
         "errors": sum(answer.status != 200 for answer in good),
+        "statuses": dict(Counter(str(answer.status or "lost") for answer in good)),
         "faulty": [len(answers) - len(good), sum(a.status in (400, 422) for a in answers)],
         **{f"p{q:g}": round(float(np.percentile(took, q)), 2) for q in (50, 90, 99, 99.9)},
         "most": round(float(took.max()), 2),
@@ -232,7 +234,7 @@ def report(figures: dict, options: argparse.Namespace, used: float, port: int) -
     print(
         f"{options.rate:g} requests/s of {options.rows} row(s) as {options.format} to "
         f"{options.model}, {options.seconds:g} s: {figures['requests']:,} requests, "
-        f"{figures['errors']} errors; {refused} of {faulty} faulty ones refused"
+        f"{figures['errors']} errors {figures['statuses']}; {refused} of {faulty} faulty ones refused"
     )
     print(
         f"latency in ms: p50 {figures['p50']}, p90 {figures['p90']}, p99 {figures['p99']}, "

@@ -138,25 +138,28 @@ def test_a_body_that_trickles_times_out(guarded):
         assert _status(opened) == 408
 
 
-def test_connections_above_the_limit_get_an_answer(guarded):
-    idle = []
+def test_connections_above_the_limit_get_an_answer(guarded, client_with_token):
+    assert client_with_token.get("/v1/models").status_code == 200
+    idle = [_connect(guarded) for _ in range(LIMITS.connections)]
     try:
-        idle = [_connect(guarded) for _ in range(LIMITS.connections)]
-        _wait_until(lambda: len(guarded.server_state.connections) >= LIMITS.connections)
+        _wait_until(lambda: len(guarded.server_state.connections) > LIMITS.connections)
         with _client(guarded) as client:
-            assert client.get("/v1/models").status_code == 503
             assert client.get("/healthz").status_code == 200  # or it would be restarted
-        more = [_connect(guarded) for _ in range(2 * LIMITS.connections)]
-        idle += more
-        assert _status(more[-1]) == 503
-        assert len(guarded.server_state.connections) <= 2 * LIMITS.connections
+            assert client.get("/v1/models").status_code == 503
+        # An older connection is served.
+        assert client_with_token.get("/v1/models").status_code == 200
+        idle += [_connect(guarded) for _ in range(20 * LIMITS.connections)]
+        assert _status(idle[-1]) == 503
+        _wait_until(lambda: len(guarded.server_state.connections) <= 2 * LIMITS.connections)
     finally:
         for opened in idle:
             opened.close()
 
 
 def _wait_until(condition):
+    until = time.monotonic() + 30
     while not condition():
+        assert time.monotonic() < until
         time.sleep(0.01)
 
 

@@ -56,11 +56,31 @@ def test_tables_are_joined():
     assert batches == [3]
 
 
+def test_lists_are_joined():
+    def apply(rows):
+        return Results([row["x"] for row in rows])
+
+    async def run():
+        thread = ModelThread("test", lambda _: None)
+        parts = ([{"x": 1}], [{"x": 2}, {"x": 3}])
+        answers = await asyncio.gather(*(thread.run(apply, part, "same") for part in parts))
+        thread.close()
+        return [answer.values for answer in answers]
+
+    assert asyncio.run(run()) == [[1], [2, 3]]
+
+
 def test_a_faulty_request_does_not_spoil_others():
     good, bad, other = _answers([np.array([1]), np.array([-1]), np.array([2])])[0]
     assert good.values.tolist() == [2]
     assert other.values.tolist() == [4]
     assert isinstance(bad, InvalidData)
+
+
+@given(st.lists(st.sampled_from([1, 1, 1, -1]), min_size=1, max_size=20))
+def test_faulty_requests_are_found_among_many(values):
+    answers, _ = _answers([np.array([value]) for value in values])
+    assert [isinstance(answer, InvalidData) for answer in answers] == [v < 0 for v in values]
 
 
 def test_different_operations_are_not_joined_and_keep_their_order():

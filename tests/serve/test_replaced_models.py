@@ -65,7 +65,7 @@ def test_requests_under_way_are_answered_by_the_model_they_began_with(copied):
             assert models["model"] is not old
             assert old.thread.is_alive
             operation = old.operations["encode"]
-            await old.answer(operation, np.zeros((1, 6)), {})
+            await old.answer(operation, np.zeros((1, 6)), {}, takes_json=False, gives_json=False)
         while old.thread.is_alive:  # nobody needs it any more
             await asyncio.sleep(0.01)
         models.close()

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from isthmus.serve.served_model import ServedModel
     from isthmus.serve.served_models import ServedModels
 
-_PARSED_AT_ONCE = 1 << 14
-"""Bytes of a body that is parsed in the event loop: it takes less time than passing it on."""
+_LARGE_BODY, _MANY_ROWS = 1 << 14, 100
+"""Bytes and rows above which the event loop leaves reading and writing to another thread."""
 
 
 def application(models: ServedModels, limits: Limits, metrics: Metrics) -> fastapi.FastAPI:
@@ -111,8 +111,8 @@ def _add_models(app: fastapi.FastAPI, models: ServedModels, limits: Limits) -> N
     async def show_model(name: str) -> dict[str, Any]:
         return _about(models[name])
 
-    @app.post("/v1/models/{name}/{operation}")
-    async def apply(request: fastapi.Request, name: str, operation: str) -> Response:
+    async def apply(request: fastapi.Request) -> Response:
+        name, operation = request.path_params["name"], request.path_params["operation"]
         model = models[name]
         with model.used(), reader.room() as room:
             wanted = _operation(model, operation)
@@ -137,12 +137,20 @@ def _add_models(app: fastapi.FastAPI, models: ServedModels, limits: Limits) -> N
         rows = None
         if operation.rows is not None:
             read = bodies.FORMATS[form].read
-            rows = await _beside_loop(len(body), read, body, operation.rows, limits)
+            is_large = len(body) > _LARGE_BODY
+            rows = await _beside_loop(read, body, operation.rows, limits, is_large=is_large)
             request.state.rows = len(rows)
-        results = await _in_time(model.answer(operation, rows, choices), limits)
-        size = getattr(results.values, "nbytes", 0)
-        written = await _beside_loop(size, bodies.FORMATS[accepted].write, results)
+        takes_json, gives_json = form == bodies.JSON, accepted == bodies.JSON
+        answer = model.answer(
+            operation, rows, choices, takes_json=takes_json, gives_json=gives_json
+        )
+        results = await _in_time(answer, limits)
+        is_large = len(results.values) > _MANY_ROWS
+        written = await _beside_loop(bodies.FORMATS[accepted].write, results, is_large=is_large)
         return Response(written, media_type=accepted)
+
+    # A plain route: FastAPI reads parameters by their types, which takes longer than the rest.
+    app.add_route("/v1/models/{name}/{operation}", apply, methods=["POST"])
 
 
 async def _in_time(answer: Any, limits: Limits) -> Any:
@@ -159,9 +167,9 @@ async def _in_time(answer: Any, limits: Limits) -> Any:
         ) from None
 
 
-async def _beside_loop(size: int, function: Any, *arguments: Any) -> Any:
-    """Return the result of a function of `size` bytes, in a thread if it takes long."""
-    if size <= _PARSED_AT_ONCE:
+async def _beside_loop(function: Any, *arguments: Any, is_large: bool) -> Any:
+    """Return the result of a function, in a thread if it may take long."""
+    if not is_large:
         return function(*arguments)
     return await asyncio.to_thread(function, *arguments)
 

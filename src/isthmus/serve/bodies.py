@@ -17,7 +17,6 @@ from isthmus.core.errors import UnreadableFile
 from isthmus.data.formats import arrays
 from isthmus.serve.arrow_bodies import read_arrow, too_many_rows, write_arrow
 from isthmus.serve.failures import RequestRefused
-from isthmus.serve.json_cells import plain_array, plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +29,12 @@ JSON, ARROW, NPY = "application/json", "application/vnd.apache.arrow.stream", "a
 
 @dataclass(frozen=True)
 class BodyFormat:
-    """How rows are read from a body, and results written."""
+    """How rows are read from a body, and results written.
+
+    Rows in JSON are lists of values, which the model's thread converts, those of several requests
+    at once: a conversion by pyarrow or NumPy passes Python's lock on, and here, beside a model that
+    computes, each would wait to get it back.
+    """
 
     read: Callable[[bytes, RowReader, Limits], Any]
     write: Callable[[Results], bytes]
@@ -70,7 +74,7 @@ def response_format(accept: str, sent: str) -> str:
     )
 
 
-def _read_json(body: bytes, rows: RowReader, limits: Limits) -> Any:
+def _read_json(body: bytes, _: RowReader, limits: Limits) -> list[Any]:
     content = parsed_json(body)
     given = content.get("rows") if isinstance(content, dict) and len(content) == 1 else None
     if not isinstance(given, list):
@@ -84,7 +88,7 @@ def _read_json(body: bytes, rows: RowReader, limits: Limits) -> Any:
             status=422,
         )
     _check_count(len(given), limits)
-    return rows.from_json(given)
+    return given
 
 
 def _read_arrow(body: bytes, rows: RowReader, limits: Limits) -> Any:
@@ -138,9 +142,7 @@ def _refuse(constant: str) -> Any:
 
 
 def _write_json(results: Results) -> bytes:
-    values = results.values
-    plain = plain_table(values) if isinstance(values, pa.Table) else plain_array(values)
-    return json.dumps({"rows": plain}, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps({"rows": results.values}, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _write_arrow(results: Results) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from isthmus.serve.failures import RequestRefused, overloaded
+from isthmus.serve.guard import SURPLUS
 from isthmus.serve.limits import MOST_HEAD_BYTES, Limits
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.connections) > 2 * self.limits.connections:
             self._end(overloaded(f"more than {2 * self.limits.connections} connections"))
         else:
+            if len(self.connections) > self.limits.connections:
+                # Older connections are served as before, so that strangers cannot push them out.
+                self.app_state = {**self.app_state, SURPLUS: True}
             self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -15,14 +15,14 @@ from isthmus.serve.failures import CLOSES, RequestRefused, overloaded
 from isthmus.serve.service_log import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from isthmus.serve.metrics import Metrics
 
 OPEN = ("/healthz", "/readyz")
 """Paths that need no token: an orchestrator asks them."""
+SURPLUS = "is_surplus"
+"""Set in the state of requests on connections above the limit."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -37,8 +37,6 @@ class Guard:
     is_local : bool
         Whether the service is for programs of this computer. Requests that name another host are
         then refused: a page in a browser can send them by letting its own name point here.
-    is_full : callable
-        Tells whether there are more connections than allowed.
     metrics : Metrics
     """
 
@@ -48,10 +46,9 @@ class Guard:
         token: str | None,
         *,
         is_local: bool,
-        is_full: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
-        self._app, self._is_local, self._is_full, self._metrics = app, is_local, is_full, metrics
+        self._app, self._is_local, self._metrics = app, is_local, metrics
         self._expected = None if token is None else _digest(token.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +84,7 @@ class Guard:
             return _forbidden("the origin", "a program, not a page in a browser", origin)
         if scope["path"] in OPEN:
             return None
-        if self._is_full():
+        if scope["state"].get(SURPLUS):
             return overloaded("more connections than it accepts", closes=True)
         if self._expected is None:
             return None

@@ -28,8 +28,8 @@ class Limits:
         Seconds within which a client must send its headers and, after that, its body, and within
         which the model must answer.
     connections : int
-        Open connections. Requests on more of them get the status 503. Twice as many are closed
-        without reading a request.
+        Open connections. Requests on further ones get the status 503. Above twice as many,
+        connections are closed without reading a request.
     """
 
     rows: int = 10_000

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from isthmus.serve.operations import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
 MOST_GATHERED = 1024
 """Rows after which a batch is not extended."""
@@ -65,7 +65,7 @@ class ModelThread:
         ----------
         function : callable
             Takes rows. If there is a `key`, it returns `Results` with one for each row.
-        rows : table, array, or anything else if there is no `key`
+        rows : table, array, list, or anything else if there is no `key`
         key : hashable, optional
             Rows of the same key may be joined, and given to one of their functions.
         """
@@ -110,31 +110,40 @@ class ModelThread:
 
 
 def _answers(batch: list[_Job]) -> list[Any]:
-    """Return a result or an error for each job."""
+    """Return a result or an error for each job; for one that was given up, any."""
     wanted = [job for job in batch if not job.answer.cancelled()]
-    if len(wanted) > 1:
+    answers = dict(zip(wanted, _results(wanted), strict=True))
+    return [answers.get(job) for job in batch]
+
+
+def _results(jobs: list[_Job]) -> list[Any]:
+    """Return a result or an error for each job.
+
+    If they cannot be computed together, they are halved, so that one faulty request among many
+    neither spoils the others nor makes each of them run by itself.
+    """
+    if not jobs:
+        return []
+    if len(jobs) == 1:
         try:
-            joined = wanted[0].function(_joined([job.rows for job in wanted]))
-        except Exception:  # noqa: S110
-            pass  # of one of them; below, each is run by itself
-        else:
-            pieces = _split(joined, [len(job.rows) for job in wanted])
-            return [next(pieces) if job in wanted else None for job in batch]
-    return [_answer(job) if job in wanted else None for job in batch]
-
-
-def _answer(job: _Job) -> Any:
+            return [jobs[0].function(jobs[0].rows)]
+        except Exception as error:
+            return [error]
     try:
-        return job.function(job.rows)
-    except Exception as error:
-        return error
+        joined = jobs[0].function(_joined([job.rows for job in jobs]))
+    except Exception:
+        half = len(jobs) // 2
+        return _results(jobs[:half]) + _results(jobs[half:])
+    return list(_split(joined, [len(job.rows) for job in jobs]))
 
 
 def _joined(rows: Sequence[Any]) -> Any:
+    if isinstance(rows[0], list):
+        return [row for part in rows for row in part]
     return np.concatenate(rows) if isinstance(rows[0], np.ndarray) else pa.concat_tables(rows)
 
 
-def _split(results: Results, counts: Sequence[int]) -> Any:
+def _split(results: Results, counts: Sequence[int]) -> Iterator[Results]:
     start = 0
     for count in counts:
         piece = results.values[start : start + count]

@@ -15,6 +15,7 @@ from isthmus.data import frames
 from isthmus.engines.alarms import ALARM_SCHEMA, alarms
 from isthmus.engines.codes import code_names
 from isthmus.engines.saved_autoencoders import autoencoder_in
+from isthmus.serve.json_cells import plain_array, plain_table
 from isthmus.serve.sample_reader import SampleReader
 from isthmus.serve.table_reader import TableReader
 from isthmus.tasks.maps import LatentMap
@@ -50,9 +51,14 @@ class Results(NamedTuple):
     """What an operation returns for n rows."""
 
     values: Any
-    """A table, or an array of shape (n, ...)."""
+    """A table, an array of shape (n, ...), or a list of n values of JSON."""
     columns: tuple[str, ...] = ()
     """The columns of an array in Arrow."""
+
+    def plain(self) -> Results:
+        """Return the same as values of JSON."""
+        is_table = isinstance(self.values, pa.Table)
+        return Results(plain_table(self.values) if is_table else plain_array(self.values))
 
 
 class Choice(NamedTuple):

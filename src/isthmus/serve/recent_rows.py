@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ _FEWEST_NEW = 200
 
 
 class RecentRows:
-    """The newest rows, up to 1,000."""
+    """The newest rows, up to 1,000; a thread may add them while another takes them."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._parts: deque[Any] = deque()
         self._count = self._new = 0
 
@@ -24,18 +26,19 @@ class RecentRows:
         """Keep rows, and forget the oldest ones."""
         start = max(0, len(rows) - _KEPT)
         rows = rows[start:] if isinstance(rows, np.ndarray) else rows.slice(start)
-        self._parts.append(rows)
-        self._count += len(rows)
-        self._new += len(rows)
-        while self._count - len(self._parts[0]) >= _KEPT:
-            self._count -= len(self._parts.popleft())
+        with self._lock:
+            self._parts.append(rows)
+            self._count += len(rows)
+            self._new += len(rows)
+            while self._count - len(self._parts[0]) >= _KEPT:
+                self._count -= len(self._parts.popleft())
 
     def taken(self) -> Any:
         """Return all rows if enough of them are new, otherwise None."""
-        if self._new < _FEWEST_NEW:
-            return None
-        self._new = 0
-        parts = list(self._parts)
-        return (
-            np.concatenate(parts) if isinstance(parts[0], np.ndarray) else pa.concat_tables(parts)
-        )
+        with self._lock:
+            if self._new < _FEWEST_NEW:
+                return None
+            self._new = 0
+            parts = list(self._parts)
+        is_array = isinstance(parts[0], np.ndarray)
+        return np.concatenate(parts) if is_array else pa.concat_tables(parts)

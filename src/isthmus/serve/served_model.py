@@ -76,15 +76,42 @@ class ServedModel:
         own.reset()
         return own
 
-    async def answer(self, operation: Operation, rows: Any, choices: dict[str, int]) -> Results:
-        """Return the results of an operation, computed together with those of other requests."""
-        if operation.rows is None:
-            results: Results = await self.thread.run(lambda _: operation.apply(**choices), None)
-            return results
-        key = (operation.name, *choices.items())
-        results = await self.thread.run(lambda X: operation.apply(X, **choices), rows, key)
-        self._observe(operation, rows, results)
-        return results
+    async def answer(
+        self,
+        operation: Operation,
+        rows: Any,
+        choices: dict[str, int],
+        *,
+        takes_json: bool,
+        gives_json: bool,
+    ) -> Results:
+        """Return the results of an operation, computed together with those of other requests.
+
+        Parameters
+        ----------
+        operation : Operation
+        rows : table, array or list
+            What a format of `bodies` has read. None if the operation takes no rows.
+        choices : mapping of str to int
+            The client's choices, one for each of the operation.
+        takes_json, gives_json : bool
+            Whether the rows are values of JSON, and the results should be.
+        """
+
+        def compute(given: Any) -> Results:
+            if operation.rows is None:
+                results = operation.apply(**choices)
+            else:
+                X = operation.rows.from_json(given) if takes_json else given
+                results = operation.apply(X, **choices)
+                self._observe(operation, X, results)
+            return results.plain() if gives_json else results
+
+        key = None
+        if operation.rows is not None:
+            key = (operation.name, takes_json, gives_json, *choices.items())
+        found: Results = await self.thread.run(compute, rows, key)
+        return found
 
     def drift(self, rows: Any) -> Any:
         """Return how recent rows differ from held-out ones."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_SECONDS_OF_A_THREAD = 0.0005
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a service listens, and who may use it.
@@ -74,7 +77,6 @@ class Service(uvicorn.Server):
             application(self._models, limits, metrics),
             place.token,
             is_local=place.host in LOOPBACK and place.token is None,
-            is_full=lambda: len(self.server_state.connections) > limits.connections,
             metrics=metrics,
         )
         super().__init__(
@@ -102,6 +104,8 @@ class Service(uvicorn.Server):
         _open_more_files()
         # uvicorn raises the signal again when it is done; without this it would kill the process.
         signal.signal(signal.SIGTERM, lambda *_: None)
+        # A thread that computes keeps Python's lock for this long, while the event loop waits.
+        sys.setswitchinterval(_SECONDS_OF_A_THREAD)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", IsthmusWarning)
