@@ -5,11 +5,11 @@ usage: scripts/bench serve [--rate 500] [--seconds 30] [--rows 1] [--model detec
 
 A detector, or an autoencoder, of a table of 8 numbers and a category is fitted and served in a
 process of its own. Another process sends requests when they are due, whether or not earlier ones
-were answered (an open loop). A slow answer delays no request, and its latency counts in full: it
-begins when the request is due, not when it is sent. `--cpus` pins the two processes to sets of
-cores, such as 0 1; by default both use all. `--mix` sends a faulty request for each hundred good
-ones. Shown are also the cores that both processes use, and the batches in which the rows were
-computed.
+were answered (an open loop): 200 different ones, of rows like those of the fit. A slow answer
+delays no request, and its latency counts in full: it begins when the request is due, not when it
+is sent. `--cpus` pins the two processes to sets of cores, such as 0 1; by default both use all.
+`--mix` sends a faulty request for each hundred good ones. Shown are also the cores that both
+processes use, and the batches in which the rows were computed.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Plan(NamedTuple):
     """Which requests are sent, and how often."""
 
     port: int
-    request: bytes
+    requests: list[bytes]
     bad: bytes | None
     rate: float
     seconds: float
@@ -109,7 +109,8 @@ async def send_all(plan: Plan) -> list[Answer]:
         due = start + number / plan.rate
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         good = plan.bad is None or number % 100 != 99
-        task = asyncio.create_task(one(due, plan.request if good else plan.bad, good=good))
+        content = plan.requests[number % len(plan.requests)] if good else plan.bad
+        task = asyncio.create_task(one(due, content, good=good))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.gather(*tasks)
@@ -134,17 +135,20 @@ def client(plan: Plan) -> None:
     print(json.dumps(figures))
 
 
+def numbers_and_kinds(n: int, seed: int) -> tuple[np.ndarray, list[str]]:
+    """Return rows near a space of 3 dimensions, always the same one, and a category for each."""
+    rng, plane = np.random.default_rng(seed), np.random.default_rng(0).normal(size=(3, SIZE))
+    X = rng.normal(size=(n, 3)) @ plane + 0.1 * rng.normal(size=(n, SIZE))
+    return X, np.array(["a", "b", "c"])[rng.integers(3, size=n)].tolist()
+
+
 def fit(kind: str, folder: Path) -> Path:
     import pyarrow as pa
 
     import isthmus as ist
 
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(2000, 3)) @ rng.normal(size=(3, SIZE)) + 0.1 * rng.normal(
-        size=(2000, SIZE)
-    )
-    kinds = pa.array(np.array(["a", "b", "c"])[rng.integers(3, size=2000)])
-    table = pa.table({**{f"x{i}": X[:, i] for i in range(SIZE)}, "kind": kinds})
+    X, kinds = numbers_and_kinds(2000, seed=1)
+    table = pa.table({**{f"x{i}": column for i, column in enumerate(X.T)}, "kind": kinds})
     if kind == "detector":
         model = ist.AnomalyDetector(random_state=0).fit(table)
     else:
@@ -155,16 +159,16 @@ def fit(kind: str, folder: Path) -> Path:
     return folder / "model.isthmus"
 
 
-def body(form: str, rows: int) -> tuple[str, bytes]:
-    """Return the content-type and body of rows."""
-    X = np.random.default_rng(1).normal(size=(rows, SIZE)).round(3)
+def body(form: str, rows: int, seed: int) -> tuple[str, bytes]:
+    """Return the content-type and body of rows like those that the model was fitted to."""
+    X, kinds = numbers_and_kinds(rows, seed)
     if form == "npy":
         written = io.BytesIO()
         np.save(written, X)
         return "application/x-npy", written.getvalue()
     table = [
-        {**{f"x{i}": float(value) for i, value in enumerate(row)}, "kind": "b"}
-        for row in X.tolist()
+        {**{f"x{i}": value for i, value in enumerate(row)}, "kind": kind}
+        for row, kind in zip(X.round(3).tolist(), kinds, strict=True)
     ]
     if form == "json":
         return "application/json", json.dumps({"rows": table}).encode()
@@ -234,7 +238,8 @@ def report(figures: dict, options: argparse.Namespace, used: float, port: int) -
     print(
         f"{options.rate:g} requests/s of {options.rows} row(s) as {options.format} to "
         f"{options.model}, {options.seconds:g} s: {figures['requests']:,} requests, "
-        f"{figures['errors']} errors {figures['statuses']}; {refused} of {faulty} faulty ones refused"
+        f"{figures['errors']} errors {figures['statuses']}; "
+        f"{refused} of {faulty} faulty ones refused"
     )
     print(
         f"latency in ms: p50 {figures['p50']}, p90 {figures['p90']}, p99 {figures['p99']}, "
@@ -265,7 +270,7 @@ def main() -> None:
             measure(options, Path(folder))
         return
     operation = "detect" if options.model == "detector" else "encode"
-    good = request(operation, *body(options.format, options.rows))
+    good = [request(operation, *body(options.format, options.rows, 2 + i)) for i in range(200)]
     bad = request(operation, "application/json", b'{"rows": [{"x0": "?"}]}')
     client(Plan(options.port, good, bad if options.mix else None, options.rate, options.seconds))
 

@@ -15,7 +15,7 @@ from isthmus.core.catalogue import nearest
 from isthmus.core.errors import InvalidParameter, IsthmusError
 from isthmus.serve import bodies, failures, series_socket
 from isthmus.serve.api_description import described
-from isthmus.serve.failures import CLOSES, RequestRefused
+from isthmus.serve.failures import RequestRefused
 from isthmus.serve.guard import refused_response
 from isthmus.serve.request_bodies import BodyReader
 
@@ -63,18 +63,14 @@ def application(models: ServedModels, limits: Limits, metrics: Metrics) -> fasta
 
 
 def _answer_errors(app: fastapi.FastAPI) -> None:
-    async def refuse(request: fastapi.Request, error: Any) -> Response:
-        refused = RequestRefused.of(error)
-        if not getattr(request.state, "body_was_read", False):
-            refused.headers |= CLOSES
-        return refused_response(refused)
+    async def refuse(_: fastapi.Request, error: Any) -> Response:
+        return refused_response(RequestRefused.of(error))
 
     async def unknown(request: fastapi.Request, error: Any) -> Response:
         subject = f"{request.method} {request.url.path}"[:200]
         refused = RequestRefused(
             subject, expected="an address in /openapi.json", status=error.status_code
         )
-        refused.headers |= CLOSES
         return refused_response(refused)
 
     async def fail(_: fastapi.Request, __: Exception) -> Response:
@@ -123,7 +119,6 @@ def _add_models(app: fastapi.FastAPI, models: ServedModels, limits: Limits) -> N
                 form = bodies.body_format(request.headers.get("content-type", ""))
             accepted = bodies.response_format(request.headers.get("accept", ""), form)
             body = await reader.read(request, form, room)
-            request.state.body_was_read = True
             return await _answered(request, model, wanted, choices, (body, form, accepted))
 
     async def _answered(

@@ -29,7 +29,9 @@ class LimitedProtocol(HttpToolsProtocol):
     limits = Limits()
 
     _timer: asyncio.TimerHandle | None = None
-    _head = 0
+    _read = 0
+    """Bytes since the timer was started."""
+    _in_body = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request, or refuse the connection."""
@@ -54,14 +56,25 @@ class LimitedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._timer is None or self.transport.is_closing():
             return
-        self._head += len(data)
-        if self._head > MOST_HEAD_BYTES:
+        self._read += len(data)
+        if self._in_body:
+            # The rest of a body that was refused is read, because clients that only send would
+            # not see the answer if the connection were closed; but there is an end to it.
+            if self._read > self.limits.bytes:
+                self.transport.close()
+        elif self._read > MOST_HEAD_BYTES:
             self._end(_refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "smaller headers"))
 
     def on_headers_complete(self) -> None:
         """Stop waiting: the application limits how long the body takes."""
         self._stop_waiting()
+        self._in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the body has been read."""
+        self._in_body = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, and until the response is read."""
@@ -71,7 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _wait_for_request(self) -> None:
         self._stop_waiting()
-        self._head = 0
+        self._read = 0
         self._timer = self.loop.call_later(self.limits.seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
@@ -82,7 +95,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         if self.transport.is_closing():
             self.transport.abort()
-        elif self._head:
+        elif self._read and not self._in_body:
             expected = f"the headers within {self.limits.seconds:g} s"
             self._end(_refused(HTTPStatus.REQUEST_TIMEOUT, expected))
         else:

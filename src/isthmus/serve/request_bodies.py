@@ -99,5 +99,4 @@ def _too_large(received: str, most: int, form: str) -> RequestRefused:
         received=received,
         remedy=f"{remedy}, or as Arrow or NPY" if form == JSON else remedy,
         status=413,
-        headers=CLOSES,
     )

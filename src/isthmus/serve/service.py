@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_SECONDS_OF_A_THREAD = 0.0005
+_SECONDS_OF_A_THREAD = 0.005
 
 
 @dataclass(frozen=True)
