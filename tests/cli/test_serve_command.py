@@ -30,6 +30,13 @@ def test_a_token_that_cannot_be_sent_is_refused(capsys, tmp_path, token):
     assert "ASCII" in capsys.readouterr().err
 
 
+def test_a_port_in_use_is_refused_before_models_are_loaded(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert main(["serve", "missing.isthmus", "--port", port]) == 1
+    assert port in capsys.readouterr().err
+
+
 def test_a_missing_library_is_named(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "fastapi", None)
     assert main(["serve", MODEL]) == 1

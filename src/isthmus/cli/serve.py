@@ -38,10 +38,11 @@ def serve(
     ] = 10.0,
     connections: Annotated[int, typer.Option(min=1, help="Open connections.")] = 512,
 ) -> None:
-    """Serve models over HTTP: rows as JSON, Arrow or NPY in, results out.
+    """Answer HTTP requests with what models can do.
 
-    The addresses, the columns of each model and an example row are in /openapi.json. A changed file
-    replaces its model without a pause. The log is JSON, on the error stream.
+    Rows are sent as JSON, Arrow or NPY. The addresses, the columns of each model and an example row
+    are in /openapi.json. A changed file replaces its model without a pause. The log is JSON, on the
+    error stream.
     """
     _require_extra()
     token = _token(token_file)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import threading
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from isthmus.core.errors import IsthmusWarning
+from isthmus.core.errors import InvalidParameter, IsthmusWarning
 from isthmus.serve import service_log
 from isthmus.serve.application import application
 from isthmus.serve.connections import limited_protocol
@@ -47,6 +49,32 @@ class Place:
     port: int = 8000
     token: str | None = field(default=None, repr=False)
 
+    def bound(self) -> socket.socket:
+        """Return a socket that is bound, but does not listen yet.
+
+        Raises
+        ------
+        InvalidParameter
+            The port is in use, or the host is none of this computer.
+        """
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            with ExitStack() as on_error:
+                bound = on_error.enter_context(socket.socket(family, kind, protocol))
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                bound.bind(address)
+                on_error.pop_all()
+        except OSError as error:
+            raise InvalidParameter(
+                "--host and --port",
+                expected="an address of this computer that is free",
+                received=f"{self.host}:{self.port} ({error.strerror})",
+                remedy="choose another port, or 0 for any",
+            ) from None
+        return bound
+
 
 class Service(uvicorn.Server):
     """An HTTP service of saved models.
@@ -61,18 +89,23 @@ class Service(uvicorn.Server):
     Raises
     ------
     InvalidArchive, InvalidParameter
-        A file is no model that can be served.
+        A file is no model that can be served, or the address is in use.
 
     Attributes
     ----------
     port : int
-        Where it listens, once it has started.
+        Where it listens.
     """
 
     def __init__(self, paths: Sequence[Path], place: Place, limits: Limits) -> None:
-        self.port = place.port
+        # First, because loading models takes seconds.
+        self._listener = place.bound()
+        self.port: int = self._listener.getsockname()[1]
         self._metrics = metrics = Metrics()
-        self._models = ServedModels(paths, limits, metrics)
+        with ExitStack() as on_error:
+            on_error.callback(self._listener.close)
+            self._models = ServedModels(paths, limits, metrics)
+            on_error.pop_all()
         guarded = Guard(
             application(self._models, limits, metrics),
             place.token,
@@ -82,8 +115,6 @@ class Service(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 guarded,
-                host=place.host,
-                port=place.port,
                 http=limited_protocol(limits),
                 ws="websockets-sansio",
                 ws_max_size=MOST_MESSAGE_BYTES,
@@ -112,6 +143,10 @@ class Service(uvicorn.Server):
             warnings.showwarning = self._count_warning
             super().run(sockets)
 
+    async def serve(self, sockets: Any = None) -> None:
+        """Answer requests until `should_exit` is set."""
+        await super().serve(sockets or [self._listener])
+
     async def startup(self, sockets: Any = None) -> None:
         """Begin to listen, and say where."""
         await super().startup(sockets)
@@ -119,12 +154,8 @@ class Service(uvicorn.Server):
         if in_main and hasattr(signal, "SIGHUP"):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, self._reload)
-        for server in self.servers:
-            for listener in server.sockets:
-                host, port = listener.getsockname()[:2]
-                names = [model.name for model in self._models]
-                self.port = port
-                log.info("listening", extra={"host": host, "port": port, "models": names})
+        host, names = self._listener.getsockname()[0], [model.name for model in self._models]
+        log.info("listening", extra={"host": host, "port": self.port, "models": names})
 
     def _reload(self) -> None:
         self._reloading = asyncio.create_task(self._models.reload())
