@@ -44,7 +44,7 @@ def test_a_missing_library_is_named(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_sigterm_lets_requests_finish():
+def test_sighup_loads_models_again_and_sigterm_lets_requests_finish():
     service = subprocess.Popen(
         [sys.executable, "-m", "isthmus", "serve", MODEL, "--port", "0"],
         stderr=subprocess.PIPE,
@@ -54,6 +54,8 @@ def test_sigterm_lets_requests_finish():
     try:
         line = _event(service, "listening")
         assert line["models"] == ["autoencoder-linear"]
+        service.send_signal(signal.SIGHUP)
+        assert _event(service, "reloaded")["model"] == "autoencoder-linear"
         content = b'{"rows": [[0, 1, 2, 3, 4, 5]]}'
         with socket.create_connection(("127.0.0.1", line["port"]), timeout=60) as opened:
             opened.sendall(

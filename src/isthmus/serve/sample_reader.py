@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,11 +105,6 @@ class SampleReader:
         for size in reversed(self.shape):
             schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
         return schema
-
-    @property
-    def cells(self) -> int:
-        """Numbers of a sample."""
-        return math.prod(self.shape)
 
 
 def column_names(name: str, size: int) -> tuple[str, ...]:

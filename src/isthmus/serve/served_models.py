@@ -45,6 +45,7 @@ class ServedModels:
         self._limits, self._metrics = limits, metrics
         self._models: dict[str, ServedModel] = {}
         self._seen: dict[str, Any] = {}
+        self._replacing = asyncio.Lock()
         # Loading and tests for drift are rare and long; they run beside the models, one by one.
         self._background = ThreadPoolExecutor(1, "background", threadpool_limits, (1,))
         for path in paths:
@@ -88,16 +89,18 @@ class ServedModels:
 
     async def reload(self) -> None:
         """Load all files again, and replace each model whose file loads."""
-        for name in list(self._models):
-            await self._replace(name)
+        async with self._replacing:
+            for name in list(self._models):
+                await self._replace(name)
 
     async def watch(self) -> None:
         """Replace models whose files change; runs until it is cancelled."""
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
-            for name, model in list(self._models.items()):
-                if _signature(model.path) != self._seen[name]:
-                    await self._replace(name)
+            async with self._replacing:
+                for name, model in list(self._models.items()):
+                    if _signature(model.path) != self._seen[name]:
+                        await self._replace(name)
 
     async def test_for_drift(self) -> None:
         """Compare recent rows with held-out ones every minute; runs until it is cancelled."""

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_SECONDS_OF_A_THREAD = 0.005
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a service listens, and who may use it.
@@ -135,8 +132,6 @@ class Service(uvicorn.Server):
         _open_more_files()
         # uvicorn raises the signal again when it is done; without this it would kill the process.
         signal.signal(signal.SIGTERM, lambda *_: None)
-        # A thread that computes keeps Python's lock for this long, while the event loop waits.
-        sys.setswitchinterval(_SECONDS_OF_A_THREAD)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", IsthmusWarning)
