@@ -15,6 +15,18 @@ function unpacked({ type, data }) {
   return new ARRAY_TYPES[type](bytes.buffer);
 }
 
+// The numbers from 0 to before `count` in random order, which is always the same.
+function shuffled(count) {
+  const numbers = Uint32Array.from({ length: count }, (_, i) => i);
+  let state = 1;
+  for (let i = count - 1; i > 0; i--) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    const other = Math.floor((state / 2 ** 32) * (i + 1));
+    [numbers[i], numbers[other]] = [numbers[other], numbers[i]];
+  }
+  return numbers;
+}
+
 // Codes, row by row, of numbers that were stored with 16 bits each.
 function unpackedCodes(packed, rows) {
   const { size, low, step } = packed;

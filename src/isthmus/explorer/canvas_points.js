@@ -6,7 +6,8 @@ class CanvasPoints {
     this._context = canvas.getContext("2d");
     this._plane = plane;
     this._colours = new Uint8Array(4 * plane.x.length);
-    this._order = [];
+    this._order = new Uint32Array(0);
+    this._some = shuffled(plane.x.length);
   }
 
   setColours(colours, order) {
@@ -14,7 +15,8 @@ class CanvasPoints {
     this._order = order;
   }
 
-  draw(viewport, size, ratio) {
+  // Draws all points in their order, or one in `every` of them.
+  draw(viewport, size, ratio, every = 1) {
     const { width, height } = this._canvas;
     const image = this._context.createImageData(width, height);
     const side = Math.max(1, Math.round(size * ratio));
@@ -22,7 +24,8 @@ class CanvasPoints {
     const colours = this._colours;
     const [scaleX, scaleY] = viewport.scale.map((scale) => scale * ratio);
     const [centerX, centerY] = viewport.center;
-    for (const i of this._order) {
+    const drawn = every > 1 ? this._some.subarray(0, this._some.length / every) : this._order;
+    for (const i of drawn) {
       const alpha = colours[4 * i + 3];
       if (alpha === 0) continue;
       const left = Math.round(width / 2 + (x[i] - centerX) * scaleX - side / 2);

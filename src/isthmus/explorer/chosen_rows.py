@@ -39,9 +39,12 @@ def chosen_rows(
     if rows <= most:
         return np.arange(rows)
     wanted = np.asarray(kept, dtype=np.intp)
-    others = np.setdiff1d(np.arange(rows), wanted)
+    is_shown = np.zeros(rows, dtype=bool)
+    is_shown[wanted] = True
+    others = np.flatnonzero(~is_shown)
     drawn = generator_for(0, "explorer rows").choice(others, most - len(wanted), replace=False)
-    return np.sort(np.concatenate([wanted, drawn]))
+    is_shown[drawn] = True
+    return np.flatnonzero(is_shown)
 
 
 def taken(rows: Any, chosen: NDArray[np.intp]) -> Any:

@@ -52,11 +52,6 @@ class ExplorerColumn:
     values: NDArray[np.float64]
     step: float = 0.0
 
-    @property
-    def size(self) -> int:
-        """Largest number of bytes of a value."""
-        return {"number": 4, "time": 8}.get(self.form["kind"], 2)
-
     def to_config(self) -> dict[str, Any]:
         """Return a JSON-able description."""
         kind = self.form["kind"]
@@ -88,15 +83,9 @@ def form_of(field: TableColumn) -> dict[str, Any]:
 
 def columns_of_table(schema: TableSchema, rows: Any) -> Iterator[ExplorerColumn]:
     """Yield the learned columns of a table; values that `fit` did not see are missing."""
-    table = frames.to_arrow(rows) if frames.is_table(rows) else None
-    for place, field in enumerate(schema.fields):
-        if not field.width:
-            continue
-        if table is None:
-            cells = frames.to_arrow(schema.from_matrix(schema.to_matrix(rows), rows))
-            cells = cells.column(place)
-        else:
-            cells = field.parsed(table.column(field.name))
+    table = frames.to_arrow(rows)
+    for field in schema.learned:
+        cells = field.parsed(table.column(field.name))
         if field.kind == "category":
             codes = field.codes(cells).astype(np.float64)
             codes[codes < 0] = np.nan

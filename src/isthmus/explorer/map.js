@@ -5,6 +5,9 @@
 
 const PICK_REACH = 14; // pixels
 const MOST_RATIO = 2;
+const SLOW_FRAME = 28; // milliseconds
+const FEWEST_DRAWN = 5000; // points, while the map moves
+const REST = 200; // milliseconds after which all points are drawn again
 
 class PointMap {
   constructor(root, plane, handlers) {
@@ -22,7 +25,12 @@ class PointMap {
     this._hasCrosshair = false;
     this._isShown = () => true;
     this._palette = readPalette();
+    this._pace = { every: 1, isMoving: false, drawn: 0 };
     this.redraw = oncePerFrame(() => this._draw());
+    this._rest = afterPause(() => {
+      this._pace.isMoving = false;
+      if (this._pace.every > 1) this.redraw();
+    }, REST);
     new Gestures(this._overlay, this._gestureHandlers());
     new ResizeObserver(() => this._resize()).observe(root);
     this._resize();
@@ -105,7 +113,23 @@ class PointMap {
   _moved() {
     if (this._tool === "decode" && this._hasCrosshair) this._handlers.decode(this._viewport.center);
     this._handlers.moved();
+    if (!this._pace.isMoving) this._pace.drawn = performance.now();
+    this._pace.isMoving = true;
+    this._rest();
     this.redraw();
+  }
+
+  // While the map moves, a machine that is too slow draws some of the points only: half as many
+  // after a slow frame, and more again, little by little.
+  _adaptPace() {
+    const pace = this._pace;
+    if (!pace.isMoving) return;
+    const now = performance.now();
+    const passed = now - pace.drawn;
+    pace.drawn = now;
+    const most = Math.max(1, this._plane.x.length / FEWEST_DRAWN);
+    const factor = passed > SLOW_FRAME ? 2 : 0.98;
+    pace.every = Math.min(Math.max(pace.every * factor, 1), most);
   }
 
   _pick(place) {
@@ -196,7 +220,9 @@ class PointMap {
   }
 
   _draw() {
-    this._points.draw(this._viewport, this._pointSize, this._ratio);
+    this._adaptPace();
+    const every = this._pace.isMoving ? Math.max(1, this._pace.every) : 1;
+    this._points.draw(this._viewport, this._pointSize, this._ratio, every);
     const context = this._context;
     context.setTransform(this._ratio, 0, 0, this._ratio, 0, 0);
     context.clearRect(0, 0, this._viewport.width, this._viewport.height);

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from markupsafe import Markup
 
 from isthmus.anomaly.detector import AnomalyDetector
@@ -231,7 +232,10 @@ def _as_table(X: Any, schema: Any) -> Any:
     if not isinstance(schema, TableSchema) or frames.is_table(X):
         return X
     array = np.asarray(X)
-    return schema.from_matrix(schema.to_matrix(array)) if array.ndim == 2 else array
+    if array.dtype.kind not in "biuf" or array.shape[1:] != (schema.n_columns,):
+        return array  # encoding it says what is wrong
+    values = array.astype(np.float64)
+    return pa.table(dict(zip(schema.columns, values.T, strict=True)))
 
 
 def _chosen(
@@ -242,7 +246,7 @@ def _chosen(
         seen = alarm_evaluation.look(model, X)
         kept = highest_alarms(seen)
     width = codes.encode(taken(X, np.arange(1))).shape[1]
-    size = 2 * width + 5 * min(schema.n_columns, MOST_COLUMNS) * (schema.kind == "table")
+    size = 2 * width + 4 * min(schema.n_columns, MOST_COLUMNS) * (schema.kind == "table")
     chosen = chosen_rows(len(X), most_rows, size + 16, kept)
     data = X if len(chosen) == len(X) else taken(X, chosen)
     labels = None if y is None else np.asarray(y)[chosen]

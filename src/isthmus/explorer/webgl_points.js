@@ -45,6 +45,7 @@ class WebglPoints {
     }
     this._colours = new Uint8Array(4 * plane.x.length);
     this._order = new Uint32Array(0);
+    this._some = shuffled(plane.x.length);
     this._build();
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     canvas.addEventListener("webglcontextrestored", () => {
@@ -83,7 +84,11 @@ class WebglPoints {
     };
     filled("position", this._places, 2, gl.FLOAT, false);
     this._colourBuffer = filled("colour", this._colours, 4, gl.UNSIGNED_BYTE, true);
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
+    this._someBuffer = gl.createBuffer();
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this._someBuffer);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this._some, gl.STATIC_DRAW);
+    this._orderBuffer = gl.createBuffer();
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this._orderBuffer);
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this._order, gl.DYNAMIC_DRAW);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -96,10 +101,12 @@ class WebglPoints {
     this._order = order;
     gl.bindBuffer(gl.ARRAY_BUFFER, this._colourBuffer);
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, colours);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this._orderBuffer);
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, order, gl.DYNAMIC_DRAW);
   }
 
-  draw(viewport, size, ratio) {
+  // Draws all points in their order, or one in `every` of them.
+  draw(viewport, size, ratio, every = 1) {
     const gl = this._gl;
     const [scaleX, scaleY] = viewport.scale;
     gl.viewport(0, 0, this._canvas.width, this._canvas.height);
@@ -107,6 +114,8 @@ class WebglPoints {
     gl.uniform2f(this._uniforms.scale, (2 * scaleX) / viewport.width, (2 * scaleY) / viewport.height);
     gl.uniform1f(this._uniforms.size, size * ratio + 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.drawElements(gl.POINTS, this._order.length, gl.UNSIGNED_INT, 0);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, every > 1 ? this._someBuffer : this._orderBuffer);
+    const count = every > 1 ? Math.ceil(this._some.length / every) : this._order.length;
+    gl.drawElements(gl.POINTS, count, gl.UNSIGNED_INT, 0);
   }
 }
