@@ -96,7 +96,7 @@ def other_layers():
     grid = layers.Conv2DTranspose(2, (3, 2), strides=(2, 1), padding="valid")(grid)
     grid = layers.Conv2D(3, 3, dilation_rate=2, padding="same")(layers.Cropping2D(1)(grid))
     series = layers.RepeatVector(4)(layers.Dense(3)(code))
-    series = layers.Conv1D(2, 3, padding="causal")(series)
+    series = layers.Conv1D(2, 3, padding="causal")(layers.Dense(3, use_bias=False)(series))
     series = layers.Conv1DTranspose(3, 4, strides=2, padding="same")(series)
     table = TableOutput([("numeric", 0, 2), ("binary", 2, 4), ("categorical", 4, 7)])
     return keras.Model(

@@ -62,7 +62,7 @@ def test_dragging_with_the_decode_tool_decodes_the_plane(digits_page):
     made = page.model.inverse_transform(page.code()[None])[0]
     expected = np.clip((made - page.X.min()) / (page.X.max() - page.X.min()), 0, 1) * 255
     assert np.abs(page.picture()[..., 0] - expected).max() <= 1
-    assert page.text("#decoded [data-part=caption]").startswith("Decoded from the plane: code 1 ")
+    assert page.text("#decoded [data-part=caption]").startswith("Decoded from the plane: code 1 = ")
 
 
 def test_a_slider_decodes_another_code(digits_page):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OPERATORS = frozenset(
     [
         *("Abs", "Add", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Elu", "Erf"),
-        *("Exp", "Gemm", "Greater", "HardSigmoid", "Identity", "IsNaN", "LayerNormalization"),
+        *("Exp", "Gemm", "Greater", "HardSigmoid", "LayerNormalization"),
         *("LeakyRelu", "Log", "LogSoftmax", "MatMul", "Max", "Min", "Mul", "PRelu", "Pad", "Relu"),
         *("Reshape", "Resize", "Selu", "Sigmoid", "Sign", "Slice", "Softmax", "Softplus"),
         *("Softsign", "Sub", "Tanh", "Tile", "Transpose", "Unsqueeze", "Where"),

@@ -163,7 +163,8 @@ class Explorer {
   _decodeAt(place) {
     const [x, y] = place.map((at) => numberText(at, 3));
     const { names } = this._plane;
-    const said = this._plane.kind === "line" ? `${names[0]} ${x}` : `${names[0]} ${x}, ${names[1]} ${y}`;
+    const own = `${names[0]} = ${x}`;
+    const said = this._plane.kind === "line" ? own : `${own}, ${names[1]} = ${y}`;
     this._show({ code: this._plane.codeAt(place), place }, -1, `Decoded from the plane: ${said}.`);
     this._mark(place);
   }

@@ -331,12 +331,10 @@ function transposedConvolution([input, kernel, bias], attributes) {
   return made;
 }
 
-const identity = ([input]) => input;
-
 const OPERATORS = {
   Abs: cellwise(Math.abs),
   Add: cellwise((a, b) => a + b),
-  Cast: identity,
+  Cast: ([input]) => input,
   Clip: cellwise((x, low, high) => Math.min(Math.max(x, low), high)),
   Concat: concat,
   Conv: convolution,
@@ -350,8 +348,6 @@ const OPERATORS = {
   HardSigmoid: withAttributes(
     ({ alpha, beta }) => (x) => Math.min(Math.max(alpha * x + beta, 0), 1)
   ),
-  Identity: identity,
-  IsNaN: cellwise((x) => (Number.isNaN(x) ? 1 : 0), Uint8Array),
   LayerNormalization: layerNormalization,
   LeakyRelu: withAttributes(({ alpha }) => (x) => (x > 0 ? x : alpha * x)),
   Log: cellwise(Math.log),
