@@ -13,11 +13,11 @@ from isthmus.explorer.page import write_explorer
 def digits_page(browser, tmp_path_factory):
     """The explorer of images of digits with codes of two numbers, with its model and data."""
     X, y = load_digits(return_X_y=True)
-    X = (X.reshape(-1, 8, 8) / 16)[:600]
+    X = (X.reshape(-1, 8, 8) / 16)[:400]
     model = ist.Autoencoder(2, hidden=(32,), epochs=8, random_state=0, verbose=0).fit(X)
     path = tmp_path_factory.mktemp("digits") / "digits.html"
-    page = Page(browser, write_explorer(model, X, path, y=y[:600], title="Digits & co"))
-    page.model, page.X, page.y = model, X, y[:600]
+    page = Page(browser, write_explorer(model, X, path, y=y[:400], title="Digits & co"))
+    page.model, page.X, page.y = model, X, y[:400]
     return page
 
 

@@ -15,7 +15,6 @@ from isthmus.explorer.decoder_program import OPERATORS, decoder_program
 from isthmus.export.activations import ACTIVATIONS
 from isthmus.export.network_nodes import network_nodes
 from isthmus.networks.architecture_settings import ArchitectureSettings
-from isthmus.networks.convolutional import Strided
 from isthmus.networks.inference import Function
 from isthmus.networks.layers import TableOutput
 from isthmus.networks.residual import Residual
@@ -112,14 +111,8 @@ def test_layers(browser, make):
     assert agrees(browser, KerasCodes(with_random_weights(make())), 3, 1000)
 
 
-@pytest.mark.parametrize(
-    ("kind", "shape"),
-    [
-        (Strided, (9, 10)),
-        (Residual, (16, 12, 3)),
-    ],
-)
-def test_architectures(browser, kind, shape):
+def test_the_default_architecture_of_pictures(browser):
+    shape = (16, 12, 3)
     settings = ArchitectureSettings(
         sample_shape=shape,
         values="real",
@@ -129,7 +122,7 @@ def test_architectures(browser, kind, shape):
         linear_path=True,
         precision="float32",
     )
-    decoder = with_random_weights(kind.from_settings(settings).decoder(shape, 3))
+    decoder = with_random_weights(Residual.from_settings(settings).decoder(shape, 3))
     assert agrees(browser, KerasCodes(decoder), 3, 1000)
 
 
@@ -145,7 +138,7 @@ def test_a_decoder_that_the_page_cannot_run_is_refused():
     code = keras.Input((3,))
     recurrent = layers.LSTM(2)(layers.RepeatVector(3)(code))
     assert decoder_program(KerasCodes(keras.Model(code, recurrent)), 2) is None
-    large = keras.Model(code, layers.Dense(600_000)(code))
+    large = keras.Model(code, layers.Dense(600_000, kernel_initializer="zeros")(code))
     assert decoder_program(KerasCodes(large), 10) is None
     assert decoder_program(KerasCodes(keras.Model(code, layers.Dense(2)(code))), 10**6) is None
 

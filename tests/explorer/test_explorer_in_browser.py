@@ -18,7 +18,7 @@ def nearest_code(codes, row):
 def test_it_shows_all_rows_and_makes_no_request(digits_page):
     page = digits_page.open()
     assert page.text("h1") == "Digits & co"
-    assert page.text("#map-visible").startswith("All 600 images shown.")
+    assert page.text("#map-visible").startswith("All 400 images shown.")
     assert page.value("document.getElementById('map').dataset.renderer") == "webgl"
     assert page.colours() > 20
     assert page.browser.faults() == []

@@ -45,6 +45,17 @@ def test_codes_of_one_number_are_drawn_with_the_error(model):
     assert data["plane"]["names"] == ["code", "reconstruction error"]
 
 
+def test_text_that_identifies_rows_names_them(model):
+    _, table = model
+    named = table.assign(id=[f"k{i}" for i in range(400)])
+    model = ist.Autoencoder(1, hidden=(8,), epochs=1, random_state=0, verbose=0)
+    with pytest.warns(ist.DataWarning, match="'id'"):
+        model.fit(named)
+    data = data_of(explorer_page.render(model, named))
+    assert data["names"][7] == "k7"
+    assert "id" not in [column["name"] for column in data["columns"]]
+
+
 def test_listed_alarms_are_in_every_sample(detector_page):
     html = explorer_page.render(detector_page.model, detector_page.rows, most_rows=20)
     data = data_of(html)
@@ -72,6 +83,8 @@ def test_numbers_on_a_grid_are_stored_exactly_in_two_bytes():
 def test_labels_are_categories_or_numbers():
     assert label_column("l", np.array([2.0, 10.0, 1.0, np.nan])).form["names"] == ["1", "2", "10"]
     assert label_column("l", np.arange(50)).form == {"kind": "number"}
+    dates = np.array(["2026-01-02", "NaT"], dtype="datetime64[D]")
+    assert label_column("l", dates).form["names"] == ["2026-01-02"]
     words = label_column("l", np.array(["b", None, "a"], dtype=object))
     assert np.array_equal(words.values, [1, np.nan, 0], equal_nan=True)
 
@@ -110,12 +123,12 @@ def test_a_grid_replaces_a_decoder_that_the_page_cannot_run(
 
 
 def test_a_map_is_the_plane_of_its_codes(table, table_page, browser, tmp_path):
-    own = ist.LatentMap(FrozenEstimator(table_page.model), random_state=0).fit(table[:60])
-    page = Page(browser, ist.write_explorer(own, table[:60], tmp_path / "map.html")).open()
+    own = ist.LatentMap(FrozenEstimator(table_page.model), random_state=0).fit(table[:7])
+    page = Page(browser, ist.write_explorer(own, table[:7], tmp_path / "map.html")).open()
     assert "a map by t-SNE" in page.text("header")
     page.tool("decode")
-    page.browser.drag(*page.on_screen(own.transform(table[20:21])[0]))
-    codes = table_page.model.transform(table[20:21])[0]
+    page.browser.drag(*page.on_screen(own.transform(table[4:5])[0]))
+    codes = table_page.model.transform(table[4:5])[0]
     assert np.allclose(page.code(), codes, atol=0.3)
     assert page.browser.faults() == []
 

@@ -114,6 +114,8 @@ def label_column(name: str, labels: NDArray[Any], group: str = "label") -> Explo
     """Return the column of labels: numbers if they are many, categories otherwise."""
     if labels.dtype.kind in "iuf" and len(np.unique(labels)) > _MOST_CLASSES:
         return number_column(name, group, labels)
+    if labels.dtype.kind in "mM":
+        labels = np.where(np.isnat(labels), None, labels.astype(str))
     texts = np.array([_text(label) for label in labels.tolist()], dtype=object)
     names = sorted({text for text in texts if text is not None}, key=_natural)
     places = {text: float(place) for place, text in enumerate(names)}

@@ -15,6 +15,7 @@ from isthmus.core.errors import InvalidParameter
 from isthmus.core.number_format import count
 from isthmus.core.sample_words import about
 from isthmus.data import frames
+from isthmus.data.arrow_types import family
 from isthmus.data.sparse_rows import without_sparsity
 from isthmus.data.table_schema import TableSchema
 from isthmus.estimators.input_checks import in_memory
@@ -71,6 +72,7 @@ _SCRIPTS = (
 )
 """In an order in which each uses only what is before it; together they are one module."""
 _STYLES = ("explorer.css",)
+_LONGEST_NAME = 200
 
 
 class _ShownRows(NamedTuple):
@@ -119,7 +121,8 @@ def write_explorer(
     y : array of shape (n,), optional
         Labels, by which points are coloured at first.
     names : sequence of n str, optional
-        The names of the rows, such as the files of images; by default, their numbers.
+        The names of the rows, such as the files of images; by default, what a column of text
+        that identifies rows has, or their numbers.
     title : str, optional
         The page's heading.
     most_rows : int
@@ -175,7 +178,7 @@ def render(
         "noun": noun,
         "rows": len(rows.chosen),
         "numbers": None if len(rows.chosen) == len(X) else packed(rows.chosen, "u32"),
-        "names": None if names is None else [str(names[row])[:200] for row in rows.chosen],
+        "names": _names(names, schema, rows),
         "codes": packed_codes(rows.codes),
         "plane": plane.to_config(),
         "columns": [column.to_config() for column in columns],
@@ -187,6 +190,24 @@ def render(
         "alarms": _alarms(model, rows),
     }
     return _filled(data, title or "Explorer", noun, plane, len(X), rows.seen)
+
+
+def _names(names: Sequence[str] | None, schema: Any, rows: _ShownRows) -> list[str] | None:
+    """Return the rows' names: those that are given, or a column of text that identifies rows."""
+    if names is not None:
+        return [str(names[row])[:_LONGEST_NAME] for row in rows.chosen]
+    own = [
+        field.name
+        for field in getattr(schema, "fields", ())
+        if field.kind == "identifier" and family(field.type) == "text"
+    ]
+    if not own:
+        return None
+    cells = frames.to_arrow(rows.data).column(own[0]).to_pylist()
+    return [
+        f"row {row:,}" if cell is None else str(cell)[:_LONGEST_NAME]
+        for row, cell in zip(rows.chosen, cells, strict=True)
+    ]
 
 
 def _filled(
