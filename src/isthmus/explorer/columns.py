@@ -114,13 +114,17 @@ def label_column(name: str, labels: NDArray[Any], group: str = "label") -> Explo
     """Return the column of labels: numbers if they are many, categories otherwise."""
     if labels.dtype.kind in "iuf" and len(np.unique(labels)) > _MOST_CLASSES:
         return number_column(name, group, labels)
-    if labels.dtype.kind in "mM":
-        labels = np.where(np.isnat(labels), None, labels.astype(str))
-    texts = np.array([_text(label) for label in labels.tolist()], dtype=object)
+    texts = _texts(labels)
     names = sorted({text for text in texts if text is not None}, key=_natural)
     places = {text: float(place) for place, text in enumerate(names)}
     values = np.array([places.get(text, np.nan) for text in texts])
     return ExplorerColumn(name, group, {"kind": "category", "names": names}, values)
+
+
+def _texts(labels: NDArray[Any]) -> list[str | None]:
+    if labels.dtype.kind in "mM":  # tolist would make numbers of them
+        return [None if np.isnat(label) else str(label) for label in labels]
+    return [_text(label) for label in labels.tolist()]
 
 
 def _text(label: Any) -> str | None:
