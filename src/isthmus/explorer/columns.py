@@ -110,15 +110,15 @@ def number_column(name: str, group: str, values: NDArray[Any]) -> ExplorerColumn
     return ExplorerColumn(name, group, {"kind": "number"}, numbers, 1.0 if whole else 0.0)
 
 
-def label_column(name: str, labels: NDArray[Any], group: str = "label") -> ExplorerColumn:
+def label_column(name: str, labels: NDArray[Any]) -> ExplorerColumn:
     """Return the column of labels: numbers if they are many, categories otherwise."""
     if labels.dtype.kind in "iuf" and len(np.unique(labels)) > _MOST_CLASSES:
-        return number_column(name, group, labels)
+        return number_column(name, "label", labels)
     texts = _texts(labels)
     names = sorted({text for text in texts if text is not None}, key=_natural)
     places = {text: float(place) for place, text in enumerate(names)}
-    values = np.array([places.get(text, np.nan) for text in texts])
-    return ExplorerColumn(name, group, {"kind": "category", "names": names}, values)
+    values = np.array([np.nan if text is None else places[text] for text in texts])
+    return ExplorerColumn(name, "label", {"kind": "category", "names": names}, values)
 
 
 def _texts(labels: NDArray[Any]) -> list[str | None]:

@@ -23,6 +23,7 @@ class PointMap {
     this._lasso = null;
     this._marks = { selected: -1, neighbours: [], place: null };
     this._hasCrosshair = false;
+    this._isUnmarked = true; // whether nothing is drawn on the upper canvas
     this._isShown = () => true;
     this._palette = readPalette();
     this._pace = { every: 1, isMoving: false, drawn: 0 };
@@ -223,10 +224,17 @@ class PointMap {
     this._adaptPace();
     const every = this._pace.isMoving ? Math.max(1, this._pace.every) : 1;
     this._points.draw(this._viewport, this._pointSize, this._ratio, every);
+    this._drawMarks();
+  }
+
+  _drawMarks() {
+    const { selected, neighbours, place } = this._marks;
+    const isEmpty = selected < 0 && !place && !this._hasCrosshair && !this._lasso;
+    if (isEmpty && this._isUnmarked) return; // an unchanged canvas costs the browser nothing
+    this._isUnmarked = isEmpty;
     const context = this._context;
     context.setTransform(this._ratio, 0, 0, this._ratio, 0, 0);
     context.clearRect(0, 0, this._viewport.width, this._viewport.height);
-    const { selected, neighbours, place } = this._marks;
     for (const row of neighbours) this._ring(this._placeOf(row), 6, this._palette.muted);
     if (selected >= 0) this._ring(this._placeOf(selected), 8, this._palette.text);
     if (place) this._cross(this._viewport.toScreen(place), 9, this._palette.accent);
