@@ -142,6 +142,10 @@ def test_what_cannot_be_shown_is_refused(model, tmp_path):
         ist.write_explorer(model, table, path, y=[1, 2])
     with pytest.raises(ist.InvalidParameter, match="not fitted"):
         ist.write_explorer(ist.Autoencoder(), table, path)
+    with pytest.raises(ist.InvalidParameter, match="received Codec"):
+        ist.write_explorer(ist.Codec(), table, path)
+    with pytest.raises(ist.InvalidParameter, match="not fitted"):
+        ist.write_explorer(ist.AnomalyDetector(), table, path)
     with pytest.raises(ist.SchemaMismatch):
         ist.write_explorer(model, pd.DataFrame({"other": [1.0]}), path)
     assert not path.exists()

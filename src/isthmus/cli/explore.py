@@ -44,10 +44,12 @@ def explore(
     output_checks.check([output], force=force)
 
     from isthmus.data.reading import read
+    from isthmus.explorer.code_model import code_model
     from isthmus.explorer.page import write_explorer
     from isthmus.persistence.loading import load
 
     saved = load(model)
+    code_model(saved)  # refuses what has no codes, before data are read
     fitted = saved if getattr(saved, "schema_", None) is not None else saved.autoencoder_
     schema = fitted.schema_
     options = image_options.chosen(images, data, like=schema.image_options)

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from isthmus.anomaly.detector import AnomalyDetector
 from isthmus.anomaly.detector_codes import DetectorCodes
 from isthmus.core.errors import InvalidParameter
+from isthmus.estimators.base import BaseAutoencoder
 from isthmus.estimators.fitted_check import require_fitted
 from isthmus.export.network_nodes import network_nodes
+from isthmus.tasks.base import Task
 
 if TYPE_CHECKING:
     from isthmus.core.types import Floats
-    from isthmus.estimators.base import BaseAutoencoder
     from isthmus.export.operators import OperatorGraph
+
+
+_MODELS = "a fitted autoencoder, detector or map"
 
 
 class CodeModel(Protocol):
@@ -65,10 +69,17 @@ def code_model(model: Any) -> CodeModel:
     Raises
     ------
     InvalidParameter
-        The model is a detector of series.
+        The model is none of these, not fitted, or a detector of series.
     """
     inner = getattr(model, "autoencoder_", model)
-    require_fitted(inner, "schema_", "a fitted autoencoder, detector or map")
+    if not isinstance(inner, BaseAutoencoder | AnomalyDetector | Task):
+        raise InvalidParameter(
+            "model",
+            expected=_MODELS,
+            received=type(model).__name__,
+            remedy="fit one with isthmus.Autoencoder().fit(X), or 'isthmus fit'",
+        )
+    require_fitted(inner, "schema_", _MODELS)
     if not isinstance(model, AnomalyDetector):
         return AutoencoderCodes(inner)
     if model.is_series:
