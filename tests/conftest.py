@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist  # before keras, whose backend it selects
+from browser import Browser, program
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +39,16 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A headless browser; skips if none is installed."""
+    if program() is None:
+        pytest.skip("needs Chromium")
+    running = Browser(tmp_path_factory.mktemp("profile"))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

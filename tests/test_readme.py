@@ -42,7 +42,7 @@ def test_commands(tmp_path, monkeypatch, capsys):
     (tmp_path / "data.csv").write_text(f"size,kind,flag\n{rows}\n")
     (listing,) = (b for b in blocks("bash") if "isthmus encode" in b)
     commands = [line.split("#")[0].split()[1:] for line in listing.splitlines() if line]
-    names = ["fit", "encode", "decode", "reconstruct", "report", "inspect"]
+    names = ["fit", "encode", "decode", "reconstruct", "report", "explore", "inspect"]
     assert [command[0] for command in commands] == names
     for command in commands:
         extra = ["--epochs", "2"] if command[0] == "fit" else []

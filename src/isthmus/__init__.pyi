@@ -30,6 +30,7 @@ from .evaluation.picture_evaluation import evaluate_maps as evaluate_maps
 from .evaluation.referee import referee as referee
 from .evaluation.series_evaluation import evaluate_alarms as evaluate_alarms
 from .evaluation.series_figures import AlarmEvaluation as AlarmEvaluation
+from .explorer.page import write_explorer as write_explorer
 from .objectives.perceptual import Perceptual as Perceptual
 from .persistence.loading import load as load
 from .report.page import write_report as write_report

@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from browser import Browser, program
 from sklearn.datasets import load_digits
 
 import isthmus as ist
@@ -40,13 +39,3 @@ def frame():
 def table_model(frame):
     model = ist.Autoencoder(3, hidden=(16,), epochs=4, random_state=0, verbose=0)
     return model.fit(frame[:160])
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """A headless browser; skips if none is installed."""
-    if program() is None:
-        pytest.skip("needs Chromium")
-    running = Browser(tmp_path_factory.mktemp("profile"))
-    yield running
-    running.close()

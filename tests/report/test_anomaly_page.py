@@ -14,7 +14,7 @@ import isthmus as ist
 from isthmus.core.errors import CannotWrite, InvalidData
 from isthmus.evaluation import alarm_evaluation
 from isthmus.report.page import write_report
-from isthmus.report.template import script
+from isthmus.report.template import inlined
 from isthmus.report.timeline import timeline_chart
 from isthmus.report.timeline_views import TIMELINE_SCRIPTS
 
@@ -129,7 +129,7 @@ def test_a_series(series, tmp_path):
     assert data[0] == {"type": "application/json", "id": "timeline-data"}
     assert len(json.loads(data[1])["alarms"]) == len(intervals)
     # The only script that runs is the package's: the page gives its hash to the browser.
-    assert run == ({}, script(*TIMELINE_SCRIPTS).text)
+    assert run == ({}, inlined(*TIMELINE_SCRIPTS).text)
     digest = base64.b64encode(hashlib.sha256(run[1].encode()).digest()).decode()
     assert re.search("Content-Security-Policy.*script-src.*", page.html)[0].count(digest) == 1
     highest = max(intervals, key=lambda one: one.score)

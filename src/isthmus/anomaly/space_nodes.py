@@ -19,13 +19,13 @@ from isthmus.export.schema_nodes import filled
 
 if TYPE_CHECKING:
     from isthmus.anomaly.standardization import StandardizedSpace
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 
 class SpaceNodes:
     """Adds the steps of a `StandardizedSpace` to a graph; matrices are float32, (n, d)."""
 
-    def __init__(self, graph: OnnxGraph, space: StandardizedSpace) -> None:
+    def __init__(self, graph: OperatorGraph, space: StandardizedSpace) -> None:
         self._graph = graph
         self._space = space
         self._width = len(space.center)
@@ -45,6 +45,13 @@ class SpaceNodes:
             return self._through_network(self._padded(self.symlog(matrix)))
         return self._through_network(self._unstandardised(matrix))
 
+    def decode(self, code: str) -> str:
+        """Return what codes, (n, latent_dim), are decoded to, in the schema's units."""
+        (rebuilt,) = network_nodes(self._graph, self._space.autoencoder.decoder_, [code])
+        if not self._space.compressed:
+            return rebuilt
+        return self._unstandardised(self._expanded(rebuilt))
+
     def symlog(self, matrix: str) -> str:
         """Return ``sign(x) log(1 + |x|)``."""
         graph = self._graph
@@ -58,11 +65,16 @@ class SpaceNodes:
         (rebuilt,) = network_nodes(graph, autoencoder.decoder_, [code])
         if not self._space.compressed:
             return code, self._standardised(rebuilt)
+        return code, self._expanded(rebuilt)
+
+    def _expanded(self, rebuilt: str) -> str:
+        """Return the default network's output, which is padded and compressed, standardised."""
+        graph = self._graph
         rebuilt = graph.columns(rebuilt, 0, self._width)
         if self._space.schema.absent is not None:
             absent = graph.constant(self._space.schema.absent)
             rebuilt = graph.add("Where", absent, graph.constant(0.0, np.float32), rebuilt)
-        return code, self._symexp(rebuilt)
+        return self._symexp(rebuilt)
 
     def _symexp(self, matrix: str) -> str:
         graph = self._graph

@@ -103,6 +103,13 @@ class StandardizedSpace:
         given = self._network_input(matrix)
         return self._encoded(given), self._reconstructed(given)
 
+    def decode(self, codes: Floats) -> Floats:
+        """Return what codes, (n, latent_dim), are decoded to, in the schema's units."""
+        made = self.autoencoder.decode_matrix(_at_least_two(codes))[: len(codes)]
+        if not self.compressed:
+            return made
+        return self._scaled(self._expanded(made.reshape(len(made), -1)))
+
     def _network_input(self, matrix: Floats) -> Floats:
         return padded_symlog(matrix) if self.compressed else self._scaled(matrix)
 
@@ -114,11 +121,15 @@ class StandardizedSpace:
         rebuilt = self.autoencoder.reconstruct_matrix(_at_least_two(given))
         rebuilt = rebuilt[: len(given)].reshape(len(given), -1)
         if self.compressed:
-            rebuilt = rebuilt[:, : len(self.center)]
-            if self.schema.absent is not None:
-                rebuilt = np.where(self.schema.absent, np.float32(0), rebuilt)
-            return symexp(rebuilt)
+            return self._expanded(rebuilt)
         return standardised(rebuilt, self.schema, self.center, self.scale)
+
+    def _expanded(self, rebuilt: Floats) -> Floats:
+        """Return the default network's output, which is padded and compressed, standardised."""
+        rebuilt = rebuilt[:, : len(self.center)]
+        if self.schema.absent is not None:
+            rebuilt = np.where(self.schema.absent, np.float32(0), rebuilt)
+        return symexp(rebuilt)
 
     def _scaled(self, matrix: Floats) -> Floats:
         """Return standardised rows in the schema's units, (n, *sample_shape)."""

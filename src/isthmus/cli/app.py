@@ -13,6 +13,7 @@ from isthmus.cli.command_wrapper import guarded
 from isthmus.cli.demo import demo
 from isthmus.cli.detect import detect
 from isthmus.cli.explain import explain
+from isthmus.cli.explore import explore
 from isthmus.cli.export import export
 from isthmus.cli.fit import fit
 from isthmus.cli.inspect import inspect
@@ -25,7 +26,7 @@ COMMANDS = (
     *(tasks.map, tasks.search, tasks.sample),
     *(detect, explain),
     *(compress, decompress),
-    *(report, inspect, export, serve),
+    *(report, explore, inspect, export, serve),
 )
 
 app = typer.Typer(

@@ -485,6 +485,17 @@ class BaseAutoencoder(
         check_is_fitted(self)
         return self._reconstruct(matrix)
 
+    def decode_matrix(self, codes: Floats) -> Floats:
+        """Return rows in scaled units, (n, *sample_shape), that codes are decoded to.
+
+        Parameters
+        ----------
+        codes : float32 array of shape (n, latent_dim)
+            As returned by `transform`.
+        """
+        check_is_fitted(self)
+        return self._decode(codes)
+
     @in_batches
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error of each row, (n,), >= 0, higher is worse.

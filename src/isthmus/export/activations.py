@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 _OPERATORS = {
     "relu": "Relu",
@@ -22,30 +22,30 @@ _OPERATORS = {
 }
 
 
-def _linear(_: OnnxGraph, x: str) -> str:
+def _linear(_: OperatorGraph, x: str) -> str:
     return x
 
 
-def _gelu(graph: OnnxGraph, x: str) -> str:
+def _gelu(graph: OperatorGraph, x: str) -> str:
     # The operator Gelu exists only from version 20 on.
     inner = graph.add("Mul", x, graph.constant(math.sqrt(0.5), np.float32))
     share = graph.add("Add", graph.add("Erf", inner), graph.constant(1.0, np.float32))
     return graph.add("Mul", graph.add("Mul", x, graph.constant(0.5, np.float32)), share)
 
 
-def _silu(graph: OnnxGraph, x: str) -> str:
+def _silu(graph: OperatorGraph, x: str) -> str:
     return graph.add("Mul", x, graph.add("Sigmoid", x))
 
 
-def _mish(graph: OnnxGraph, x: str) -> str:
+def _mish(graph: OperatorGraph, x: str) -> str:
     return graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x)))
 
 
-def _relu6(graph: OnnxGraph, x: str) -> str:
+def _relu6(graph: OperatorGraph, x: str) -> str:
     return graph.add("Clip", x, *(graph.constant(limit, np.float32) for limit in (0.0, 6.0)))
 
 
-ACTIVATIONS: dict[str, Callable[[OnnxGraph, str], str]] = {
+ACTIVATIONS: dict[str, Callable[[OperatorGraph, str], str]] = {
     "linear": _linear,
     "gelu": _gelu,
     "silu": _silu,

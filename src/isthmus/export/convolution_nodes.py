@@ -15,20 +15,20 @@ from isthmus.export.graph import weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 
-def channels_first(graph: OnnxGraph, x: str, axes: int) -> str:
+def channels_first(graph: OperatorGraph, x: str, axes: int) -> str:
     """Move the channels of (n, *sides, channels) before the sides; `axes` is their number."""
     return graph.add("Transpose", x, perm=[0, axes + 1, *range(1, axes + 1)])
 
 
-def channels_last(graph: OnnxGraph, x: str, axes: int) -> str:
+def channels_last(graph: OperatorGraph, x: str, axes: int) -> str:
     """Undo `channels_first`."""
     return graph.add("Transpose", x, perm=[0, *range(2, axes + 2), 1])
 
 
-def convolution(graph: OnnxGraph, layer: Any, x: str) -> str:
+def convolution(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add a convolution of one, two or three dimensions, before its activation."""
     axes = layer.rank
     kernel, bias = weights(layer, "kernel", "bias")
@@ -52,7 +52,7 @@ def convolution(graph: OnnxGraph, layer: Any, x: str) -> str:
     )
 
 
-def depthwise(graph: OnnxGraph, layer: Any, x: str) -> str:
+def depthwise(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add a convolution of each channel on its own, before its activation."""
     kernel, bias = weights(layer, "kernel", "bias")
     kernel = np.asarray(kernel)
@@ -73,7 +73,7 @@ def depthwise(graph: OnnxGraph, layer: Any, x: str) -> str:
     )
 
 
-def transposed(graph: OnnxGraph, layer: Any, x: str) -> str:
+def transposed(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add a transposed convolution, before its activation."""
     kernel, bias = weights(layer, "kernel", "bias")
     turned = np.moveaxis(np.asarray(kernel), (-1, -2), (0, 1))
@@ -98,7 +98,7 @@ def transposed(graph: OnnxGraph, layer: Any, x: str) -> str:
     )
 
 
-def pooling(graph: OnnxGraph, layer: Any, x: str) -> str:
+def pooling(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add maximum or average pooling."""
     axes = len(layer.pool_size)
     largest = "Max" in type(layer).__name__
@@ -114,7 +114,7 @@ def pooling(graph: OnnxGraph, layer: Any, x: str) -> str:
     return channels_last(graph, made, axes)
 
 
-def pooling_of_all(graph: OnnxGraph, layer: Any, x: str) -> str:
+def pooling_of_all(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add the maximum or the average over all sides."""
     axes = len(layer.input.shape) - 2
     operator = "ReduceMax" if "Max" in type(layer).__name__ else "ReduceMean"
@@ -122,7 +122,7 @@ def pooling_of_all(graph: OnnxGraph, layer: Any, x: str) -> str:
     return graph.add(operator, x, sides, keepdims=int(layer.keepdims))
 
 
-def upsampling(graph: OnnxGraph, layer: Any, x: str) -> str:
+def upsampling(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add the repetition of each cell along the sides, or bilinear interpolation."""
     size = (layer.size,) if isinstance(layer.size, int) else tuple(layer.size)
     scales = graph.constant([1.0, 1.0, *size], np.float32)
@@ -140,14 +140,14 @@ def upsampling(graph: OnnxGraph, layer: Any, x: str) -> str:
     return channels_last(graph, made, len(size))
 
 
-def zero_padding(graph: OnnxGraph, layer: Any, x: str) -> str:
+def zero_padding(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Add zeros before and after the sides."""
     pairs = _pairs(layer.padding)
     pads = [0, *(before for before, _ in pairs), 0, 0, *(after for _, after in pairs), 0]
     return graph.add("Pad", x, graph.constant(pads, np.int64))
 
 
-def cropping(graph: OnnxGraph, layer: Any, x: str) -> str:
+def cropping(graph: OperatorGraph, layer: Any, x: str) -> str:
     """Cut cells off the ends of the sides."""
     pairs = _pairs(layer.cropping)
     sides = layer.input.shape[1:-1]
@@ -160,7 +160,13 @@ def cropping(graph: OnnxGraph, layer: Any, x: str) -> str:
 
 
 def _convolved(
-    graph: OnnxGraph, x: str, axes: int, operator: str, kernel: Any, bias: Any, **attributes: Any
+    graph: OperatorGraph,
+    x: str,
+    axes: int,
+    operator: str,
+    kernel: Any,
+    bias: Any,
+    **attributes: Any,
 ) -> str:
     inputs = [channels_first(graph, x, axes), graph.constant(kernel)]
     if bias is not None:

@@ -15,10 +15,10 @@ from isthmus.export.graph import weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 
-def layer_nodes(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def layer_nodes(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     """Add a layer as it is in inference; return the name of its output.
 
     Raises
@@ -57,7 +57,7 @@ def _refusal(layer: Any) -> InvalidParameter:
     )
 
 
-def _activated(graph: OnnxGraph, layer: Any, x: str) -> str:
+def _activated(graph: OperatorGraph, layer: Any, x: str) -> str:
     name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
     if name not in ACTIVATIONS:
         raise InvalidParameter(
@@ -69,11 +69,11 @@ def _activated(graph: OnnxGraph, layer: Any, x: str) -> str:
     return ACTIVATIONS[name](graph, x)
 
 
-def _same(_: OnnxGraph, __: Any, inputs: Sequence[str]) -> str:
+def _same(_: OperatorGraph, __: Any, inputs: Sequence[str]) -> str:
     return inputs[0]
 
 
-def _dense(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _dense(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     kernel, bias = weights(layer, "kernel", "bias")
     if bias is not None and len(layer.input.shape) == 2:
         return graph.add("Gemm", inputs[0], graph.constant(kernel), graph.constant(bias))
@@ -81,41 +81,41 @@ def _dense(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
     return made if bias is None else graph.add("Add", made, graph.constant(bias))
 
 
-def _reshape(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _reshape(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Reshape", inputs[0], graph.constant([-1, *layer.output.shape[1:]], np.int64))
 
 
-def _permute(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _permute(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Transpose", inputs[0], perm=[0, *layer.dims])
 
 
-def _repeat(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _repeat(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     x = graph.add("Unsqueeze", inputs[0], graph.constant([1], np.int64))
     return graph.add("Tile", x, graph.constant([1, layer.n, 1], np.int64))
 
 
-def _rescaling(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _rescaling(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     scale, offset = (graph.constant(part, np.float32) for part in (layer.scale, layer.offset))
     return graph.add("Add", graph.add("Mul", inputs[0], scale), offset)
 
 
-def _concatenate(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _concatenate(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Concat", *inputs, axis=layer.axis)
 
 
 def _folded(operator: str) -> Any:
-    def convert(graph: OnnxGraph, _: Any, inputs: Sequence[str]) -> str:
+    def convert(graph: OperatorGraph, _: Any, inputs: Sequence[str]) -> str:
         return reduce(lambda left, right: graph.add(operator, left, right), inputs)
 
     return convert
 
 
-def _average(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _average(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     total = _folded("Add")(graph, layer, inputs)
     return graph.add("Div", str(total), graph.constant(len(inputs), np.float32))
 
 
-def _batch_normalization(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _batch_normalization(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     gamma, beta, mean, variance = weights(layer, "gamma", "beta", "moving_mean", "moving_variance")
     factor = (1.0 if gamma is None else gamma) / np.sqrt(np.asarray(variance) + layer.epsilon)
     shift = (0.0 if beta is None else beta) - np.asarray(mean) * factor
@@ -125,7 +125,7 @@ def _batch_normalization(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) ->
     return graph.add("Add", graph.add("Mul", inputs[0], str(factor)), str(shift))
 
 
-def _layer_normalization(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _layer_normalization(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     last = layer.input.shape[-1]
     gamma, beta = weights(layer, "gamma", "beta")
     scale = graph.constant(np.ones(last, np.float32) if gamma is None else gamma)
@@ -133,27 +133,27 @@ def _layer_normalization(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) ->
     return graph.add("LayerNormalization", inputs[0], scale, shift, axis=-1, epsilon=layer.epsilon)
 
 
-def _leaky_relu(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _leaky_relu(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("LeakyRelu", inputs[0], alpha=float(layer.negative_slope))
 
 
-def _prelu(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _prelu(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("PRelu", inputs[0], graph.constant(np.asarray(layer.alpha)))
 
 
-def _softmax(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _softmax(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Softmax", inputs[0], axis=layer.axis)
 
 
-def _elu(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _elu(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Elu", inputs[0], alpha=float(layer.alpha))
 
 
-def _relu(graph: OnnxGraph, _: Any, inputs: Sequence[str]) -> str:
+def _relu(graph: OperatorGraph, _: Any, inputs: Sequence[str]) -> str:
     return graph.add("Relu", inputs[0])
 
 
-def _logit(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _logit(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     one = graph.constant(1.0, np.float32)
     limits = (graph.constant(limit, np.float32) for limit in (layer.margin, 1.0 - layer.margin))
     inner = graph.add("Clip", inputs[0], *limits)
@@ -163,7 +163,7 @@ def _logit(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Add", graph.add("Log", odds), outside)
 
 
-def _last_step(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _last_step(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     sequences, outputs = inputs
     time = layer.input[0].shape[1]
     largest = graph.add(
@@ -180,7 +180,7 @@ def _last_step(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("ReduceSum", product, graph.constant([1], np.int64), keepdims=0)
 
 
-def _table_output(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def _table_output(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     parts = []
     for kind, start, stop in layer._runs():
         part = graph.columns(inputs[0], start, stop)
@@ -192,7 +192,7 @@ def _table_output(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
     return graph.add("Concat", *parts, axis=1)
 
 
-def _of_one(convert: Callable[[OnnxGraph, Any, str], str]) -> Any:
+def _of_one(convert: Callable[[OperatorGraph, Any, str], str]) -> Any:
     return lambda graph, layer, inputs: convert(graph, layer, inputs[0])
 
 
@@ -209,7 +209,7 @@ _NO_EFFECT = (
     *(f"SpatialDropout{sides}" for sides in _SIDES),
 )
 """In inference; an activation follows the node of every layer."""
-_LAYERS: dict[str, Callable[[OnnxGraph, Any, Sequence[str]], str]] = {
+_LAYERS: dict[str, Callable[[OperatorGraph, Any, Sequence[str]], str]] = {
     **dict.fromkeys(_NO_EFFECT, _same),
     **dict.fromkeys(("Flatten", "Reshape"), _reshape),
     **{f"Conv{sides}": _of_one(convolution_nodes.convolution) for sides in _SIDES},

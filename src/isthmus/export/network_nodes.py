@@ -12,15 +12,15 @@ from isthmus.export.layer_nodes import layer_nodes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 
-def network_nodes(graph: OnnxGraph, model: keras.Model, inputs: Sequence[str]) -> list[str]:
+def network_nodes(graph: OperatorGraph, model: keras.Model, inputs: Sequence[str]) -> list[str]:
     """Add the nodes of a sequential or functional model in inference.
 
     Parameters
     ----------
-    graph : OnnxGraph
+    graph : OperatorGraph
         Receives the nodes.
     model : keras.Model
         The model, and all those within it, consist of layers that `layer_nodes` knows.
@@ -56,7 +56,7 @@ def network_nodes(graph: OnnxGraph, model: keras.Model, inputs: Sequence[str]) -
     return [values[id(tensor)] for tensor in functional.outputs]
 
 
-def _called(graph: OnnxGraph, operation: Any, inputs: list[str]) -> list[str]:
+def _called(graph: OperatorGraph, operation: Any, inputs: list[str]) -> list[str]:
     if isinstance(operation, keras.Model):
         return network_nodes(graph, operation, inputs)
     if not isinstance(operation, keras.layers.Layer):

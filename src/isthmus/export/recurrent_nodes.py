@@ -11,14 +11,14 @@ from isthmus.export.graph import weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2)}
 """The places in Keras of ONNX's gates, which are input, output, forget and cell; and update, reset
 and new state."""
 
 
-def recurrent(graph: OnnxGraph, layer: Any, inputs: Sequence[str]) -> str:
+def recurrent(graph: OperatorGraph, layer: Any, inputs: Sequence[str]) -> str:
     """Add an LSTM or a GRU: sequences (n, time, channels), and its initial state if it is given.
 
     Returns the outputs of all steps, (n, time, units), or of the last one, (n, units).

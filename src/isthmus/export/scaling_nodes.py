@@ -10,12 +10,14 @@ from isthmus.data.scaling import KNEE
 
 if TYPE_CHECKING:
     from isthmus.data.scaling import Scaling
-    from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 _LARGEST_EXPONENT = 700.0
 
 
-def scaled(graph: OnnxGraph, values: str, scaling: Scaling, columns: slice = slice(None)) -> str:
+def scaled(
+    graph: OperatorGraph, values: str, scaling: Scaling, columns: slice = slice(None)
+) -> str:
     """Scale float64 values, (n, columns) or with the channels last; NaN stays NaN."""
     if scaling.method == "none":
         return values
@@ -24,7 +26,9 @@ def scaled(graph: OnnxGraph, values: str, scaling: Scaling, columns: slice = sli
     return compressed(graph, made) if scaling.method == "robust" else made
 
 
-def unscaled(graph: OnnxGraph, values: str, scaling: Scaling, columns: slice = slice(None)) -> str:
+def unscaled(
+    graph: OperatorGraph, values: str, scaling: Scaling, columns: slice = slice(None)
+) -> str:
     """Undo `scaled`."""
     if scaling.method == "none":
         return values
@@ -33,18 +37,18 @@ def unscaled(graph: OnnxGraph, values: str, scaling: Scaling, columns: slice = s
     return graph.add("Add", graph.add("Mul", made, scale), center)
 
 
-def number(graph: OnnxGraph, value: float) -> str:
+def number(graph: OperatorGraph, value: float) -> str:
     """Add a float64 constant."""
     return graph.constant(value, np.float64)
 
 
-def _of(graph: OnnxGraph, scaling: Scaling, columns: slice) -> tuple[str, str]:
+def _of(graph: OperatorGraph, scaling: Scaling, columns: slice) -> tuple[str, str]:
     one = scaling.center.size == 1
     center, scale = (part if one else part[columns] for part in (scaling.center, scaling.scale))
     return graph.constant(center, np.float64), graph.constant(scale, np.float64)
 
 
-def compressed(graph: OnnxGraph, values: str) -> str:
+def compressed(graph: OperatorGraph, values: str) -> str:
     """Make values beyond the knee logarithmic, as `compress_tails` does."""
     knee, one = number(graph, KNEE), number(graph, 1.0)
     away = graph.add("Max", graph.add("Div", graph.add("Abs", values), knee), one)
@@ -52,7 +56,7 @@ def compressed(graph: OnnxGraph, values: str) -> str:
     return _beyond(graph, values, far, knee)
 
 
-def expanded(graph: OnnxGraph, values: str, largest: float) -> str:
+def expanded(graph: OperatorGraph, values: str, largest: float) -> str:
     """Undo `compressed`; exponents are at most `largest`."""
     knee, one = number(graph, KNEE), number(graph, 1.0)
     exponent = graph.add("Sub", graph.add("Div", graph.add("Abs", values), knee), one)
@@ -61,7 +65,7 @@ def expanded(graph: OnnxGraph, values: str, largest: float) -> str:
     return _beyond(graph, values, far, knee)
 
 
-def _beyond(graph: OnnxGraph, values: str, far: str, knee: str) -> str:
+def _beyond(graph: OperatorGraph, values: str, far: str, knee: str) -> str:
     """Replace values beyond the knee by `far`, with their sign."""
     tail = graph.add("Greater", graph.add("Abs", values), knee)
     return graph.add("Where", tail, graph.add("Mul", graph.add("Sign", values), far), values)

@@ -14,6 +14,7 @@ from isthmus.export.table_nodes import PREFIX, table_inputs, table_outputs
 if TYPE_CHECKING:
     from isthmus.data.schema import Schema
     from isthmus.export.graph import OnnxGraph
+    from isthmus.export.operators import OperatorGraph
 
 ARRAY = "X"
 RECONSTRUCTION = PREFIX.rstrip(".")
@@ -47,7 +48,7 @@ def outputs(graph: OnnxGraph, schema: Schema, matrix: str) -> None:
     return graph.output(RECONSTRUCTION, made, kind, schema.sample_shape)
 
 
-def filled(graph: OnnxGraph, matrix: str) -> str:
+def filled(graph: OperatorGraph, matrix: str) -> str:
     """Replace missing cells by 0, as networks receive them."""
     zero = graph.constant(0.0, np.float32)
     return graph.add("Where", graph.add("IsNaN", matrix), zero, matrix)

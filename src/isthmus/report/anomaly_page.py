@@ -16,7 +16,7 @@ from isthmus.evaluation import alarm_evaluation
 from isthmus.evaluation.series_evaluation import evaluate_series
 from isthmus.report import anomaly_charts, anomaly_rows
 from isthmus.report.evaluation_table import evaluation_table, evaluation_tiles
-from isthmus.report.template import colophon, filled, free_path, script
+from isthmus.report.template import colophon, filled, free_path, inlined
 from isthmus.report.timeline_views import TIMELINE_SCRIPTS, timeline
 from isthmus.verdict.parameter_table import parameter_table
 
@@ -158,7 +158,7 @@ def render(
         "tiles": _tiles(seen, found, evaluation, noun),
         "findings": [_about(noun, each) for each in _findings(seen, found, blind, drift)],
         "timeline": None if intervals is None else timeline(detector, X, seen, intervals),
-        "script": None if intervals is None else script(*TIMELINE_SCRIPTS),
+        "script": None if intervals is None else inlined(*TIMELINE_SCRIPTS),
         "evaluation": evaluation_table(evaluation) if evaluation else None,
         "histogram": anomaly_charts.histogram(seen, noun),
         "p_chart": anomaly_charts.p_values(seen, noun),

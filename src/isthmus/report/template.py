@@ -1,10 +1,11 @@
-"""Fill the page templates in this folder, and check the paths of pages."""
+"""Fill the templates of pages, and check the paths of pages."""
 
 from __future__ import annotations
 
 import base64
 import datetime
 import hashlib
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
     import os
 
 
-class PageScript(NamedTuple):
-    """A script of this package, and its hash: a page lets the browser run no other script."""
+_HERE = "isthmus.report"
+
+
+class InlinedFile(NamedTuple):
+    """A script or a style sheet of isthmus, and its hash: a page lets the browser use no other."""
 
     text: Markup
     digest: str
 
 
-def filled(name: str, parts: dict[str, Any]) -> str:
-    """Render the template called `name` with `parts`."""
+def filled(name: str, parts: dict[str, Any], *, module: str = _HERE) -> str:
+    """Render the template called `name`, a file of the package `module`, with `parts`."""
     environment = Environment(
-        loader=FunctionLoader(_text),
+        loader=FunctionLoader(partial(_text, module=module)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -53,14 +57,14 @@ def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
 
 def style() -> Markup:
     """Return the pages' style sheet."""
-    return Markup(_text("style.css"))  # noqa: S704 - our own file
+    return inlined("style.css").text
 
 
-def script(*names: str) -> PageScript:
-    """Return the scripts called `names` as one, to be written into a page."""
-    text = "\n".join(_text(name) for name in names)
+def inlined(*names: str, module: str = _HERE) -> InlinedFile:
+    """Return files of the package `module` as one, to be written into a page."""
+    text = "\n".join(_text(name, module) for name in names)
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return PageScript(Markup(text), f"sha256-{digest}")  # noqa: S704 - our own files
+    return InlinedFile(Markup(text), f"sha256-{digest}")  # noqa: S704 - our own files
 
 
 def colophon() -> str:
@@ -69,5 +73,5 @@ def colophon() -> str:
     return f"Written by isthmus {__version__} on {today}. This page loads no external resources."
 
 
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+def _text(name: str, module: str) -> str:
+    return resources.files(module).joinpath(name).read_text("utf-8")

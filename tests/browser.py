@@ -34,7 +34,9 @@ class Browser:
             f"os.set_inheritable({_READ}, True); os.set_inheritable({_WRITE}, True);"
             "os.execv(sys.argv[3], sys.argv[3:])"
         )
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+        options = ["--headless", "--no-sandbox", "--remote-debugging-pipe"]
+        # WebGL is computed by the processor, so that it is the same on every machine.
+        options += ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
         options += [f"--user-data-dir={profile}", "--no-first-run", "--force-color-profile=srgb"]
         command = [program(), *options, "about:blank"]
         self._process = subprocess.Popen(
