@@ -392,6 +392,12 @@ def test_rows_at_once_divide_the_batch(monkeypatch, batch_size, fitting, rows):
     assert rows_at_once(encoder(), batch_size) == rows
 
 
+@pytest.mark.parametrize(("outputs", "rows"), [(1, 16), (2, 8), (5, 2), (16, 1), (50, 1)])
+def test_rows_with_several_outputs(monkeypatch, outputs, rows):
+    monkeypatch.setattr(acceleration, "_CACHE", 16 * ROW)
+    assert rows_at_once(encoder(), 64, outputs) == rows
+
+
 @pytest.mark.parametrize(
     "layer",
     [

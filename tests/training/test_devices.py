@@ -34,6 +34,11 @@ rows[::7, 2] = np.nan
 model = fit(rows, random_state=0, **json.loads(sys.argv[5]))
 figures = {name: model.history_[name] for name in ("loss", "val_loss")}
 figures["codes"] = model.transform(rows[:3]).tolist()
+if count == 1:
+    bound = ist.VariationalAutoencoder(
+        2, hidden=(16,), importance_samples=8, epochs=4, batch_size=64, verbose=0, random_state=0
+    )
+    figures["bound"] = bound.fit(rows).history_["val_loss"]
 if count > 1:
     try:
         fit(rows + index)
@@ -81,12 +86,15 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def test_two_devices_train_as_one(one: dict, tmp_path: Path) -> None:
     (two,) = fit(1, tmp_path, devices=2)
     for name, values in one.items():
-        np.testing.assert_allclose(two[name], values, rtol=1e-4, atol=1e-4)
+        tolerance = 0.05 if name == "bound" else 1e-4  # devices draw different codes
+        np.testing.assert_allclose(two[name], values, rtol=tolerance, atol=1e-4)
 
 
 def test_two_processes_train_as_one(one: dict, tmp_path: Path) -> None:
     first, second = fit(2, tmp_path, checkpoint=str(tmp_path / "run.checkpoint"))
     for name, values in one.items():
+        if name not in first:
+            continue
         np.testing.assert_allclose(first[name], values, rtol=1e-4, atol=1e-4)
         np.testing.assert_array_equal(first[name], second[name])
     assert "in process 1 than in process 0" in first["refused"]

@@ -340,7 +340,7 @@ def test_metrics_are_means_over_the_rows_that_have_labels():
 
 
 def test_metrics_of_a_batch_taken_in_pieces(monkeypatch):
-    monkeypatch.setattr(Network, "rows_at_once", lambda _self, size: min(8, size))
+    monkeypatch.setattr(Network, "rows_at_once", lambda _self, size, _codes: min(8, size))
     labelled = TrainingData(ROWS, np.arange(96), labels=LABELS)
     metric = Metric("label", lambda batch, _: batch.y)
     settings = recipe(epochs=1, batch_size=32)

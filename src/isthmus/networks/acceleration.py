@@ -87,12 +87,12 @@ def rows_at_once(model: keras.Model, batch_size: int, outputs: int = 1) -> int:
     if jax.default_backend() != "cpu" or not convolves or any(map(_couples, layers)):
         return batch_size
     largest = outputs * max(4 * _cells(layer) for layer in layers)
-    fitting = [
-        rows
-        for rows in range(max(1, _FEWEST_ROWS // outputs), batch_size + 1)
-        if batch_size % rows == 0 and rows * largest <= _CACHE
-    ]
-    return max(fitting, default=batch_size)
+    fewest = max(1, _FEWEST_ROWS // outputs)
+    sizes = [rows for rows in range(fewest, batch_size + 1) if batch_size % rows == 0]
+    fitting = [rows for rows in sizes if rows * largest <= _CACHE]
+    # Many outputs of a row are a batch of their own, even if they do not fit.
+    otherwise = batch_size if outputs < _FEWEST_ROWS else min(sizes)
+    return max(fitting, default=otherwise)
 
 
 def _built(build: Callable[[], keras.Model], graph: _Graph) -> keras.Model:
