@@ -206,7 +206,7 @@ def test_partly_missing_targets():
     [
         (None, "requires y to be passed, but the target y is None"),
         ([1, 2, 3], "one label for each of the 150 rows of X, received 3 labels"),
-        ("abc", "received str"),
+        ("abc", "one for each row, received 'abc'"),
         (np.full(150, np.nan), "at least one row, received only missing labels"),
         (np.full(150, -1), "only missing labels"),
         (np.linspace(0, 1, 150), r"Unknown label type: continuous.*task='regression'"),

@@ -67,27 +67,34 @@ class ClassReader:
     def add(self, labels: NDArray[Any], n: int) -> None:
         """Take the labels of `n` rows; raises InvalidData."""
         vector = class_vector(labels, n)
-        missing = is_missing(vector)
         self._types.add(vector.dtype)
-        known = self._numbers
         if vector.dtype == object:
-            given = [None if lost else v for v, lost in zip(vector, missing, strict=True)]
-            numbers = [known.setdefault(value, len(known)) for value in given]
-            self._rows.append(np.minimum(numbers, _NO_CLASS).astype(np.uint16))
+            self._rows.append(self._numbered(vector.tolist(), is_missing(vector)))
         else:
             values, places = np.unique(vector, return_inverse=True)
-            lost = is_missing(values)
-            given = [None if no else v for v, no in zip(values.tolist(), lost, strict=True)]
-            numbers = [known.setdefault(value, len(known)) for value in given]
-            table = np.minimum(numbers, _NO_CLASS).astype(np.uint16)
-            self._rows.append(table[places])
-        if len(known) > MOST_CLASSES:
+            self._rows.append(self._numbered(values.tolist(), is_missing(values))[places])
+        if len(self._numbers) > MOST_CLASSES:
             raise InvalidData(
                 "y",
                 expected=f"at most {MOST_CLASSES:,} classes",
-                received=f"more, such as {str(next(reversed(known)))[:50]!r}",
+                received=f"more, such as {str(next(reversed(self._numbers)))[:50]!r}",
                 remedy="check that it is the column of labels; task='regression' predicts numbers",
             )
+
+    def _numbered(self, values: list[Any], missing: NDArray[np.bool_]) -> NDArray[np.uint16]:
+        """Return the number of each value in the order in which they were first seen."""
+        known = self._numbers
+        given = [None if lost else value for value, lost in zip(values, missing, strict=True)]
+        try:
+            numbers = [known.setdefault(value, len(known)) for value in given]
+        except TypeError as error:  # a list, for example, is no key
+            raise InvalidData(
+                "y",
+                expected="classes: text, integers or booleans",
+                received=str(error),
+                remedy="yield one class for each row",
+            ) from None
+        return np.minimum(numbers, _NO_CLASS).astype(np.uint16)
 
     def result(self, known: Labelling | None) -> tuple[Labelling, StoredLabels]:
         """Return the classes, and the labels encoded by them or as `known`."""
