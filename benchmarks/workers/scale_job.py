@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 import isthmus as ist
 from isthmus.cli.__main__ import main as command
@@ -24,14 +25,14 @@ VALIDATION_ROWS = 1 << 16
 """What a streamed fit holds out of many rows."""
 
 
-def tenth(folder: Path) -> np.ndarray:
-    """Return a random tenth of the rows as an array."""
+def tenth(folder: Path) -> pa.Table:
+    """Return a random tenth of the rows."""
     rng = np.random.default_rng(1)
     parts = []
     for batch in files_source(folder).stream(1 << 16):
         chosen = batch.take(np.flatnonzero(rng.random(len(batch)) < 0.1))
-        parts.append(np.column_stack([column.to_numpy() for column in chosen.columns]))
-    return np.concatenate(parts)
+        parts.append(pa.table(dict(zip(chosen.schema.names, chosen.columns, strict=True))))
+    return pa.concat_tables(parts)
 
 
 def fit(job: str, folder: Path, output: Path, epochs: int) -> dict[str, float]:
