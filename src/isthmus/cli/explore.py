@@ -35,7 +35,7 @@ def explore(
     force: output_checks.Force = False,
     **images: Any,
 ) -> None:
-    """Write a page on which the codes of rows are explored in a browser.
+    """Write a page on which to explore the codes of rows.
 
     It has a map of the codes, what its places are decoded to, nearest neighbours, statistics of
     regions, and the alarms of a detector. The page includes the data, and loads nothing.
