@@ -187,6 +187,7 @@ def test_delimiter_types_and_missing_cells_are_remembered(odd: Path, tmp_path: P
         (("--types", "cod=text"), "Did you mean 'code'"),
         (("--delimiter", "^^"), "one character"),
         (("--delimiter", "é"), "one character"),
+        (("--missing", "\x07"), "printable"),
     ],
 )
 def test_wrong_options_of_text_files(

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from isthmus.core.errors import InvalidArchive, InvalidParameter
+from isthmus.data.formats.text_options import Convention, with_convention
 from isthmus.data.schema import Schema, infer_schema, schema_from_config
 
 TABLE = pa.table(
@@ -24,8 +25,9 @@ TABLE = pa.table(
         "k": [7, 7, 7],
     }
 )
+WRITTEN = Convention(missing=("k.A.", "-999"), delimiter="^")
 CONFIGS = {
-    "table": infer_schema(TABLE).to_config(),
+    "table": infer_schema(with_convention(TABLE, WRITTEN)).to_config(),
     "array": infer_schema(np.arange(12.0).reshape(3, 4)).to_config(),
     "images": infer_schema(np.arange(24.0).reshape(3, 4, 2)).to_config(),
 }
@@ -118,6 +120,8 @@ def changed(name, path, value):
         changed("table", ["columns", 4, "type"], "timestamp[s, tz=../../etc/passwd]"),
         changed("table", ["columns", 5, "categories"], ["seven"]),
         changed("table", ["columns", 5, "categories"], ["7", "8"]),
+        changed("table", ["convention", "missing", 0], "\ud800"),
+        changed("table", ["convention", "delimiter"], "\n"),
     ],
 )
 def test_a_hostile_config_is_refused(config):

@@ -140,7 +140,7 @@ class ColumnOptions:
             **{name: tuple(given.get(name) or ()) for name in _LISTS},
             encoding=given.get("encoding"),
             delimiter=_delimiter(given.get("delimiter")),
-            missing=tuple(_separate(given.get("missing"))),
+            missing=_markers(given.get("missing")),
             types=dict(map(_typed, _separate(given.get("types")))),
             decimal=decimal,
             dates=None if first is None else "day first" if first else "month first",
@@ -254,6 +254,15 @@ ALL_COLUMNS = ColumnOptions()
 def _separate(values: list[str] | None) -> list[str]:
     """Return what an option was given, which may be several texts separated by commas."""
     return [part.strip() for value in values or () for part in value.split(",")]
+
+
+def _markers(given: list[str] | None) -> tuple[str, ...]:
+    from isthmus.data.formats.text_options import is_cell
+
+    markers = tuple(_separate(given))
+    if not all(map(is_cell, markers)):
+        raise typer.BadParameter("expected short, printable texts", param_hint="--missing")
+    return markers
 
 
 def _delimiter(given: str | None) -> str | None:

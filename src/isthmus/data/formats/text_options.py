@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Decimal = Literal[".", ","]
 DateOrder = Literal["month first", "day first"]
 
+_LONGEST_MARKER = 100
+
 
 class Convention(NamedTuple):
     """How a file writes numbers, dates and missing cells.
@@ -49,18 +51,20 @@ class Convention(NamedTuple):
         """Rebuild from the result of `to_config`, which may be untrusted; raises InvalidArchive."""
         from isthmus.persistence import config_checks as checks  # heavy, not for every command
 
+        decimal = checks.one_of(config, "decimal", get_args(Decimal))
+        dates = checks.one_of(config, "dates", get_args(DateOrder))
         missing = checks.items(config, "missing") if "missing" in config else []
-        if not all(isinstance(text, str) for text in missing):
-            checks.refuse("missing", "a list of texts", missing)
+        if not all(isinstance(text, str) and is_cell(text) for text in missing):
+            checks.refuse("missing", "a list of short texts", missing)
         delimiter = checks.text(config, "delimiter") if "delimiter" in config else ""
         if delimiter and not is_delimiter(delimiter):
             checks.refuse("delimiter", "one character of ASCII", delimiter)
-        return cls(
-            checks.one_of(config, "decimal", get_args(Decimal)),
-            checks.one_of(config, "dates", get_args(DateOrder)),
-            tuple(missing),
-            delimiter,
-        )
+        return cls(decimal, dates, tuple(missing), delimiter)
+
+
+def is_cell(text: str) -> bool:
+    """Whether a text can stand for a missing cell: short, and without control characters."""
+    return len(text) <= _LONGEST_MARKER and text.isprintable()
 
 
 def is_delimiter(text: str) -> bool:
