@@ -45,8 +45,10 @@ def serve(
     error stream.
     """
     _require_extra()
+    from isthmus.serve.guard import LOOPBACK
+
     token = _token(token_file)
-    if token is None and host not in ("127.0.0.1", "localhost", "::1"):
+    if token is None and host not in LOOPBACK:
         raise InvalidParameter(
             "--host",
             expected="a token, if other computers can reach the service",

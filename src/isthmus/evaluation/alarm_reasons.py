@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Reasons:
     contributions: NDArray[np.float64]
     """(rows, columns); the sum of a row is its score."""
 
-    @property
+    @cached_property
     def shares(self) -> NDArray[np.float64]:
         """Each cell's fraction of its row's score, (rows, columns)."""
         totals = self.contributions.sum(axis=1, keepdims=True)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.core.number_format import number, percent
+from isthmus.core.number_format import number
 from isthmus.evaluation.alarm_reasons import reasons
-from isthmus.report.column_errors import CELLS_PER_ROW, cell_text
+from isthmus.report.anomaly_rows import cells_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,23 +42,19 @@ def alarm_entries(
     if not len(rows):
         return []
     why = reasons(detector, X, rows)
-    shares = why.shares
-    entries = []
-    for place, row in enumerate(rows):
-        cells = [
-            {
-                "column": why.columns[i],
-                "value": cell_text(why.values[i][place]),
-                "expected": cell_text(why.expected[i][place]),
-                "share": percent(float(shares[place, i])),
-            }
-            for i in why.largest(place, CELLS_PER_ROW)
-        ]
-        entries.append(
-            {
-                "score": number(float(seen.scores[row])),
-                "p": number(float(seen.p_values[row]), 2),
-                "reasons": cells,
-            }
-        )
-    return entries
+    return [
+        {
+            "score": number(float(seen.scores[row])),
+            "p": number(float(seen.p_values[row]), 2),
+            "reasons": [
+                {
+                    "column": cell.column,
+                    "value": cell.value,
+                    "expected": cell.expected,
+                    "share": cell.share_text,
+                }
+                for cell in cells_of(why, place)
+            ],
+        }
+        for place, row in enumerate(rows)
+    ]

@@ -168,7 +168,7 @@ def render(
     X = _as_table(without_sparsity(in_memory(X, schema)), schema)
     if y is not None:
         check_labels(y, len(X))
-    noun = sample_noun(getattr(model, "autoencoder_", model), schema)
+    noun = sample_noun(_autoencoder(model), schema)
     rows = _chosen(model, codes, schema, X, y, most_rows)
     matrix = schema.to_matrix(rows.data)
     picture = picture_form(schema, matrix)

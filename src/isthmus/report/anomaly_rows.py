@@ -102,7 +102,7 @@ def top(
             number(float(seen.p_values[row]), 2),
             bool(seen.raised[row]),
             "" if seen.anomalous is None else ("anomaly" if seen.anomalous[row] else "normal"),
-            _cells(why, place),
+            cells_of(why, place),
         )
         for place, row in enumerate(order)
     ]
@@ -200,7 +200,8 @@ def drift_table(drift: Any) -> DriftTable:
     return DriftTable(note, rows, more)
 
 
-def _cells(why: Reasons, row: int) -> list[AnomalousCell]:
+def cells_of(why: Reasons, row: int) -> list[AnomalousCell]:
+    """Return the cells that contribute most to the row at a place among those explained."""
     shares = why.shares
     return [
         AnomalousCell(

@@ -14,7 +14,7 @@ import pyarrow.csv as pc
 
 from isthmus.core.errors import DataWarning, InvalidParameter, UnreadableFile
 from isthmus.data.formats import written_values
-from isthmus.data.formats.text_options import Convention
+from isthmus.data.formats.text_options import PLAIN, Convention
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def detect(path: Path, options: TextOptions) -> Dialect:
         head = file.read(_FIRST_BYTES).removeprefix(codecs.BOM_UTF8)
     _check_line_ends(path, head)
     usual = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
-    fitted = options.fitted or Convention()
+    fitted = options.fitted or PLAIN
     given = options.delimiter or fitted.delimiter
     missing = options.missing or fitted.missing
     delimiter = options.delimiter or _delimiter(head, usual, given)

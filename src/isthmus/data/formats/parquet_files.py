@@ -60,11 +60,13 @@ def write(file: BinaryIO, tables: Iterable[pa.Table], schema: pa.Schema) -> None
 def _large(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Join tables to large ones: each becomes a row group at least."""
     held: list[pa.Table] = []
+    size = 0
     for table in tables:
         held.append(table)
-        if sum(each.nbytes for each in held) >= _WRITTEN_GROUP:
+        size += table.nbytes
+        if size >= _WRITTEN_GROUP:
             yield pa.concat_tables(held)
-            held = []
+            held, size = [], 0
     if held:
         yield pa.concat_tables(held)
 

@@ -220,7 +220,9 @@ class ShuffledRows:
         room = self.chunk_rows
         for block, count in zip(plan[begin:], counts[begin:], strict=True):
             piece = next(pieces)[skipped:] if block.owner == self._process else None
-            numbers = self._numbers(block)[skipped:]
+            numbers = None
+            if self._labels_of is not None and piece is not None:
+                numbers = self._numbers(block)[skipped:]
             rest, skipped = count - skipped, 0
             while rest:
                 taken = min(rest, room)
@@ -229,6 +231,7 @@ class ShuffledRows:
                 if piece is not None:
                     matrix[filled : filled + taken] = piece[:taken]
                     filled, piece = filled + taken, piece[taken:]
+                if numbers is not None:
                     own.append(numbers[:taken])
                     numbers = numbers[taken:]
                 if not room:
