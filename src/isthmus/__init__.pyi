@@ -31,6 +31,8 @@ from .evaluation.referee import referee as referee
 from .evaluation.series_evaluation import evaluate_alarms as evaluate_alarms
 from .evaluation.series_figures import AlarmEvaluation as AlarmEvaluation
 from .explorer.page import write_explorer as write_explorer
+from .hub.repository import from_hub as from_hub
+from .hub.repository import push_to_hub as push_to_hub
 from .objectives.perceptual import Perceptual as Perceptual
 from .persistence.loading import load as load
 from .report.page import write_report as write_report
