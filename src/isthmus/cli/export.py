@@ -1,4 +1,4 @@
-"""``isthmus export``: a model as an ONNX file, for other programs and languages."""
+"""``isthmus export``: a model for other programs and languages."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,12 +7,16 @@ import typer
 
 from isthmus.cli import output_checks
 
+FOLDERS = {"keras": ("encoder.keras", "decoder.keras", "model.json")}
+"""The files of formats that are folders."""
 Part = Literal["detect", "reconstruct", "encode", "decode", "predict"]
 
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .isthmus file.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The .onnx file, or the folder, to write.")
+    ],
     part: Annotated[
         Part | None,
         typer.Option(
@@ -20,23 +24,32 @@ def export(
             show_default="detect for a detector, reconstruct for an autoencoder",
         ),
     ] = None,
+    to: Annotated[
+        Literal["onnx", "keras"],
+        typer.Option(
+            help="The format: an ONNX file, or a folder with encoder.keras and decoder.keras."
+        ),
+    ] = "onnx",
     force: output_checks.Force = False,
 ) -> None:
-    """Write a model as an ONNX file, which runs without isthmus.
+    """Write a model in a format that runs without isthmus: ONNX, or models of Keras.
 
-    The file takes data in their original units and contains the scaling. Before it is written, its
-    outputs are compared with those of Python.
+    The files take data in their original units and contain the scaling. Before they are written,
+    their outputs are compared with those of Python.
     """
-    output_checks.require_ending(output, [".onnx"], "an ONNX file")
-    output_checks.check([output], force=force)
+    if to == "onnx":
+        output_checks.require_ending(output, [".onnx"], "an ONNX file")
+        output_checks.check([output], force=force)
+    elif output.exists():
+        output_checks.check([output / name for name in FOLDERS[to]], force=force)
 
     from isthmus.anomaly.detector import AnomalyDetector
     from isthmus.engines.saved_autoencoders import autoencoder_in
     from isthmus.persistence.loading import load
 
     saved = load(model)
-    if isinstance(saved, AnomalyDetector) and part in (None, "detect"):
+    if isinstance(saved, AnomalyDetector) and part in (None, "detect") and to == "onnx":
         saved.export(output)
     else:
-        autoencoder_in(saved, model.name).export(output, part or "reconstruct")
-    typer.echo(f"Wrote {output}, {output.stat().st_size / 1000:,.0f} kB")
+        autoencoder_in(saved, model.name).export(output, part or "reconstruct", to=to)
+    typer.echo(f"Wrote {output_checks.path_and_size(output)}")

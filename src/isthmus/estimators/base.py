@@ -25,6 +25,7 @@ from isthmus.estimators import (
     fit_rows,
     incremental,
     input_checks,
+    keras_exporting,
     parameters,
     resolved_settings,
     resume,
@@ -531,32 +532,44 @@ class BaseAutoencoder(
         check_is_fitted(self)
         artifact.write(path, self._to_artifact())
 
-    def export(self, path: str | os.PathLike[str], part: str = "reconstruct") -> None:
-        """Write an ONNX file that computes a part of the model without isthmus.
+    def export(
+        self, path: str | os.PathLike[str], part: str = "reconstruct", *, to: str = "onnx"
+    ) -> None:
+        """Write the model, or a part of it, in a format that needs no isthmus.
 
         It takes the data in their original units, as `fit` did, and contains the scaling. Its
-        outputs are compared with those of Python before it is written. Needs the extra ``onnx``.
+        outputs are compared with those of Python before it is written.
 
         Parameters
         ----------
         path : path
-            The file to write.
+            The ONNX file to write, or the folder for Keras' models.
         part : {"reconstruct", "encode", "decode", "predict"}
-            "encode": the code (n, latent_dim). "reconstruct": also the reconstruction in original
-            units, and the error of each row. "decode": from codes to samples in original units.
-            "predict": labels, of a model that learned some.
+            What an ONNX file computes. "encode": the code (n, latent_dim). "reconstruct": also the
+            reconstruction in original units, and the error of each row. "decode": from codes to
+            samples in original units. "predict": labels, of a model that learned some.
+        to : {"onnx", "keras"}
+            "onnx": an ONNX file, which needs the extra ``onnx``. "keras": ``encoder.keras`` and
+            ``decoder.keras``, which `keras.saving.load_model` loads in safe mode; they compute in
+            float32, and a table may have numbers and truth values only.
 
         Raises
         ------
         InvalidParameter
-            A layer of the network cannot be exported; the message names it.
+            A layer of the network or a column cannot be exported; the message names it.
+        IsthmusError
+            An output differs from Python's; nothing is written.
         MissingExtra
             onnx or ONNX Runtime is not installed.
         CannotWrite
             The file could not be written; an existing file is unchanged.
         """
         check_is_fitted(self)
-        exporting.export(self, path, part)
+        exporting.check_format(to, part)
+        if to == "keras":
+            keras_exporting.export_keras(self, path)
+        else:
+            exporting.export(self, path, part)
 
     def _schema_of_outputs(self, bounded: bool) -> Schema:
         return self.schema_ if bounded else self.schema_.unbounded()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from isthmus.data.table_columns import TableColumn
 
+FORMATS = ("onnx", "keras")
 PARTS = ("reconstruct", "encode", "decode", "predict")
 
 
@@ -43,6 +44,21 @@ def export(estimator: Any, path: str | os.PathLike[str], part: str) -> None:
         inputs, expected = build(graph, estimator)
     description = {"kind": estimator.kind, "part": part}
     write_onnx(path, graph, description, estimator.schema_, inputs, expected)
+
+
+def check_format(to: str, part: str) -> None:
+    """Check the format to export to, and that only ONNX files are of a part."""
+    if to not in FORMATS:
+        raise InvalidParameter(
+            "to", expected=f"one of {', '.join(map(repr, FORMATS))}", received=repr(to)
+        )
+    if to != "onnx" and part != PARTS[0]:
+        raise InvalidParameter(
+            "part",
+            expected=f"none with to={to!r}, which writes all of them",
+            received=repr(part),
+            remedy="leave it out, or use to='onnx'",
+        )
 
 
 def _check_part(estimator: Any, part: str) -> None:
@@ -72,7 +88,7 @@ def _decode(graph: OnnxGraph, estimator: Any) -> _Checks:
     (made,) = network_nodes(graph, estimator.decoder_, [code])
     schema_nodes.outputs(graph, estimator.schema_, made)
     Z = codes(width, estimator.transform(check_rows(estimator.schema_)))
-    return {"code": Z}, _expected_rows(estimator, estimator.inverse_transform(Z))
+    return {"code": Z}, expected_rows(estimator, estimator.inverse_transform(Z))
 
 
 def _reconstruct(graph: OnnxGraph, estimator: Any) -> _Checks:
@@ -89,7 +105,7 @@ def _reconstruct(graph: OnnxGraph, estimator: Any) -> _Checks:
     X = check_rows(schema)
     expected = {
         "code": Expected(estimator.transform(X)),
-        **_expected_rows(estimator, estimator.reconstruct(X)),
+        **expected_rows(estimator, estimator.reconstruct(X)),
         "reconstruction_error": Expected(estimator.reconstruction_error(X)),
     }
     return feeds(schema, X), expected
@@ -128,7 +144,7 @@ def _encoded(graph: OnnxGraph, estimator: Any) -> tuple[str, str]:
     return matrix, code
 
 
-def _expected_rows(estimator: Any, rows: Any) -> dict[str, Expected]:
+def expected_rows(estimator: Any, rows: Any) -> dict[str, Expected]:
     """Return what the outputs of `schema_nodes.outputs` should be for reconstructed rows."""
     schema = estimator.schema_
     scale = schema.scaling.scale

@@ -42,9 +42,7 @@ def check_parity(
     session = open_session(content)
     found = session.run(list(expected), dict(inputs))
     for name, here in zip(expected, found, strict=True):
-        there = expected[name]
-        wanted = np.asarray(there.values).reshape(here.shape)
-        worst = _difference(here, wanted, there)
+        worst = difference(here, expected[name])
         if worst:
             raise IsthmusError(
                 f"export, output {name!r}",
@@ -65,8 +63,9 @@ def open_session(content: bytes) -> Any:
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def _difference(here: Any, wanted: Any, there: Expected) -> str:
-    """Describe the largest difference; empty if there is none beyond the tolerance."""
+def difference(here: Any, there: Expected) -> str:
+    """Describe the first difference; empty if there is none beyond the tolerance."""
+    wanted = np.asarray(there.values).reshape(here.shape)
     if wanted.dtype.kind not in "fiu" or here.dtype.kind not in "fiu":
         same = (here == wanted).reshape(len(here), -1).all(axis=1)
         return "" if same.all() else f"another value in row {int(np.argmin(same))}"
