@@ -95,7 +95,9 @@ class TableReader:
     def example(self) -> Any:
         """Return a row as JSON: the centre of each column's scale, and the first category."""
         centre = np.zeros((1, *self._schema.sample_shape), dtype=np.float32)
-        table = self._schema.from_matrix(centre, like=self.types.empty_table())
+        # Cells that are passed through come from a row, in which they are missing.
+        empty = pa.table({field.name: pa.nulls(1, field.type) for field in self.types})
+        table = self._schema.from_matrix(centre, like=empty)
         return plain_table(frames.to_arrow(table))[0]
 
     def json_schema(self) -> dict[str, Any]:
