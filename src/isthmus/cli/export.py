@@ -7,7 +7,10 @@ import typer
 
 from isthmus.cli import output_checks
 
-FOLDERS = {"keras": ("encoder.keras", "decoder.keras", "model.json")}
+FOLDERS = {
+    "keras": ("encoder.keras", "decoder.keras", "model.json"),
+    "numpy": ("model.npz", "model.py"),
+}
 """The files of formats that are folders."""
 Part = Literal["detect", "reconstruct", "encode", "decode", "predict"]
 
@@ -25,14 +28,15 @@ def export(
         ),
     ] = None,
     to: Annotated[
-        Literal["onnx", "keras"],
+        Literal["onnx", "keras", "numpy"],
         typer.Option(
-            help="The format: an ONNX file, or a folder with encoder.keras and decoder.keras."
+            help="The format: an ONNX file, or a folder with encoder.keras and decoder.keras, or "
+            "with model.py and model.npz, which need NumPy only."
         ),
     ] = "onnx",
     force: output_checks.Force = False,
 ) -> None:
-    """Write a model in a format that runs without isthmus: ONNX, or models of Keras.
+    """Write a model in a format that runs without isthmus: ONNX, Keras or NumPy.
 
     The files take data in their original units and contain the scaling. Before they are written,
     their outputs are compared with those of Python.

@@ -26,6 +26,7 @@ from isthmus.estimators import (
     incremental,
     input_checks,
     keras_exporting,
+    numpy_exporting,
     parameters,
     resolved_settings,
     resume,
@@ -543,15 +544,16 @@ class BaseAutoencoder(
         Parameters
         ----------
         path : path
-            The ONNX file to write, or the folder for Keras' models.
+            The ONNX file to write, or the folder for the files of another format.
         part : {"reconstruct", "encode", "decode", "predict"}
             What an ONNX file computes. "encode": the code (n, latent_dim). "reconstruct": also the
             reconstruction in original units, and the error of each row. "decode": from codes to
             samples in original units. "predict": labels, of a model that learned some.
-        to : {"onnx", "keras"}
+        to : {"onnx", "keras", "numpy"}
             "onnx": an ONNX file, which needs the extra ``onnx``. "keras": ``encoder.keras`` and
             ``decoder.keras``, which `keras.saving.load_model` loads in safe mode; they compute in
-            float32, and a table may have numbers and truth values only.
+            float32, and a table may have numbers and truth values only. "numpy": ``model.py`` and
+            ``model.npz``, which need NumPy only; of dense networks.
 
         Raises
         ------
@@ -568,6 +570,8 @@ class BaseAutoencoder(
         exporting.check_format(to, part)
         if to == "keras":
             keras_exporting.export_keras(self, path)
+        elif to == "numpy":
+            numpy_exporting.export_numpy(self, path)
         else:
             exporting.export(self, path, part)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from isthmus.data.table_columns import TableColumn
 
-FORMATS = ("onnx", "keras")
+FORMATS = ("onnx", "keras", "numpy")
 PARTS = ("reconstruct", "encode", "decode", "predict")
 
 
