@@ -68,6 +68,7 @@ def test_a_card_that_was_taken_over_is_kept(hub: Hub, autoencoder: Any) -> None:
     assert files(hub, "me/model")["README.md"].decode() == own
 
 
+@pytest.mark.nightly
 def test_another_process_loads_it_and_nothing_else_asks_the_hub(
     hub: Hub, autoencoder: Any, table: pd.DataFrame, tmp_path: Path
 ) -> None:

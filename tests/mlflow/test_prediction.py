@@ -34,7 +34,9 @@ def test_scores_and_alarms_of_a_detector(saved: Callable[[str], Any], table: pd.
     np.testing.assert_array_equal(found["alarm"], detector.predict(table) == -1)
 
 
-@pytest.mark.parametrize("name", ["detector-series", "detector-fleet"])
+@pytest.mark.parametrize(
+    "name", ["detector-series", pytest.param("detector-fleet", marks=pytest.mark.nightly)]
+)
 def test_a_series(name: str, saved: Callable[[str], Any]) -> None:
     detector = saved(name)
     rng = np.random.default_rng(0)
