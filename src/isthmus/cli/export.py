@@ -44,8 +44,9 @@ def export(
     if to == "onnx":
         output_checks.require_ending(output, [".onnx"], "an ONNX file")
         output_checks.check([output], force=force)
-    elif output.exists():
-        output_checks.check([output / name for name in FOLDERS[to]], force=force)
+    else:
+        files = [output / name for name in FOLDERS[to]] if output.exists() else [output]
+        output_checks.check(files, force=force)
 
     from isthmus.anomaly.detector import AnomalyDetector
     from isthmus.engines.saved_autoencoders import autoencoder_in
