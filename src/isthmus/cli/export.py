@@ -36,7 +36,7 @@ def export(
     ] = "onnx",
     force: output_checks.Force = False,
 ) -> None:
-    """Write a model in a format that runs without isthmus: ONNX, Keras or NumPy.
+    """Write a model for ONNX, Keras or NumPy, without isthmus.
 
     The files take data in their original units and contain the scaling. Before they are written,
     their outputs are compared with those of Python.
