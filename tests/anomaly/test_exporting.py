@@ -71,6 +71,49 @@ def test_what_a_table_never_had(tmp_path: Path) -> None:
     assert run(tmp_path / "m.onnx", inputs)[2].tolist()[:4] == [True] * 4
 
 
+def textures(shape: tuple[int, ...], seed: int = 0) -> Any:
+    noise = np.random.default_rng(seed).normal(size=(24, *shape)).astype(np.float32)
+    return sum(np.roll(noise, shift, axis=(1, 2)) for shift in range(3))
+
+
+@pytest.fixture(scope="module", params=[(12, 16), (9, 13, 3)], ids=str)
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A detector of pictures, its file, and the shape of a picture."""
+    detector = ist.AnomalyDetector(false_alarm_rate=0.2, random_state=0)
+    detector.fit(textures(request.param))
+    path = tmp_path_factory.mktemp("pictures") / "m.onnx"
+    detector.export(path)
+    return detector, path, request.param
+
+
+def test_pictures(pictures: Any) -> None:
+    detector, path, shape = pictures
+    X = np.concatenate([textures(shape), textures(shape, seed=1), 100 * textures(shape, seed=2)])
+    X[::3, :5, :4] = np.nan
+    X[1] = 0
+    check(detector, path, X, {"X": X})
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (maps,) = session.run(["anomaly_map"], {"X": X})
+    np.testing.assert_allclose(maps, detector.anomaly_map(X), rtol=1e-4, atol=1e-4)
+
+
+def test_a_picture_without_a_value_has_no_score(pictures: Any) -> None:
+    _, path, shape = pictures
+    scores, p_values, alarms = run(path, {"X": np.full((1, *shape), np.nan, np.float32)})
+    assert np.isnan(scores).all()
+    assert np.isnan(p_values).all()
+    assert not alarms.any()
+
+
+def test_pictures_with_a_convolutional_network(tmp_path: Path) -> None:
+    X = textures((8, 8, 1))
+    own = ist.Autoencoder(2, epochs=1, random_state=0, verbose=0)
+    detector = ist.AnomalyDetector(own, false_alarm_rate=0.2, random_state=0).fit(X)
+    detector.export(tmp_path / "m.onnx")
+    X[1, :3] = np.nan
+    check(detector, tmp_path / "m.onnx", X, {"X": X})
+
+
 def test_other_detectors_are_refused(tmp_path: Path) -> None:
     series = np.random.default_rng(0).normal(size=(300, 2))
     detector = ist.AnomalyDetector(window=5, random_state=0).fit(series)

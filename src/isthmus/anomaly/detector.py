@@ -556,9 +556,10 @@ class AnomalyDetector(OutlierMixin, Task):
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write an ONNX file that scores rows without isthmus.
 
-        It takes rows in their original units. Its outputs are the anomaly score, its p-value,
-        whether it is an alarm, and the threshold, (n,) each. They are compared with those of Python
-        before the file is written. Needs the extra ``onnx``.
+        It takes rows or pictures in their original units. Its outputs are the anomaly score, its
+        p-value, whether it is an alarm, and the threshold, (n,) each, and for pictures the anomaly
+        map. They are compared with those of Python before the file is written. Needs the extra
+        ``onnx``.
 
         Parameters
         ----------
@@ -568,7 +569,7 @@ class AnomalyDetector(OutlierMixin, Task):
         Raises
         ------
         InvalidParameter
-            The detector is one of series or pictures, or a layer of its network cannot be exported.
+            The detector is one of series, or a layer of its network cannot be exported.
         MissingExtra
             onnx or ONNX Runtime is not installed.
         CannotWrite

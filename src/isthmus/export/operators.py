@@ -62,6 +62,10 @@ class OperatorGraph:
         """Convert a value to a NumPy type."""
         return self.add("Cast", value, to=np.dtype(dtype))
 
+    def reshaped(self, value: str, shape: Sequence[int]) -> str:
+        """Return the value in another shape of samples, (n, *shape)."""
+        return self.add("Reshape", value, self.constant([-1, *shape], np.int64))
+
     def columns(self, value: str, start: int, stop: int) -> str:
         """Return the columns from `start` to before `stop` of (n, columns)."""
         bounds = (self.constant([place], np.int64) for place in (start, stop, 1))

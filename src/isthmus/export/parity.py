@@ -28,9 +28,12 @@ class Expected(NamedTuple):
 
 
 def check_parity(
-    content: bytes, inputs: Mapping[str, Any], expected: Mapping[str, Expected]
+    content: bytes,
+    inputs: Mapping[str, Any],
+    expected: Mapping[str, Expected],
+    at_once: int | None = None,
 ) -> None:
-    """Run a graph in ONNX Runtime and compare its outputs.
+    """Run a graph in ONNX Runtime, so many rows at once, and compare its outputs.
 
     Raises
     ------
@@ -39,8 +42,7 @@ def check_parity(
     MissingExtra
         ONNX Runtime is not installed.
     """
-    session = open_session(content)
-    found = session.run(list(expected), dict(inputs))
+    found = _run(open_session(content), list(expected), inputs, at_once)
     for name, here in zip(expected, found, strict=True):
         there = expected[name]
         wanted = np.asarray(there.values).reshape(here.shape)
@@ -63,6 +65,19 @@ def open_session(content: bytes) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _run(
+    session: Any, names: list[str], inputs: Mapping[str, Any], at_once: int | None
+) -> list[Any]:
+    if at_once is None:
+        return list(session.run(names, dict(inputs)))
+    rows = len(next(iter(inputs.values())))
+    parts = [
+        session.run(names, {name: cells[start : start + at_once] for name, cells in inputs.items()})
+        for start in range(0, rows, at_once)
+    ]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _difference(here: Any, wanted: Any, there: Expected) -> str:
