@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from isthmus.anomaly import picture_export, row_export
 from isthmus.anomaly.picture_detector import PictureDetector
 from isthmus.anomaly.row_detector import RowDetector
-from isthmus.core.errors import InvalidParameter
 from isthmus.export.onnx_file import write_onnx
 
 if TYPE_CHECKING:
@@ -28,9 +27,9 @@ def _checked_graph(detector: Any) -> CheckedGraph:
         return row_export.checked_graph(detector, fitted)
     if isinstance(fitted, PictureDetector):
         return picture_export.checked_graph(detector, fitted)
-    raise InvalidParameter(
-        "export",
-        expected="a detector of rows or pictures",
-        received="one of series",
-        remedy="run it with isthmus, or export the codes of an autoencoder",
-    )
+    from isthmus.anomaly import fleet_export, series_export  # not needed for rows
+    from isthmus.anomaly.fleet_detector import FleetDetector
+
+    if isinstance(fitted, FleetDetector):
+        return fleet_export.checked_graph(detector, fitted)
+    return series_export.checked_graph(detector, fitted)

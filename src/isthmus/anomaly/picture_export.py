@@ -13,7 +13,7 @@ from isthmus.core.randomness import generator_for
 from isthmus.export import schema_nodes
 from isthmus.export.check_rows import check_rows, feeds
 from isthmus.export.graph import OnnxGraph
-from isthmus.export.onnx_file import CheckedGraph
+from isthmus.export.onnx_file import Check, CheckedGraph
 from isthmus.export.parity import Expected
 from isthmus.export.scaling_nodes import number
 
@@ -39,13 +39,8 @@ def checked_graph(detector: Any, fitted: PictureDetector) -> CheckedGraph:
     X = _check_pictures(fitted)
     values = detector.anomaly_map(X)
     expected = expected_alarms(detector, fitted, np.nanmax(values, axis=(1, 2)))
-    return CheckedGraph(
-        graph,
-        schema.to_config(),
-        feeds(schema, X),
-        {**expected, MAP: Expected(values)},
-        at_once=_AT_ONCE,
-    )
+    check = Check(feeds(schema, X), {**expected, MAP: Expected(values)})
+    return CheckedGraph(graph, schema.to_config(), [check], at_once=_AT_ONCE)
 
 
 def _highest(graph: OnnxGraph, maps: str) -> str:

@@ -14,7 +14,7 @@ from isthmus.core.errors import DataWarning
 from isthmus.export.check_rows import check_rows, feeds
 from isthmus.export.graph import OnnxGraph
 from isthmus.export.observed_nodes import observed
-from isthmus.export.onnx_file import CheckedGraph
+from isthmus.export.onnx_file import Check, CheckedGraph
 from isthmus.export.parity import Expected
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def checked_graph(detector: Any, fitted: RowDetector) -> CheckedGraph:
         scores = detector.anomaly_score(X)
     inputs = feeds(fitted.schema, X, every=True)
     expected = expected_alarms(detector, fitted, scores)
-    return CheckedGraph(graph, fitted.schema.to_config(), inputs, expected)
+    return CheckedGraph(graph, fitted.schema.to_config(), [Check(inputs, expected)])
 
 
 def expected_alarms(detector: Any, fitted: ConformalRows, scores: Any) -> dict[str, Expected]:

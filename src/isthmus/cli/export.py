@@ -25,7 +25,8 @@ def export(
     """Write a model as an ONNX file, which runs without isthmus.
 
     The file takes data in their original units and contains the scaling. Before it is written, its
-    outputs are compared with those of Python.
+    outputs are compared with those of Python. That of a detector gives scores, p-values and alarms
+    of rows, pictures (with the anomaly map) or whole series.
     """
     output_checks.require_ending(output, [".onnx"], "an ONNX file")
     output_checks.check([output], force=force)

@@ -16,7 +16,7 @@ from isthmus.export.check_rows import check_rows, codes, feeds
 from isthmus.export.error_nodes import row_errors, without_padding
 from isthmus.export.graph import OnnxGraph
 from isthmus.export.network_nodes import network_nodes
-from isthmus.export.onnx_file import CheckedGraph, write_onnx
+from isthmus.export.onnx_file import Check, CheckedGraph, write_onnx
 from isthmus.export.parity import Expected
 from isthmus.export.table_nodes import PREFIX, texts
 
@@ -43,7 +43,7 @@ def export(estimator: Any, path: str | os.PathLike[str], part: str) -> None:
         inputs, expected = build(graph, estimator)
     description = {"kind": estimator.kind, "part": part}
     schema = estimator.schema_.to_config()
-    write_onnx(path, CheckedGraph(graph, schema, inputs, expected), description)
+    write_onnx(path, CheckedGraph(graph, schema, [Check(inputs, expected)]), description)
 
 
 def _check_part(estimator: Any, part: str) -> None:

@@ -13,10 +13,17 @@ from isthmus.export.parity import check_parity
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from isthmus.export.graph import OnnxGraph
     from isthmus.export.parity import Expected
+
+
+class Check(NamedTuple):
+    """Inputs of a graph, and the outputs for them."""
+
+    inputs: Mapping[str, Any]
+    expected: Mapping[str, Expected]
 
 
 class CheckedGraph(NamedTuple):
@@ -25,9 +32,7 @@ class CheckedGraph(NamedTuple):
     graph: OnnxGraph
     schema: Mapping[str, Any]
     """A description of the data as JSON."""
-    inputs: Mapping[str, Any]
-    expected: Mapping[str, Expected]
-    """The outputs for the inputs."""
+    checks: Sequence[Check]
     at_once: int | None = None
     """How many rows are run together; None for all."""
 
@@ -70,5 +75,6 @@ def write_onnx(
     for key, value in metadata.items():
         model.metadata_props.add(key=f"isthmus.{key}", value=value)
     content = model.SerializeToString()
-    check_parity(content, checked.inputs, checked.expected, checked.at_once)
+    for check in checked.checks:
+        check_parity(content, *check, checked.at_once)
     atomic_write(path, content)
