@@ -27,30 +27,36 @@ def row_scores(graph: OnnxGraph, series: SeriesDetector, given: str) -> str:
     zero, last = graph.constant([0], np.int64), graph.constant([-1], np.int64)
     starts, scores = (graph.add("Slice", part, zero, last) for part in (windows.starts, scores))
     rows = graph.add("Shape", given, end=1)
-    before = graph.constant([series.window - 1], np.int64)
-    # A row is covered by the windows that begin in it and in the rows before.
-    places = graph.add("Unsqueeze", graph.add("Add", starts, before), graph.constant([1], np.int64))
-    blank = graph.add("Expand", number(graph, 0.0), graph.add("Add", rows, before))
     ones = graph.add("Expand", number(graph, 1.0), graph.add("Shape", starts))
-    ends = (graph.constant(0, np.int64), graph.add("Squeeze", rows), graph.constant(1, np.int64))
-    numbers = graph.add("Range", *ends)
-    covering = graph.add(
-        "Add",
-        graph.add("Unsqueeze", numbers, graph.constant([1], np.int64)),
-        graph.constant(np.arange(series.window), np.int64),
-    )
     total, count = (
-        graph.add(
-            "ReduceSum",
-            graph.add("Gather", graph.add("ScatterND", blank, places, part), covering, axis=0),
-            graph.constant([1], np.int64),
-            keepdims=0,
-        )
-        for part in (scores, ones)
+        _sums_of_covering(graph, starts, part, rows, series.window) for part in (scores, ones)
     )
     measured = graph.add("Slice", placed.measured, zero, rows)
     known = graph.add("And", measured, graph.add("Greater", count, number(graph, 0.0)))
     return graph.add("Where", known, graph.add("Div", total, count), number(graph, np.nan))
+
+
+def _sums_of_covering(graph: OnnxGraph, starts: str, values: str, rows: str, width: int) -> str:
+    """Return for each row the sum of the values of the windows that cover it, (rows,).
+
+    Parameters
+    ----------
+    graph : OnnxGraph
+    starts, values : str
+        Names of the row in which each window begins, and of its value, (k,).
+    rows : str
+        Name of the number of rows, (1,).
+    width : int
+        Rows of a window.
+    """
+    # A row is covered by the windows that begin in it and in the rows before.
+    before, axis = graph.constant([width - 1], np.int64), graph.constant([1], np.int64)
+    places = graph.add("Unsqueeze", graph.add("Add", starts, before), axis)
+    blank = graph.add("Expand", number(graph, 0.0), graph.add("Add", rows, before))
+    at_places = graph.add("ScatterND", blank, places, values)
+    own = graph.add("Unsqueeze", graph.numbers(rows), axis)
+    covering = graph.add("Add", own, graph.constant(np.arange(width), np.int64))
+    return graph.add("ReduceSum", graph.add("Gather", at_places, covering), axis, keepdims=0)
 
 
 def series_alarms(graph: OnnxGraph, series: SeriesDetector, scores: str, rate: float) -> None:

@@ -47,6 +47,17 @@ class MeasuredWindows(NamedTuple):
     """(k, sensors), which sensors are missing."""
 
 
+class _Gaps(NamedTuple):
+    """The observed cells around missing ones, (n, sensors) each; names of values."""
+
+    left: str
+    """The row of the last one before."""
+    right: str
+    """The row of the first one after."""
+    inside: str
+    """Whether there are both."""
+
+
 def placed_rows(graph: OperatorGraph, series: SeriesDetector, given: str) -> PlacedRows:
     """Return the rows of a series in the sensors' units, (n, sensors), with short gaps filled."""
     after = graph.constant(np.full((series.window, len(series.sensors)), np.nan))
@@ -80,32 +91,34 @@ def measured_windows(
 def _filled(graph: OperatorGraph, rows: str, observed: str, longest: Any) -> str:
     """Interpolate short runs of missing cells, as `isthmus.data.windows` does."""
     count = graph.add("Shape", rows, end=1)
-    places = _numbers(graph, graph.add("Squeeze", count))
-    column = graph.add("Unsqueeze", places, graph.constant([1], np.int64))
+    column = graph.add("Unsqueeze", graph.numbers(count), graph.constant([1], np.int64))
+    gaps = _gaps(graph, observed, column, count)
+    apart = graph.add("Sub", gaps.right, gaps.left)
+    short = graph.add("LessOrEqual", apart, graph.constant(longest + 1, np.int64))
+    fills = graph.add("And", graph.add("And", gaps.inside, short), graph.add("Not", observed))
+    low, high = (
+        graph.add("GatherElements", rows, side, axis=0) for side in (gaps.left, gaps.right)
+    )
+    wide = graph.cast(graph.add("Max", apart, graph.constant(1, np.int64)), np.float64)
+    slope = graph.add("Div", graph.add("Sub", high, low), wide)
+    since = graph.cast(graph.add("Sub", column, gaps.left), np.float64)
+    made = graph.add("Add", graph.add("Mul", slope, since), low)
+    return graph.add("Where", fills, made, rows)
+
+
+def _gaps(graph: OperatorGraph, observed: str, column: str, count: str) -> _Gaps:
+    """Return what is around each missing cell; of observed cells, anything."""
+    zero, one = (graph.constant(n, np.int64) for n in (0, 1))
     # The rows in which each sensor was observed, in order; the others come last.
     at = graph.add("Where", observed, column, count)
     at, _ = graph.add_many("TopK", [at, count], 2, axis=0, largest=0, sorted=1)
-    one = graph.constant(1, np.int64)
-    before = graph.add(
-        "CumSum", graph.cast(observed, np.int64), graph.constant(0, np.int64)
-    )  # of a missing cell: how many were observed
+    before = graph.add("CumSum", graph.cast(observed, np.int64), zero)
     last = graph.add("Sub", count, one)
-    some = graph.add("Greater", before, graph.constant(0, np.int64))
-    previous = graph.add("Max", graph.add("Sub", before, one), graph.constant(0, np.int64))
+    previous = graph.add("Max", graph.add("Sub", before, one), zero)
     left = graph.add("GatherElements", at, previous, axis=0)
     right = graph.add("GatherElements", at, graph.add("Min", before, last), axis=0)
-    follows = graph.add("Less", right, count)
-    left, right = (graph.add("Min", side, last) for side in (left, right))
-    apart = graph.add("Sub", right, left)
-    short = graph.add("LessOrEqual", apart, graph.constant(longest + 1, np.int64))
-    fills = graph.add("And", graph.add("And", some, follows), short)
-    fills = graph.add("And", fills, graph.add("Not", observed))
-    low, high = (graph.add("GatherElements", rows, side, axis=0) for side in (left, right))
-    wide = graph.cast(graph.add("Max", apart, one), np.float64)
-    slope = graph.add("Div", graph.add("Sub", high, low), wide)
-    since = graph.cast(graph.add("Sub", column, left), np.float64)
-    made = graph.add("Add", graph.add("Mul", slope, since), low)
-    return graph.add("Where", fills, made, rows)
+    follows = graph.add("And", graph.add("Greater", before, zero), graph.add("Less", right, count))
+    return _Gaps(*(graph.add("Min", side, last) for side in (left, right)), follows)
 
 
 def _chosen(
@@ -215,9 +228,3 @@ def _whole_parts(graph: OperatorGraph, count: str, size: str) -> str:
     """Return the number of parts of a size that `count` is divided into, rounded up."""
     one = graph.constant(1, np.int64)
     return graph.add("Div", graph.add("Sub", graph.add("Add", count, size), one), size)
-
-
-def _numbers(graph: OperatorGraph, count: str) -> str:
-    ends = (graph.constant(n, np.int64) for n in (0, 1))
-    first, step = ends
-    return graph.add("Range", first, count, step)

@@ -129,6 +129,11 @@ class OperatorGraph:
         """Return the value in another shape of samples, (n, *shape)."""
         return self.add("Reshape", value, self.constant([-1, *shape], np.int64))
 
+    def numbers(self, count: str) -> str:
+        """Return the whole numbers from 0 to before `count`, (1,)."""
+        ends = (self.constant(0, np.int64), self.add("Squeeze", count), self.constant(1, np.int64))
+        return self.add("Range", *ends)
+
     def columns(self, value: str, start: int, stop: int) -> str:
         """Return the columns from `start` to before `stop` of (n, columns)."""
         bounds = (self.constant([place], np.int64) for place in (start, stop, 1))
