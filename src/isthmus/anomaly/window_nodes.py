@@ -118,7 +118,8 @@ def _gaps(graph: OperatorGraph, observed: str, column: str, count: str) -> _Gaps
     left = graph.add("GatherElements", at, previous, axis=0)
     right = graph.add("GatherElements", at, graph.add("Min", before, last), axis=0)
     follows = graph.add("And", graph.add("Greater", before, zero), graph.add("Less", right, count))
-    return _Gaps(*(graph.add("Min", side, last) for side in (left, right)), follows)
+    left, right = (graph.add("Min", side, last) for side in (left, right))
+    return _Gaps(left, right, follows)
 
 
 def _chosen(
