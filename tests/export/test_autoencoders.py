@@ -1,5 +1,6 @@
 """Exported autoencoders compute what Python does, in ONNX Runtime, on rows of the tests."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,9 @@ import pandas as pd
 import pytest
 
 import isthmus as ist
+from isthmus.estimators.exporting import PARTS
+from isthmus.networks.catalogue import ARCHITECTURES as CATALOGUE
+from isthmus.persistence.loading import ESTIMATORS
 
 pytestmark = pytest.mark.filterwarnings("ignore:The text of 'plate'", "ignore:.*collapsed")
 L = keras.layers
@@ -82,6 +86,21 @@ def test_every_architecture(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(code, model.transform(new), atol=1e-5)
     np.testing.assert_allclose(rebuilt, model.reconstruct(new), atol=1e-5)
     np.testing.assert_allclose(error, model.reconstruction_error(new), rtol=1e-4)
+
+
+def test_every_architecture_of_the_catalogue_is_above() -> None:
+    assert {*ARCHITECTURES} == {*CATALOGUE}
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_every_part_of_every_estimator(kind: str, tmp_path: Path) -> None:
+    module, name = ESTIMATORS[kind].split(":")
+    model: Any = getattr(importlib.import_module(module), name)(2, **SETTINGS)
+    predicts = hasattr(model, "predict")
+    labels = [np.arange(30) % 2] if predicts else []
+    model.fit(rows((6,)), *labels)
+    for part in PARTS if predicts else PARTS[:-1]:
+        model.export(tmp_path / f"{part}.onnx", part)  # which compares it with Python
 
 
 def test_codes_are_decoded(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from isthmus.core.types import Floats
 
-_TIMES = 10
+PASSES = 10
 """With fewer passes, several missing sensors are still near their means; with more, a network that
 hardly constrains a sensor carries it away from its values."""
 MOST_ABSENT = 0.5
@@ -44,7 +44,7 @@ def completed(autoencoder: Any, block: Floats) -> Floats:
     part = block[some]
     missing = np.isnan(part)
     part[missing] = 0
-    for _ in range(_TIMES):
+    for _ in range(PASSES):
         part[missing] = reconstructed(autoencoder, part)[missing]
     block = block.copy()
     block[some] = part

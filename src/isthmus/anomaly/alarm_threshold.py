@@ -50,13 +50,22 @@ class AlarmThreshold:
         Number of rows that are worth one independent row.
     spread : float
         Standard deviation of the logarithms of normal rows' scores.
+
+    Attributes
+    ----------
+    step : float
+        How far a row with an alarm moves the logarithm.
+    most_rows, clear : float
+        The longest alarm that counts, and its highest score relative to the threshold.
+    lowest, most : float
+        Limits of the logarithm.
     """
 
     def __init__(self, start: float, rate: float, tau: float, spread: float) -> None:
-        self._step, self._rate, self._most_rows = _STEP / tau, rate, _LONGEST * tau
-        self._clear = math.exp(_CLEAR * spread)
+        self.step, self.rate, self.most_rows = _STEP / tau, rate, _LONGEST * tau
+        self.clear = math.exp(_CLEAR * spread)
         self._log = math.log(start)
-        self._lowest, self._most = self._log - _DOWN, self._log + _UP
+        self.lowest, self.most = self._log - _DOWN, self._log + _UP
         self._rows, self._highest = 0, 0.0
 
     def at_next(self, score: float) -> float:
@@ -67,7 +76,7 @@ class AlarmThreshold:
             self._highest = max(self._highest, score / threshold)
         elif score <= threshold:
             self._close()
-            self._log = max(self._lowest, self._log - self._step * self._rate)
+            self._log = max(self.lowest, self._log - self.step * self.rate)
         return threshold
 
     def state(self) -> tuple[float, float, float]:
@@ -76,13 +85,13 @@ class AlarmThreshold:
 
     def restore(self, log: float, rows: float, highest: float) -> None:
         """Go on after the last row of another threshold, given its `state`."""
-        self._log = min(max(log, self._lowest), self._most)
+        self._log = min(max(log, self.lowest), self.most)
         self._rows, self._highest = int(rows), highest
 
     def _close(self) -> None:
-        if self._rows and self._highest <= self._clear and self._rows <= self._most_rows:
-            moved = self._log + self._step * (1 - self._rate) * self._rows
-            self._log = min(self._most, moved)
+        if self._rows and self._highest <= self.clear and self._rows <= self.most_rows:
+            moved = self._log + self.step * (1 - self.rate) * self._rows
+            self._log = min(self.most, moved)
         self._rows, self._highest = 0, 0.0
 
 

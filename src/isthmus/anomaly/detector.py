@@ -554,11 +554,15 @@ class AnomalyDetector(OutlierMixin, Task):
         return alarms(scores, limits, places, ax, connected=self.is_series)
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write an ONNX file that scores rows without isthmus.
+        """Write an ONNX file that scores rows, pictures or series without isthmus.
 
-        It takes rows in their original units. Its outputs are the anomaly score, its p-value,
-        whether it is an alarm, and the threshold, (n,) each. They are compared with those of Python
-        before the file is written. Needs the extra ``onnx``.
+        It takes them in their original units. Its outputs are the anomaly score, its p-value,
+        whether it is an alarm, and the threshold, (n,) each, and for pictures the anomaly map. They
+        are compared with those of Python before the file is written. Needs the extra ``onnx``.
+
+        With `window`, the file takes a whole series, (n, columns), of evenly spaced rows, and gives
+        what `detect` does: levels and thresholds begin with its first row. With `group`, it is that
+        of one unit, and its name is an input, too.
 
         Parameters
         ----------
@@ -568,7 +572,7 @@ class AnomalyDetector(OutlierMixin, Task):
         Raises
         ------
         InvalidParameter
-            The detector is one of series or pictures, or a layer of its network cannot be exported.
+            A layer of the network cannot be exported.
         MissingExtra
             onnx or ONNX Runtime is not installed.
         CannotWrite

@@ -1,4 +1,7 @@
-"""`isthmus.anomaly.novelty` and `isthmus.anomaly.conformal` as ONNX nodes; columns are (n, 1)."""
+"""`isthmus.anomaly.novelty` and `isthmus.anomaly.conformal` as ONNX nodes.
+
+Columns are (n, 1).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,23 @@ if TYPE_CHECKING:
 ROUNDING = 6e-6
 """Scores this close, in relation to their size, are equal: a held-out row has the very score that
 it is compared with, but for rounding."""
+
+
+def alarm_outputs(graph: OnnxGraph, score: str, calibration: Scores, threshold: float) -> None:
+    """Add the outputs of a detector for scores, (n, 1); one that is NaN has no p-value."""
+    score = graph.add("Reshape", score, graph.constant([-1], np.int64))
+    unknown = graph.add("IsNaN", score)
+    column = graph.add("Unsqueeze", score, graph.constant([1], np.int64))
+    values = graph.add("Reshape", p_values(graph, column, calibration), graph.constant([-1]))
+    just_above = number(graph, threshold * (1 + ROUNDING))
+    everywhere = graph.add("Expand", number(graph, threshold), graph.add("Shape", score))
+    for name, value, kind in (
+        ("anomaly_score", score, np.float64),
+        ("p_value", graph.add("Where", unknown, number(graph, np.nan), values), np.float64),
+        ("alarm", graph.add("Greater", score, just_above), bool),
+        ("threshold", everywhere, np.float64),
+    ):
+        graph.output(name, value, kind, ())
 
 
 def p_values(graph: OnnxGraph, scores: str, calibration: Scores) -> str:

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 _EVERYWHERE, _PLACE, _LOOK = range(3)
 _LOOKS = 2000
 """Patches that are remembered with their measures."""
-_ALIKE = 8
+ALIKE = 8
+"""How many patches of the same look are averaged."""
 _BLUR = 0.7
 """Of the values by place, in points of the grid."""
 _LEAST_SPREAD = 0.3
 """Least spread at a place, as a fraction of that everywhere: few pictures may agree by chance."""
-_SMALLEST = 1e-6
+_SMALLEST = 0.02
+"""Least spread everywhere: measures are logarithms. Patches of few pictures are all equally far
+from their mean, and any others would seem to be extremely far."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,29 @@ class ExpectedLevels:
     def excess(self, measures: Floats, looks: Floats) -> Floats:
         """Return how far measures are above what is expected, (n, rows, columns, measures)."""
         away = measures - self._expected(looks)
-        spread = np.where(self.choice == _PLACE, self.places[1], self.everywhere[1])
-        scaled: Floats = away / spread
+        scaled: Floats = away / self.spread
         return scaled
 
+    @property
+    def spread(self) -> Floats:
+        """The spread of measures, (rows, columns, measures)."""
+        spread: Floats = np.where(self.choice == _PLACE, self.places[1], self.everywhere[1])
+        return spread
+
+    @property
+    def fixed(self) -> Floats:
+        """What is expected without regard to looks, (rows, columns, measures)."""
+        fixed: Floats = np.where(self.choice == _PLACE, self.places[0], self.everywhere[0])
+        return fixed
+
+    @property
+    def by_look(self) -> NDArray[np.intp]:
+        """Which measures are expected by the looks of patches."""
+        return np.flatnonzero(self.choice == _LOOK)
+
     def _expected(self, looks: Floats) -> Floats:
-        kinds = [np.broadcast_to(self.everywhere[0], self.places[0].shape), self.places[0]]
-        found = np.where(self.choice == _PLACE, kinds[1], kinds[0])
-        expected = np.broadcast_to(found, (len(looks), *found.shape))
-        chosen = np.flatnonzero(self.choice == _LOOK)
+        expected = np.broadcast_to(self.fixed, (len(looks), *self.fixed.shape))
+        chosen = self.by_look
         if len(chosen):
             expected = expected.copy()
             expected[..., chosen] = self._of_alike(looks, chosen)
@@ -121,7 +138,7 @@ class ExpectedLevels:
     def _of_alike(self, looks: Floats, chosen: NDArray[np.intp]) -> Floats:
         """Return the mean of patches that look alike, at every second point to save time."""
         sparse = looks[:, ::2, ::2]
-        near = min(_ALIKE, len(self.looks) - 1)
+        near = min(ALIKE, len(self.looks) - 1)
         flat = sparse.reshape(-1, looks.shape[-1])
         means = mean_of_nearest(self.looks, self.levels[:, chosen], flat, near)
         dense = means.reshape(*sparse.shape[:3], -1)

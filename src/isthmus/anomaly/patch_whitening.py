@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _MOST_AXES = 64
 _SHRINKAGE = 0.01
 """Fraction of the mean variance that is added to the variance of every direction."""
-_SMALLEST = 1e-9
+LEAST_SQUARE = 1e-9
+"""Added to squared distances, so that their logarithms are finite."""
 CODE = 24
 """Largest number of components of a patch's code."""
 
@@ -70,14 +71,16 @@ class PatchWhitening:
         """Return the codes along the axes, (..., k), and the squared length of what is left."""
         away: Floats = patches - self.center
         along: Floats = away @ self.axes
-        left = np.einsum("...i,...i", away, away) - np.einsum("...i,...i", along, along)
-        rest: Floats = np.maximum(left, 0)
-        return along, rest
+        if self.is_complete:
+            return along, np.zeros(along.shape[:-1], dtype=np.float32)
+        away -= along @ self.axes.T  # the difference of the squares would be rounding
+        left: Floats = np.einsum("...i,...i", away, away)
+        return along, left
 
     def log_distance(self, along: Floats, left: Floats) -> Floats:
         """Return the logarithm of the distance of patches that `project` returned."""
         squares = np.square(along) @ (1 / self.variances[:-1]) + left / self.variances[-1]
-        logs: Floats = 0.5 * np.log(squares + np.float32(_SMALLEST))
+        logs: Floats = 0.5 * np.log(squares + np.float32(LEAST_SQUARE))
         return logs
 
     def code(self, along: Floats) -> Floats:
@@ -86,9 +89,19 @@ class PatchWhitening:
         Divided by the fourth root of their variance, they neither let the brightness of a patch
         decide alone nor give noise as much weight as structure.
         """
-        scale: Floats = np.sqrt(np.sqrt(self.variances[: self.code_size]))
-        code: Floats = along[..., : self.code_size] / scale
+        code: Floats = along[..., : self.code_size] / self.code_scale
         return code
+
+    @property
+    def code_scale(self) -> Floats:
+        """What components of a code are divided by, (components,)."""
+        scale: Floats = np.sqrt(np.sqrt(self.variances[: self.code_size]))
+        return scale
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the axes span all patches."""
+        return bool(self.axes.shape[0] == self.axes.shape[1])
 
     @property
     def code_size(self) -> int:

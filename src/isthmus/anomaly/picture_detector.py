@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float64]
 
 _SCORE = "score/"
+_FLAT = 1e-6
+"""What is less above the median of a map, relative to the highest value, is rounding."""
 PICTURES = "pictures"
 """An array that only archives of detectors for pictures have."""
 
@@ -96,15 +98,13 @@ class PictureDetector(ConformalRows):
     def explain(self, pictures: PreparedPictures, like: Any) -> Any:  # noqa: ARG002
         """Return what each value adds to its picture's score, in the shape of `like`.
 
-        A pixel's part is proportional to the square of what its map is above the picture's median.
-        It is divided among the bands by the square of what the autoencoder leaves over.
+        A pixel's part is proportional to the square of what its map is above the picture's median;
+        if the map is flat, all parts are equal. It is divided among the bands by the square of what
+        the autoencoder leaves over.
         """
         maps = self.anomaly_map(pictures)
         scores = np.nanmax(maps, axis=(1, 2))
-        usual = np.nanmedian(maps, axis=(1, 2), keepdims=True)
-        shares = np.nan_to_num(np.square(np.maximum(maps - usual, 0)), nan=0.0)
-        tiny = np.finfo(np.float64).tiny
-        shares /= np.maximum(shares.sum(axis=(1, 2), keepdims=True), tiny)
+        shares, tiny = _shares(maps), np.finfo(np.float64).tiny
         blocks = self.picture_score.space.blocks(pictures.matrix)
         left = np.concatenate([block.residuals for block in blocks]).astype(np.float64)
         bands = np.square(left) + tiny
@@ -175,6 +175,17 @@ class PictureDetector(ConformalRows):
         space = PictureSpace(stored.autoencoder, usual["usual"])
         score = PictureScore.from_arrays(space, arrays)
         return cls(score, calibration, bool(own[PICTURES][0]))
+
+
+def _shares(maps: Scores) -> Scores:
+    """Return which share of its picture's score each pixel has, (n, h, w)."""
+    usual = np.nanmedian(maps, axis=(1, 2), keepdims=True)
+    highest = np.nanmax(maps, axis=(1, 2), keepdims=True)
+    above = np.nan_to_num(maps - usual, nan=0.0)
+    shares = np.square(np.where(above > _FLAT * highest, above, 0))
+    flat = ~shares.any(axis=(1, 2))
+    shares[flat] = ~np.isnan(maps[flat])
+    return np.asarray(shares / shares.sum(axis=(1, 2), keepdims=True))
 
 
 def with_some_pixels(matrix: Floats) -> Floats:

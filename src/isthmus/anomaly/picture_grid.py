@@ -73,6 +73,11 @@ class PictureGrid:
         return cls(height, width, shape[2] if len(shape) > 2 else 1, stride)
 
     @property
+    def image(self) -> tuple[int, int]:
+        """Height and width of a picture."""
+        return self.height, self.width
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of points."""
         return -(-self.height // self.stride), -(-self.width // self.stride)
@@ -105,12 +110,17 @@ class PictureGrid:
         windows = np.lib.stride_tricks.sliding_window_view(
             reduced, (size.side, size.side), axis=(1, 2)
         )
-        rows, columns = (
-            self._starts(count, windows.shape[axis], size)
-            for axis, count in enumerate(self.shape, start=1)
-        )
+        rows, columns = self.starts(size)
         chosen = windows[:, rows[:, None], columns]
         return chosen.reshape(len(pictures), *self.shape, -1)
+
+    def starts(self, size: PatchSize) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows and the columns in which patches begin, at their resolution."""
+        rows, columns = (
+            self._starts(count, -(-side // size.reduction) - size.side + 1, size)
+            for count, side in zip(self.shape, self.image, strict=True)
+        )
+        return rows, columns
 
     def _starts(self, count: int, windows: int, size: PatchSize) -> NDArray[np.intp]:
         """Return where the patches around points along a side begin, all inside the picture."""

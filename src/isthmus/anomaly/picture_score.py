@@ -51,8 +51,10 @@ than one where a few are, however strong the defect is."""
 _UPPER = 0.9
 _LEAST_SPREAD = 0.02
 _LEAST_TOP = 0.5
-_MISSING = 0.25
+MOST_MISSING = 0.25
 """A point is left out if a larger fraction of the pixels around it is missing."""
+BLURRED = 1
+"""In points of the grid: what a patch lacks is taken from around it, too."""
 _LEVELS, _FEATURES = "levels/", "features/"
 
 
@@ -176,13 +178,13 @@ class PictureScore:
             distances.append(pictures.log_distance(along, left))
             patches = self.space.grid.patches(block.residuals, size)
             distances.append(residuals.log_distance(*residuals.project(patches)))
-        lacking = [-gaussian_filter(each, (0, 1, 1)) for each in distances]
+        lacking = [-gaussian_filter(each, (0, BLURRED, BLURRED)) for each in distances]
         more = []
         if self.features is not None and block.features is not None:
             more = [self.features.log_distance(*self.features.project(block.features))]
         missing = None
         if block.missing is not None:
-            missing = self.space.grid.share_of(block.missing) > _MISSING
+            missing = self.space.grid.share_of(block.missing) > MOST_MISSING
         measures = np.stack([*distances, *lacking, *memory, *more], axis=3)
         return MeasuredPatches(measures.astype(np.float32, copy=False), looks, missing)
 

@@ -26,7 +26,8 @@ _MOST_LAYERS = 3
 _MOST_CHANNELS = 96
 """Channels of a layer that are used, evenly spaced among all of them."""
 _SMALLEST_SIDE = 4
-_FILLINGS = 2
+FILLINGS = 2
+"""How often missing pixels are replaced by what the autoencoder reconstructs."""
 
 
 class PictureBlock(NamedTuple):
@@ -91,7 +92,7 @@ class PictureSpace:
                 None,
             )
         filled = np.where(gaps.reshape(shape), self.usual, matrix.reshape(shape))
-        for _ in range(_FILLINGS):
+        for _ in range(FILLINGS):
             rebuilt = self.reconstruct(filled.reshape(matrix.shape)).reshape(shape)
             filled = np.where(gaps.reshape(shape), rebuilt, filled)
         missing: NDArray[np.bool_] = np.any(gaps.reshape(shape), axis=3)
@@ -112,26 +113,23 @@ class PictureSpace:
 
     def _at_points(self, maps: Floats) -> Floats:
         """Return some channels of feature maps, (n, a, b, channels), at the points of the grid."""
-        rows, columns = (
-            ((np.arange(count) + 0.5) * side / count).astype(np.intp)
-            for count, side in zip(self.grid.shape, maps.shape[1:3], strict=True)
-        )
+        rows, columns = places_of_points(self.grid.shape, maps.shape[1:3])
         return maps[:, rows[:, None], columns][..., chosen_channels(maps.shape[3])]
 
     @cached_property
     def layers(self) -> list[Function]:
         """The encoder up to its last convolution at each of its finest resolutions."""
-        encoder = self._convolutions
+        encoder = self.convolutions
         return [Function(keras.Model(encoder.inputs, out)) for out in feature_outputs(encoder)]
 
     @property
     def channels(self) -> int:
         """Number of features at a point; 0 if the encoder has no convolutions."""
-        outputs = feature_outputs(self._convolutions)
+        outputs = feature_outputs(self.convolutions)
         return sum(len(chosen_channels(out.shape[3])) for out in outputs)
 
     @property
-    def _convolutions(self) -> keras.Model:
+    def convolutions(self) -> keras.Model:
         """The model before the bottleneck or, if that begins with a backbone, the backbone."""
         model = self.autoencoder.network_.halves[0]
         while model.layers and isinstance(first := _first_layer(model), keras.Model):
@@ -143,6 +141,23 @@ def _first_layer(model: keras.Model) -> keras.layers.Layer:
     """Return the first layer that is not an input."""
     layers = [each for each in model.layers if not isinstance(each, keras.layers.InputLayer)]
     return (layers or model.layers)[0]
+
+
+def places_of_points(
+    points: tuple[int, int], sides: tuple[int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows and the columns of a feature map at the points of the grid.
+
+    Parameters
+    ----------
+    points, sides : (int, int)
+        Rows and columns of the grid and of the feature map.
+    """
+    rows, columns = (
+        ((np.arange(count) + 0.5) * side / count).astype(np.intp)
+        for count, side in zip(points, sides, strict=True)
+    )
+    return rows, columns
 
 
 def chosen_channels(count: int) -> NDArray[np.intp]:

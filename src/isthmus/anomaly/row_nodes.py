@@ -29,7 +29,7 @@ def row_score(graph: OnnxGraph, score: RowScore, space: SpaceNodes, matrix: str)
     axis = graph.constant([1], np.int64)
     total = graph.add("ReduceLogSumExp", z, axis, keepdims=1)
     total = graph.add("Sub", total, number(graph, float(np.log(len(score.scale)))))
-    return _softplus(graph, graph.add("Mul", total, number(graph, TEMPERATURE)))
+    return softplus(graph, graph.add("Mul", total, number(graph, TEMPERATURE)))
 
 
 def _measures(graph: OnnxGraph, score: RowScore, space: SpaceNodes, matrix: str) -> str:
@@ -76,7 +76,7 @@ def _norm(graph: OnnxGraph, values: str) -> str:
     return graph.add("ReduceL2", wide, graph.constant([1], np.int64), keepdims=1)
 
 
-def _softplus(graph: OnnxGraph, z: str) -> str:
+def softplus(graph: OnnxGraph, z: str) -> str:
     """Return log(1 + exp(z)) without overflow."""
     small = graph.add("Exp", graph.add("Neg", graph.add("Abs", z)))
     rest = graph.add("Log", graph.add("Add", small, number(graph, 1.0)))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _COUNTED = 1.5
 """Fewest independent observations above a score for their fraction to be used as it is."""
-_SMALLEST = 1e-12
+SMALLEST = 1e-12
 """Scores are clipped here, because logarithms of smaller ones are meaningless."""
 _HIGHEST = 500.0
 """Highest logarithm of a threshold; no score exceeds its exponential."""
@@ -85,7 +85,7 @@ class SeriesCalibration:
             Whether the rows to judge are those that the scores are of. Then nothing is predicted,
             and the margin is made up for.
         """
-        logs = np.log(np.maximum(scores, _SMALLEST))
+        logs = np.log(np.maximum(scores, SMALLEST))
         fitted = cls(np.sort(scores), max(float(shortest), correlation_time(logs, begins)))
         return replace(fitted, scores=fitted.scores / fitted.margin) if for_same_rows else fitted
 
@@ -102,41 +102,45 @@ class SeriesCalibration:
     @property
     def spread(self) -> float:
         """Standard deviation of the logarithms of the held-out scores."""
-        return float(np.log(np.maximum(self.scores, _SMALLEST)).std())
+        return float(np.log(np.maximum(self.scores, SMALLEST)).std())
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-value of each score, in (0, 1]; NaN where there is none."""
         scaled = scores / self.margin
         above = len(self.scores) - np.searchsorted(self.scores, scaled, side="left")
         counted = above / len(self.scores)
-        enough = _COUNTED / self.observations
-        few = np.maximum(counted, np.minimum(self.tail_p(scaled), enough))
-        values = np.where(counted < enough, few, counted)
+        few = np.maximum(counted, np.minimum(self.tail_p(scaled), self.enough))
+        values = np.where(counted < self.enough, few, counted)
         return np.where(np.isnan(scores), np.nan, np.minimum(values, 1.0))
 
     def threshold(self, rate: float) -> float:
         """Return the score above which a row's p-value is at most `rate`."""
         score = float(self.scores[max(0, len(self.scores) - 1 - int(rate * len(self.scores)))])
-        if rate < _COUNTED / self.observations:
+        if rate < self.enough:
             score = max(score, self.tail_score(rate))
-        return self.margin * max(score, _SMALLEST)
+        return self.margin * max(score, SMALLEST)
 
     def tail_p(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return p-values, (n,), of scores divided by the margin, if log scores are normal."""
-        centre, spread, m = self._tail
+        centre, spread, m = self.tail
         with np.errstate(invalid="ignore"):
-            distance = (np.log(np.maximum(scaled, _SMALLEST)) - centre) / spread
+            distance = (np.log(np.maximum(scaled, SMALLEST)) - centre) / spread
             return np.asarray(np.maximum(stats.t.sf(distance, m - 1), np.finfo(float).tiny))
 
     def tail_score(self, rate: float) -> float:
         """Return the score with a `tail_p` of `rate`."""
-        centre, spread, m = self._tail
+        centre, spread, m = self.tail
         return float(np.exp(min(centre + stats.t.isf(rate, m - 1) * spread, _HIGHEST)))
 
     @property
-    def _tail(self) -> tuple[float, float, float]:
-        """Return centre, scale and number of observations for predicting a new log score."""
-        logs, m = np.log(np.maximum(self.scores, _SMALLEST)), self.observations
+    def enough(self) -> float:
+        """Smallest fraction of held-out scores that is a p-value as it is."""
+        return _COUNTED / self.observations
+
+    @property
+    def tail(self) -> tuple[float, float, float]:
+        """Centre, scale and number of observations for predicting a new log score."""
+        logs, m = np.log(np.maximum(self.scores, SMALLEST)), self.observations
         # m / (m - 1) makes the variance unbiased; 1 + 1 / m adds the uncertainty of the mean.
         spread = float(logs.std()) * np.sqrt(m / (m - 1) * (1 + 1 / m))
         return float(logs.mean()), max(spread, 1e-6), m

@@ -7,7 +7,7 @@ geostatistics (Matheron, 1963) measures this, averaged over lags from one window
 series: a sensor that drifts must deviate more than others to be unusual. The level is an
 exponentially weighted mean of the statistics so far (Roberts, 1959), with a memory of `_MEMORY`
 windows. It stays where it is while windows are anomalous, so that a fault is not learned, but no
-longer than for `_LONGEST` windows: what lasts longer than that is the new normal. The level from
+longer than for `LONGEST` windows: what lasts longer than that is the new normal. The level from
 before is kept then, and taken up again when the series returns to it.
 
 The autoencoder follows sensors that move together, even beyond the training data, and only what
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 STATISTICS = 3
 _MEMORY = 10
 """Memory of a level, and longest anomaly during which it stands still, in windows."""
-_LONGEST = 10
+LONGEST = 10
 _STEPS_PER_WINDOW = 4
 _LEAST_STEP = 8
 """A level moves so many times in the time of a window, at most once in so many rows."""
@@ -45,7 +45,7 @@ _MOST_LEVELS = 64
 _ANOMALOUS = 0.99
 _FAR = 2.0
 """A level stands still above this multiple of this quantile of the held-out windows' scores."""
-_LEAST_ENERGY = 1e-4
+LEAST_ENERGY = 1e-4
 """Floor of the residual's energy, in variances of the sensor: below it is noise of the network."""
 _LEAST_CHANGE = 1e-3
 """Floor of a statistic's squared change, so that a constant sensor is not infinitely sensitive."""
@@ -65,7 +65,7 @@ def window_statistics(windows: Floats, residuals: Floats) -> Float64s:
     width = windows.shape[1]
     energy = np.einsum("kws,kws->ks", residuals, residuals, dtype=np.float32) / width
     return np.stack(
-        [windows.mean(axis=1), residuals.mean(axis=1), np.log(energy + _LEAST_ENERGY)], axis=1
+        [windows.mean(axis=1), residuals.mean(axis=1), np.log(energy + LEAST_ENERGY)], axis=1
     ).astype(np.float64)
 
 
@@ -183,7 +183,7 @@ class Level:
 
     def __init__(self, score: SeriesScore, width: int) -> None:
         self._score, self._width = score, width
-        self._pace = _pace(score.step, width)
+        self._pace = level_pace(score.step, width)
         self.reset()
 
     def reset(self) -> None:
@@ -308,7 +308,7 @@ class Level:
 
     def _move(self) -> None:
         self._anomalous_for = self._anomalous_for + self._seen if self._anomalous else 0
-        too_long = self._anomalous_for > _LONGEST * self._width
+        too_long = self._anomalous_for > LONGEST * self._width
         if self._before is not None and self._returned:
             self._level, self._before = self._before, None
         elif self._before is None and too_long:
@@ -321,7 +321,7 @@ class Level:
         self._seen, self._anomalous, self._returned = 0, False, True
 
 
-def _pace(step: int, width: int) -> float:
+def level_pace(step: int, width: int) -> float:
     """Return the part of the way that a level moves at a time."""
     return float(1 - np.exp(-step / (_MEMORY * width)))
 
@@ -332,7 +332,7 @@ def _path(statistics: Float64s, step: int, width: int, first: Float64s | None = 
     It begins at `first`, by default the mean of the first windows.
     """
     first = statistics[: _MEMORY * width].mean(axis=0) if first is None else first
-    pace, path = _pace(step, width), [first]
+    pace, path = level_pace(step, width), [first]
     for start in range(0, len(statistics), step):
         path.append(path[-1] + pace * (statistics[start : start + step].mean(axis=0) - path[-1]))
     return np.array(path)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BLOCK_CELLS = 1 << 21
 """Limit on the cells of the windows scored at a time: 8 MiB."""
-_FARTHEST = 1e6
+FARTHEST = 1e6
 """In standard deviations; values are clipped here so that sums stay finite."""
 
 
@@ -31,9 +31,7 @@ class SensorScaling(NamedTuple):
 
 def standardised_rows(rows: NDArray[Any], scaling: SensorScaling) -> Floats:
     """Return rows (k, sensors) in standard deviations of the sensors."""
-    return np.clip((rows - scaling.centre) / scaling.scale, -_FARTHEST, _FARTHEST).astype(
-        np.float32
-    )
+    return np.clip((rows - scaling.centre) / scaling.scale, -FARTHEST, FARTHEST).astype(np.float32)
 
 
 def standardised_windows(

@@ -39,7 +39,8 @@ def export(
     """Write a model for ONNX, Keras or NumPy, without isthmus.
 
     The files take data in their original units and contain the scaling. Before they are written,
-    their outputs are compared with those of Python.
+    their outputs are compared with those of Python. A detector's file gives scores, p-values and
+    alarms of rows, pictures (with the anomaly map) or whole series.
     """
     if to == "onnx":
         output_checks.require_ending(output, [".onnx"], "an ONNX file")

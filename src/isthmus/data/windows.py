@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Float64s = NDArray[np.float64]
 
-_LEAST_MEASURED = 0.1
+LEAST_MEASURED = 0.1
 """A window in which a smaller fraction of rows was measured is left out; the others are filled."""
 
 
@@ -133,7 +133,7 @@ def _enough(measured: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
 
 def enough_measured(count: Any, width: int) -> Any:
     """Return whether so many measured rows, an integer or an array, are enough for a window."""
-    return count >= _LEAST_MEASURED * width
+    return count >= LEAST_MEASURED * width
 
 
 def windows_of(rows: NDArray[Any], width: int) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from isthmus.export.check_rows import check_rows, codes, feeds
 from isthmus.export.error_nodes import row_errors, without_padding
 from isthmus.export.graph import OnnxGraph
 from isthmus.export.network_nodes import network_nodes
-from isthmus.export.onnx_file import write_onnx
+from isthmus.export.onnx_file import Check, CheckedGraph, write_onnx
 from isthmus.export.parity import Expected
 from isthmus.export.table_nodes import PREFIX, texts
 
@@ -43,7 +43,8 @@ def export(estimator: Any, path: str | os.PathLike[str], part: str) -> None:
         warnings.simplefilter("ignore", DataWarning)  # of values that fit did not see
         inputs, expected = build(graph, estimator)
     description = {"kind": estimator.kind, "part": part}
-    write_onnx(path, graph, description, estimator.schema_, inputs, expected)
+    schema = estimator.schema_.to_config()
+    write_onnx(path, CheckedGraph(graph, schema, [Check(inputs, expected)]), description)
 
 
 def check_format(to: str, part: str) -> None:

@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from isthmus.data.schema import Schema
     from isthmus.data.table_columns import TableColumn
 
-_ROWS = 64
+ROWS = 64
 _FAR = 8
 """Rows of far values, of which the first is missing as a whole."""
 _MISSING = 0.05
 _UNSEEN = "a value that fit never saw"
 
 
-def check_rows(schema: Schema) -> Any:
-    """Return random rows in the user's units: usual ones, far ones, missing and unseen cells."""
+def check_rows(schema: Schema, count: int = ROWS) -> Any:
+    """Return random rows in the user's units: usual ones, far ones, missing and unseen cells.
+
+    All cells of the first row are missing.
+    """
     rng = generator_for(0, "rows to check an export")
-    matrix = _random_matrix(schema, rng)
+    matrix = _random_matrix(schema, rng, count)
     matrix[0] = np.nan
     rows = schema.unbounded().from_matrix(matrix.astype(np.float32))
     if not isinstance(schema, TableSchema):
@@ -53,8 +56,8 @@ def feeds(schema: Schema, X: Any, *, every: bool = False) -> dict[str, Any]:
     return {field.name: _cells(field, table.column(field.name)) for field in fields}
 
 
-def _random_matrix(schema: Schema, rng: np.random.Generator) -> Any:
-    shape = (_ROWS, *schema.sample_shape)
+def _random_matrix(schema: Schema, rng: np.random.Generator, count: int) -> Any:
+    shape = (count, *schema.sample_shape)
     if schema.values == "unit":
         matrix = rng.random(shape)
         matrix[:_FAR] = 6 * matrix[:_FAR] - 2.5
@@ -66,8 +69,8 @@ def _random_matrix(schema: Schema, rng: np.random.Generator) -> Any:
         if segment.kind == "binary":
             part[:] = rng.random(part.shape) < 0.5
         elif segment.kind == "categorical":
-            part[:] = np.eye(part.shape[1])[rng.integers(part.shape[1], size=_ROWS)]
-        part[rng.random(_ROWS) < _MISSING] = np.nan
+            part[:] = np.eye(part.shape[1])[rng.integers(part.shape[1], size=count)]
+        part[rng.random(count) < _MISSING] = np.nan
     if not schema.segments:
         matrix[rng.random(shape) < _MISSING] = np.nan
     return matrix
@@ -76,7 +79,7 @@ def _random_matrix(schema: Schema, rng: np.random.Generator) -> Any:
 def _with_events(schema: TableSchema, table: pa.Table, rng: np.random.Generator) -> pa.Table:
     """Fill columns that are passed through, and put in some values that `fit` did not see."""
     for place, field in enumerate(schema.fields):
-        some = rng.random(_ROWS) < (0.9 if field.passed_through else _MISSING)
+        some = rng.random(len(table)) < (0.9 if field.passed_through else _MISSING)
         varied = field.width and field.kind != "category"
         if field.passed_through or (schema.unknown == "warn" and not varied):
             cells = _others(field, table.column(place), some)

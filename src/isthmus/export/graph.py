@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core.errors import MissingExtra
-from isthmus.export.operators import Operator, OperatorGraph
+from isthmus.export.operators import Body, Operator, OperatorGraph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,10 @@ class OnnxGraph(OperatorGraph):
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
 
-    def input(self, name: str, dtype: Any, shape: Sequence[int]) -> str:
+    def input(self, name: str, dtype: Any, shape: Sequence[int], *, rows: bool = True) -> str:
         """Add an input of any number of rows, (n, *shape); `dtype` is a NumPy type or str.
+
+        Without `rows`, its shape is the one given.
 
         Raises
         ------
@@ -39,7 +41,7 @@ class OnnxGraph(OperatorGraph):
             The name is taken.
         """
         self._claim(name)
-        self._inputs.append(self._value(name, dtype, shape))
+        self._inputs.append(self._value(name, dtype, ("rows", *shape) if rows else shape))
         return name
 
     def output(self, name: str, value: str, dtype: Any, shape: Sequence[int]) -> None:
@@ -52,7 +54,7 @@ class OnnxGraph(OperatorGraph):
         """
         self._claim(name)
         self.operators.append(Operator("Identity", (value,), (name,), {}))
-        self._outputs.append(self._value(name, dtype, shape))
+        self._outputs.append(self._value(name, dtype, ("rows", *shape)))
 
     def model(self, name: str, version: str) -> onnx.ModelProto:
         """Return the complete model, checked."""
@@ -74,21 +76,32 @@ class OnnxGraph(OperatorGraph):
         return model
 
     def _node(self, operator: Operator) -> Any:
-        attributes = {
-            name: self._onnx.helper.np_dtype_to_tensor_dtype(value)
-            if isinstance(value, np.dtype)
-            else value
-            for name, value in operator.attributes.items()
-        }
+        attributes = {name: self._attribute(value) for name, value in operator.attributes.items()}
         return self._onnx.helper.make_node(
             operator.kind, operator.inputs, operator.outputs, **attributes
         )
 
-    def _value(self, name: str, dtype: Any, shape: Sequence[int]) -> Any:
+    def _attribute(self, value: Any) -> Any:
+        if isinstance(value, Body):
+            nodes = [self._node(each) for each in value.operators]
+            # The number of the turn, and whether it goes on, are single numbers.
+            inputs = [*self._of_body(value.inputs[:2], ()), *self._of_body(value.inputs[2:])]
+            outputs = [*self._of_body(value.outputs[:1], ()), *self._of_body(value.outputs[1:])]
+            return self._onnx.helper.make_graph(nodes, "turn", inputs, outputs)
+        if isinstance(value, np.dtype):
+            return self._onnx.helper.np_dtype_to_tensor_dtype(value)
+        return value
+
+    def _of_body(
+        self, values: Sequence[tuple[str, Any]], shape: Sequence[int] | None = None
+    ) -> list[Any]:
+        return [self._value(name, kind, shape) for name, kind in values]
+
+    def _value(self, name: str, dtype: Any, shape: Sequence[int | str] | None) -> Any:
         text = dtype is str
         kinds = self._onnx.TensorProto
         kind = kinds.STRING if text else self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return self._onnx.helper.make_tensor_value_info(name, kind, ["rows", *shape])
+        return self._onnx.helper.make_tensor_value_info(name, kind, shape)
 
 
 def import_onnx() -> Any:

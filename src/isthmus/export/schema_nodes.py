@@ -28,24 +28,35 @@ def inputs(graph: OnnxGraph, schema: Schema) -> str:
     """
     if isinstance(schema, TableSchema):
         return table_inputs(graph, schema)
-    cells = graph.input(ARRAY, _array(schema).dtype, schema.sample_shape)
-    made = _flat(graph, graph.cast(cells, np.float64), schema)
-    made = graph.cast(scaled(graph, made, _array(schema).scaling), np.float32)
-    made = _reshaped(graph, made, schema.sample_shape)
-    return _where_absent(graph, schema, made, np.float32)
+    given = graph.input(ARRAY, _array(schema).dtype, schema.sample_shape)
+    return scaled_samples(graph, schema, given)
 
 
 def outputs(graph: OnnxGraph, schema: Schema, matrix: str) -> None:
     """Add the outputs for scaled rows in original units: ``"reconstruction"``, or one by column."""
     if isinstance(schema, TableSchema):
         return table_outputs(graph, schema, matrix)
+    kind = np.dtype(_array(schema).dtype)
+    made = unscaled_samples(graph, schema, matrix)
+    return graph.output(RECONSTRUCTION, made, kind, schema.sample_shape)
+
+
+def scaled_samples(graph: OperatorGraph, schema: Schema, given: str) -> str:
+    """Return samples of an array, (n, *sample_shape), scaled; NaN where a cell is missing."""
+    made = _flat(graph, graph.cast(given, np.float64), schema)
+    made = graph.cast(scaled(graph, made, _array(schema).scaling), np.float32)
+    made = graph.reshaped(made, schema.sample_shape)
+    return _where_absent(graph, schema, made, np.float32)
+
+
+def unscaled_samples(graph: OperatorGraph, schema: Schema, matrix: str) -> str:
+    """Return scaled samples of an array, (n, *sample_shape), in original units and type."""
     made = _flat(graph, graph.cast(matrix, np.float64), schema)
-    made = _reshaped(graph, unscaled(graph, made, _array(schema).scaling), schema.sample_shape)
+    made = graph.reshaped(unscaled(graph, made, _array(schema).scaling), schema.sample_shape)
     kind = np.dtype(_array(schema).dtype)
     largest = (graph.constant(sign * float(np.finfo(kind).max), np.float64) for sign in (-1, 1))
     made = _where_absent(graph, schema, graph.add("Clip", made, *largest), np.float64)
-    made = graph.cast(made, kind)
-    return graph.output(RECONSTRUCTION, made, kind, schema.sample_shape)
+    return graph.cast(made, kind)
 
 
 def filled(graph: OperatorGraph, matrix: str) -> str:
@@ -60,19 +71,17 @@ def _array(schema: Schema) -> ArraySchema:
     raise AssertionError("there is no other kind of schema")
 
 
-def _flat(graph: OnnxGraph, cells: str, schema: Schema) -> str:
+def _flat(graph: OperatorGraph, cells: str, schema: Schema) -> str:
     """Flatten samples as far as the scaling needs it: by column, or by channel."""
     size = _array(schema).scaling.center.size
     if size in (1, schema.sample_shape[-1]):
         return cells
-    return _reshaped(graph, cells, (schema.n_columns,))
+    return graph.reshaped(cells, (schema.n_columns,))
 
 
-def _reshaped(graph: OnnxGraph, cells: str, shape: tuple[int, ...]) -> str:
-    return graph.add("Reshape", cells, graph.constant([-1, *shape], np.int64))
-
-
-def _where_absent(graph: OnnxGraph, schema: Schema, cells: str, dtype: type[np.floating]) -> str:
+def _where_absent(
+    graph: OperatorGraph, schema: Schema, cells: str, dtype: type[np.floating]
+) -> str:
     """Make cells missing that were missing in every row of `fit`."""
     if schema.absent is None:
         return cells
