@@ -1,12 +1,14 @@
-"""Compare isthmus with other compressors: tables and series, images, lossless and lossy; speed.
+"""Compare isthmus with other compressors: tables and series, images, arrays of all kinds; speed.
 
-usage: scripts/bench compression [--only bounded,lossless,images,lossy,speed] [--data DATA]
+usage: scripts/bench compression [--only bounded,lossless,images,lossy,arrays,speed] [--data DATA]
+       scripts/bench compression --only arrays [--half design] [--kind audio] [--results FILE]
 
 The other compressors come from imagecodecs and the standard library, in their own environment. DATA
-contains nab/realKnownCause/*.csv, adbench/*.npz and mnist.npz. Every result is decoded and checked.
-Sizes of isthmus are those of whole files, with manifest and checksums. Sizes of the other
-compressors do not include shapes, types and the scale of quantised columns. Tables are Markdown, on
-standard output; progress goes to standard error.
+contains nab, skab, adbench/*.npz and mnist.npz. The part "arrays" also reads data files of Python
+packages, and sounds of Debian's alsa-utils and sonic-pi-samples if they are installed; it says what
+is missing. Every result is decoded and checked. Sizes of isthmus are those of whole files, with
+manifest and checksums. Sizes of the other compressors do not include shapes, types and the scale of
+quantised columns. Tables are Markdown, on standard output; progress goes to standard error.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import importlib
 import time
 from pathlib import Path
 
+from compression_parts.arrays import add_options
 from speed_parts import harness
 
 PARTS = {
@@ -21,6 +24,7 @@ PARTS = {
     "lossless": "sensors",
     "images": "images",
     "lossy": "lossy",
+    "arrays": "arrays",
     "speed": "throughput",
 }
 """Part -> the file in compression_parts with the function of that name."""
@@ -34,6 +38,7 @@ def main() -> None:
     )
     parser.add_argument("--only", default=",".join(PARTS), help="comma-separated parts")
     parser.add_argument("--data", default=str(SHARED), help="folder of the data sets")
+    add_options(parser)
     arguments = parser.parse_args()
     for name in arguments.only.split(","):
         if name not in PARTS:
@@ -41,7 +46,8 @@ def main() -> None:
     for name in arguments.only.split(","):
         began = time.perf_counter()
         part = getattr(importlib.import_module(f"compression_parts.{PARTS[name]}"), name)
-        print("\n".join(part(Path(arguments.data))), "\n", flush=True)
+        options = (arguments,) if name == "arrays" else ()
+        print("\n".join(part(Path(arguments.data), *options)), "\n", flush=True)
         harness.say(f"{name} took {time.perf_counter() - began:.0f} s")
 
 

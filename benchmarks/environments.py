@@ -19,7 +19,33 @@ REQUIREMENTS = {
     "pyod": ("pyod==3.6.7", "tqdm", TORCH),  # pyod imports tqdm without requiring it
     "pythae": ("pythae==0.1.2", TORCH),
     "imagecodecs": ("imagecodecs==2026.3.6", "pillow==13.0.0"),
+    "arrays": (
+        "imagecodecs==2026.3.6",
+        "pillow==13.0.0",
+        "pcodec==1.1.0",
+        "soundfile==0.14.0",
+    ),
 }
+FILES = {
+    "array-data": (
+        "aeon==1.6.0",
+        "arch==8.0.0",
+        "dipy==1.12.1",
+        "global-land-mask==1.0.0",
+        "matplotlib==3.11.2",
+        "nibabel==5.4.2",
+        "nilearn==0.14.1",
+        "obspy==1.5.1",
+        "pygame==2.6.1",
+        "scikit-image==0.26.0",
+        "scikit-learn==1.9.1",
+        "statsmodels==0.15.0",
+        "vega_datasets==0.9.0",
+    ),
+}
+"""Packages of which only data files are read, by the name of a folder in .benchmarks."""
+_IMPORTED = {"arrays": "imagecodecs"}
+"""The module that shows an environment to be complete, if it has another name."""
 
 
 def python_of(name: str) -> str:
@@ -40,9 +66,22 @@ def python_of(name: str) -> str:
     return str(python)
 
 
+def files_of(name: str) -> Path:
+    """Return a folder with packages of `FILES`, without what they require; nothing imports them."""
+    folder = FOLDER / name
+    complete = folder / ".complete"
+    if not complete.exists():
+        print(f"collecting {name} in .benchmarks", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--upgrade"]
+        subprocess.run([*command, "--target", folder, *FILES[name]], check=True, stdout=sys.stderr)
+        complete.touch()
+    return folder
+
+
 def _imports(python: Path, name: str) -> bool:
     """Return whether the environment has its library; False after an interrupted install."""
     if not python.exists():
         return False
-    done = subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False)
+    module = _IMPORTED.get(name, name)
+    done = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False)
     return done.returncode == 0
