@@ -67,7 +67,7 @@ def bounded(X: np.ndarray, bound: np.ndarray) -> Sizes:
     sizes |= shuffled(narrow) | coded(narrow)
     sizes |= best({"SZ3": sz3(X, bound), "ZFP": zfp(X, bound), "SPERR": sperr(X, bound)})
     if X.dtype in (np.uint8, np.uint16) and X.ndim > 1 and len(bound) == 1:
-        packed = imagecodecs.jpegls_encode(image(X), level=int(bound[0]))
+        packed = imagecodecs.jpegls_encode(image(X), level=min(int(bound[0]), 255))
         if within(image(X), imagecodecs.jpegls_decode(packed), bound):
             sizes["JPEG-LS"] = min(sizes.get("JPEG-LS", len(packed)), len(packed))
     return sizes

@@ -13,6 +13,7 @@ from isthmus.compression.coders import (
     general_compressors,
     matrix_layouts,
     quantization,
+    quantizers,
     selection,
 )
 from isthmus.compression.coders.block import ColumnBlock, Layout
@@ -141,7 +142,7 @@ def test_lattices(bound: float, dtype: str) -> None:
 def test_decimals_are_found() -> None:
     values = np.abs(np.random.default_rng(0).normal(size=500)).round(2).astype("f4")
     found, q, patches = quantization.to_integers(values, 0.0)
-    assert (found.mode, found.places, len(patches)) == (quantization.DECIMALS, 2, 0)
+    assert (found.mode, found.places, len(patches)) == (quantizers.DECIMALS, 2, 0)
     np.testing.assert_array_equal(q, np.rint(values.astype(float) * 100))
 
 
@@ -164,3 +165,82 @@ def test_damage_is_refused_whatever_it_is() -> None:
                 assert str(error)  # noqa: PT017 - either outcome is right
             else:
                 assert back.shape == (300, 3)
+
+
+def kept_within(values: np.ndarray, bound: float) -> quantizers.Quantizer:
+    """Return the quantizer of a column, after its bytes and its errors were checked."""
+    found, q, patches = quantization.to_integers(values, bound)
+    assert quantizers.read_quantizer(Cursor(found.to_bytes()), values.dtype) == found
+    back = found.values(q, values.dtype)
+    back[patches] = values[patches]
+    apart = [abs(int(a) - int(b)) for a, b in zip(back, values, strict=True)]
+    if values.dtype.kind == "f":
+        apart = np.abs(back.astype(float) - values.astype(float))
+    assert max(apart, default=0) <= bound
+    return found
+
+
+@QUICK
+@given(
+    values=st.sampled_from(["i1", "u2", "i4", "u4", "i8", "u8"]).flatmap(
+        lambda kind: hnp.arrays(kind, st.integers(1, 30))
+    ),
+    multiple=st.sampled_from([1, 2, 3, 10]),
+    bound=st.sampled_from([0.0, 0.9, 1.0, 2.5, 7.0, 300.0, 1e12]),
+)
+def test_integers_stay_within_any_bound(values: np.ndarray, multiple: int, bound: float) -> None:
+    kept_within(values // multiple * multiple, bound)
+
+
+@QUICK
+@given(
+    values=hnp.arrays(np.int64, st.integers(1, 40), elements=st.integers(-300, 300)),
+    unit=st.sampled_from([1, 7, 0.5, 0.25, 0.1, 0.001]),
+    share=st.floats(0, 3),
+    dtype=st.sampled_from(["f2", "f4", "f8"]),
+)
+def test_multiples_of_a_step_stay_within_any_bound(
+    values: np.ndarray, unit: float, share: float, dtype: str
+) -> None:
+    kept_within((values * unit).astype(dtype), unit * share)
+
+
+def test_a_grid_joins_as_many_steps_as_the_bound_allows() -> None:
+    values = np.random.default_rng(0).integers(0, 97, 500)
+    for unit, bound, step in ((1, 0.5, 2), (1, 0.97, 2), (1, 1.4, 3), (10, 9, 2), (0.25, 0.3, 3)):
+        found = kept_within((values * unit).astype("f4"), bound)
+        scale = 10**found.places * (2 if found.mode == quantizers.HALVES else 1)
+        assert found.step / scale == step * unit
+
+
+def test_a_coarse_grid_takes_fewer_bytes() -> None:
+    walk = np.random.default_rng(0).integers(-2, 3, (3000, 1)).cumsum(axis=0) // 4
+    exact, bounded = (
+        len(ContextMixing().encode(block(walk.astype("f4"), bound))) for bound in (0.0, 0.5)
+    )
+    assert bounded < 0.75 * exact
+
+
+def test_columns_that_repeat_each_other_keep_their_steps() -> None:
+    first = np.random.default_rng(0).integers(0, 99, 3000).astype("i2")
+    columns = [first, np.roll(first, 1), np.roll(first, 2)]
+    layout = Layout((first.dtype,) * 3, (3,))
+    mixed = ColumnBlock(columns, (1.0, 2.0, 3.0), layout)
+    same = ColumnBlock(columns, (1.0, 1.0, 1.0), layout)
+    np.testing.assert_array_equal(mixed.integers[0], same.integers[0])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\4\0\0",  # a step of 0
+        b"\4\1" + b"\xff" * 9 + b"\1",  # an offset of 2**63
+        b"\4\1\x80",  # an unfinished offset
+        b"\x14\1\0",  # decimal places
+        b"\5\1\0",  # halves
+        b"\6",
+    ],
+)
+def test_impossible_grids_of_integers_are_refused(head: bytes) -> None:
+    with pytest.raises(InvalidArchive):
+        quantizers.read_quantizer(Cursor(head), np.dtype("i4"))

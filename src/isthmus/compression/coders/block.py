@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.compression.coders import quantization
+from isthmus.compression.coders import general_compressors, matrix_layouts, quantization
 from isthmus.compression.coders.byte_cursor import Cursor, refuse, varint
+from isthmus.compression.coders.quantizers import read_quantizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Integers = NDArray[np.int64]
+
+_MOST_CHOICES = 64
+"""Of more columns than this, and than an eighth of the rows, all have the same quantizer."""
+_ESTIMATED = 1 << 17
+"""Values on which quantizations are compared."""
+_LAYOUTS = [each for each in matrix_layouts.LAYOUTS.values() if each.order != "planes"]
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,50 @@ class ColumnBlock:
     @cached_property
     def integers(self) -> tuple[Integers, bytes]:
         """The quantized columns, an (n, m) matrix, and the encoded quantizers."""
+        return self._quantized(self._useful_bounds())
+
+    def _useful_bounds(self) -> tuple[float, ...]:
+        """Return the bounds to quantize with, at most those of the block.
+
+        It is not always best to quantize each column as coarsely as its own bound allows: columns
+        that repeat each other no longer do so with different steps. So the narrowest bound for all
+        columns and exact values are tried on some rows.
+        """
+        if self.exact or self._joint or len(self.columns) == 1:
+            return self.bounds
+        narrowest = min(bound for bound in self.bounds if bound)
+        tried = [
+            self.bounds,
+            tuple(min(bound, narrowest) for bound in self.bounds),
+            (0.0,) * len(self.columns),
+        ]
+        rows = max(1, _ESTIMATED // len(self.columns))
+        part = ColumnBlock([column[:rows] for column in self.columns], self.bounds, self.layout)
+        return min(dict.fromkeys(tried), key=part._estimate)
+
+    def _estimate(self, bounds: tuple[float, ...]) -> int:
+        """Return about how many bytes the integers may take, by a quick compressor."""
+        matrix, quantizers = self._quantized(bounds)
+        sizes = [
+            len(matrix_layouts.pack(matrix, layout, general_compressors.quickest))
+            for layout in _LAYOUTS
+        ]
+        return min(sizes) + len(quantizers)
+
+    @property
+    def _joint(self) -> bool:
+        """Whether one quantizer is chosen for all columns: those of fields, volumes and images."""
+        columns, shape = len(self.columns), self.layout.sample_shape
+        wide = len(shape) > 1 or columns > max(_MOST_CHOICES, self.rows // 8)
+        return wide and self.layout.uniform and len(set(self.bounds)) == 1
+
+    def _quantized(self, bounds: tuple[float, ...]) -> tuple[Integers, bytes]:
         matrix = np.empty((self.rows, len(self.columns)), dtype=np.int64)
-        maps, patched = [], []
-        for j, (values, bound) in enumerate(zip(self.columns, self.bounds, strict=True)):
-            found, matrix[:, j], patches = quantization.to_integers(values, bound)
+        maps, patched, tried = [], [], None
+        if self._joint:
+            tried = quantization.candidates(np.stack(self.columns, axis=1).ravel(), bounds[0])
+        for j, (values, bound) in enumerate(zip(self.columns, bounds, strict=True)):
+            found, matrix[:, j], patches = quantization.to_integers(values, bound, tried)
             maps.append(found.to_bytes())
             if len(patches):
                 patched.append(varint(j) + quantization.patches_to_bytes(patches, values))
@@ -98,10 +145,7 @@ def from_integers(matrix: Integers, quantizers: Cursor, layout: Layout) -> list[
     same = quantizers.read(1)[0]
     if same > 1:
         refuse(f"{same}, expected 0 or 1")
-    maps = [
-        quantization.read_quantizer(quantizers, dtype)
-        for dtype in layout.dtypes[: 1 if same else None]
-    ]
+    maps = [read_quantizer(quantizers, dtype) for dtype in layout.dtypes[: 1 if same else None]]
     if same:
         if len({dtype.kind in "biu" for dtype in layout.dtypes}) > 1:
             refuse("one quantizer for integers and floats")

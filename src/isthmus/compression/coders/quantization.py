@@ -1,102 +1,59 @@
-"""Quantization of columns to integers and back, with every value within its error bound.
+"""Quantization of columns to integers, with every value within its error bound.
 
-Each column is converted to 64-bit integers q by the first of these quantizers that fits. Its values
-are restored as:
-
-=========  ==============================================================================
-integers   ``q · step``, of any integer type, `step` being odd
-decimals   ``q · step / 10^p``: floats that are multiples of a power of ten, such as 21.3
-lattice    ``q · step`` in float64, rounded to the column's type
-bits       the float with the bits q; these integers have the order of the floats
-=========  ==============================================================================
-
-Each formula is one multiplication or division in float64, which IEEE 754 defines to the last bit,
-so every machine restores the same values. The encoder checks them. Values that would not be
-restored, such as NaN and infinities, are stored unchanged (*patches*).
+Several grids keep a bound: the finest, which restores integers and decimals exactly, and coarser
+ones. If the values are multiples of a step, as counts and sensor readings are, a coarser grid joins
+a whole number of steps in each interval: more than an interval as wide as the bound allows would
+hold on average. The grid with the fewest bits in a sample is used. A lattice is left for floats
+that are not decimals, and their bits if no grid restores them. Values that would not be restored,
+such as NaN and infinities, are stored unchanged (*patches*).
 """
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isthmus.compression.coders import general_compressors
 from isthmus.compression.coders.byte_cursor import length_prefixed, refuse, varint
+from isthmus.compression.coders.quantizers import (
+    ALIGNED,
+    BITS,
+    DECIMALS,
+    HALVES,
+    INTEGERS,
+    LATTICE,
+    MOST_PLACES,
+    Quantizer,
+    signed_type,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from isthmus.compression.coders.byte_cursor import Cursor
 
     Integers = NDArray[np.int64]
 
-INTEGERS, DECIMALS, LATTICE, BITS = range(4)
-_PLACES = 9
-"""The largest number of decimal places that is tried."""
-_FINE = 32
-"""`DECIMALS` is used only if the error bound is at most this many steps of the last place."""
+_PHASES = 8
+"""All places of a grid are tried, and exact values, if at most this many steps are joined."""
+_FINE = 64
+"""Of floats, at most this many steps are joined; a lattice is nearly as coarse, and is shorter."""
 _SAMPLE = 512
+_COSTED = 1 << 13
+"""Values on which grids are compared."""
 _EXACT = 2.0**52
+_MOST_STEP = 2**50
+_ROOM = 2**62
+"""Beyond this, integer arithmetic could overflow."""
 
 
-@dataclass(frozen=True)
-class Quantizer:
-    """Restores the values of a column from its integers.
-
-    Parameters
-    ----------
-    mode : int
-        `INTEGERS`, `DECIMALS`, `LATTICE` or `BITS`.
-    step : float
-        The quantization step: a whole number, except on a lattice.
-    places : int
-        The number of decimal places.
-    """
-
-    mode: int
-    step: float = 1
-    places: int = 0
-
-    def values(self, q: Integers, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return the values of integers in native byte order; overflow of `dtype` does not warn."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.mode == BITS:
-                return _ordered(q.astype(_signed(dtype))).view(dtype)
-            if self.mode == INTEGERS:
-                return _as_integers(q, int(self.step), dtype)
-            product: NDArray[Any] = q.astype(np.float64) * self.step
-            if self.mode == DECIMALS:
-                product /= 10.0**self.places
-            return product.astype(dtype)
-
-    def to_bytes(self) -> bytes:
-        """Return the encoded quantizer, for `read_quantizer`."""
-        first = bytes([self.mode | self.places << 4])
-        if self.mode == LATTICE:
-            return first + struct.pack("<f", self.step)
-        return first + (b"" if self.mode == BITS else varint(int(self.step)))
-
-
-def read_quantizer(cursor: Cursor, dtype: np.dtype[Any]) -> Quantizer:
-    """Read what `Quantizer.to_bytes` wrote, for values of `dtype`; raises InvalidArchive."""
-    first = cursor.read(1)[0]
-    mode, places = first & 15, first >> 4
-    if mode > BITS or places > _PLACES or (mode == INTEGERS) != (dtype.kind in "biu"):
-        refuse(f"the unknown quantizer {first} of {dtype}")
-    if mode == BITS:
-        return Quantizer(mode)
-    if mode == LATTICE:
-        step = struct.unpack("<f", cursor.read(4))[0]
-        if not (np.isfinite(step) and step > 0):
-            refuse(f"the step {step}")
-        return Quantizer(mode, step)
-    return Quantizer(mode, cursor.varint(2**53), places)
-
-
-def to_integers(values: NDArray[Any], bound: float) -> tuple[Quantizer, Integers, NDArray[np.intp]]:
+def to_integers(
+    values: NDArray[Any], bound: float, tried: Sequence[Quantizer] | None = None
+) -> tuple[Quantizer, Integers, NDArray[np.intp]]:
     """Quantize a column.
 
     Parameters
@@ -105,27 +62,25 @@ def to_integers(values: NDArray[Any], bound: float) -> tuple[Quantizer, Integers
         Booleans, integers or floats, in native byte order.
     bound : float
         The error bound; 0 is lossless.
+    tried : sequence of Quantizer, optional
+        The quantizers to try, the first that fits is used; those of `candidates` by default.
 
     Returns
     -------
     quantizer, integers, patches
         The quantizer; the integers, (n,); and the rows whose values it would not restore.
     """
-    if values.dtype.kind in "biu":
-        found = _from_integers(values, bound)
-        return found, _over(values, int(found.step)), np.empty(0, np.intp)
-    finite = np.isfinite(values)
-    for candidate in _candidates(values[finite], bound):
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = values.astype(np.float64) * 10.0**candidate.places / candidate.step
-            q = np.rint(np.where(finite, scaled, 0.0)).astype(np.int64)
+    for candidate in candidates(values, bound) if tried is None else tried:
+        q = candidate.integers(values)
+        if values.dtype.kind in "biu":
+            return candidate, q, np.empty(0, np.intp)
         patches = np.flatnonzero(~_within(candidate.values(q, values.dtype), values, bound))
-        failed = len(patches) - np.count_nonzero(~finite)
+        failed = len(patches) - np.count_nonzero(~np.isfinite(values[patches]))
         if failed <= len(values) // 64:
             q[patches] = _before(q, patches)
             return candidate, q, patches
-    ordered = _ordered(values.view(_signed(values.dtype)))
-    return Quantizer(BITS), ordered.astype(np.int64), np.empty(0, np.intp)
+    bits = Quantizer(BITS)
+    return bits, bits.integers(values), np.empty(0, np.intp)
 
 
 def patches_to_bytes(patches: NDArray[np.intp], values: NDArray[Any]) -> bytes:
@@ -152,67 +107,93 @@ def patch(cursor: Cursor, values: NDArray[Any]) -> None:
     values[places] = kept.astype(values.dtype)
 
 
-def _signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(f"i{dtype.itemsize}")
+def candidates(values: NDArray[Any], bound: float) -> list[Quantizer]:
+    """Return quantizers of a column that keep a bound, the most promising first.
+
+    For floats, none may be suitable.
+    """
+    if values.dtype.kind == "b":
+        return [Quantizer(INTEGERS)]
+    found = _of_integers(values, bound) if values.dtype.kind in "iu" else _of_floats(values, bound)
+    if bound == 0 or len(found) < 2:
+        return found
+    sample = _sampled(values)
+    return sorted(found, key=lambda each: _cost(each, sample, bound))
 
 
-def _ordered(bits: NDArray[Any]) -> NDArray[Any]:
-    """Map the bits of floats to integers in the order of the floats; it is its own inverse."""
-    places = 8 * bits.dtype.itemsize - 1
-    ordered: NDArray[Any] = bits ^ ((bits >> places) & np.array(2**places - 1, bits.dtype))
-    return ordered
+def _of_integers(values: NDArray[Any], bound: float) -> list[Quantizer]:
+    if not len(values) or (
+        values.dtype.itemsize == 8 and (int(values.max()) >= _ROOM or int(values.min()) <= -_ROOM)
+    ):
+        return [Quantizer(INTEGERS)]
+    whole = whole_numbers(values)
+    step = _common_step(whole)
+    base = int(whole[0]) % step
+    joined = 2 * int(min(bound, _ROOM)) // step + 1
+    return _grids(base, step, [joined], places=0, halves=False)
 
 
-def _from_integers(values: NDArray[Any], bound: float) -> Quantizer:
-    # An odd step has a middle integer. Beyond 2⁶² the arithmetic would overflow.
-    limit = 2**62
-    room = values.dtype.itemsize < 8 or not (
-        len(values) and (int(values.max()) >= limit or int(values.min()) <= -limit)
-    )
-    lossy = values.dtype.kind != "b" and room and bound >= 1
-    return Quantizer(INTEGERS, 2 * int(min(bound, 2**50)) + 1 if lossy else 1)
-
-
-def _over(values: NDArray[Any], step: int) -> Integers:
-    q = values.view(np.int64) if values.dtype == np.uint64 else values.astype(np.int64)
-    return q if step == 1 else (q + step // 2) // step
-
-
-def _as_integers(q: Integers, step: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    whole = q * np.int64(step)
-    if step > 1:
-        limits = np.iinfo(dtype)
-        whole = np.clip(whole, max(limits.min, -(2**63)), min(limits.max, 2**63 - 1))
-    return whole.astype(dtype)
-
-
-def _candidates(finite: NDArray[Any], bound: float) -> list[Quantizer]:
-    """Return the quantizers to try for floats, the one with the smallest integers first."""
+def _of_floats(values: NDArray[Any], bound: float) -> list[Quantizer]:
+    finite = values[np.isfinite(values)]
     if not len(finite):
         return [Quantizer(DECIMALS)]
-    found = []
     largest = float(np.abs(finite).max())
-    margin = bound * (1 - 4 * float(np.finfo(finite.dtype).eps))
-    places = _decimal_places(finite)
-    if places is not None and largest * 10**places < _EXACT:
-        steps = int(bound) if places == 0 else int(min(margin * 10**places, 2**40))
-        if steps <= _FINE:
-            found.append(Quantizer(DECIMALS, 2 * steps + 1, places))
     # Leave room for the error of rounding the largest value to the column's type.
     with np.errstate(over="ignore"):
-        step = 2 * margin - float(np.spacing(finite.dtype.type(largest)))
-    if step > 1e-30 and step < 1e30 and largest / step < _EXACT:
-        lattice = np.float32(step)
-        lattice = lattice if lattice <= step else np.nextafter(lattice, np.float32(0))
-        found.append(Quantizer(LATTICE, float(lattice)))
+        margin = bound * (1 - 4 * float(np.finfo(finite.dtype).eps))
+        margin -= float(np.spacing(finite.dtype.type(largest))) / 2
+    found: list[Quantizer] = []
+    fine = False
+    places = _decimal_places(finite)
+    if places is not None and 2 * largest * 10**places < _EXACT:
+        whole = np.rint(finite.astype(np.float64) * 10.0**places).astype(np.int64)
+        step = _common_step(whole)
+        # A value that is exactly between two others may need the whole bound.
+        widths = [2 * each * 10**places / step for each in (bound * (1 + 1e-12), margin)]
+        joined = [int(min(max(width, 0), _MOST_STEP)) + 1 for width in widths]
+        found = _grids(int(whole[0]) % step, step, joined, places=places, halves=True)
+        fine = max(joined) > _FINE
+    if 1e-30 < 2 * margin < 1e30 and largest / margin < _EXACT:
+        lattice = np.float32(2 * margin)
+        lattice = lattice if lattice <= 2 * margin else np.nextafter(lattice, np.float32(0))
+        found = [*(() if fine else found), Quantizer(LATTICE, float(lattice))]
     return found
+
+
+def _grids(
+    base: int, step: int, joined: Sequence[int], *, places: int, halves: bool
+) -> list[Quantizer]:
+    """Return grids of ``base + k · step`` that join several steps, and the exact one if few."""
+    found = []
+    joined = [min(each, max(1, _MOST_STEP // step)) for each in joined]
+    for many in sorted({*joined, *([1] if max(joined) <= _PHASES else [])}):
+        width = (many - 1) * step
+        phases = range(many) if many <= _PHASES else [round((-width / 2 - base) / step)]
+        for phase in phases:
+            twice = 2 * (base + phase * step) + width
+            if halves and twice % 2:
+                found.append(Quantizer(HALVES, 2 * many * step, places, twice % (2 * many * step)))
+                continue
+            offset = twice // 2 % (many * step)
+            mode = ALIGNED if offset else DECIMALS if halves else INTEGERS
+            found.append(Quantizer(mode, many * step, places, offset))
+    return found
+
+
+def _common_step(whole: Integers) -> int:
+    """Return the greatest common divisor of all differences; 1 if all are 0."""
+    for some in (whole[:_SAMPLE], whole):
+        step = int(np.gcd.reduce(some - some[0]))
+        if step == 1:
+            break
+    return step if 0 < step <= _MOST_STEP else 1
 
 
 def _decimal_places(finite: NDArray[Any]) -> int | None:
     """Return how many decimal places represent a sample of floats exactly, or None."""
     sample = finite[:: max(1, len(finite) // _SAMPLE)]
     wide = sample.astype(np.float64)
-    for places in range(_PLACES + 1):
+    for places in range(MOST_PLACES + 1):
         with np.errstate(over="ignore", invalid="ignore"):
             back = (np.rint(wide * 10.0**places) / 10.0**places).astype(sample.dtype)
         if np.count_nonzero(back != sample) <= len(sample) // 64:
@@ -220,9 +201,40 @@ def _decimal_places(finite: NDArray[Any]) -> int | None:
     return None
 
 
+def _sampled(values: NDArray[Any]) -> NDArray[Any]:
+    """Return all values, or four runs of them."""
+    if len(values) <= _COSTED:
+        return values
+    length = _COSTED // 4
+    starts = [(len(values) - length) * k // 3 for k in range(4)]
+    return np.concatenate([values[start : start + length] for start in starts])
+
+
+def _cost(quantizer: Quantizer, values: NDArray[Any], bound: float) -> float:
+    """Estimate the bits of quantized values: their entropy or that of their differences."""
+    q = quantizer.integers(values)
+    entropy = min(_bits(q), _bits(np.diff(q, prepend=q[:1])))
+    if values.dtype.kind != "f":
+        return entropy
+    back = quantizer.values(q, values.dtype)
+    patches = np.count_nonzero(~_within(back, values, bound) & np.isfinite(values))
+    return entropy + float(patches) * 8 * (4 + values.dtype.itemsize)
+
+
+def _bits(q: Integers) -> float:
+    """Return the entropy of all integers in bits, and what their frequencies may take."""
+    low, high = int(q.min()), int(q.max())
+    if high - low < 1 << 16:
+        counts = np.bincount(q - low)
+        counts = counts[counts > 0]
+    else:
+        counts = np.unique(q, return_counts=True)[1]
+    return float(counts @ np.log2(len(q) / counts)) + 8.0 * len(counts)
+
+
 def _within(back: NDArray[Any], values: NDArray[Any], bound: float) -> NDArray[np.bool_]:
     if bound == 0:
-        kind = _signed(values.dtype)
+        kind = signed_type(values.dtype)
         same: NDArray[np.bool_] = back.view(kind) == values.view(kind)
         return same
     with np.errstate(over="ignore", invalid="ignore"):
