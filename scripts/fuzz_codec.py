@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zlib
 from pathlib import Path
 
 CHUNK = 1000
@@ -105,7 +106,8 @@ def _writer(sink, manifest, model):
 
 def mutate(chance: random.Random, blobs: dict[str, bytes]) -> tuple[str, str, bytes]:
     name = chance.choice(sorted(blobs))
-    how = chance.choices([flip, cut, forge_chunk, forge_manifest], [20, 25, 40, 15])[0]
+    ways = [flip, cut, forge_chunk, forge_manifest, forge_head]
+    how = chance.choices(ways, [20, 20, 35, 10, 15])[0]
     return name, how.__name__, how(chance, blobs[name], blobs)
 
 
@@ -188,7 +190,23 @@ def forge_manifest(chance, blob, _):
     return sink.getvalue()
 
 
-FORGED = ("forge_chunk", "forge_manifest")
+def forge_head(chance, blob, blobs):
+    """Change the head of a small file, and make its checksum right."""
+    from isthmus.compression import small_files
+
+    if blob[3] != small_files.FORMAT:
+        return forge_manifest(chance, blob, blobs)
+    content = bytearray(blob[:-4])
+    for _ in range(chance.choice([1, 1, 2, 4])):
+        place = min(chance.randrange(4, len(content)), chance.choice([4, 8, 16, len(content) - 1]))
+        content[place] = chance.choice([0, 1, 127, 128, 255, chance.randrange(256)])
+    if chance.random() < 0.3:
+        place = chance.randrange(4, len(content) + 1)
+        content[place:place] = chance.choice([b"\xff" * 9 + b"\1", b"\x80", chance.randbytes(3)])
+    return bytes(content) + zlib.crc32(content).to_bytes(4, "little")
+
+
+FORGED = ("forge_chunk", "forge_manifest", "forge_head")
 
 
 # --- the judge --------------------------------------------------------------------------------

@@ -325,11 +325,18 @@ def test_columns_unlike_those_of_fit() -> None:
 
 
 def test_what_is_no_compressed_file(tmp_path: Path) -> None:
-    for blob in (b"", b"ISZ", b"PK\3\4 something else", b"ISZ\1" + bytes(40)):
+    for blob in (
+        b"",
+        b"ISZ",
+        b"PK\3\4 something else",
+        b"ISZ\1" + bytes(40),
+        b"ISZ\2",
+        b"ISZ\2" + bytes(40),
+    ):
         with pytest.raises(InvalidArchive):
             ist.Codec().decompress(blob)
     with pytest.raises(InvalidArchive, match="upgrade"):
-        ist.Codec().decompress(b"ISZ\2" + bytes(40))
+        ist.Codec().decompress(b"ISZ\3" + bytes(40))
     with pytest.raises(InvalidArchive, match="No such file"):
         next(ist.Codec().decompress_from(tmp_path / "none.isz"))
 

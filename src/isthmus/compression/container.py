@@ -15,6 +15,8 @@
 Numbers are encoded as `varint` unless a size is given. The reader finds the chunks by the end of
 the file. If that is missing or damaged, it goes from chunk to chunk. Lengths are compared with the
 size of the file before they are used.
+
+This is format 1. Small arrays without a model are written in format 2; see ``small_files``.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from isthmus.compression import small_files
 from isthmus.compression.coders import general_compressors
 from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, varint, varints
 from isthmus.core.errors import InvalidArchive
@@ -32,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAGIC = b"ISZ"
-FORMAT = 1
+_NEWEST = small_files.FORMAT
+_FORMAT = 1
 _TAIL = b"isz."
 _MANIFEST_LIMIT = 16 * 2**20
-_MOST_ROWS = 2**48
 _NUMBERS = 1 + 2 * 10
 """The largest size of the numbers before a payload or the manifest."""
 
@@ -56,24 +59,30 @@ class ContainerWriter:
     def __init__(
         self, file: BinaryIO, manifest: dict[str, Any], model: bytes | None = None
     ) -> None:
-        self._file = file
+        self._file, self._manifest, self._model = file, manifest, model
         self._chunks: list[tuple[int, int]] = []
-        text = strict_json.dumps(manifest, "the manifest").encode()
-        number, packed = general_compressors.smallest(text)
-        body = varint(len(text)) + bytes([number]) + length_prefixed(packed)
-        self._put(MAGIC + bytes([FORMAT]) + body + _checksum(body))
+        self._first: tuple[int, bytes] | None = None
+        self._begun = False
         if model is not None:
-            self._put(length_prefixed(model))
+            self._begin()
 
     def add(self, rows: int, payload: bytes) -> None:
         """Write a chunk."""
-        numbers = varint(rows) + varint(len(payload))
-        check = _checksum(varint(len(self._chunks)) + numbers, payload)
-        self._put(b"\1" + numbers + check + payload)
-        self._chunks.append((rows, len(payload)))
+        if not self._begun and self._first is None and len(payload) <= small_files.LARGEST:
+            self._first = rows, payload  # it may be the only one
+            return
+        if not self._begun:
+            self._begin()
+        self._chunk(rows, payload)
 
     def close(self) -> None:
         """Write the end; the file itself stays open."""
+        if not self._begun:
+            whole = small_files.to_bytes(MAGIC, self._manifest, *(self._first or (0, b"")))
+            if whole is not None:
+                self._put(whole)
+                return
+            self._begin()
         if len(self._chunks) < 2:
             self._put(b"\0")
             return
@@ -81,6 +90,24 @@ class ContainerWriter:
         body += b"".join(varints(each) for each in self._chunks)
         body += _checksum(body)
         self._put(body + len(body).to_bytes(4, "little") + _TAIL)
+
+    def _begin(self) -> None:
+        """Write what precedes the chunks, and the chunk that was held back."""
+        text = strict_json.dumps(self._manifest, "the manifest").encode()
+        number, packed = general_compressors.smallest(text)
+        body = varint(len(text)) + bytes([number]) + length_prefixed(packed)
+        self._put(MAGIC + bytes([_FORMAT]) + body + _checksum(body))
+        if self._model is not None:
+            self._put(length_prefixed(self._model))
+        self._begun = True
+        if self._first is not None:
+            self._chunk(*self._first)
+
+    def _chunk(self, rows: int, payload: bytes) -> None:
+        numbers = varint(rows) + varint(len(payload))
+        check = _checksum(varint(len(self._chunks)) + numbers, payload)
+        self._put(b"\1" + numbers + check + payload)
+        self._chunks.append((rows, len(payload)))
 
     def _put(self, content: bytes) -> None:
         self._file.write(content)
@@ -146,19 +173,24 @@ class ContainerReader:
         magic = file.read(4)
         if magic[:3] != MAGIC or len(magic) < 4:
             self._refuse("another kind of file")
-        if magic[3] > FORMAT:
+        if magic[3] > _NEWEST:
             raise InvalidArchive(
                 shown,
-                expected=f"a file in format {FORMAT} or older",
+                expected=f"a file in format {_NEWEST} or older",
                 received=f"one in format {magic[3]}",
                 remedy="upgrade isthmus",
             )
+        self.model: bytes | None = None
+        self.truncation = ""
+        self._is_small = magic[3] == small_files.FORMAT
+        if self._is_small:
+            self._read_small()
+            return
         self.manifest = self._read_manifest()
         model = self.manifest.get("model")
-        embedded = isinstance(model, dict) and model.get("embedded") is True
-        self.model = self._read_piece() if embedded else None
+        if isinstance(model, dict) and model.get("embedded") is True:
+            self.model = self._read_piece()
         self._start = file.tell()
-        self.truncation = ""
         self.chunks = self._from_end() or list(self._from_start())
 
     def read(self, chunk: ContainerChunk) -> bytes:
@@ -169,6 +201,9 @@ class ContainerReader:
         InvalidArchive
             The chunk is damaged; the message names it.
         """
+        if self._is_small:  # its checksum was compared when it was opened
+            self._file.seek(chunk.start)
+            return self._file.read(chunk.length)
         numbers = varint(chunk.rows) + varint(chunk.length)
         frame = 1 + len(numbers) + 4
         self._file.seek(chunk.start - frame)
@@ -182,6 +217,19 @@ class ContainerReader:
                 remedy="copy or download the file again; its other chunks can still be read",
             )
         return payload
+
+    def _read_small(self) -> None:
+        most = small_files.LARGEST + 1024
+        if self.size > most:
+            self._refuse(f"a small file of {self.size:,} bytes")
+        self._file.seek(0)
+        try:
+            found = small_files.read(self._file.read(most), len(MAGIC) + 1)
+        except InvalidArchive as error:
+            raise error.about(self._shown) from None
+        self.manifest = found.manifest
+        chunk = ContainerChunk(0, 0, found.rows, found.start, found.length)
+        self.chunks = [chunk] if found.rows else []
 
     def _read_manifest(self) -> dict[str, Any]:
         start = self._file.tell()
@@ -233,7 +281,7 @@ class ContainerReader:
         found, start, first = [], self._start, 0
         try:
             for number in range(cursor.varint(len(body) // 2)):
-                rows, size = cursor.varint(_MOST_ROWS), cursor.varint(self.size)
+                rows, size = cursor.varint(small_files.MOST_ROWS), cursor.varint(self.size)
                 start += 1 + len(varint(rows)) + len(varint(size)) + 4
                 found.append(ContainerChunk(number, first, rows, start, size))
                 start, first = start + size, first + rows
@@ -254,7 +302,7 @@ class ContainerReader:
                     whole = kind == 0 and number < 2 and at + 1 == self.size
                     self.truncation = "" if whole else f"damage after chunk {number - 1}"
                     return
-                rows, length = head.varint(_MOST_ROWS), head.varint(self.size)
+                rows, length = head.varint(small_files.MOST_ROWS), head.varint(self.size)
                 start = at + head.position + 4
             except InvalidArchive:
                 self.truncation = f"a file that ends after {number} chunks, expected more"
