@@ -44,12 +44,6 @@ def make() -> dict[str, bytes]:
     from sklearn.datasets import load_digits, load_iris
 
     import isthmus as ist
-    from isthmus.compression.coders.block import ColumnBlock, Layout
-    from isthmus.compression.coders.context_mixing import ContextMixing
-    from isthmus.compression.coders.general_compressors import COMPRESSORS
-    from isthmus.compression.coders.general_purpose import VALUES, GeneralPurposeCoder
-    from isthmus.compression.coders.matrix_layouts import LAYOUTS
-    from isthmus.compression.coders.residual_tables import ResidualTables
     from isthmus.compression.embedded_model import EmbeddedModel
     from isthmus.compression.lossy.coder import LossyModelCoder
     from isthmus.compression.lossy.model import LossyModel
@@ -79,20 +73,37 @@ def make() -> dict[str, bytes]:
         # As fit would, but briefly: how good a model is does not matter here.
         codec._keep(None, EmbeddedModel(LossyModelCoder(LossyModel.fit(X, seed=0, epochs=0.5))))
         found[name] = codec.compress(X)
-    sink = io.BytesIO()
-    writer = _writer(sink, {"dtype": "<f4", "row": [4], "bound": 0.05}, None)
+    few = list(rng.integers(0, 3, (4, 150), dtype="i1"))
     columns = list(gaps.T.copy())
-    block = ColumnBlock(columns, (0.05,) * 4, Layout((np.dtype("f4"),) * 4, (4,)))
+    found["coders"] = _by_all_coders(columns, 0.05)
+    found["few values"] = _by_all_coders(few, 0.0)
+    return found
+
+
+def _by_all_coders(columns, bound: float) -> bytes:
+    """Return a file with a chunk by each coder, compressor and layout that takes the columns."""
+    from isthmus.compression.coders.block import ColumnBlock, Layout
+    from isthmus.compression.coders.context_mixing import ContextMixing
+    from isthmus.compression.coders.general_compressors import COMPRESSORS
+    from isthmus.compression.coders.general_purpose import VALUES, GeneralPurposeCoder
+    from isthmus.compression.coders.matrix_layouts import LAYOUTS
+    from isthmus.compression.coders.residual_tables import ResidualTables
+
+    count, dtype = len(columns), columns[0].dtype
+    sink = io.BytesIO()
+    writer = _writer(sink, {"dtype": dtype.str, "row": [count], "bound": bound}, None)
+    block = ColumnBlock(columns, (bound,) * count, Layout((dtype,) * count, (count,)))
     coders = [ContextMixing(), ResidualTables()]
     for number, compressor in enumerate(COMPRESSORS):
         layouts = (*LAYOUTS, VALUES) if number == 1 else (3,)
         choose = lambda content, n=number, c=compressor: (n, c.encode(content))  # noqa: E731
         coders += [GeneralPurposeCoder(layout, choose) for layout in layouts]
     for coder in coders:
-        writer.add(len(gaps), bytes([coder.number]) + coder.encode(block))
+        packed = coder.encode(block)
+        if packed is not None:
+            writer.add(block.rows, bytes([coder.number]) + packed)
     writer.close()
-    found["coders"] = sink.getvalue()
-    return found
+    return sink.getvalue()
 
 
 def _writer(sink, manifest, model):

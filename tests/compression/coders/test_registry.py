@@ -23,18 +23,20 @@ def block_of(values: np.ndarray, bound: float = 0.0) -> ColumnBlock:
     return ColumnBlock(list(flat.T.copy()), (bound,) * flat.shape[1], layout)
 
 
-def values_of(dtype: str, seed: int) -> np.ndarray:
+def values_of(dtype: str, seed: int, columns: int = 3) -> np.ndarray:
     rng = np.random.default_rng(seed)
     kind = np.dtype(dtype)
     if kind.kind == "b":
-        return rng.random((40, 3)) < 0.3
+        return rng.random((40, columns)) < 0.3
     if kind.kind == "f":
-        values = (rng.normal(size=(40, 3)) * 10.0 ** rng.integers(-1, 2)).round(2).astype(kind)
+        values = (
+            (rng.normal(size=(40, columns)) * 10.0 ** rng.integers(-1, 2)).round(2).astype(kind)
+        )
         extremes = [np.finfo(kind).max, np.finfo(kind).tiny, np.nan, np.inf, -np.inf, -0.0]
         values[rng.integers(0, 40, 6), rng.integers(0, 3, 6)] = extremes
         return values
     limits = np.iinfo(kind)
-    values = rng.integers(max(limits.min, -50), 50, (40, 3)).astype(kind)
+    values = rng.integers(max(limits.min, -50), 50, (40, columns)).astype(kind)
     if seed % 2:
         values[3, 0], values[20, 2] = limits.min, limits.max
     return values
@@ -53,8 +55,8 @@ UNTRAINED = [
 def test_blocks_come_back_within_their_bounds(coder, bound: float) -> None:
     encoded = 0
     for dtype in ("?", "u1", "i8", "u8", "f4", "f8"):
-        for seed in range(2):
-            block = block_of(values_of(dtype, seed), 0.0 if dtype == "?" else bound)
+        for seed, columns in ((0, 3), (1, 3), (1, 70)):
+            block = block_of(values_of(dtype, seed, columns), 0.0 if dtype == "?" else bound)
             packed = coder.encode(block)
             if packed is None:
                 continue
@@ -64,15 +66,22 @@ def test_blocks_come_back_within_their_bounds(coder, bound: float) -> None:
                 assert decoded.dtype == values.dtype
                 with np.errstate(invalid="ignore"):
                     assert largest_error(values, decoded, bound) is not None
-    assert encoded >= 6
+    assert encoded >= 3
 
 
 @pytest.mark.parametrize("coder", UNTRAINED)
 def test_one_row_and_equal_rows(coder) -> None:
-    for values in (np.zeros((1, 1)), np.full((50, 2), 7, np.int16), np.arange(9)[:, None]):
+    encoded = 0
+    equal = np.full((50, 2), 7, np.int16)
+    for values in (np.zeros((1, 1)), equal, np.arange(9)[:, None], np.zeros((1, 70)), np.eye(70)):
         block = block_of(values)
-        back = coder.decode(memoryview(coder.encode(block)), block.rows, block.layout)
+        packed = coder.encode(block)
+        if packed is None:
+            continue
+        encoded += 1
+        back = coder.decode(memoryview(packed), block.rows, block.layout)
         np.testing.assert_array_equal(np.stack(back, axis=1), values)
+    assert encoded >= 2
 
 
 @pytest.fixture(scope="module")

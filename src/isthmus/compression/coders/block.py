@@ -21,7 +21,6 @@ _MOST_CHOICES = 64
 """Of more columns than this, and than an eighth of the rows, all have the same quantizer."""
 _ESTIMATED = 1 << 17
 """Values on which quantizations are compared."""
-_LAYOUTS = [each for each in matrix_layouts.LAYOUTS.values() if each.order != "planes"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,8 @@ class ColumnBlock:
         matrix, quantizers = self._quantized(bounds)
         sizes = [
             len(matrix_layouts.pack(matrix, layout, general_compressors.quickest))
-            for layout in _LAYOUTS
+            for layout in matrix_layouts.LAYOUTS.values()
+            if layout.suits(matrix) and layout.order != "planes"
         ]
         return min(sizes) + len(quantizers)
 
@@ -129,8 +129,10 @@ class ColumnBlock:
         return matrix, quantizers + varint(len(patched)) + b"".join(patched)
 
     def sample(self, cells: int) -> ColumnBlock:
-        """Return four runs of rows, with about `cells` values in total."""
-        length = max(1, cells // (4 * len(self.columns)))
+        """Return four runs of rows, with about `cells` values in total; more of wide rows."""
+        columns = len(self.columns)
+        length = max(1, cells // (4 * columns), min(16, 2 * cells // columns))
+        length = min(length, self.rows)
         starts = [(self.rows - length) * k // 3 for k in range(4)]
         rows = np.concatenate([np.arange(start, start + length) for start in starts])
         return ColumnBlock([column[rows] for column in self.columns], self.bounds, self.layout)

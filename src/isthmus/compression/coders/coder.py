@@ -67,9 +67,17 @@ class Coder(ABC):
         """Return the configurations to try on each block."""
         return [cls()]
 
-    def narrowed(self, packed: bytes) -> Coder:
-        """Return a variant restricted to the choices made in these bytes, to save time."""
-        del packed
+    def at_scale(self, factor: float) -> Coder:
+        """Return this coder as it would encode a block that is `factor` times a sample."""
+        del factor
+        return self
+
+    def narrowed(self, packed: bytes, *, thorough: bool) -> Coder:
+        """Return a variant restricted to the choices made in these bytes, to save time.
+
+        If `thorough`, choices remain that take longer and may be better on more values.
+        """
+        del packed, thorough
         return self
 
 

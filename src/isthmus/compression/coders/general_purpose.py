@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,18 +53,27 @@ class GeneralPurposeCoder(Coder):
         """Return a coder for each byte layout, with all compressors."""
         return [cls(layout) for layout in LAYOUT_NUMBERS]
 
-    def narrowed(self, packed: bytes) -> Coder:
-        """Return this coder with only the compressor whose result was smallest."""
-        number = packed[1]
-        compress = general_compressors.COMPRESSORS[number].encode
-        return GeneralPurposeCoder(self._layout, lambda content: (number, compress(content)))
+    def at_scale(self, factor: float) -> Coder:
+        """Return this coder with the settings of compressors for contents as many times larger."""
+        choose = partial(general_compressors.smallest, factor=factor)
+        return GeneralPurposeCoder(self._layout, choose)
+
+    def narrowed(self, packed: bytes, *, thorough: bool) -> Coder:
+        """Return this coder with the compressor that did best, and those that may do better."""
+        choose = partial(
+            general_compressors.smallest_after_sample, sampled=packed[1], thorough=thorough
+        )
+        return GeneralPurposeCoder(self._layout, choose)
 
     def encode(self, block: ColumnBlock) -> bytes | None:
-        """Return the encoded block; None for values of several types, unless quantized."""
+        """Return the encoded block; None if the layout does not suit it."""
         if self._layout in VALUE_LAYOUTS:
             return self._encode_values(block) if block.layout.uniform else None
         matrix, quantizers = block.integers
-        packed = matrix_layouts.pack(matrix, matrix_layouts.LAYOUTS[self._layout], self._choose)
+        layout = matrix_layouts.LAYOUTS[self._layout]
+        if not layout.suits(matrix):
+            return None
+        packed = matrix_layouts.pack(matrix, layout, self._choose)
         return packed[:2] + length_prefixed(quantizers) + packed[2:]
 
     def _encode_values(self, block: ColumnBlock) -> bytes:

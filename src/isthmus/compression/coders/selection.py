@@ -20,6 +20,9 @@ SAMPLE_CELLS = 1 << 14
 """Values in the sample of a large block on which all coders are tried first."""
 MARGIN = 1.03
 """A coder whose result on the sample is larger than the best by more than this is ruled out."""
+WIDE_MARGIN = 1.1
+"""The margin for blocks of up to `MEDIUM` bytes, on which more coders can be tried."""
+MEDIUM = 1 << 21
 BLOCKS_PER_SAMPLE = 8
 """Coders are tried on a new sample after this many large blocks."""
 
@@ -69,7 +72,11 @@ class CoderSelection:
             each for each in self._coders if each.max_cells is None or cells <= each.max_cells
         ]
         if self._blocks % BLOCKS_PER_SAMPLE == 0:
-            self._promising = _promising(self._coders, block.sample(SAMPLE_CELLS))
+            sample = block.sample(SAMPLE_CELLS)
+            factor = block.rows / sample.rows
+            coders = [each.at_scale(factor) for each in self._coders]
+            thorough = block.rows * block.layout.row_bytes <= MEDIUM
+            self._promising = _promising(coders, sample, thorough=thorough)
         self._blocks += 1
         return self._promising
 
@@ -92,13 +99,14 @@ def largest_error(values: NDArray[Any], decoded: NDArray[Any], bound: float) -> 
     return worst if worst <= bound else None
 
 
-def _promising(coders: Sequence[Coder], sample: ColumnBlock) -> list[Coder]:
+def _promising(coders: Sequence[Coder], sample: ColumnBlock, *, thorough: bool) -> list[Coder]:
     """Return coders whose result on a sample is near the best, restricted to their choices."""
     results = [(each, each.encode(sample)) for each in coders]
     encoded = [(each, packed) for each, packed in results if packed is not None]
-    limit = min(len(packed) for _, packed in encoded) * MARGIN + 16
+    margin = WIDE_MARGIN if thorough else MARGIN
+    limit = min(len(packed) for _, packed in encoded) * margin + 16
     return [
-        each.narrowed(packed)
+        each.narrowed(packed, thorough=thorough)
         for each, packed in encoded
         if len(packed) <= limit or not each.sample_predicts_size
     ]
