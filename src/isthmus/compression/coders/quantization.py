@@ -148,6 +148,8 @@ def _of_floats(values: NDArray[Any], bound: float) -> list[Quantizer]:
     if places is not None and 2 * largest * 10**places < _EXACT:
         whole = np.rint(finite.astype(np.float64) * 10.0**places).astype(np.int64)
         step = _common_step(whole)
+        if bound == 0 and _span(Quantizer(BITS).integers(finite)) < _span(whole) // step:
+            return []  # the digits are those of the type, not of the values
         # A value that is exactly between two others may need the whole bound.
         widths = [2 * each * 10**places / step for each in (bound * (1 + 1e-12), margin)]
         joined = [int(min(max(width, 0), _MOST_STEP)) + 1 for width in widths]
@@ -187,6 +189,10 @@ def _common_step(whole: Integers) -> int:
         if step == 1:
             break
     return step if 0 < step <= _MOST_STEP else 1
+
+
+def _span(q: Integers) -> int:
+    return int(q.max()) - int(q.min())
 
 
 def _decimal_places(finite: NDArray[Any]) -> int | None:
