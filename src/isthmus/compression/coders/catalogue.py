@@ -12,6 +12,7 @@ from isthmus.compression.coders.numbering import by_number
 from isthmus.compression.coders.residual_tables import ResidualTables
 from isthmus.compression.lossy.coder import LossyModelCoder
 from isthmus.compression.pixels.coder import PixelNetworkCoder
+from isthmus.compression.planes.coder import PlaneCoder
 from isthmus.core.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ CODERS: Mapping[int, type[Coder]] = by_number(
         ResidualTables,
         PixelNetworkCoder,
         LossyModelCoder,
+        PlaneCoder,
     )
 )
 """All coders. Of results of equal size, the first one is stored."""
