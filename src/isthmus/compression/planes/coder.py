@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -48,8 +49,16 @@ class _Modelled(NamedTuple):
     channel: int
     frame: Frame
     values: Integers
-    fine: Integers
+    fine: NDArray[Any]
     level: NDArray[np.uint8]
+
+
+class _Plan(NamedTuple):
+    """How an array is coded, and about how many bits it takes."""
+
+    grid: Grid
+    experts: list[Experts]
+    bits: float
 
 
 class PlaneCoder(Coder):
@@ -71,11 +80,9 @@ class PlaneCoder(Coder):
         values, reduced = ReducedIntegers.of(q)
         cube = reduced.reshape(grid.shape)
         stacks = (False, True) if grid.groups > 1 else (False,)
-        results = [
-            _encoded(cube, grid_of(block.rows, block.layout, stacked=each), values)
-            for each in stacks
-        ]
-        return length_prefixed(head) + values.to_bytes() + min(results, key=len)
+        plans = [_plan(cube, replace(grid, stacked=each), values) for each in stacks]
+        best = min(plans, key=lambda plan: plan.bits)
+        return length_prefixed(head) + values.to_bytes() + _encoded(cube, best, values)
 
     def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns."""
@@ -97,9 +104,15 @@ def _lanes(grid: Grid) -> int:
     return min(max(math.prod(grid.shape) // _CELLS_PER_LANE, 1), _MOST_LANES)
 
 
-def _encoded(cube: Integers, grid: Grid, values: ReducedIntegers) -> bytes:
-    """Return the encoded integers, of shape `grid.shape`."""
-    experts = [_chosen_experts(cube, grid, values, channel) for channel in range(grid.channels)]
+def _plan(cube: Integers, grid: Grid, values: ReducedIntegers) -> _Plan:
+    """Return the best experts for a grid, and about how many bits the array takes."""
+    chosen = [_chosen_experts(cube, grid, values, channel) for channel in range(grid.channels)]
+    return _Plan(grid, [experts for _, experts in chosen], sum(bits for bits, _ in chosen))
+
+
+def _encoded(cube: Integers, plan: _Plan, values: ReducedIntegers) -> bytes:
+    """Return the encoded integers, of shape `plan.grid.shape`."""
+    grid, experts = plan.grid, plan.experts
     modelled: list[_Modelled] = []
     walk = Walk(cube, grid, values.middle)
     for visit in walk:
@@ -107,7 +120,7 @@ def _encoded(cube: Integers, grid: Grid, values: ReducedIntegers) -> bytes:
         planes = Planes(own, visit, values.middle, values.span)
         fine, level, sizes = planes.modelled(experts[visit.channel])
         walk.keep(visit, sizes)
-        found = _Modelled(visit.channel, visit.frame, own, fine, level.astype(np.uint8))
+        found = _Modelled(visit.channel, visit.frame, own, _narrow(fine), level.astype(np.uint8))
         modelled.append(found)
     models = [
         _model([each for each in modelled if each.channel == channel], experts[channel])
@@ -119,10 +132,18 @@ def _encoded(cube: Integers, grid: Grid, values: ReducedIntegers) -> bytes:
     return varint(int(grid.stacked)) + head + _stream(modelled, models, _lanes(grid))
 
 
+def _narrow(fine: Integers) -> NDArray[Any]:
+    """Return predictions in half the memory, if they fit."""
+    return fine.astype(np.int32) if int(fine.max()) < 2**31 else fine
+
+
 def _model(modelled: list[_Modelled], experts: Experts) -> ChannelModel:
-    fine = np.concatenate([each.fine.ravel() for each in modelled])
-    level = np.concatenate([each.level.ravel() for each in modelled])
-    values = np.concatenate([each.values.ravel() for each in modelled])
+    cells = sum(each.values.size for each in modelled)
+    stride = -(-cells // _FITTED)
+    fine, level, values = (
+        np.concatenate([part.ravel()[::stride] for part in parts]).astype(np.int64)
+        for parts in zip(*((each.fine, each.level, each.values) for each in modelled), strict=True)
+    )
     return ChannelModel(experts, fitting.fitted_levels(fine, level, values)[0])
 
 
@@ -139,8 +160,10 @@ def _stream(modelled: list[_Modelled], models: list[ChannelModel], lanes: int) -
     return encoder.finish()
 
 
-def _chosen_experts(cube: Integers, grid: Grid, values: ReducedIntegers, channel: int) -> Experts:
-    """Fit experts of several kinds to an excerpt, and return those that save most."""
+def _chosen_experts(
+    cube: Integers, grid: Grid, values: ReducedIntegers, channel: int
+) -> tuple[float, Experts]:
+    """Fit experts of several kinds to an excerpt, and return the best with the bits they need."""
     part, visit = excerpt(cube, grid, _FITTED, values.middle, channel)
     planes = Planes(part, visit, values.middle, values.span)
     larger = math.prod(grid.shape[:3]) / part.size
@@ -151,7 +174,8 @@ def _chosen_experts(cube: Integers, grid: Grid, values: ReducedIntegers, channel
         fine, level, _ = planes.modelled(experts)
         _, bits = fitting.fitted_levels(fine, level, part)
         trials.append((bits * larger + fitting.side_bits(experts), len(trials), experts))
-    return min(trials)[2]
+    bits, _, best = min(trials)
+    return bits, best
 
 
 def _decoded(cursor: Cursor, grid: Grid, values: ReducedIntegers) -> Integers:
