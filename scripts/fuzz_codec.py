@@ -88,12 +88,13 @@ def _by_all_coders(columns, bound: float) -> bytes:
     from isthmus.compression.coders.general_purpose import VALUES, GeneralPurposeCoder
     from isthmus.compression.coders.matrix_layouts import LAYOUTS
     from isthmus.compression.coders.residual_tables import ResidualTables
+    from isthmus.compression.planes.coder import PlaneCoder
 
     count, dtype = len(columns), columns[0].dtype
     sink = io.BytesIO()
     writer = _writer(sink, {"dtype": dtype.str, "row": [count], "bound": bound}, None)
     block = ColumnBlock(columns, (bound,) * count, Layout((dtype,) * count, (count,)))
-    coders = [ContextMixing(), ResidualTables()]
+    coders = [ContextMixing(), ResidualTables(), PlaneCoder()]
     for number, compressor in enumerate(COMPRESSORS):
         layouts = (*LAYOUTS, VALUES) if number == 1 else (3,)
         choose = lambda content, n=number, c=compressor: (n, c.encode(content))  # noqa: E731
