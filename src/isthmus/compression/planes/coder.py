@@ -56,6 +56,8 @@ class _Modelled(NamedTuple):
 class _Plan(NamedTuple):
     """How an array is coded, and about how many bits it takes."""
 
+    cube: Integers
+    values: ReducedIntegers
     grid: Grid
     experts: list[Experts]
     bits: float
@@ -78,11 +80,15 @@ class PlaneCoder(Coder):
             return None
         head = quantizer.to_bytes() + quantization.patches_to_bytes(patches, flat)
         values, reduced = ReducedIntegers.of(q)
-        cube = reduced.reshape(grid.shape)
+        forms = [(values, reduced), values.numbered(reduced)]
         stacks = (False, True) if grid.groups > 1 else (False,)
-        plans = [_plan(cube, replace(grid, stacked=each), values) for each in stacks]
-        best = min(plans, key=lambda plan: plan.bits)
-        return length_prefixed(head) + values.to_bytes() + _encoded(cube, best, values)
+        plans = [
+            _plan(*form, replace(grid, stacked=stacked))
+            for form in forms
+            if form
+            for stacked in stacks
+        ]
+        return length_prefixed(head) + _encoded(min(plans, key=lambda plan: plan.bits))
 
     def decode(self, packed: memoryview, rows: int, layout: Layout) -> list[NDArray[Any]]:
         """Return the columns."""
@@ -104,15 +110,17 @@ def _lanes(grid: Grid) -> int:
     return min(max(math.prod(grid.shape) // _CELLS_PER_LANE, 1), _MOST_LANES)
 
 
-def _plan(cube: Integers, grid: Grid, values: ReducedIntegers) -> _Plan:
+def _plan(values: ReducedIntegers, reduced: Integers, grid: Grid) -> _Plan:
     """Return the best experts for a grid, and about how many bits the array takes."""
+    cube = reduced.reshape(grid.shape)
     chosen = [_chosen_experts(cube, grid, values, channel) for channel in range(grid.channels)]
-    return _Plan(grid, [experts for _, experts in chosen], sum(bits for bits, _ in chosen))
+    bits = sum(each for each, _ in chosen) + 8 * len(values.to_bytes())
+    return _Plan(cube, values, grid, [experts for _, experts in chosen], bits)
 
 
-def _encoded(cube: Integers, plan: _Plan, values: ReducedIntegers) -> bytes:
-    """Return the encoded integers, of shape `plan.grid.shape`."""
-    grid, experts = plan.grid, plan.experts
+def _encoded(plan: _Plan) -> bytes:
+    """Return the encoded integers."""
+    cube, values, grid, experts, _ = plan
     modelled: list[_Modelled] = []
     walk = Walk(cube, grid, values.middle)
     for visit in walk:
@@ -129,7 +137,8 @@ def _encoded(cube: Integers, plan: _Plan, values: ReducedIntegers) -> bytes:
     side = b"".join(each.to_bytes() for each in models)
     number, packed = general_compressors.smallest(side)
     head = varint(len(side)) + bytes([number]) + length_prefixed(packed)
-    return varint(int(grid.stacked)) + head + _stream(modelled, models, _lanes(grid))
+    head = varint(int(grid.stacked)) + head
+    return values.to_bytes() + head + _stream(modelled, models, _lanes(grid))
 
 
 def _narrow(fine: Integers) -> NDArray[Any]:
