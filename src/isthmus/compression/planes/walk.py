@@ -98,6 +98,7 @@ def excerpt(
     height = min(height, grid.height)
     count = max(1, min(cells // (height * grid.width), grid.groups * grid.height // height))
     groups = np.linspace(0, grid.groups - 1, count).astype(int)
+    # Multiples of the golden ratio lie evenly in an interval for any count.
     tops = (np.arange(count) * 2654435761 % 2**32 / 2**32 * (grid.height - height + 1)).astype(int)
     rows = tops[:, None] + np.arange(height)
 
