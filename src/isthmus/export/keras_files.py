@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 
 from isthmus.core.atomic_files import atomic_write
-from isthmus.core.errors import CannotWrite, InvalidParameter, IsthmusError
-from isthmus.export.parity import difference
+from isthmus.core.errors import CannotWrite, InvalidParameter
+from isthmus.export.parity import require_same
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
     from isthmus.export.parity import Expected
+
+_REMEDY = "to='onnx' scales in float64, and precision='float32' rounds less"
 
 
 class KerasFile(NamedTuple):
@@ -78,15 +80,7 @@ def _proved(name: str, file: KerasFile) -> bytes:
         loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
     found = loaded.predict_on_batch(file.inputs)
     for part, (here, there) in file.compared(found).items():
-        worst = difference(here, there)
-        if worst:
-            raise IsthmusError(
-                f"export, {part}",
-                expected="the same as in Python",
-                received=worst,
-                remedy="nothing was written; to='onnx' scales in float64, and precision='float32' "
-                "rounds less",
-            )
+        require_same(f"export, {part}", here, there, _REMEDY)
     return content
 
 

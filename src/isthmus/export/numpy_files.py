@@ -18,7 +18,7 @@ from isthmus.core.errors import InvalidParameter, IsthmusError
 from isthmus.export import numpy_model
 from isthmus.export.keras_files import made_folder
 from isthmus.export.operators import Operator, OperatorGraph
-from isthmus.export.parity import difference
+from isthmus.export.parity import require_same
 
 if TYPE_CHECKING:
     import os
@@ -168,14 +168,7 @@ def _prove(place: Path, programs: Mapping[str, NumpyProgram]) -> None:
     for name, program in programs.items():
         with np.load(place / f"{name}-made.npz", allow_pickle=False) as made:
             for output, there in program.expected.items():
-                worst = difference(made[output], there)
-                if worst:
-                    raise IsthmusError(
-                        f"export to NumPy, {output!r}",
-                        expected="the same as in Python",
-                        received=worst,
-                        remedy="nothing was written; please report the model's settings",
-                    )
+                require_same(f"export to NumPy, {output!r}", made[output], there)
 
 
 def _plain(cells: Any) -> Any:

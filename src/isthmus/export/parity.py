@@ -44,14 +44,21 @@ def check_parity(
     """
     found = _run(open_session(content), list(expected), inputs, at_once)
     for name, here in zip(expected, found, strict=True):
-        worst = difference(here, expected[name])
-        if worst:
-            raise IsthmusError(
-                f"export, output {name!r}",
-                expected="the same as in Python",
-                received=worst,
-                remedy="nothing was written; please report the model's settings",
-            )
+        require_same(f"export, output {name!r}", here, expected[name])
+
+
+def require_same(
+    what: str, here: Any, there: Expected, remedy: str = "please report the model's settings"
+) -> None:
+    """Raise IsthmusError, about `what`, if an output differs beyond the tolerance."""
+    worst = difference(here, there)
+    if worst:
+        raise IsthmusError(
+            what,
+            expected="the same as in Python",
+            received=worst,
+            remedy=f"nothing was written; {remedy}",
+        )
 
 
 def open_session(content: bytes) -> Any:
