@@ -134,6 +134,21 @@ def _refuse_what_is_lost(X: Any) -> None:
     raise InvalidData("X", expected="data that can be restored", received=lost, remedy=remedy)
 
 
+def check_type(dtype: np.dtype[Any], what: str, remedy: str) -> None:
+    """Raise InvalidData about `what` if arrays of a type cannot be encoded."""
+    if not _encodable(dtype):
+        raise InvalidData(
+            what,
+            expected="booleans, integers or floats of at most 8 bytes",
+            received=f"an array of {dtype}",
+            remedy=remedy,
+        )
+
+
+def _encodable(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in _KINDS and dtype.itemsize <= 8
+
+
 def rows_of(X: Any) -> tuple[RowCodec, Any]:
     """Return the row codec for `X`, and `X` as an array or Arrow table.
 
@@ -154,13 +169,9 @@ def rows_of(X: Any) -> tuple[RowCodec, Any]:
         )
         return rows, table.replace_schema_metadata(None)
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
-    if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
-        raise InvalidData(
-            "X",
-            expected="booleans, integers or floats of at most 8 bytes",
-            received=f"an array of {array.dtype}",
-            remedy="convert it, for example with X.astype(float), or pass a DataFrame",
-        )
+    check_type(
+        array.dtype, "X", "convert it, for example with X.astype(float), or pass a DataFrame"
+    )
     if array.ndim < 1:
         raise InvalidData("X", expected="rows", received="a single number", remedy="pass [X]")
     rows_ = ArrayRows(array.dtype, array.shape[1:])
@@ -196,7 +207,7 @@ def _array_from(manifest: dict[str, Any]) -> ArrayRows:
     if not (sizes and len(row) < 32 and isinstance(name, str) and len(name) <= 4):
         refuse_manifest("an invalid row shape")
     dtype = np.dtype(name)
-    if dtype.kind not in _KINDS or dtype.itemsize > 8 or dtype.str != name:
+    if not _encodable(dtype) or dtype.str != name:
         refuse_manifest(f"values of the type {name!r}")
     if math.prod(row) * dtype.itemsize > CHUNK_LIMIT or math.prod(row) > _MOST_COLUMNS:
         refuse_manifest(f"rows of shape {row}")

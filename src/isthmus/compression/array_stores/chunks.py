@@ -12,8 +12,6 @@ from isthmus.core.errors import InvalidArchive, InvalidParameter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-KINDS = "biuf"
-
 
 def check_max_error(max_error: Any) -> float:
     """Return an error bound that a store may state; raises InvalidParameter."""

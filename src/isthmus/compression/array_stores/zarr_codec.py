@@ -11,8 +11,8 @@ from zarr.abc.codec import ArrayBytesCodec
 from zarr.core.common import parse_named_configuration
 from zarr.registry import register_codec
 
-from isthmus.compression.array_stores.chunks import KINDS, check_max_error, decoded, encoded
-from isthmus.core.errors import InvalidData
+from isthmus.compression.array_rows import check_type
+from isthmus.compression.array_stores.chunks import check_max_error, decoded, encoded
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
@@ -67,14 +67,7 @@ class ZarrCodec(ArrayBytesCodec):
     def validate(self, *, shape: Any, dtype: Any, chunk_grid: Any) -> None:
         """Refuse arrays of other types than numbers and booleans, before a chunk is written."""
         del shape, chunk_grid
-        native = dtype.to_native_dtype()
-        if native.kind not in KINDS or native.itemsize > 8:
-            raise InvalidData(
-                "the array",
-                expected="booleans, integers or floats of at most 8 bytes",
-                received=str(native),
-                remedy="use another serializer for it",
-            )
+        check_type(dtype.to_native_dtype(), "the array", "use another serializer for it")
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
         """Raise NotImplementedError: the size depends on the values."""

@@ -17,6 +17,7 @@ from isthmus.compression.coders.byte_cursor import Cursor, length_prefixed, refu
 from isthmus.compression.coders.coder import Coder
 from isthmus.compression.coders.contexts import Contexts
 from isthmus.compression.coders.predictors import SCALE, candidate_predictors, read_predictor
+from isthmus.compression.entropy.plain_bits import pop_bits, push_bits, shares
 from isthmus.compression.entropy.rans import RansDecoder, RansEncoder
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _DIRECT = 16
 _TOKENS = _DIRECT + 2 * 60
 _UNUSED = _TOKENS
 """A token that never occurs, so that no token has the full frequency, which rANS cannot code."""
-_WORD = 15
-"""The bits below a token's leading two are coded in groups of this many."""
 
 
 class ResidualTables(Coder):
@@ -192,19 +191,9 @@ def _stream(
         part = slice(begin, begin + len(residuals))
         begin = part.stop
         own = tokens[part]
-        encoder.push(_shares(starts[table, own]), _shares(stops[table, own]))
-        left, values = depths[part], residuals
-        while (deep := np.flatnonzero(left > 0)).size:
-            left, values = left[deep], values[deep]
-            bits = np.minimum(left, _WORD)
-            left = left - bits
-            first = ((values >> left) & ((1 << bits) - 1)) << (16 - bits)
-            encoder.push(_shares(first), _shares(first + (1 << (16 - bits))))
+        encoder.push(shares(starts[table, own]), shares(stops[table, own]))
+        push_bits(encoder, residuals, depths[part])
     return encoder.finish()
-
-
-def _shares(values: Integers) -> NDArray[np.uint32]:
-    return values.astype(np.uint32)
 
 
 class _TokenTables:
@@ -234,23 +223,5 @@ def _read(decoder: RansDecoder, token_tables: _TokenTables, table: Integers) -> 
     if not len(rest):
         return residuals
     left = (tokens[rest] - _DIRECT) // 2 + 3
-    values = 2 + (tokens[rest] & 1)
-    going = np.arange(len(rest))
-    while len(going):
-        bits = np.minimum(left[going], _WORD)
-        values[going] = values[going] << bits | _read_bits(decoder, bits)
-        left[going] -= bits
-        going = going[left[going] > 0]
-    residuals[rest] = values
+    residuals[rest] = (2 + (tokens[rest] & 1) << left) | pop_bits(decoder, left)
     return residuals
-
-
-def _read_bits(decoder: RansDecoder, bits: Integers) -> Integers:
-    """Decode uniformly distributed bits, `bits` of them per value."""
-
-    def find(shares: Any, part: slice) -> Any:
-        unused = 16 - bits[part]
-        found = shares.astype(np.int64) >> unused
-        return found, (found << unused).astype(np.uint32), (1 << unused).astype(np.uint32)
-
-    return decoder.pop(len(bits), find).astype(np.int64)

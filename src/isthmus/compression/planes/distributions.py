@@ -99,12 +99,12 @@ class FrequencyTables:
 
     def __init__(self, levels: dict[int, tuple[int, int]]) -> None:
         self._table_of = np.zeros(LEVELS, dtype=np.int64)
-        self._depths, self._bins = [], []
+        self._depths = np.zeros(LEVELS, dtype=np.int64)
+        self._bins = np.zeros(LEVELS, dtype=np.int64)
         stops: list[Integers] = []
         for place, (level, (scale, shape)) in enumerate(sorted(levels.items())):
             self._table_of[level:] = place
-            self._depths.append(depth_of(scale))
-            self._bins.append(bins_of(scale))
+            self._depths[place], self._bins[place] = depth_of(scale), bins_of(scale)
             stops.extend(cumulative(scale, shape))
         counts = np.array([len(each) for each in stops])
         self._first = np.cumsum(counts) - counts
@@ -115,8 +115,7 @@ class FrequencyTables:
     def select(self, uncertain: Integers, fine: Integers) -> tuple[Integers, Integers, Integers]:
         """Return the table, the depth and the number of bins for predictions at these levels."""
         number = self._table_of[uncertain]
-        depths, bins = np.array(self._depths), np.array(self._bins)
-        return number * FINE + (fine & FINE - 1), depths[number], bins[number]
+        return number * FINE + (fine & FINE - 1), self._depths[number], self._bins[number]
 
     def ranges(self, tables: Integers, symbols: Integers) -> tuple[Integers, Integers]:
         """Return the ranges of slots of symbols."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,6 +168,7 @@ def _costs(difference: Floats) -> Floats:
     return found
 
 
+@functools.cache
 def _mixtures() -> tuple[Floats, Floats]:
     """Return the different scales in all shapes, and their shares, (shapes, scales)."""
     parts = sorted({part for shape in distributions.SHAPES for _, part in shape})
